@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+# connleak. `make demo` and `make test` do all of their set-up; `make help` lists the rest.
+
+VERSION  := 0.1.0
+CC       ?= gcc
+CLANG    ?= clang
+BPFTOOL  ?= $(firstword $(wildcard /usr/sbin/bpftool /usr/local/sbin/bpftool) bpftool)
+# One tree of objects per compiler and sanitizer, so that switching rebuilds nothing wrongly.
+BUILD    ?= build
+SANITIZE ?=
+
+# V=1 shows the commands.
+Q        := $(if $(V),,@)
+
+PKGS     := libbpf libelf zlib jansson libsystemd
+WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Werror
+CFLAGS   ?= -O2 -g
+ALL_CFLAGS = -std=gnu11 $(WARNINGS) $(CFLAGS) $(SANITIZE) -fno-omit-frame-pointer -D_GNU_SOURCE \
+	    -DCONNLEAK_VERSION='"$(VERSION)"' -I. -Iagent -I$(BUILD)
+LIBS     = $(shell pkg-config --libs $(PKGS))
+
+CORE_SRC  := $(wildcard agent/core/*.c)
+AGENT_SRC := $(wildcard agent/sys/*.c agent/sinks/*.c agent/cli/*.c)
+BPF_SRC   := $(wildcard bpf/*.bpf.c)
+UNIT_SRC  := $(wildcard tests/unit/test_*.c)
+
+CORE_OBJ  := $(CORE_SRC:%.c=$(BUILD)/%.o)
+AGENT_OBJ := $(AGENT_SRC:%.c=$(BUILD)/%.o)
+MAIN_OBJ  := $(BUILD)/agent/cli/main.o
+SKELETONS := $(BPF_SRC:bpf/%.bpf.c=$(BUILD)/bpf/%.skel.h)
+UNIT_BIN  := $(UNIT_SRC:%.c=$(BUILD)/%)
+
+.DELETE_ON_ERROR:
+.SECONDARY:
+.PHONY: all help clean deps test-deps demo test unit live check-pure format format-check
+
+all: $(BUILD)/connleak
+
+help:
+	@echo "make            build $(BUILD)/connleak"
+	@echo "make demo       install what is missing, build, watch a leak being found (root)"
+	@echo "make test       install what is missing, build, run unit and live tests (root)"
+	@echo "make unit       unit tests only (cmocka); SANITIZE=-fsanitize=address,undefined works"
+	@echo "make live       live tests only, against real servers (root)"
+	@echo "make check-pure core/ has no I/O, no clock and no threads"
+	@echo "make format     clang-format in place; format-check only looks"
+
+# --- kernel side -------------------------------------------------------------------------------
+
+BPF_CFLAGS := -target bpf -mcpu=v3 -g -O2 -Wall -Wextra -Wno-unused-parameter -Werror -Ibpf -Ivmlinux
+
+# bpftool drops the DWARF of the compiler's object and keeps its BTF.
+$(BUILD)/bpf/%.bpf.o: bpf/%.bpf.c
+	@mkdir -p $(@D)
+	@echo "  BPF     $@"
+	$(Q)$(CLANG) $(BPF_CFLAGS) -MMD -MP -MT $@ -MF $(@:.o=.d) -c $< -o $@.raw
+	$(Q)$(BPFTOOL) gen object $@ $@.raw
+	@rm -f $@.raw
+
+$(BUILD)/bpf/%.skel.h: $(BUILD)/bpf/%.bpf.o
+	$(Q)$(BPFTOOL) gen skeleton $< name $*_bpf > $@
+
+# --- user side ---------------------------------------------------------------------------------
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	@echo "  CC      $@"
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+
+# The skeletons are made before the first compilation; after that the .d files know who needs them.
+$(AGENT_OBJ): | $(SKELETONS)
+
+$(BUILD)/libcore.a: $(CORE_OBJ)
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
+$(BUILD)/libagent.a: $(filter-out $(MAIN_OBJ),$(AGENT_OBJ))
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $^
+
+$(BUILD)/connleak: $(MAIN_OBJ) $(BUILD)/libagent.a $(BUILD)/libcore.a
+	@echo "  LD      $@"
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) $^ $(LIBS) -lm -o $@
+
+# --- tests -------------------------------------------------------------------------------------
+
+$(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libagent.a $(BUILD)/libcore.a
+	@echo "  LD      $@"
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) $^ $(LIBS) -lcmocka -lm -o $@
+
+unit: $(UNIT_BIN)
+	@set -e; for t in $(UNIT_BIN); do echo "== $$t"; $$t; done
+
+check-pure: $(CORE_OBJ)
+	tests/unit/check-pure.sh $(CORE_OBJ)
+
+format:
+	git ls-files '*.c' '*.h' | xargs clang-format -i
+
+format-check:
+	git ls-files '*.c' '*.h' | xargs clang-format --dry-run -Werror
+
+include tests/tests.mk
+
+clean:
+	rm -rf build
+
+-include $(CORE_OBJ:.o=.d) $(AGENT_OBJ:.o=.d) $(BPF_SRC:%.c=$(BUILD)/%.d) \
+	 $(UNIT_SRC:%.c=$(BUILD)/%.d)

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * connleak replay: a recorded trace through the same core, as fast as the machine allows. Nothing
+ * but the trace decides, so it gives the same verdicts every time and everywhere.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "command.h"
+#include "pipeline.h"
+#include "sinks/jsonl.h"
+#include "sinks/text.h"
+#include "sys/log.h"
+#include "sys/source_replay.h"
+
+struct replay {
+	const struct options *options;
+	struct source_replay *source;
+	struct pipeline *pipeline;
+	uint64_t verdict_count;
+};
+
+static int on_verdict(void *userdata, const struct verdict *verdict)
+{
+	struct replay *replay = userdata;
+
+	replay->verdict_count++;
+	if (replay->options->json)
+		return jsonl_write_verdict(stdout, verdict);
+	return text_write_verdict(stdout, verdict,
+				  source_replay_header(replay->source)->realtime_at_zero_ns);
+}
+
+/* What the table refuses is a fault of the trace: one line that names the place. */
+static void report_refusal(const struct replay *replay, const struct event *event, int error)
+{
+	const char *name = source_replay_name(replay->source);
+	unsigned long long line = source_replay_line(replay->source);
+	unsigned long long conn = event->conn;
+
+	switch (error) {
+	case EEXIST:
+		log_error("%s:%llu: conn %llu is open already", name, line, conn);
+		break;
+	case ENOENT:
+		log_error("%s:%llu: conn %llu is not open", name, line, conn);
+		break;
+	case ERANGE:
+		log_error("%s:%llu: t goes back to %.6f", name, line,
+			  (double)event->t_ns / NS_PER_SEC);
+		break;
+	case ENOSPC:
+		log_error("%s:%llu: more connections than the table takes", name, line);
+		break;
+	default:
+		log_error("%s:%llu: %s", name, line, strerror(error));
+	}
+}
+
+static int run(struct replay *replay)
+{
+	struct event event;
+	int r;
+
+	while ((r = source_replay_next(replay->source, &event)) == 1) {
+		r = pipeline_feed(replay->pipeline, &event);
+		if (r == -EPIPE) /* the reader has seen enough */
+			return EXIT_DONE;
+		if (r > 0)
+			report_refusal(replay, &event, r);
+		else if (r < 0 && !ferror(stdout)) /* that is reported when it is closed */
+			log_error("%s", strerror(-r));
+		if (r)
+			return EXIT_RUNTIME;
+	}
+	if (r < 0) {
+		log_error("%s", source_replay_error(replay->source));
+		return EXIT_RUNTIME;
+	}
+	if (source_replay_was_cut(replay->source))
+		log_notice("%s", source_replay_error(replay->source));
+	if (table_lost_count(pipeline_table(replay->pipeline)))
+		log_notice("%s: %llu records were lost when it was recorded",
+			   source_replay_name(replay->source),
+			   (unsigned long long)table_lost_count(pipeline_table(replay->pipeline)));
+	if (!replay->verdict_count && !replay->options->json)
+		log_notice("%s: no verdict", source_replay_name(replay->source));
+	return EXIT_DONE;
+}
+
+int cmd_replay(const struct options *options)
+{
+	struct replay replay = {.options = options};
+	char error[512];
+	int status = EXIT_RUNTIME;
+
+	log_set_verbosity(options->verbosity);
+	if (source_replay_open(options->file, &replay.source, error, sizeof(error)) < 0) {
+		log_error("%s", error);
+		return EXIT_RUNTIME;
+	}
+	replay.pipeline = pipeline_new(options, true, on_verdict, &replay);
+	if (replay.pipeline) {
+		pipeline_set_realtime(replay.pipeline,
+				      source_replay_header(replay.source)->realtime_at_zero_ns);
+		status = run(&replay);
+	} else {
+		log_error("out of memory");
+	}
+	if (status == EXIT_DONE && pipeline_stands(replay.pipeline, options->fail_on))
+		status = EXIT_VERDICT;
+	pipeline_free(replay.pipeline);
+	source_replay_close(replay.source);
+	return status;
+}

@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The loop of the live commands. It owns the probes for as long as the command runs; when it ends,
+ * for whatever reason, nothing stays attached.
+ */
+#include "live.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <systemd/sd-event.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "sys/features.h"
+#include "sys/log.h"
+
+static int64_t timespec_ns(clockid_t clock)
+{
+	struct timespec now;
+
+	(void)clock_gettime(clock, &now); /* cannot fail for these clocks */
+	return (int64_t)now.tv_sec * (int64_t)NS_PER_SEC + now.tv_nsec;
+}
+
+static void set_wall_clock(struct live *live)
+{
+	time_t now = time(NULL);
+	struct tm local;
+
+	live->utc_at_zero_ns = timespec_ns(CLOCK_REALTIME) - timespec_ns(CLOCK_MONOTONIC);
+	live->realtime_at_zero_ns = live->utc_at_zero_ns;
+	if (localtime_r(&now, &local))
+		live->realtime_at_zero_ns += local.tm_gmtoff * (int64_t)NS_PER_SEC;
+}
+
+/*
+ * The id of a cgroup is the inode of its directory (cgroup v2 on 64 bit). A relative path is one
+ * below the mount of the v2 hierarchy, wherever that is.
+ */
+static int find_cgroup(const char *path, uint64_t *ret_id)
+{
+	static const char *const roots[] = {"", "/sys/fs/cgroup", "/sys/fs/cgroup/unified"};
+	struct stat st;
+	char full[4096];
+
+	for (size_t i = 0; i < sizeof(roots) / sizeof(roots[0]); i++) {
+		if (i == 0 && path[0] != '/')
+			continue;
+		if (snprintf(full, sizeof(full), "%s%s%s", roots[i], path[0] == '/' ? "" : "/",
+			     path) >= (int)sizeof(full))
+			return -ENAMETOOLONG;
+		if (stat(full, &st) == 0 && S_ISDIR(st.st_mode)) {
+			*ret_id = st.st_ino;
+			return 0;
+		}
+	}
+	return -ENOENT;
+}
+
+static int fill_filter(const struct options *options, bool tell_short,
+		       struct probes_filter *ret_filter)
+{
+	memset(ret_filter, 0, sizeof(*ret_filter));
+	dbkind_port_bitmap(options->databases, ret_filter->port_bitmap);
+	ret_filter->pids = options->pids;
+	ret_filter->pid_count = options->pid_count;
+	ret_filter->comms = options->comms;
+	ret_filter->comm_count = options->comm_count;
+	ret_filter->tell_short = tell_short;
+	for (uint32_t i = 0; i < options->cgroup_count; i++) {
+		int r = find_cgroup(options->cgroups[i], &ret_filter->cgroup_ids[i]);
+
+		if (r < 0) {
+			log_error("--cgroup '%s': %s", options->cgroups[i],
+				  r == -ENOENT ? "no such directory in the cgroup file system"
+					       : strerror(-r));
+			return EXIT_USAGE;
+		}
+	}
+	ret_filter->cgroup_count = options->cgroup_count;
+	return 0;
+}
+
+static int check_host(void)
+{
+	struct features features;
+	char reason[512];
+	int r = features_probe(&features, "/");
+
+	if (r < 0) {
+		log_error("cannot examine this host: %s", strerror(-r));
+		return EXIT_RUNTIME;
+	}
+	if (features_can_run(&features, reason, sizeof(reason)))
+		return 0;
+	log_error("%s", reason);
+	return EXIT_HOST;
+}
+
+int live_open(struct live *live, const struct options *options, bool tell_short, bool judge,
+	      pipeline_verdict_fn on_verdict, void *userdata)
+{
+	struct probes_filter filter;
+	char error[512];
+	int r;
+
+	memset(live, 0, sizeof(*live));
+	live->options = options;
+	live->userdata = userdata;
+	live->proc_fd = -1;
+	log_set_verbosity(options->verbosity);
+	log_capture_libbpf();
+	r = check_host();
+	if (r)
+		return r;
+	r = fill_filter(options, tell_short, &filter);
+	if (r)
+		return r;
+	live->proc_fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (live->proc_fd < 0) {
+		log_error("/proc: %s", strerror(errno));
+		return EXIT_HOST;
+	}
+	live->pipeline = pipeline_new(options, judge, on_verdict, userdata);
+	if (!live->pipeline) {
+		log_error("out of memory");
+		return EXIT_RUNTIME;
+	}
+	r = source_bpf_open(&filter, live->proc_fd, &live->source, error, sizeof(error));
+	if (r < 0) {
+		log_error("%s", error);
+		return r == -EPERM || r == -EACCES ? EXIT_HOST : EXIT_RUNTIME;
+	}
+	set_wall_clock(live);
+	pipeline_set_realtime(live->pipeline, live->realtime_at_zero_ns);
+	return 0;
+}
+
+void live_close(struct live *live)
+{
+	source_bpf_close(live->source);
+	pipeline_free(live->pipeline);
+	if (live->proc_fd >= 0)
+		close(live->proc_fd);
+	live->source = NULL;
+	live->pipeline = NULL;
+	live->proc_fd = -1;
+}
+
+int live_look(struct live *live)
+{
+	struct event event;
+	int r = source_bpf_collect(live->source);
+
+	if (r < 0)
+		return r;
+	while (source_bpf_next(live->source, &event)) {
+		r = live->on_event ? live->on_event(live, &event) : 0;
+		if (r == 0)
+			r = pipeline_feed(live->pipeline, &event);
+		if (r < 0)
+			return r;
+		/* What the table refuses it counts; that is no reason to stop watching the rest. */
+		if (r > 0)
+			log_detail("connection %llu: %s", (unsigned long long)event.conn,
+				   strerror(r));
+		live->now_ns = event.t_ns;
+	}
+	return live->on_look ? live->on_look(live) : 0;
+}
+
+int live_status(int r)
+{
+	if (r >= 0 || r == -EPIPE) /* the reader has seen enough */
+		return EXIT_DONE;
+	/* A failure to write is reported once, where the stream is closed. */
+	if (!ferror(stdout))
+		log_error("cannot go on watching: %s", strerror(-r));
+	return EXIT_RUNTIME;
+}
+
+void live_announce(const struct live *live)
+{
+	unsigned int ports = 0;
+
+	for (uint32_t port = 1; port <= 65535; port++)
+		ports += dbkind_is_watched(live->options->databases, (uint16_t)port);
+	log_notice("watching %u port%s, %u connection%s already open", ports, ports == 1 ? "" : "s",
+		   table_conn_count(pipeline_table(live->pipeline)),
+		   table_conn_count(pipeline_table(live->pipeline)) == 1 ? "" : "s");
+}
+
+/* --- the loop --------------------------------------------------------------------------------- */
+
+struct loop {
+	struct live *live;
+	uint64_t interval_us;
+};
+
+static int look_and_maybe_stop(sd_event_source *source, struct loop *loop)
+{
+	int r = live_look(loop->live);
+
+	if (r)
+		(void)sd_event_exit(sd_event_source_get_event(source), r); /* only once: no error */
+	return 0;
+}
+
+static int on_timer(sd_event_source *source, uint64_t due_us, void *userdata)
+{
+	struct loop *loop = userdata;
+	uint64_t now_us;
+	int r;
+
+	(void)due_us;
+	look_and_maybe_stop(source, loop);
+	/* From now, not from when it was due: after a suspend or a stop there is nothing to catch
+	 * up. */
+	r = sd_event_now(sd_event_source_get_event(source), CLOCK_MONOTONIC, &now_us);
+	if (r >= 0)
+		r = sd_event_source_set_time(source, now_us + loop->interval_us);
+	return r < 0 ? r : sd_event_source_set_enabled(source, SD_EVENT_ON);
+}
+
+static int on_ring(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+	(void)fd;
+	(void)events;
+	return look_and_maybe_stop(source, userdata);
+}
+
+static int on_deadline(sd_event_source *source, uint64_t due_us, void *userdata)
+{
+	(void)due_us;
+	(void)userdata;
+	return sd_event_exit(sd_event_source_get_event(source), 0);
+}
+
+static int block_signals(void)
+{
+	sigset_t mask;
+
+	sigemptyset(&mask);
+	sigaddset(&mask, SIGINT);
+	sigaddset(&mask, SIGTERM);
+	return sigprocmask(SIG_BLOCK, &mask, NULL) < 0 ? -errno : 0;
+}
+
+static int set_up(struct loop *loop, sd_event *event, uint64_t duration_ns)
+{
+	uint64_t now_us;
+	int r = block_signals();
+
+	if (r >= 0)
+		r = sd_event_now(event, CLOCK_MONOTONIC, &now_us);
+	/* An accuracy of a tenth of the interval lets the kernel gather wake-ups. */
+	if (r >= 0)
+		r = sd_event_add_time(event, NULL, CLOCK_MONOTONIC, now_us + loop->interval_us,
+				      loop->interval_us / 10, on_timer, loop);
+	if (r >= 0 && duration_ns)
+		r = sd_event_add_time(event, NULL, CLOCK_MONOTONIC,
+				      now_us + duration_ns / NS_PER_US, NS_PER_MS / NS_PER_US,
+				      on_deadline, loop);
+	if (r >= 0)
+		r = sd_event_add_io(event, NULL, source_bpf_fd(loop->live->source), EPOLLIN,
+				    on_ring, loop);
+	if (r >= 0)
+		r = sd_event_add_signal(event, NULL, SIGINT, NULL, NULL);
+	if (r >= 0)
+		r = sd_event_add_signal(event, NULL, SIGTERM, NULL, NULL);
+	return r;
+}
+
+int live_run(struct live *live, uint64_t interval_ns, uint64_t duration_ns)
+{
+	struct loop loop = {.live = live, .interval_us = interval_ns / NS_PER_US};
+	sd_event *event = NULL;
+	int r = sd_event_new(&event);
+
+	if (r >= 0)
+		r = set_up(&loop, event, duration_ns);
+	if (r >= 0)
+		r = sd_event_loop(event);
+	sd_event_unref(event);
+	/* A signal or the deadline: what has happened since the last look belongs to the run. */
+	if (r == 0)
+		r = live_look(live);
+	return live_status(r);
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The option table: the one source for the parser, --help and the keys of the config file.
+ */
+#ifndef CONNLEAK_CLI_OPTION_H
+#define CONNLEAK_CLI_OPTION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include "core/dbkind.h"
+#include "core/settings.h"
+#include "core/verdict.h"
+
+/* Exit statuses of the program. */
+enum {
+	EXIT_DONE = 0,
+	EXIT_RUNTIME = 1,
+	EXIT_USAGE = 2,
+	EXIT_HOST = 3, /* this host cannot run it */
+	EXIT_VERDICT = 4, /* a verdict stands, with --fail-on */
+};
+
+enum command {
+	COMMAND_TOP = 1 << 0,
+	COMMAND_LIST = 1 << 1,
+	COMMAND_TRACE = 1 << 2,
+	COMMAND_REPLAY = 1 << 3,
+	COMMAND_AGENT = 1 << 4,
+	COMMAND_CHECK = 1 << 5,
+};
+
+#define OPTION_PIDS_MAX 256
+#define OPTION_COMMS_MAX 64
+#define OPTION_CGROUPS_MAX 16
+
+/* What the user asked for. Strings are borrowed from argv unless said otherwise. */
+struct options {
+	enum command command;
+	struct dbkind *databases; /* owned; ports and endpoints */
+	struct settings settings;
+	uint32_t pids[OPTION_PIDS_MAX];
+	uint32_t pid_count;
+	char comms[OPTION_COMMS_MAX][COMM_SIZE];
+	uint32_t comm_count;
+	char *cgroups[OPTION_CGROUPS_MAX]; /* owned */
+	uint32_t cgroup_count;
+	bool json;
+	bool verdicts; /* trace: verdict lines too */
+	bool once; /* top */
+	bool batch; /* top: lines instead of a screen, as without a terminal */
+	bool no_stacks;
+	uint32_t iterations; /* top -n; 0 = until interrupted */
+	uint64_t interval_ns; /* top -d, agent and trace: time between two looks */
+	uint64_t duration_ns; /* trace, agent --duration; 0 = until interrupted */
+	const char *output; /* trace -o; NULL = stdout */
+	const char *file; /* replay FILE */
+	uint32_t fail_on; /* bit per enum verdict_kind */
+	int verbosity;
+};
+
+enum option_result {
+	OPTION_RUN, /* go on with the command */
+	OPTION_DONE, /* --help or --version has been answered on stdout */
+	OPTION_ERROR, /* one line has been written to stderr: exit EXIT_USAGE */
+};
+
+/*
+ * Parses the command line and the config file it names into *ret_options; options_free() in any case.
+ */
+enum option_result options_parse(int argc, char **argv, struct options *ret_options);
+
+/*
+ * The same without stderr: what --help and --version answer goes to out, the error line (without
+ * "connleak: " and without a newline) to ret_error.
+ */
+enum option_result options_parse_to(int argc, char **argv, FILE *out, struct options *ret_options,
+				    char *ret_error, size_t error_size);
+void options_free(struct options *options);
+
+#endif

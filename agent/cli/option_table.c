@@ -1,0 +1,309 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Why: one table, so that the parser, --help, the config file and the man pages cannot disagree.
+ *
+ * Invariant: the order of the rows is the order in which values are applied, whatever the order
+ * on the command line: --port replaces the watched ports, so it comes before --endpoint, which
+ * adds to them.
+ *
+ * Not here: how a value is read (option_value.c) and where it came from (option.c).
+ */
+#include "option_table.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "option_value.h"
+
+#define ITERATIONS_HIGHEST 1000000000
+#define INTERVAL_LOW_NS (100 * NS_PER_MS)
+#define INTERVAL_HIGH_NS (3600 * NS_PER_SEC)
+#define DURATION_LOW_NS (100 * NS_PER_MS)
+#define DURATION_HIGH_NS (365 * 86400 * NS_PER_SEC)
+
+static int apply_port(struct options *options, const char *value, char *ret_error,
+		      size_t error_size)
+{
+	return dbkind_set_ports(options->databases, value, ret_error, error_size);
+}
+
+static int apply_endpoint(struct options *options, const char *value, char *ret_error,
+			  size_t error_size)
+{
+	return dbkind_add_endpoint(options->databases, value, ret_error, error_size);
+}
+
+static int apply_interval(struct options *options, const char *value, char *ret_error,
+			  size_t error_size)
+{
+	return value_parse_time(value, INTERVAL_LOW_NS, INTERVAL_HIGH_NS, &options->interval_ns,
+				ret_error, error_size);
+}
+
+static int apply_duration(struct options *options, const char *value, char *ret_error,
+			  size_t error_size)
+{
+	return value_parse_time(value, DURATION_LOW_NS, DURATION_HIGH_NS, &options->duration_ns,
+				ret_error, error_size);
+}
+
+static int apply_iterations(struct options *options, const char *value, char *ret_error,
+			    size_t error_size)
+{
+	uint64_t count;
+	int ret = value_parse_count(value, 1, ITERATIONS_HIGHEST, &count, "a number of screens",
+				    ret_error, error_size);
+
+	if (ret == 0)
+		options->iterations = (uint32_t)count;
+	return ret;
+}
+
+static int apply_output(struct options *options, const char *value, char *ret_error,
+			size_t error_size)
+{
+	if (value[0] == '\0') {
+		snprintf(ret_error, error_size, "not a file name");
+		return -EINVAL;
+	}
+	options->output = value;
+	return 0;
+}
+
+static const struct command_row command_table[] = {
+	{COMMAND_LIST, "list", NULL, "every open database connection now, one line each",
+	 "Prints one line for each TCP connection that a process on this host has open "
+	 "to a database port, with its owner, its age and how long it has been idle.",
+	 "  connleak list --port 5432       connections to PostgreSQL\n"
+	 "  connleak list --pid 4121        those of one process\n"
+	 "  connleak list --json | jq .     for a program\n"},
+	{COMMAND_TOP, "top", NULL, "the pools and their verdicts, live",
+	 "Shows the connection pools of this host, those that need attention first, "
+	 "and what is held against them.",
+	 "  connleak top                    until q is pressed\n"
+	 "  connleak top --once             one screen\n"
+	 "  connleak top -b -n 10 -d 5      ten screens as plain lines, 5 s apart\n"},
+	{COMMAND_TRACE, "trace", NULL, "connections as they open, work and close",
+	 "Prints events as they happen until interrupted. With --json, or into a file "
+	 "with -o, they are a trace that 'connleak replay' reads.",
+	 "  connleak trace --comm orders-api\n"
+	 "  connleak trace -o night.jsonl --duration 8h\n"
+	 "  connleak trace --json --verdicts\n"},
+	{COMMAND_REPLAY, "replay", "FILE", "verdicts from a recorded trace",
+	 "Feeds a trace that 'connleak trace' recorded through the same detector, as fast "
+	 "as the machine allows, and prints the verdicts. Needs no privileges. FILE may "
+	 "be - for standard input.",
+	 "  connleak replay night.jsonl\n"
+	 "  connleak replay --json --fail-on leak,exhausted - < night.jsonl\n"
+	 "  connleak replay --set T0=30s night.jsonl\n"},
+	{COMMAND_AGENT, "agent", NULL, "watch without end and report every verdict",
+	 "Watches in the foreground until it is told to stop (SIGTERM, SIGINT) and "
+	 "reports a verdict when it is raised, changes or is cleared.",
+	 "  connleak agent\n"
+	 "  connleak agent --json --endpoint orders-db=10.0.3.7:5432,limit=100\n"
+	 "  connleak agent --duration 10m --fail-on leak\n"},
+	{COMMAND_CHECK, "check", NULL, "whether this host can run it, and what is missing",
+	 "Tries everything that connleak needs from this host and its kernel. For what "
+	 "is missing it says what follows and what to do.",
+	 "  connleak check\n"
+	 "  connleak check --json\n"},
+};
+
+#define FLAG(member) .kind = OPTION_FLAG, .flag_offset = offsetof(struct options, member)
+#define ALL COMMAND_ALL
+
+static const struct option_row option_table[] = {
+	{.name = "port",
+	 .argument = "LIST",
+	 .commands = ALL,
+	 .kind = OPTION_VALUE,
+	 .in_config = true,
+	 .apply = apply_port,
+	 .help = "watch these ports only: 5432,6000-6010,orders=7000 "
+		 "(default: the well-known ports of databases)"},
+	{.name = "endpoint",
+	 .argument = "RULE",
+	 .commands = ALL,
+	 .kind = OPTION_VALUE,
+	 .in_config = true,
+	 .is_list = true,
+	 .apply = apply_endpoint,
+	 .help = "name a server and its limit: NAME=ADDR[/LEN][:PORT][,limit=N]; "
+		 "may be repeated (default: none)"},
+	{.name = "pid",
+	 .argument = "LIST",
+	 .commands = ALL,
+	 .kind = OPTION_VALUE,
+	 .is_list = true,
+	 .apply = value_add_pids,
+	 .help = "only these processes (default: all)"},
+	{.name = "comm",
+	 .argument = "NAME",
+	 .commands = ALL,
+	 .kind = OPTION_VALUE,
+	 .in_config = true,
+	 .is_list = true,
+	 .apply = value_add_comms,
+	 .help = "only processes with this command name, at most 15 bytes; may be "
+		 "repeated or a comma list (default: all)"},
+	{.name = "cgroup",
+	 .argument = "PATH",
+	 .commands = ALL,
+	 .kind = OPTION_VALUE,
+	 .in_config = true,
+	 .is_list = true,
+	 .apply = value_add_cgroup,
+	 .help = "only processes in this cgroup and below it; absolute, or relative to the "
+		 "cgroup mount; may be repeated (default: all)"},
+	{.name = "config",
+	 .argument = "FILE",
+	 .commands = ALL,
+	 .kind = OPTION_CONFIG,
+	 .help = "read options from FILE; the command line wins (default: none)"},
+	{.name = "set",
+	 .argument = "KEY=VALUE",
+	 .commands = ALL,
+	 .kind = OPTION_VALUE,
+	 .is_list = true,
+	 .apply = value_apply_setting,
+	 .help = "change a setting of the detector; may be repeated; "
+		 "'connleak help settings' lists them"},
+	{.name = "no-stacks",
+	 .commands = ALL,
+	 FLAG(no_stacks),
+	 .in_config = true,
+	 .help = "do not record which code opened a connection (default: record)"},
+	{.name = "once",
+	 .commands = COMMAND_TOP,
+	 FLAG(once),
+	 .help = "print one screen and end; the same as -b -n 1"},
+	{.name = "batch",
+	 .letter = 'b',
+	 .commands = COMMAND_TOP,
+	 FLAG(batch),
+	 .help = "plain lines instead of a screen (default: where standard output is not "
+		 "a terminal)"},
+	{.name = "iterations",
+	 .letter = 'n',
+	 .argument = "N",
+	 .commands = COMMAND_TOP,
+	 .kind = OPTION_VALUE,
+	 .apply = apply_iterations,
+	 .help = "end after N screens (default: never)"},
+	{.name = "interval",
+	 .letter = 'd',
+	 .argument = "SECS",
+	 .commands = COMMAND_TOP | COMMAND_TRACE | COMMAND_AGENT,
+	 .kind = OPTION_VALUE,
+	 .in_config = true,
+	 .apply = apply_interval,
+	 .help = "time between two looks, 0.1 to 3600 (default: 1)"},
+	{.name = "json",
+	 .commands = ALL,
+	 FLAG(json),
+	 .in_config = true,
+	 .help = "JSON instead of text (default: text)"},
+	{.name = "verdicts",
+	 .commands = COMMAND_TRACE,
+	 FLAG(verdicts),
+	 .help = "judge as well, and print the verdicts among the events (default: off)"},
+	{.name = "output",
+	 .letter = 'o',
+	 .argument = "FILE",
+	 .commands = COMMAND_TRACE,
+	 .kind = OPTION_VALUE,
+	 .apply = apply_output,
+	 .help = "record a trace into FILE (default: standard output)"},
+	{.name = "duration",
+	 .argument = "SECS",
+	 .commands = COMMAND_TRACE | COMMAND_AGENT,
+	 .kind = OPTION_VALUE,
+	 .apply = apply_duration,
+	 .help = "end by itself after this time; 90, 10m and 8h all work "
+		 "(default: run until interrupted)"},
+	{.name = "fail-on",
+	 .argument = "KIND",
+	 .commands = COMMAND_REPLAY | COMMAND_AGENT,
+	 .kind = OPTION_VALUE,
+	 .is_list = true,
+	 .apply = value_add_fail_on,
+	 .help = "exit with status 4 when such a verdict stands at the end: leak, exhausted, "
+		 "saturated, storm, oversized; may be repeated or a comma list (default: none)"},
+	{.name = "verbose",
+	 .letter = 'v',
+	 .commands = ALL,
+	 .kind = OPTION_COUNT,
+	 .flag_offset = offsetof(struct options, verbosity),
+	 .help = "say more on standard error; twice: what libbpf says, too"},
+	{.name = "version", .commands = ALL, .kind = OPTION_VERSION, .help = "print the version"},
+	{.name = "help",
+	 .letter = 'h',
+	 .commands = ALL,
+	 .kind = OPTION_HELP,
+	 .help = "print this help"},
+};
+
+#undef FLAG
+#undef ALL
+
+#define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
+
+const struct command_row *command_rows(size_t *ret_count)
+{
+	*ret_count = COUNT_OF(command_table);
+	return command_table;
+}
+
+const struct command_row *command_find(const char *name)
+{
+	for (size_t i = 0; i < COUNT_OF(command_table); i++)
+		if (strcmp(command_table[i].name, name) == 0)
+			return &command_table[i];
+	return NULL;
+}
+
+const struct command_row *command_row_of(enum command command)
+{
+	for (size_t i = 0; i < COUNT_OF(command_table); i++)
+		if (command_table[i].command == command)
+			return &command_table[i];
+	return NULL;
+}
+
+const struct option_row *option_rows(size_t *ret_count)
+{
+	*ret_count = COUNT_OF(option_table);
+	return option_table;
+}
+
+const struct option_row *option_find(const char *name)
+{
+	for (size_t i = 0; i < COUNT_OF(option_table); i++)
+		if (strcmp(option_table[i].name, name) == 0)
+			return &option_table[i];
+	return NULL;
+}
+
+int option_apply(const struct option_row *row, struct options *options, const char *value,
+		 char *ret_error, size_t error_size)
+{
+	void *member = (char *)options + row->flag_offset;
+
+	switch (row->kind) {
+	case OPTION_FLAG:
+		*(bool *)member = true;
+		return value ? value_parse_bool(value, member, ret_error, error_size) : 0;
+	case OPTION_COUNT:
+		++*(int *)member;
+		return 0;
+	case OPTION_VALUE:
+		return row->apply(options, value, ret_error, error_size);
+	case OPTION_HELP:
+	case OPTION_VERSION:
+	case OPTION_CONFIG:
+		break;
+	}
+	return 0;
+}

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The test on CLOSE_WAIT. After a server restart a healthy pool is full of such connections until
+ * it borrows them, so the stock alone means nothing. A burst of FINs is one test, and a stock that
+ * is older than the burst is needed for a record.
+ *
+ * A load balancer that cuts idle connections one by one leaves the same growing stock in the
+ * unused tail of a healthy pool. But that pool does not grow: it finds out at the next borrow,
+ * closes, and opens one instead. So only as many connections are held to be leaked as the pool
+ * has grown by since the evidence began; the plain form of this test has no such condition.
+ *
+ * Invariant: at most one test in GAP_NS.
+ * Does not count connections that were in CLOSE_WAIT when they were found.
+ */
+#include "closewait.h"
+
+#define GAP_NS (60 * NS_PER_SEC)
+#define COMEBACK_FACTOR 0.1
+
+static struct stock_limits limits_of(const struct closewait *closewait,
+				     const struct settings *settings)
+{
+	return (struct stock_limits){
+		.kind = STOCK_PEER_CLOSED,
+		.known_ns = closewait->known_ns,
+		.idle_ns = settings->close_wait_ns,
+	};
+}
+
+static void observe_fin(struct closewait *closewait, const struct moment *moment,
+			const struct pool *pool)
+{
+	const struct settings *settings = moment->settings;
+	struct stock_limits limits;
+
+	if (!eprocess_is_due(&closewait->process, moment->t_ns, GAP_NS))
+		return;
+	if (closewait_value(closewait) <= 1)
+		closewait->conn_count = pool->conn_count;
+	closewait->known_ns = (int64_t)moment->t_ns;
+	limits = limits_of(closewait, settings);
+	eprocess_test(&closewait->process, settings->i0, settings->p_min,
+		      stock_count(pool, &limits, &moment->losses), moment->t_ns);
+}
+
+void closewait_observe(struct closewait *closewait, const struct moment *moment,
+		       const struct change *change)
+{
+	const struct conn *conn = change->conn;
+
+	if (change->type == CHANGE_PEER_CLOSED)
+		observe_fin(closewait, moment, change->pool);
+	else if (change_is_own_close(change) && conn->peer_closed_ns != 0 &&
+		 moment->t_ns - conn->peer_closed_ns > moment->settings->close_wait_ns)
+		eprocess_discount(&closewait->process, COMEBACK_FACTOR);
+}
+
+double closewait_value(const struct closewait *closewait)
+{
+	return eprocess_value(&closewait->process);
+}
+
+void closewait_find(const struct closewait *closewait, const struct moment *moment,
+		    const struct pool *pool, struct finding *ret_finding)
+{
+	unsigned int bet = eprocess_best(&closewait->process);
+	uint32_t growth = finding_excess(pool->conn_count, closewait->conn_count);
+
+	ret_finding->test = "close_wait";
+	ret_finding->value = closewait_value(closewait);
+	ret_finding->base = closewait->process.base[bet];
+	ret_finding->began_ns = closewait->process.began_ns[bet];
+	ret_finding->limits = limits_of(closewait, moment->settings);
+	ret_finding->stock = stock_count(pool, &ret_finding->limits, &moment->losses);
+	ret_finding->excess = finding_excess(ret_finding->stock, ret_finding->base);
+	if (ret_finding->excess > growth)
+		ret_finding->excess = growth;
+}

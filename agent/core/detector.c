@@ -1,0 +1,283 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Where changes of the table meet the tests: each pool has a judgement, each test in it sees the
+ * changes that it asks for, and a review turns what they found into verdict lines. A further kind
+ * of verdict is a file beside leak.c with a state in struct judgement and a call in review().
+ *
+ * Invariant: pool->judgement and the list agree; the order of changes and ticks alone decides.
+ * Does not apply events, free pools or ask the clock.
+ */
+#include "detector.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "judgement.h"
+#include "leak.h"
+
+#define REST_NS (600 * NS_PER_SEC)
+/* After this long without events there is nothing that the next tick could find but timers. */
+#define QUIET_NS (3600 * NS_PER_SEC)
+/* Activity in the first second of a connection is its first use, not a return. */
+#define FIRST_USE_NS NS_PER_SEC
+/* Evidence below this comes and goes in health. */
+#define NO_EVIDENCE 2.0
+
+struct detector {
+	struct bench bench;
+	struct judgement *first;
+	uint64_t due_ns;
+	uint64_t last_event_ns;
+};
+
+struct detector *detector_new(const struct settings *settings, const struct dbkind *databases,
+			      struct table *table)
+{
+	struct detector *detector = calloc(1, sizeof(*detector));
+
+	if (!detector)
+		return NULL;
+	detector->bench.settings = settings;
+	detector->bench.databases = databases;
+	detector->bench.table = table;
+	detector->bench.losses.last_ns = INT64_MIN;
+	detector->due_ns = UINT64_MAX;
+	return detector;
+}
+
+void detector_set_realtime(struct detector *detector, int64_t realtime_at_zero_ns)
+{
+	detector->bench.realtime_at_zero_ns = realtime_at_zero_ns;
+}
+
+/* --- judgements ------------------------------------------------------------------------------- */
+
+static struct judgement *take_judgement(struct detector *detector, struct pool *pool)
+{
+	struct judgement *judgement = pool->judgement;
+
+	if (judgement)
+		return judgement;
+	judgement = calloc(1, sizeof(*judgement));
+	if (!judgement)
+		return NULL;
+	judgement->pool = pool;
+	judgement->next = detector->first;
+	if (judgement->next)
+		judgement->next->prev = judgement;
+	detector->first = judgement;
+	pool->judgement = judgement;
+	return judgement;
+}
+
+static void drop_judgement(struct detector *detector, struct judgement *judgement)
+{
+	leak_destroy(judgement);
+	if (judgement->prev)
+		judgement->prev->next = judgement->next;
+	else
+		detector->first = judgement->next;
+	if (judgement->next)
+		judgement->next->prev = judgement->prev;
+	judgement->pool->judgement = NULL;
+	free(judgement);
+}
+
+void detector_free(struct detector *detector)
+{
+	if (!detector)
+		return;
+	while (detector->first)
+		drop_judgement(detector, detector->first);
+	verdict_queue_destroy(&detector->bench.queue);
+	free(detector);
+}
+
+/* --- changes ---------------------------------------------------------------------------------- */
+
+static void count_turnover(struct judgement *judgement, const struct change *change)
+{
+	bool is_return =
+		change->type == CHANGE_ACTIVE && !change->conn->age_is_bound &&
+		change->conn->last_active_ns - change->conn->open_ns >= (int64_t)FIRST_USE_NS;
+
+	if ((is_return || change_is_own_close(change)) && judgement->turnover_count < UINT32_MAX)
+		judgement->turnover_count++;
+}
+
+/* What the process did from here on is what it did while the evidence grew. */
+static void remember_start(struct judgement *judgement)
+{
+	const struct pool_totals *totals = &judgement->pool->totals;
+
+	if (judgement->leak.stage != LEAK_NONE || opens_value(&judgement->opens) >= NO_EVIDENCE)
+		return;
+	judgement->opened_before = totals->opened_count;
+	judgement->closed_before = 0;
+	for (int i = 0; i < CLOSE_BY_COUNT; i++)
+		judgement->closed_before += totals->closed_count[i];
+}
+
+static int judge(struct detector *detector, struct judgement *judgement,
+		 const struct change *change)
+{
+	struct bench *bench = &detector->bench;
+	struct moment moment =
+		moment_of(bench->settings, bench->table, &bench->losses, change->t_ns);
+	int error;
+
+	count_turnover(judgement, change);
+	opens_observe(&judgement->opens, &moment, change);
+	evictions_observe(&judgement->evictions, &moment, change);
+	closewait_observe(&judgement->closewait, &moment, change);
+	if (change->type == CHANGE_OPENED)
+		remember_start(judgement);
+	error = leak_observe(bench, judgement, change);
+	/* What activity does to a verdict can wait for the tick; most events are activity. */
+	if (error < 0 || change->type == CHANGE_ACTIVE)
+		return error;
+	return judgement->leak.stage == LEAK_RAISED ? 0
+						    : leak_review(bench, judgement, change->t_ns);
+}
+
+static int observe_move(struct detector *detector, const struct change *change)
+{
+	struct judgement *before = change->pool_before->judgement;
+
+	return before ? leak_observe(&detector->bench, before, change) : 0;
+}
+
+static int observe_exit(struct detector *detector, const struct change *change)
+{
+	for (struct pool *pool = change->client->pools; pool; pool = pool->next_of_client) {
+		int error;
+
+		if (!pool->judgement)
+			continue;
+		error = leak_client_exited(&detector->bench, pool->judgement, change->t_ns);
+		if (error < 0)
+			return error;
+	}
+	return 0;
+}
+
+static void observe_loss(struct losses *losses, const struct change *change)
+{
+	losses->last_ns = (int64_t)change->t_ns;
+	if (__builtin_add_overflow(losses->count, change->lost_count, &losses->count))
+		losses->count = UINT64_MAX;
+}
+
+static void note_time(struct detector *detector, uint64_t t_ns)
+{
+	uint64_t tick_ns = detector->bench.settings->tick_ns;
+
+	detector->last_event_ns = t_ns;
+	if (detector->due_ns <= t_ns || detector->due_ns - t_ns > tick_ns)
+		detector->due_ns = (t_ns / tick_ns + 1) * tick_ns;
+}
+
+int detector_observe(struct detector *detector, const struct change *change)
+{
+	struct judgement *judgement;
+
+	note_time(detector, change->t_ns);
+	switch (change->type) {
+	case CHANGE_NONE:
+	case CHANGE_CHURNED:
+		return 0;
+	case CHANGE_LOST:
+		observe_loss(&detector->bench.losses, change);
+		return 0;
+	case CHANGE_EXITED:
+		return observe_exit(detector, change);
+	case CHANGE_MOVED:
+		return observe_move(detector, change);
+	default:
+		break;
+	}
+	judgement = take_judgement(detector, change->pool);
+	return judgement ? judge(detector, judgement, change) : -ENOMEM;
+}
+
+/* --- time ------------------------------------------------------------------------------------- */
+
+uint64_t detector_due_ns(const struct detector *detector)
+{
+	return detector->due_ns;
+}
+
+static bool is_over(const struct judgement *judgement, uint64_t now_ns)
+{
+	const struct pool *pool = judgement->pool;
+
+	if (pool->conn_count > 0)
+		return false;
+	if (pool->client->exited)
+		return true;
+	return judgement->leak.stage == LEAK_NONE && now_ns > pool->changed_ns &&
+	       now_ns - pool->changed_ns >= REST_NS;
+}
+
+int detector_tick(struct detector *detector, uint64_t now_ns)
+{
+	struct bench *bench = &detector->bench;
+	uint64_t tick_ns = bench->settings->tick_ns;
+	uint64_t step_ns = tick_ns;
+	struct judgement *next;
+	struct moment moment;
+
+	if (now_ns > detector->last_event_ns && now_ns - detector->last_event_ns > QUIET_NS)
+		step_ns = (QUIET_NS / tick_ns + 1) * tick_ns;
+	detector->due_ns = (now_ns / tick_ns) * tick_ns + step_ns;
+	moment = moment_of(bench->settings, bench->table, &bench->losses, now_ns);
+	for (struct judgement *judgement = detector->first; judgement; judgement = next) {
+		int error;
+
+		next = judgement->next;
+		opens_advance(&judgement->opens, &moment, judgement->pool);
+		error = leak_review(bench, judgement, now_ns);
+		if (error < 0)
+			return error;
+		if (is_over(judgement, now_ns))
+			drop_judgement(detector, judgement);
+	}
+	return 0;
+}
+
+/* --- answers ---------------------------------------------------------------------------------- */
+
+const struct verdict *detector_next(struct detector *detector)
+{
+	return verdict_queue_next(&detector->bench.queue);
+}
+
+uint32_t detector_standing_count(const struct detector *detector, enum verdict_kind kind)
+{
+	return (unsigned int)kind < VERDICT_KIND_COUNT ? detector->bench.standing_count[kind] : 0;
+}
+
+bool detector_conn_is_stale(const struct detector *detector, const struct conn *conn,
+			    uint64_t now_ns)
+{
+	const struct settings *settings = detector->bench.settings;
+	const struct judgement *judgement = conn->pool->judgement;
+	struct stock_limits limits;
+	uint64_t silence_ns = conn_silence_ns(conn, now_ns);
+
+	if (conn->state == CONN_CONNECTING || conn->state == CONN_CLOSED)
+		return false;
+	if (!judgement)
+		return silence_ns > settings->t0_ns;
+	limits = opens_limits(&judgement->opens, settings);
+	if (conn->last_send_ns > conn->last_recv_ns)
+		return silence_ns > limits.owed_ns;
+	return silence_ns > limits.idle_ns;
+}
+
+const struct verdict *detector_pool_verdict(const struct detector *detector,
+					    const struct pool *pool)
+{
+	(void)detector; /* a pool's judgement belongs to the one detector of its table */
+	return pool->judgement ? pool->judgement->leak.verdict : NULL;
+}

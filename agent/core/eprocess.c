@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A threshold on a count needs to know the pool; a test on records does not. While a pool is
+ * healthy the counts at its tests are exchangeable, whatever their distribution, so the i-th is
+ * larger than all before with probability at most 1/i. Betting against that at fair odds multiplies
+ * the wealth by q/p at a record and (1-q)/(1-p) otherwise; wealth that grows refutes health. The
+ * floor at 1 (a CUSUM) keeps years of health from having to be paid back first.
+ *
+ * Invariant: 1 <= wealth <= WEALTH_MAX. A record is the highest x of this epoch and the one
+ * before, so that one outage does not hide leaks smaller than itself for ever.
+ * Does not know what x counts, nor when to ask.
+ */
+#include "eprocess.h"
+
+#include "types.h"
+
+/* Enough to raise any verdict; a bound, so that doubt afterwards counts at once. */
+#define WEALTH_MAX 1e13
+/* Long enough to hold a day's pattern: a shorter one would take each morning for news. */
+#define EPOCH_NS (24 * 3600 * NS_PER_SEC)
+
+static const double bets[EPROCESS_BETS] = {0.5, 0.1, 0.02};
+
+bool eprocess_is_due(const struct eprocess *process, uint64_t t_ns, uint64_t gap_ns)
+{
+	return !process->has_begun || t_ns - process->last_ns >= gap_ns;
+}
+
+static void begin(struct eprocess *process, uint32_t i0, uint32_t x, uint64_t t_ns)
+{
+	for (unsigned int k = 0; k < EPROCESS_BETS; k++) {
+		process->wealth[k] = 1;
+		process->base[k] = x;
+		process->began_ns[k] = t_ns;
+	}
+	process->test_count = i0;
+	process->record = x;
+	process->record_before = x;
+	process->epoch_ns = t_ns;
+	process->last_ns = t_ns;
+	process->has_begun = true;
+}
+
+static void turn_epoch(struct eprocess *process, uint32_t x, uint64_t t_ns)
+{
+	if (t_ns - process->epoch_ns < EPOCH_NS)
+		return;
+	process->record_before = process->record;
+	process->record = x;
+	process->epoch_ns = t_ns;
+}
+
+static uint32_t record_of(const struct eprocess *process)
+{
+	return process->record > process->record_before ? process->record : process->record_before;
+}
+
+static double bounded(double wealth)
+{
+	if (wealth < 1)
+		return 1;
+	return wealth < WEALTH_MAX ? wealth : WEALTH_MAX;
+}
+
+void eprocess_test(struct eprocess *process, uint32_t i0, double p_min, uint32_t x, uint64_t t_ns)
+{
+	uint32_t record;
+	double p;
+
+	if (!process->has_begun) {
+		begin(process, i0, x, t_ns);
+		return;
+	}
+	record = record_of(process);
+	if (process->test_count < UINT32_MAX)
+		process->test_count++;
+	p = 1.0 / process->test_count;
+	if (p < p_min)
+		p = p_min;
+	for (unsigned int k = 0; k < EPROCESS_BETS; k++) {
+		double q = bets[k];
+
+		if (q <= p)
+			continue;
+		if (x > record && process->wealth[k] <= 1) {
+			process->base[k] = record;
+			process->began_ns[k] = process->last_ns;
+		}
+		process->wealth[k] =
+			bounded(process->wealth[k] * (x > record ? q / p : (1 - q) / (1 - p)));
+	}
+	turn_epoch(process, x, t_ns);
+	if (x > process->record)
+		process->record = x;
+	process->last_ns = t_ns;
+}
+
+double eprocess_value(const struct eprocess *process)
+{
+	double sum = 0;
+
+	if (!process->has_begun)
+		return 1;
+	for (unsigned int k = 0; k < EPROCESS_BETS; k++)
+		sum += process->wealth[k];
+	return sum / EPROCESS_BETS;
+}
+
+unsigned int eprocess_best(const struct eprocess *process)
+{
+	unsigned int best = 0;
+
+	for (unsigned int k = 1; k < EPROCESS_BETS; k++)
+		if (process->wealth[k] > process->wealth[best])
+			best = k;
+	return best;
+}
+
+void eprocess_discount(struct eprocess *process, double factor)
+{
+	for (unsigned int k = 0; k < EPROCESS_BETS; k++)
+		process->wealth[k] = bounded(process->wealth[k] * factor);
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A test of one question, asked again and again: does the count x set new records more often than
+ * chance lets it? The answer is an e-value: 1 is no evidence, and a healthy pool reaches A with
+ * odds of about 1 to A.
+ */
+#ifndef CONNLEAK_CORE_EPROCESS_H
+#define CONNLEAK_CORE_EPROCESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Bets: records come with probability q. A fast leak makes every test a record, a slow one few. */
+#define EPROCESS_BETS 3
+
+struct eprocess {
+	double wealth[EPROCESS_BETS]; /* at least 1 */
+	uint64_t began_ns[EPROCESS_BETS]; /* the last test before wealth left 1 */
+	uint32_t base[EPROCESS_BETS]; /* the record at that test */
+	uint32_t test_count; /* starts at I0 */
+	uint32_t record, record_before; /* of this epoch, and of the one before */
+	uint64_t epoch_ns; /* when this epoch began */
+	uint64_t last_ns; /* time of the last test */
+	bool has_begun;
+};
+
+/* True when a test at t_ns is not within gap_ns of the last one. */
+bool eprocess_is_due(const struct eprocess *process, uint64_t t_ns, uint64_t gap_ns);
+
+/* Zeroed memory is a valid new process. The first test only sets the record. */
+void eprocess_test(struct eprocess *process, uint32_t i0, double p_min, uint32_t x, uint64_t t_ns);
+
+/* The mean of the bets. */
+double eprocess_value(const struct eprocess *process);
+
+/* The bet that has won most: index for base[] and began_ns[]. */
+unsigned int eprocess_best(const struct eprocess *process);
+
+/* Takes evidence back: wealth times factor (below 1), but not below 1. */
+void eprocess_discount(struct eprocess *process, double factor);
+
+#endif

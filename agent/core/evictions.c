@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The test on evictions. It needs no open, so it sees a leak out of the surplus of a pool that
+ * evicts, where the test on opens has to wait until the surplus is gone.
+ *
+ * Invariant: no test before EVICTIONS_MIN closes have shown at what idle time the pool evicts.
+ * Does not tell an eviction from another close of a silent connection; sessions that end by
+ * themselves raise the limit to their own length, and that is what makes them harmless.
+ */
+#include "evictions.h"
+
+#define EVICTIONS_MIN 8
+#define SHORTEST_NS NS_PER_SEC
+#define GAP_NS (20 * NS_PER_SEC)
+#define LIMIT_QUANTILE 0.99
+/* Statements that run for longer than this are rare where connections are evicted at all. */
+#define OWED_NS (300 * NS_PER_SEC)
+#define SAMPLE_MAX_NS (24 * 3600 * NS_PER_SEC)
+#define COMEBACK_FACTOR 0.1
+
+static struct stock_limits limits_of(const struct evictions *evictions,
+				     const struct settings *settings)
+{
+	struct stock_limits limits = {.kind = STOCK_IDLE, .known_ns = evictions->known_ns};
+	uint64_t closed_ns = silence_quantile_ns(&evictions->closed, LIMIT_QUANTILE);
+
+	limits.idle_ns = closed_ns + closed_ns / 2;
+	if (limits.idle_ns < settings->t0_ns)
+		limits.idle_ns = settings->t0_ns;
+	limits.owed_ns = limits.idle_ns > OWED_NS ? limits.idle_ns : OWED_NS;
+	return limits;
+}
+
+static void take_back(struct evictions *evictions, const struct moment *moment, uint64_t silence_ns)
+{
+	if (silence_ns <= moment->settings->t0_ns || evictions_value(evictions) <= 1)
+		return;
+	if (silence_ns > limits_of(evictions, moment->settings).idle_ns)
+		eprocess_discount(&evictions->process, COMEBACK_FACTOR);
+}
+
+static void observe_close(struct evictions *evictions, const struct moment *moment,
+			  const struct change *change)
+{
+	const struct settings *settings = moment->settings;
+	uint64_t silence_ns = moment_silence_ns(moment, change);
+	struct stock_limits limits;
+
+	if (!change_is_own_close(change) || change->conn->peer_closed_ns != 0 ||
+	    silence_ns <= SHORTEST_NS)
+		return;
+	take_back(evictions, moment, silence_ns);
+	silence_add(&evictions->closed, silence_ns < SAMPLE_MAX_NS ? silence_ns : SAMPLE_MAX_NS);
+	if (evictions->closed.total < EVICTIONS_MIN ||
+	    !eprocess_is_due(&evictions->process, moment->t_ns, GAP_NS))
+		return;
+	evictions->known_ns = moment->known_ns;
+	limits = limits_of(evictions, settings);
+	eprocess_test(&evictions->process, settings->i0, settings->p_min,
+		      stock_count(change->pool, &limits, &moment->losses), moment->t_ns);
+}
+
+void evictions_observe(struct evictions *evictions, const struct moment *moment,
+		       const struct change *change)
+{
+	if (change->type == CHANGE_CLOSED)
+		observe_close(evictions, moment, change);
+	else if (change->type == CHANGE_ACTIVE && !change->answer_was_owed)
+		take_back(evictions, moment, moment_silence_ns(moment, change));
+}
+
+double evictions_value(const struct evictions *evictions)
+{
+	return eprocess_value(&evictions->process);
+}
+
+void evictions_find(const struct evictions *evictions, const struct moment *moment,
+		    const struct pool *pool, struct finding *ret_finding)
+{
+	unsigned int bet = eprocess_best(&evictions->process);
+
+	ret_finding->test = "evictions";
+	ret_finding->value = evictions_value(evictions);
+	ret_finding->base = evictions->process.base[bet];
+	ret_finding->began_ns = evictions->process.began_ns[bet];
+	ret_finding->limits = limits_of(evictions, moment->settings);
+	ret_finding->stock = stock_count(pool, &ret_finding->limits, &moment->losses);
+	ret_finding->excess = finding_excess(ret_finding->stock, ret_finding->base);
+}

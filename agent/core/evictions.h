@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The test on evictions: a pool that closes connections at idle time I shows that whatever has
+ * been silent for much longer than I is not in it.
+ */
+#ifndef CONNLEAK_CORE_EVICTIONS_H
+#define CONNLEAK_CORE_EVICTIONS_H
+
+#include "eprocess.h"
+#include "finding.h"
+#include "moment.h"
+#include "silence.h"
+
+/* Zeroed memory is a valid new test. */
+struct evictions {
+	struct eprocess process;
+	struct silences closed; /* silences that an own close ended */
+	int64_t known_ns; /* as of the last test */
+};
+
+void evictions_observe(struct evictions *evictions, const struct moment *moment,
+		       const struct change *change);
+
+double evictions_value(const struct evictions *evictions);
+
+void evictions_find(const struct evictions *evictions, const struct moment *moment,
+		    const struct pool *pool, struct finding *ret_finding);
+
+#endif

@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * "When does it end?" is what decides whether somebody gets up at night, so the estimate rests on
+ * the moments at which the suspects fell silent, which are the moments of the leaks, and not on
+ * when the detector came to see them: a surplus that leaked for an hour before the first open
+ * has to read as an hour's leak.
+ *
+ * Invariant: an unknown figure is NAN or 0 as verdict.h has it, never a guess.
+ * Does not decide anything.
+ */
+#include "figures.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dbkind.h"
+
+static bool is_loopback(const struct netaddr *addr)
+{
+	static const uint8_t v6[16] = {[15] = 1};
+	static const uint8_t v4[13] = {[10] = 0xff, [11] = 0xff, [12] = 127};
+
+	return memcmp(addr->ip, v6, sizeof(v6)) == 0 || memcmp(addr->ip, v4, sizeof(v4)) == 0;
+}
+
+/* 127.0.0.1 in two network namespaces is two servers; any other address is one. */
+static bool is_same_server(const struct pool *a, const struct pool *b)
+{
+	return a->remote.port == b->remote.port &&
+	       memcmp(a->remote.ip, b->remote.ip, sizeof(a->remote.ip)) == 0 &&
+	       (a->netns == b->netns || !is_loopback(&a->remote));
+}
+
+uint64_t figures_open_on_host(const struct bench *bench, const struct pool *pool)
+{
+	uint64_t count = 0;
+
+	for (const struct pool *at = table_first_pool(bench->table); at; at = at->next)
+		if (is_same_server(at, pool))
+			count += at->conn_count;
+	return count;
+}
+
+static const struct conn *next_suspect(const struct conn *conn)
+{
+	while (conn && !conn->is_suspect)
+		conn = conn->newer;
+	return conn;
+}
+
+/*
+ * From the first leak to the end of what can be seen of it: what fell silent later than the limit
+ * allows is not counted yet.
+ */
+static void fill_growth(const struct judgement *judgement, const struct finding *finding,
+			struct verdict *verdict)
+{
+	const struct conn *conn = next_suspect(judgement->pool->oldest);
+	uint32_t left = judgement->leak.suspect_count;
+	int64_t first_ns, last_ns;
+
+	verdict->growth_per_hour = NAN;
+	if (!conn)
+		return;
+	first_ns = last_ns = conn->last_active_ns;
+	verdict->since_ns = first_ns > 0 ? (uint64_t)first_ns : 0;
+	for (; conn && left > 0; left--) {
+		last_ns = conn->last_active_ns;
+		conn = next_suspect(conn->newer);
+	}
+	if (last_ns < finding->limits.known_ns - (int64_t)finding->limits.idle_ns)
+		last_ns = finding->limits.known_ns - (int64_t)finding->limits.idle_ns;
+	if (judgement->leak.suspect_count >= 2 && last_ns > first_ns)
+		verdict->growth_per_hour = (judgement->leak.suspect_count - 1) * 3600.0 /
+					   ((double)(last_ns - first_ns) / 1e9);
+}
+
+/* The leaks are counted events: their rate is known to 2 / sqrt(count) either way. */
+static void fill_exhaustion(const struct bench *bench, const struct judgement *judgement,
+			    struct verdict *verdict)
+{
+	double spread = 2 / sqrt(judgement->leak.suspect_count);
+	double open, seconds;
+
+	verdict->exhausts_in_s = verdict->exhausts_in_low_s = verdict->exhausts_in_high_s = NAN;
+	if (verdict->limit == 0 || isnan(verdict->growth_per_hour))
+		return;
+	open = (double)figures_open_on_host(bench, judgement->pool);
+	seconds = ((double)verdict->limit - open) / (verdict->growth_per_hour / 3600);
+	if (seconds < 0)
+		seconds = 0;
+	verdict->exhausts_in_s = seconds;
+	verdict->exhausts_in_low_s = seconds / (1 + spread);
+	if (spread < 1)
+		verdict->exhausts_in_high_s = seconds / (1 - spread);
+}
+
+void figures_fill(const struct bench *bench, const struct judgement *judgement,
+		  const struct finding *finding, struct verdict *verdict)
+{
+	const struct pool *pool = judgement->pool;
+	const struct endpoint_rule *rule = NULL;
+
+	if (bench->databases)
+		rule = dbkind_endpoint(bench->databases, &pool->remote);
+	verdict->open_count = pool->conn_count;
+	verdict->stale_count = finding->stock;
+	if (verdict->stale_count < judgement->leak.suspect_count)
+		verdict->stale_count = judgement->leak.suspect_count;
+	verdict->limit = rule ? rule->limit : 0;
+	fill_growth(judgement, finding, verdict);
+	fill_exhaustion(bench, judgement, verdict);
+}
+
+static int compare_sites(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Keeps the most frequent ones, most frequent first. */
+static int keep_site(struct verdict *verdict, const char *site, uint32_t count)
+{
+	uint32_t at = verdict->site_count;
+	char *copy;
+
+	while (at > 0 && verdict->sites[at - 1].open_count < count)
+		at--;
+	if (at == VERDICT_SITES_MAX)
+		return 0;
+	copy = strdup(site);
+	if (!copy)
+		return -ENOMEM;
+	if (verdict->site_count == VERDICT_SITES_MAX)
+		free(verdict->sites[--verdict->site_count].site);
+	memmove(&verdict->sites[at + 1], &verdict->sites[at],
+		(verdict->site_count - at) * sizeof(verdict->sites[0]));
+	verdict->sites[at] =
+		(struct verdict_site){.site = copy, .open_count = count, .role = "open"};
+	verdict->site_count++;
+	return 0;
+}
+
+static int group_sites(struct verdict *verdict, const char **sites, uint32_t count)
+{
+	qsort(sites, count, sizeof(*sites), compare_sites);
+	for (uint32_t i = 0, end; i < count; i = end) {
+		end = i + 1;
+		while (end < count && strcmp(sites[i], sites[end]) == 0)
+			end++;
+		if (keep_site(verdict, sites[i], end - i) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+int figures_fill_suspects(const struct judgement *judgement, struct verdict *verdict)
+{
+	uint32_t count = judgement->leak.suspect_count, site_count = 0;
+	const char **sites;
+	int error;
+
+	if (count == 0)
+		return 0;
+	sites = calloc(count, sizeof(*sites));
+	verdict->suspects = calloc(count, sizeof(*verdict->suspects));
+	if (!sites || !verdict->suspects) {
+		free(sites);
+		return -ENOMEM;
+	}
+	for (const struct conn *conn = next_suspect(judgement->pool->oldest);
+	     conn && verdict->suspect_count < count; conn = next_suspect(conn->newer)) {
+		verdict->suspects[verdict->suspect_count++] = conn->id;
+		if (conn->site)
+			sites[site_count++] = conn->site;
+	}
+	error = group_sites(verdict, sites, site_count);
+	free(sites);
+	return error;
+}

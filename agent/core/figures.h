@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The numbers of a leak verdict: how many, how fast, and when it ends.
+ */
+#ifndef CONNLEAK_CORE_FIGURES_H
+#define CONNLEAK_CORE_FIGURES_H
+
+#include "judgement.h"
+
+/* What is open on this host towards the pool's remote address, all processes together. */
+uint64_t figures_open_on_host(const struct bench *bench, const struct pool *pool);
+
+/* Counts, growth and time to exhaustion as of verdict->t_ns; allocates nothing. */
+void figures_fill(const struct bench *bench, const struct judgement *judgement,
+		  const struct finding *finding, struct verdict *verdict);
+
+/* The suspects and the sites that opened them. Returns 0 or -ENOMEM. */
+int figures_fill_suspects(const struct judgement *judgement, struct verdict *verdict);
+
+#endif

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What one statistical test holds against a pool: the common language of the tests.
+ */
+#ifndef CONNLEAK_CORE_FINDING_H
+#define CONNLEAK_CORE_FINDING_H
+
+#include "stock.h"
+
+struct finding {
+	const char *test; /* static: "opens" */
+	double value; /* e-value; 1 = nothing */
+	uint64_t began_ns; /* when the evidence began to grow */
+	uint32_t base; /* the stock then, not part of the growth */
+	uint32_t stock; /* as of the last test, under the limits of now */
+	uint32_t excess; /* of the stock above the base, as far as it can be leaked */
+	struct stock_limits limits; /* which connections, as of the last test */
+};
+
+static inline uint32_t finding_excess(uint32_t stock, uint32_t base)
+{
+	return stock > base ? stock - base : 0;
+}
+
+#endif

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the detector has learned of one pool, and the surroundings in which it judges.
+ */
+#ifndef CONNLEAK_CORE_JUDGEMENT_H
+#define CONNLEAK_CORE_JUDGEMENT_H
+
+#include "closewait.h"
+#include "evictions.h"
+#include "opens.h"
+#include "verdict_queue.h"
+
+struct dbkind;
+
+/* One for the detector; borrowed by everything that judges. */
+struct bench {
+	const struct settings *settings;
+	const struct dbkind *databases; /* NULL = none */
+	struct table *table;
+	struct losses losses;
+	struct verdict_queue queue;
+	int64_t realtime_at_zero_ns;
+	uint64_t last_id;
+	uint32_t standing_count[VERDICT_KIND_COUNT];
+};
+
+enum leak_stage { LEAK_NONE, LEAK_SUSPECT, LEAK_RAISED };
+
+/* The state of a pool's leak verdict (leak.c). */
+struct leak {
+	enum leak_stage stage;
+	struct verdict *verdict; /* the last line; owned; NULL in LEAK_NONE */
+	double peak; /* highest e-value since it is suspect, up to A */
+	uint64_t met_ns; /* since when the condition of a leak is met; UINT64_MAX = it is not */
+	uint64_t low_ns; /* since when the evidence is low; UINT64_MAX = it is not */
+	uint32_t suspect_count; /* connections marked is_suspect */
+	uint32_t told_count; /* the same at the last line */
+};
+
+struct judgement {
+	struct pool *pool;
+	struct judgement *next, *prev; /* all of the detector */
+	struct opens opens;
+	struct evictions evictions;
+	struct closewait closewait;
+	uint64_t opened_before, closed_before; /* of the pool, when there was no evidence last */
+	uint32_t turnover_count; /* signs that connections are used again or closed; saturates */
+	struct leak leak;
+};
+
+#endif

@@ -1,0 +1,344 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The tests weigh evidence at single moments; a verdict is a statement that stands for a time,
+ * under one id, and is taken back when it is over. This is the machine in between:
+ *
+ *	none --value >= A_SUSPECT, excess >= LMIN_SUSPECT--> suspect
+ *	suspect --value >= A, excess >= LMIN, for HOLD, with habits or EXPOSURE--> raised
+ *	raised --severity changed, or twice the suspects of the last line--> updated (raised)
+ *	any --client gone; no suspect left; value low for CLEAR--> cleared (none)
+ *
+ * The condition on habits is not in the plain form of the detector. A pool in which no connection
+ * has ever come back or been closed looks the same whether each connection belongs to somebody
+ * (a listener per websocket) or to nobody (a connection per request, forgotten). What tells them
+ * apart is time: sessions end. So there the suspects' silence, summed up, must reach EXPOSURE.
+ *
+ * Invariant: conn->is_suspect is set on exactly leak.suspect_count connections of the pool, and
+ * these are the suspects that a line names. A mark stays until the connection is used or gone.
+ * Does not compute figures or sentences (report.c).
+ */
+#include "leak.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "figures.h"
+#include "report.h"
+
+#define NEVER UINT64_MAX
+/* Signs of turnover after which a pool has habits: fewer could be one odd connection's. */
+#define HABIT_COUNT 8
+/* A fifth of the peak: single tests without a record halve a bet, so half of it would flicker. */
+#define LOW_SHARE 0.2
+#define RATE_FOR_CRITICAL_S 1800.0
+#define SHARE_FOR_CRITICAL 0.5
+/* How far a critical verdict must have got better to be a warning again. */
+#define RELIEF 0.5
+
+/* --- marks ------------------------------------------------------------------------------------ */
+
+static void unmark(struct leak *leak, struct conn *conn)
+{
+	if (!conn->is_suspect)
+		return;
+	conn->is_suspect = false;
+	leak->suspect_count--;
+}
+
+static void unmark_all(struct judgement *judgement)
+{
+	struct conn *conn = judgement->pool->oldest;
+
+	for (; conn && judgement->leak.suspect_count > 0; conn = conn->newer)
+		unmark(&judgement->leak, conn);
+}
+
+/*
+ * Where part of the stock was there before the evidence began, only what fell silent since can
+ * belong to the growth; the longest silent first, for the benign ones come back.
+ */
+static void mark_more(struct judgement *judgement, const struct finding *finding,
+		      const struct losses *losses)
+{
+	int64_t limit_ns = (int64_t)finding->limits.idle_ns;
+	struct leak *leak = &judgement->leak;
+	struct stock_walk walk;
+	struct conn *conn;
+
+	stock_begin(&walk, judgement->pool, &finding->limits, losses);
+	while (leak->suspect_count < finding->excess && (conn = stock_next(&walk))) {
+		if (conn->is_suspect)
+			continue;
+		if (finding->base > 0 &&
+		    conn->last_active_ns <= (int64_t)finding->began_ns - limit_ns)
+			continue;
+		conn->is_suspect = true;
+		leak->suspect_count++;
+	}
+}
+
+static uint64_t exposure_ns(const struct judgement *judgement, uint64_t t_ns)
+{
+	uint32_t left = judgement->leak.suspect_count;
+	uint64_t sum_ns = 0;
+
+	for (const struct conn *conn = judgement->pool->oldest; conn && left > 0;
+	     conn = conn->newer) {
+		if (!conn->is_suspect)
+			continue;
+		left--;
+		if (__builtin_add_overflow(sum_ns, conn_silence_ns(conn, t_ns), &sum_ns))
+			return UINT64_MAX;
+	}
+	return sum_ns;
+}
+
+/* --- lines ------------------------------------------------------------------------------------ */
+
+static enum severity severity_of(const struct leak *leak, const struct verdict *verdict)
+{
+	bool is_critical = leak->verdict && leak->verdict->severity == SEVERITY_CRITICAL;
+	double relief = is_critical ? RELIEF : 1;
+
+	if (leak->stage == LEAK_SUSPECT)
+		return SEVERITY_INFO;
+	if (verdict->exhausts_in_s * relief <= RATE_FOR_CRITICAL_S)
+		return SEVERITY_CRITICAL;
+	if (verdict->limit > 0 &&
+	    verdict->stale_count >= SHARE_FOR_CRITICAL * relief * (double)verdict->limit)
+		return SEVERITY_CRITICAL;
+	return SEVERITY_WARNING;
+}
+
+static int begin_verdict(struct bench *bench, struct judgement *judgement)
+{
+	struct leak *leak = &judgement->leak;
+
+	leak->verdict = calloc(1, sizeof(*leak->verdict));
+	if (!leak->verdict)
+		return -ENOMEM;
+	leak->verdict->id = ++bench->last_id;
+	leak->verdict->kind = VERDICT_LEAK;
+	leak->stage = LEAK_SUSPECT;
+	leak->peak = 0;
+	leak->met_ns = NEVER;
+	leak->low_ns = NEVER;
+	return 0;
+}
+
+static void end_verdict(struct bench *bench, struct judgement *judgement)
+{
+	struct leak *leak = &judgement->leak;
+
+	if (leak->stage == LEAK_RAISED)
+		bench->standing_count[VERDICT_LEAK]--;
+	leak_destroy(judgement);
+}
+
+/* Makes a fresh line of the pool as it is now the verdict, and queues it. */
+static int say(struct bench *bench, struct judgement *judgement, const struct finding *finding,
+	       enum verdict_state state, uint64_t t_ns)
+{
+	struct leak *leak = &judgement->leak;
+	struct verdict line = {
+		.t_ns = t_ns,
+		.id = leak->verdict->id,
+		.kind = VERDICT_LEAK,
+		.state = state,
+	};
+	int error;
+
+	figures_fill(bench, judgement, finding, &line);
+	line.severity = severity_of(leak, &line);
+	error = figures_fill_suspects(judgement, &line);
+	if (error == 0) {
+		report_subject(bench, judgement->pool, &line);
+		report_write(bench, judgement, finding, &line);
+		error = verdict_queue_push(&bench->queue, &line);
+	}
+	if (error < 0) {
+		verdict_clear(&line);
+		return error;
+	}
+	verdict_clear(leak->verdict);
+	*leak->verdict = line;
+	leak->told_count = leak->suspect_count;
+	return 0;
+}
+
+/* The last line once more, as of now: what it named is gone, so there is nothing to recount. */
+static int say_cleared(struct bench *bench, struct judgement *judgement, enum report_reason reason,
+		       uint64_t t_ns)
+{
+	struct verdict *verdict = judgement->leak.verdict;
+	int error;
+
+	verdict->t_ns = t_ns;
+	verdict->state = VERDICT_CLEARED;
+	report_write_cleared(bench, judgement, reason, verdict);
+	error = verdict_queue_push(&bench->queue, verdict);
+	end_verdict(bench, judgement);
+	return error;
+}
+
+/* --- decisions -------------------------------------------------------------------------------- */
+
+static double value_of(const struct judgement *judgement)
+{
+	double value = opens_value(&judgement->opens);
+	double evictions = evictions_value(&judgement->evictions);
+	double closewait = closewait_value(&judgement->closewait);
+
+	value = evictions > value ? evictions : value;
+	return closewait > value ? closewait : value;
+}
+
+static void find_best(const struct judgement *judgement, const struct moment *moment,
+		      struct finding *ret_finding)
+{
+	double value = value_of(judgement);
+
+	if (opens_value(&judgement->opens) >= value)
+		opens_find(&judgement->opens, moment, judgement->pool, ret_finding);
+	else if (evictions_value(&judgement->evictions) >= value)
+		evictions_find(&judgement->evictions, moment, judgement->pool, ret_finding);
+	else
+		closewait_find(&judgement->closewait, moment, judgement->pool, ret_finding);
+}
+
+static bool is_leak(const struct bench *bench, const struct judgement *judgement,
+		    const struct finding *finding, uint64_t t_ns)
+{
+	const struct settings *settings = bench->settings;
+
+	if (finding->value < settings->alarm || finding->excess < settings->leak_min ||
+	    judgement->leak.suspect_count < settings->leak_min)
+		return false;
+	return judgement->turnover_count >= HABIT_COUNT ||
+	       exposure_ns(judgement, t_ns) >= settings->exposure_ns;
+}
+
+static int review_suspect(struct bench *bench, struct judgement *judgement,
+			  const struct finding *finding, uint64_t t_ns)
+{
+	struct leak *leak = &judgement->leak;
+
+	if (!is_leak(bench, judgement, finding, t_ns)) {
+		leak->met_ns = NEVER;
+		return 0;
+	}
+	if (leak->met_ns == NEVER)
+		leak->met_ns = t_ns;
+	if (t_ns - leak->met_ns < bench->settings->hold_ns)
+		return 0;
+	leak->stage = LEAK_RAISED;
+	bench->standing_count[VERDICT_LEAK]++;
+	return say(bench, judgement, finding, VERDICT_RAISED, t_ns);
+}
+
+static int review_raised(struct bench *bench, struct judgement *judgement,
+			 const struct finding *finding, uint64_t t_ns)
+{
+	struct leak *leak = &judgement->leak;
+	struct verdict figures = {.t_ns = t_ns};
+
+	figures_fill(bench, judgement, finding, &figures);
+	if (leak->suspect_count < 2 * leak->told_count &&
+	    severity_of(leak, &figures) == leak->verdict->severity)
+		return 0;
+	return say(bench, judgement, finding, VERDICT_UPDATED, t_ns);
+}
+
+/*
+ * Beyond A the peak does not count: more certainty than it takes to speak must not make silence
+ * come sooner. A stock that benign silences, learned since, explain is no evidence either.
+ */
+static bool is_low(struct leak *leak, const struct settings *settings,
+		   const struct finding *finding, uint64_t t_ns)
+{
+	double value = finding->value;
+	double peak = value < settings->alarm ? value : settings->alarm;
+
+	if (peak > leak->peak)
+		leak->peak = peak;
+	if (value >= LOW_SHARE * leak->peak && finding->excess >= settings->suspect_min)
+		leak->low_ns = NEVER;
+	else if (leak->low_ns == NEVER)
+		leak->low_ns = t_ns;
+	return leak->low_ns != NEVER && t_ns - leak->low_ns >= settings->clear_ns;
+}
+
+int leak_review(struct bench *bench, struct judgement *judgement, uint64_t t_ns)
+{
+	const struct settings *settings = bench->settings;
+	struct leak *leak = &judgement->leak;
+	struct finding finding;
+	struct moment moment;
+	int error;
+
+	if (leak->stage == LEAK_NONE && value_of(judgement) < settings->suspect)
+		return 0;
+	moment = moment_of(settings, bench->table, &bench->losses, t_ns);
+	find_best(judgement, &moment, &finding);
+	if (leak->stage == LEAK_NONE) {
+		if (finding.excess < settings->suspect_min)
+			return 0;
+		mark_more(judgement, &finding, &bench->losses);
+		if (leak->suspect_count < settings->suspect_min) {
+			unmark_all(judgement);
+			return 0;
+		}
+		error = begin_verdict(bench, judgement);
+		if (error == 0)
+			error = say(bench, judgement, &finding, VERDICT_SUSPECT, t_ns);
+		if (error < 0)
+			return error;
+	}
+	if (is_low(leak, settings, &finding, t_ns))
+		return say_cleared(bench, judgement, REPORT_NO_GROWTH, t_ns);
+	mark_more(judgement, &finding, &bench->losses);
+	return leak->stage == LEAK_SUSPECT ? review_suspect(bench, judgement, &finding, t_ns)
+					   : review_raised(bench, judgement, &finding, t_ns);
+}
+
+int leak_observe(struct bench *bench, struct judgement *judgement, const struct change *change)
+{
+	struct leak *leak = &judgement->leak;
+
+	if (leak->stage == LEAK_NONE || !change->conn || !change->conn->is_suspect)
+		return 0;
+	switch (change->type) {
+	case CHANGE_ACTIVE:
+	case CHANGE_CLOSED:
+	case CHANGE_FAILED:
+	case CHANGE_MOVED:
+		break;
+	default:
+		return 0;
+	}
+	unmark(leak, change->conn);
+	if (leak->suspect_count > 0)
+		return 0;
+	return say_cleared(bench, judgement,
+			   change->type == CHANGE_ACTIVE ? REPORT_CAME_BACK : REPORT_RELEASED,
+			   change->t_ns);
+}
+
+int leak_client_exited(struct bench *bench, struct judgement *judgement, uint64_t t_ns)
+{
+	if (judgement->leak.stage == LEAK_NONE)
+		return 0;
+	return say_cleared(bench, judgement, REPORT_EXITED, t_ns);
+}
+
+void leak_destroy(struct judgement *judgement)
+{
+	struct leak *leak = &judgement->leak;
+
+	unmark_all(judgement);
+	if (leak->verdict)
+		verdict_clear(leak->verdict);
+	free(leak->verdict);
+	leak->verdict = NULL;
+	leak->stage = LEAK_NONE;
+}

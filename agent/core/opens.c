@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The test on opens, the strongest there is for pools that grow on demand.
+ *
+ * An open is a test event unless a close paid for it. The stock is what has been silent for longer
+ * than T = max(T0, 4 x the 99th percentile of the benign silences that spanned an open): silences
+ * between two statements do not span one, so T is short where the pool is busy and long where its
+ * connections are held for long on purpose.
+ *
+ * An open is tested when all activity up to it is known: a deep connection of a LIFO pool that was
+ * borrowed a moment before the open would otherwise pass for one that lies idle at the open.
+ *
+ * Two things differ from the plain form of this test:
+ * - It runs on three schedules at once, at most one test a second, 8 s and 64 s, and the e-value
+ *   is their mean (a mean of e-values is one). A process that opens all the time, like Go's pool
+ *   with its two idle connections, makes a hundred tests for one that a leak could make a record,
+ *   and at one a second those hundred outweigh it.
+ * - A close pays only when the connection was older than the credit lasts. A rotation retires old
+ *   connections; closes of young ones are churn, which would pay for every leaked open as well.
+ *
+ * Invariant: what is counted and the samples that set T are both known silences (moment.h).
+ * Does not see evictions (evictions.c) nor CLOSE_WAIT (closewait.c).
+ */
+#include "opens.h"
+
+#include <string.h>
+
+/* A statement may run for minutes: a peer that owes an answer is believed for this long. */
+#define OWED_NS (300 * NS_PER_SEC)
+#define LIMIT_FACTOR 4
+#define LIMIT_QUANTILE 0.99
+/* A day; silences beyond it must not make the limit overflow. */
+#define SAMPLE_MAX_NS (24 * 3600 * NS_PER_SEC)
+/* What evidence is worth after one of the connections that it rests on came back. */
+#define COMEBACK_FACTOR 0.1
+
+static const uint64_t gaps_ns[OPENS_SCALES] = {NS_PER_SEC, 8 * NS_PER_SEC, 64 * NS_PER_SEC};
+
+struct stock_limits opens_limits(const struct opens *opens, const struct settings *settings)
+{
+	struct stock_limits limits = {.kind = STOCK_IDLE, .known_ns = opens->tested_ns};
+
+	limits.idle_ns = LIMIT_FACTOR * silence_quantile_ns(&opens->benign, LIMIT_QUANTILE);
+	if (limits.idle_ns < settings->t0_ns)
+		limits.idle_ns = settings->t0_ns;
+	limits.owed_ns = LIMIT_FACTOR * opens->longest_owed_ns;
+	if (limits.owed_ns < OWED_NS)
+		limits.owed_ns = OWED_NS;
+	if (limits.owed_ns < limits.idle_ns)
+		limits.owed_ns = limits.idle_ns;
+	return limits;
+}
+
+static void test_open(struct opens *opens, const struct moment *moment, const struct pool *pool,
+		      uint64_t open_ns)
+{
+	const struct settings *settings = moment->settings;
+	struct stock_limits limits;
+	uint32_t stock;
+
+	opens->tested_ns = (int64_t)open_ns;
+	opens->test_count++;
+	limits = opens_limits(opens, settings);
+	stock = stock_count(pool, &limits, &moment->losses);
+	for (unsigned int i = 0; i < OPENS_SCALES; i++)
+		if (eprocess_is_due(&opens->scales[i], open_ns, gaps_ns[i]))
+			eprocess_test(&opens->scales[i], settings->i0, settings->p_min, stock,
+				      open_ns);
+}
+
+void opens_advance(struct opens *opens, const struct moment *moment, const struct pool *pool)
+{
+	uint32_t done = 0;
+
+	while (done < opens->waiting_count && (int64_t)opens->waiting_ns[done] <= moment->known_ns)
+		test_open(opens, moment, pool, opens->waiting_ns[done++]);
+	if (done == 0)
+		return;
+	opens->waiting_count -= done;
+	memmove(opens->waiting_ns, opens->waiting_ns + done,
+		opens->waiting_count * sizeof(opens->waiting_ns[0]));
+}
+
+static void observe_open(struct opens *opens, const struct moment *moment)
+{
+	uint32_t count = opens->waiting_count;
+
+	if (credit_take(&opens->credit, moment->t_ns, moment->settings->credit_ns))
+		return;
+	if (count == OPENS_WAITING_MAX)
+		return;
+	if (count > 0 && moment->t_ns - opens->waiting_ns[count - 1] < gaps_ns[0])
+		return;
+	opens->waiting_ns[opens->waiting_count++] = moment->t_ns;
+}
+
+/* One that counted and came back: so may the others. */
+static void take_back(struct opens *opens, const struct moment *moment, uint64_t seen_ns)
+{
+	if (seen_ns <= moment->settings->t0_ns || opens_value(opens) <= 1)
+		return;
+	if (seen_ns <= opens_limits(opens, moment->settings).idle_ns)
+		return;
+	for (unsigned int i = 0; i < OPENS_SCALES; i++)
+		eprocess_discount(&opens->scales[i], COMEBACK_FACTOR);
+}
+
+static void learn_silence(struct opens *opens, const struct moment *moment,
+			  const struct change *change)
+{
+	uint64_t silence_ns = moment_silence_ns(moment, change);
+
+	if (silence_ns > SAMPLE_MAX_NS)
+		silence_ns = SAMPLE_MAX_NS;
+	if (change->answer_was_owed) {
+		if (silence_ns > opens->longest_owed_ns)
+			opens->longest_owed_ns = silence_ns;
+		return;
+	}
+	if (opens->test_count == 0 || change->silent_since_ns >= opens->tested_ns)
+		return;
+	take_back(opens, moment, (uint64_t)opens->tested_ns - (uint64_t)change->silent_since_ns);
+	silence_add(&opens->benign, silence_ns);
+}
+
+static void observe_close(struct opens *opens, const struct moment *moment,
+			  const struct change *change)
+{
+	const struct conn *conn = change->conn;
+	int64_t age_ns = (int64_t)moment->t_ns - conn->open_ns;
+
+	if (conn->age_is_bound || age_ns >= (int64_t)moment->settings->credit_ns)
+		credit_add(&opens->credit, moment->t_ns, moment->settings->credit_ns);
+	/* One in CLOSE_WAIT was not counted, and how long it lay there says nothing of reuse. */
+	if (change_is_own_close(change) && conn->peer_closed_ns == 0)
+		learn_silence(opens, moment, change);
+}
+
+void opens_observe(struct opens *opens, const struct moment *moment, const struct change *change)
+{
+	opens_advance(opens, moment, change->pool);
+	if (change->type == CHANGE_OPENED)
+		observe_open(opens, moment);
+	else if (change->type == CHANGE_ACTIVE)
+		learn_silence(opens, moment, change);
+	else if (change->type == CHANGE_CLOSED)
+		observe_close(opens, moment, change);
+}
+
+double opens_value(const struct opens *opens)
+{
+	double sum = 0;
+
+	for (unsigned int i = 0; i < OPENS_SCALES; i++)
+		sum += eprocess_value(&opens->scales[i]);
+	return sum / OPENS_SCALES;
+}
+
+void opens_find(const struct opens *opens, const struct moment *moment, const struct pool *pool,
+		struct finding *ret_finding)
+{
+	const struct eprocess *best = &opens->scales[0];
+	unsigned int bet;
+
+	for (unsigned int i = 1; i < OPENS_SCALES; i++)
+		if (eprocess_value(&opens->scales[i]) > eprocess_value(best))
+			best = &opens->scales[i];
+	bet = eprocess_best(best);
+	ret_finding->test = "opens";
+	ret_finding->value = opens_value(opens);
+	ret_finding->base = best->base[bet];
+	ret_finding->began_ns = best->began_ns[bet];
+	ret_finding->limits = opens_limits(opens, moment->settings);
+	ret_finding->stock = stock_count(pool, &ret_finding->limits, &moment->losses);
+	ret_finding->excess = finding_excess(ret_finding->stock, ret_finding->base);
+}

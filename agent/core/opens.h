@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The test on opens: a pool that opens a connection had none free, so what is silent for long at
+ * that moment is in nobody's hands. A leak makes that stock set records; health does not.
+ */
+#ifndef CONNLEAK_CORE_OPENS_H
+#define CONNLEAK_CORE_OPENS_H
+
+#include "credit.h"
+#include "eprocess.h"
+#include "finding.h"
+#include "moment.h"
+#include "silence.h"
+
+#define OPENS_SCALES 3
+#define OPENS_WAITING_MAX 16
+
+/* Zeroed memory is a valid new test. */
+struct opens {
+	struct eprocess scales[OPENS_SCALES];
+	struct silences benign; /* that spanned an open and ended in reuse or in an own close */
+	struct credit credit;
+	uint64_t longest_owed_ns; /* longest time that the peer owed an answer and gave it */
+	uint64_t waiting_ns[OPENS_WAITING_MAX]; /* opens to be tested, oldest first */
+	uint32_t waiting_count;
+	int64_t tested_ns; /* time of the last open tested */
+	uint64_t test_count;
+};
+
+void opens_observe(struct opens *opens, const struct moment *moment, const struct change *change);
+
+/* Tests the opens up to which activity is known by now. Called by opens_observe() too. */
+void opens_advance(struct opens *opens, const struct moment *moment, const struct pool *pool);
+
+/* The limits under which a connection counts now. */
+struct stock_limits opens_limits(const struct opens *opens, const struct settings *settings);
+
+double opens_value(const struct opens *opens);
+
+void opens_find(const struct opens *opens, const struct moment *moment, const struct pool *pool,
+		struct finding *ret_finding);
+
+#endif

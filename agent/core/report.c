@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A verdict has to convince somebody who would rather believe in traffic or the network, so each
+ * sentence carries a figure that can be checked with other tools.
+ *
+ * Invariant: every name from outside goes through format_safe() or format_comm(); a summary is
+ * one line. Says nothing that was not measured.
+ * Does not compute figures (figures.c).
+ */
+#include "report.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "cgroup.h"
+#include "dbkind.h"
+#include "figures.h"
+#include "format.h"
+
+#define DURATION_SIZE 32
+#define CLOCK_SIZE 48
+
+void report_subject(const struct bench *bench, const struct pool *pool, struct verdict *verdict)
+{
+	const struct client *client = pool->client;
+	const struct endpoint_rule *rule = NULL;
+	struct workload workload;
+
+	verdict->client = client->id;
+	memcpy(verdict->comm, client->comm, sizeof(verdict->comm));
+	verdict->remote = pool->remote;
+	if (client->cgroup || client->exe) {
+		workload_parse(client->cgroup, &workload);
+		(void)workload_label(&workload, client->exe, verdict->workload,
+				     sizeof(verdict->workload));
+	}
+	if (!bench->databases)
+		return;
+	verdict->database = dbkind_name(bench->databases, pool->remote.port);
+	rule = dbkind_endpoint(bench->databases, &pool->remote);
+	if (rule)
+		(void)snprintf(verdict->endpoint, sizeof(verdict->endpoint), "%s", rule->name);
+}
+
+/* --- evidence --------------------------------------------------------------------------------- */
+
+static void add_stock(const struct bench *bench, const struct judgement *judgement,
+		      const struct finding *finding, struct verdict *verdict)
+{
+	char limit[DURATION_SIZE], began[CLOCK_SIZE];
+
+	(void)format_duration(finding->limits.idle_ns, limit, sizeof(limit));
+	(void)format_clock(finding->began_ns, bench->realtime_at_zero_ns, began, sizeof(began));
+	if (finding->limits.kind == STOCK_PEER_CLOSED)
+		verdict_add_evidence(verdict, "close_wait_at_fins",
+				     "%u connections were in CLOSE_WAIT for longer than %s at the "
+				     "last FIN of the server, %u at %s (e-value %.3g)",
+				     finding->stock, limit, finding->base, began, finding->value);
+	else if (strcmp(finding->test, "evictions") == 0)
+		verdict_add_evidence(verdict, "silent_stock_at_evictions",
+				     "%u connections were silent for longer than %s when the pool "
+				     "last closed an idle one, %u at %s (e-value %.3g)",
+				     finding->stock, limit, finding->base, began, finding->value);
+	else
+		verdict_add_evidence(verdict, "silent_stock_at_opens",
+				     "%u connections were silent for longer than %s when the "
+				     "process last needed a new one, %u at %s (e-value %.3g, "
+				     "%" PRIu64 " opens tested)",
+				     finding->stock, limit, finding->base, began, finding->value,
+				     judgement->opens.test_count);
+}
+
+static void add_benign(const struct judgement *judgement, struct verdict *verdict)
+{
+	const struct silences *benign = &judgement->opens.benign;
+	char longest[DURATION_SIZE], most[DURATION_SIZE];
+
+	if (benign->total == 0) {
+		verdict_add_evidence(verdict, "longest_benign_silence",
+				     "no connection of this pool was silent while another was "
+				     "opened and was used or closed afterwards");
+		return;
+	}
+	(void)format_duration(benign->longest_ns, longest, sizeof(longest));
+	(void)format_duration(silence_quantile_ns(benign, 0.99), most, sizeof(most));
+	verdict_add_evidence(verdict, "longest_benign_silence",
+			     "of %u silences that spanned an open and ended in use or close, the "
+			     "longest was %s, 99 of 100 at most %s",
+			     benign->total, longest, most);
+}
+
+static void add_suspects(const struct bench *bench, const struct judgement *judgement,
+			 struct verdict *verdict)
+{
+	char first[CLOCK_SIZE], silent[DURATION_SIZE];
+
+	(void)format_clock(verdict->since_ns, bench->realtime_at_zero_ns, first, sizeof(first));
+	(void)format_duration(verdict->t_ns - verdict->since_ns, silent, sizeof(silent));
+	verdict_add_evidence(verdict, "suspects",
+			     "%u of %u open connections; the first fell silent at %s, %s ago",
+			     judgement->leak.suspect_count, verdict->open_count, first, silent);
+}
+
+static uint64_t closed_count(const struct pool_totals *totals)
+{
+	uint64_t count = 0;
+
+	for (int i = 0; i < CLOSE_BY_COUNT; i++)
+		count += totals->closed_count[i];
+	return count;
+}
+
+static void add_process(const struct bench *bench, const struct judgement *judgement,
+			struct verdict *verdict)
+{
+	const struct pool *pool = judgement->pool;
+	char since[CLOCK_SIZE], span[DURATION_SIZE];
+
+	(void)format_clock(pool->first_ns, bench->realtime_at_zero_ns, since, sizeof(since));
+	(void)format_duration(verdict->t_ns - pool->first_ns, span, sizeof(span));
+	verdict_add_evidence(verdict, "process_opened",
+			     "the process opened %" PRIu64 " connections to this endpoint and "
+			     "%" PRIu64 " were closed since %s",
+			     pool->totals.opened_count, closed_count(&pool->totals), since);
+	verdict_add_evidence(verdict, "observed_since", "observed since %s, for %s", since, span);
+	if (bench->losses.count > 0)
+		verdict_add_evidence(verdict, "records_lost",
+				     "%" PRIu64 " records were lost; as many connections that "
+				     "were silent by then are not counted",
+				     bench->losses.count);
+	if (figures_open_on_host(bench, pool) != verdict->open_count)
+		verdict_add_evidence(verdict, "open_on_host",
+				     "%" PRIu64 " connections of this host are open to this "
+				     "endpoint, all processes together",
+				     figures_open_on_host(bench, pool));
+}
+
+/* --- summary ---------------------------------------------------------------------------------- */
+
+static void append(struct verdict *verdict, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+static void append(struct verdict *verdict, const char *format, ...)
+{
+	size_t length = strlen(verdict->summary);
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(verdict->summary + length, sizeof(verdict->summary) - length, format, args);
+	va_end(args);
+}
+
+static const char *plural(uint64_t count)
+{
+	return count == 1 ? "" : "s";
+}
+
+static void append_subject(struct verdict *verdict, const char *word)
+{
+	char comm[4 * COMM_SIZE + 1], remote[ADDR_TEXT_SIZE], name[4 * 64 + 1];
+
+	(void)format_comm(verdict->comm, comm, sizeof(comm));
+	(void)format_netaddr(&verdict->remote, remote, sizeof(remote));
+	append(verdict, "%s %s[%u] -> ", word, comm, verdict->client.pid);
+	if (verdict->endpoint[0] != '\0')
+		append(verdict, "%s ",
+		       format_safe(verdict->endpoint, sizeof(verdict->endpoint), name,
+				   sizeof(name)));
+	append(verdict, "%s", remote);
+	if (verdict->database)
+		append(verdict, " (%s)", format_safe(verdict->database, 64, name, sizeof(name)));
+	append(verdict, ": ");
+}
+
+static void append_silence(const struct bench *bench, const struct judgement *judgement,
+			   const struct finding *finding, struct verdict *verdict)
+{
+	uint64_t opened = judgement->pool->totals.opened_count - judgement->opened_before;
+	uint64_t closed = closed_count(&judgement->pool->totals) - judgement->closed_before;
+	char since[CLOCK_SIZE];
+
+	(void)format_clock(verdict->since_ns, bench->realtime_at_zero_ns, since, sizeof(since));
+	append(verdict, "%u connection%s went silent since %s and never came back",
+	       verdict->suspect_count, plural(verdict->suspect_count), since);
+	if (finding->limits.kind == STOCK_PEER_CLOSED)
+		append(verdict, ", nor were closed after the server had closed them");
+	append(verdict, ", while the process opened %" PRIu64 " more", opened);
+	if (closed > 0)
+		append(verdict, " and closed %" PRIu64, closed);
+	append(verdict, ". ");
+}
+
+static void append_benign(const struct judgement *judgement, const struct finding *finding,
+			  struct verdict *verdict)
+{
+	const struct silences *benign = &judgement->opens.benign;
+	char text[DURATION_SIZE];
+
+	if (benign->total == 0)
+		return;
+	if (benign->longest_ns <= finding->limits.idle_ns)
+		append(verdict, "The longest benign silence in this pool is %s. ",
+		       format_duration(benign->longest_ns, text, sizeof(text)));
+	else
+		append(verdict, "99 of 100 benign silences in this pool end within %s. ",
+		       format_duration(silence_quantile_ns(benign, 0.99), text, sizeof(text)));
+}
+
+/* Three times in one unit, so that they can be compared at a glance: "39 min (25-90)". */
+static void append_exhaustion(struct verdict *verdict)
+{
+	static const struct {
+		const char *name;
+		double seconds, below;
+	} units[] = {
+		{"s", 1, 120},
+		{"min", 60, 120 * 60},
+		{"h", 3600, 48 * 3600},
+		{"d", 86400, INFINITY},
+	};
+	size_t unit = 0;
+
+	if (isnan(verdict->exhausts_in_s))
+		return;
+	if (verdict->exhausts_in_s <= 0) {
+		append(verdict, ", exhausted now");
+		return;
+	}
+	while (verdict->exhausts_in_s >= units[unit].below)
+		unit++;
+	append(verdict, ", exhausted in %.0f %s (%.0f",
+	       verdict->exhausts_in_s / units[unit].seconds, units[unit].name,
+	       verdict->exhausts_in_low_s / units[unit].seconds);
+	if (isnan(verdict->exhausts_in_high_s))
+		append(verdict, " or more)");
+	else
+		append(verdict, "-%.0f)", verdict->exhausts_in_high_s / units[unit].seconds);
+}
+
+static void append_growth(struct verdict *verdict)
+{
+	if (verdict->limit > 0)
+		append(verdict, "%u of %" PRIu64 " open", verdict->open_count, verdict->limit);
+	else
+		append(verdict, "%u open", verdict->open_count);
+	if (verdict->growth_per_hour >= 30)
+		append(verdict, ", %+.1f/min", verdict->growth_per_hour / 60);
+	else if (!isnan(verdict->growth_per_hour))
+		append(verdict, ", %+.1f/h", verdict->growth_per_hour);
+	append_exhaustion(verdict);
+	append(verdict, ".");
+}
+
+static void append_sites(struct verdict *verdict)
+{
+	char site[256];
+
+	if (verdict->site_count > 0)
+		append(verdict, " Opened by: %s (%u of %u).",
+		       format_safe(verdict->sites[0].site, 120, site, sizeof(site)),
+		       verdict->sites[0].open_count, verdict->suspect_count);
+}
+
+void report_write(const struct bench *bench, const struct judgement *judgement,
+		  const struct finding *finding, struct verdict *verdict)
+{
+	add_stock(bench, judgement, finding, verdict);
+	add_benign(judgement, verdict);
+	add_suspects(bench, judgement, verdict);
+	add_process(bench, judgement, verdict);
+	append_subject(verdict, verdict->state == VERDICT_SUSPECT ? "SUSPECT" : "LEAK");
+	append_silence(bench, judgement, finding, verdict);
+	append_benign(judgement, finding, verdict);
+	append_growth(verdict);
+	append_sites(verdict);
+}
+
+void report_write_cleared(const struct bench *bench, const struct judgement *judgement,
+			  enum report_reason reason, struct verdict *verdict)
+{
+	uint32_t told = judgement->leak.told_count, left = judgement->leak.suspect_count;
+	char clear[DURATION_SIZE];
+
+	verdict->summary[0] = '\0';
+	append_subject(verdict, "CLEARED");
+	switch (reason) {
+	case REPORT_RELEASED:
+		append(verdict, "all %u suspects were released.", told);
+		break;
+	case REPORT_CAME_BACK:
+		append(verdict, "none of the %u suspects is left, the last one was used again.",
+		       told);
+		break;
+	case REPORT_NO_GROWTH:
+		append(verdict, "no new evidence for %s; %u of its %u suspects %s still silent.",
+		       format_duration(bench->settings->clear_ns, clear, sizeof(clear)), left, told,
+		       left == 1 ? "is" : "are");
+		break;
+	case REPORT_EXITED:
+		append(verdict, "the process has exited.");
+		break;
+	}
+}

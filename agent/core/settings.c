@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Every figure that the detector was tuned with is a row here, with its range and the reason for
+ * its default, so that --set, the config file and the manual cannot disagree with the code.
+ *
+ * Invariant: rows[] and fields[] have the same order, and a stored value is always in its range.
+ * Does not read files and does not know what the values do.
+ */
+#include "settings.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "format.h"
+#include "types.h"
+
+enum field_type { FIELD_NUMBER, FIELD_COUNT, FIELD_TIME };
+
+struct field {
+	enum field_type type;
+	size_t offset;
+};
+
+static const struct setting_row rows[] = {
+	{"A", "", 10, 1e12, 1e4,
+	 "evidence (e-value) at which a leak is raised; the odds against it in a healthy pool, "
+	 "and 1e4 still needs only 7 records in a row of a process never seen before"},
+	{"A_SUSPECT", "", 2, 1e12, 100,
+	 "evidence at which a pool becomes suspect; cheap to be wrong about, and it arms the "
+	 "costly probes early enough to see the leaker"},
+	{"LMIN", "", 1, 100000, 5,
+	 "connections above the stock at the beginning of the evidence that a leak needs; "
+	 "fewer are within what a healthy pool leaves lying about"},
+	{"LMIN_SUSPECT", "", 1, 100000, 3, "the same for a suspect"},
+	{"PMIN", "", 1e-6, 0.4, 0.01,
+	 "the chance of a record is never taken to be smaller, however long the history: "
+	 "load changes by the hour, so old tests promise little"},
+	{"T0", "s", 0.1, 86400, 10,
+	 "shortest silence that can count as stale; above the think time between two "
+	 "statements of one request"},
+	{"I0", "", 1, 100000, 4,
+	 "tests taken as done before the first one; keeps the first records of a process, "
+	 "which come for nothing, from weighing much"},
+	{"CREDIT", "s", 0, 3600, 60,
+	 "a close pays for an open for this long; pools replace a retired connection within "
+	 "a housekeeping period of 30 s"},
+	{"TICK", "s", 0.1, 60, 5, "how often the source looks and time-driven decisions fall"},
+	{"HOLD", "s", 0, 3600, 10,
+	 "the evidence must last this long before a leak is raised: slow statements come back"},
+	{"EXPOSURE", "s", 0, 864000, 1800,
+	 "where a pool has shown no habits yet (nothing came back or was closed), the "
+	 "suspects must have been silent for this long in sum: half an hour outlasts a "
+	 "session of five minutes with odds of 400 to 1"},
+	{"CLEAR", "s", 1, 86400, 600,
+	 "evidence must stay below a fifth of its peak for this long before a verdict is "
+	 "cleared; longer than the pauses of a leak on a rare path"},
+	{"CLOSE_WAIT", "s", 1, 86400, 60,
+	 "age at which a connection that the server has closed counts as forgotten; pools "
+	 "notice at the next borrow or housekeeping, 30 s as a rule"},
+};
+
+static const struct field fields[] = {
+	{FIELD_NUMBER, offsetof(struct settings, alarm)},
+	{FIELD_NUMBER, offsetof(struct settings, suspect)},
+	{FIELD_COUNT, offsetof(struct settings, leak_min)},
+	{FIELD_COUNT, offsetof(struct settings, suspect_min)},
+	{FIELD_NUMBER, offsetof(struct settings, p_min)},
+	{FIELD_TIME, offsetof(struct settings, t0_ns)},
+	{FIELD_COUNT, offsetof(struct settings, i0)},
+	{FIELD_TIME, offsetof(struct settings, credit_ns)},
+	{FIELD_TIME, offsetof(struct settings, tick_ns)},
+	{FIELD_TIME, offsetof(struct settings, hold_ns)},
+	{FIELD_TIME, offsetof(struct settings, exposure_ns)},
+	{FIELD_TIME, offsetof(struct settings, clear_ns)},
+	{FIELD_TIME, offsetof(struct settings, close_wait_ns)},
+};
+
+#define ROW_COUNT (sizeof(rows) / sizeof(rows[0]))
+static_assert(ROW_COUNT == sizeof(fields) / sizeof(fields[0]), "one field per row");
+
+static const struct {
+	const char *suffix;
+	double seconds;
+} time_units[] = {
+	{"", 1}, {"ns", 1e-9}, {"us", 1e-6}, {"ms", 1e-3}, {"s", 1}, {"m", 60}, {"h", 3600},
+};
+
+static void store(struct settings *settings, const struct field *field, double value)
+{
+	char *target = (char *)settings + field->offset;
+
+	switch (field->type) {
+	case FIELD_NUMBER:
+		memcpy(target, &value, sizeof(value));
+		break;
+	case FIELD_COUNT: {
+		uint32_t count = (uint32_t)value;
+
+		memcpy(target, &count, sizeof(count));
+		break;
+	}
+	case FIELD_TIME: {
+		uint64_t ns = (uint64_t)llround(value * 1e9);
+
+		memcpy(target, &ns, sizeof(ns));
+		break;
+	}
+	}
+}
+
+void settings_init(struct settings *ret_settings)
+{
+	memset(ret_settings, 0, sizeof(*ret_settings));
+	for (size_t i = 0; i < ROW_COUNT; i++)
+		store(ret_settings, &fields[i], rows[i].initial);
+}
+
+/* strtod() alone would take "inf", "nan", "0x10" and leading space. */
+static bool parse_number(const char *text, double *ret_value, const char **ret_rest)
+{
+	size_t length = strspn(text, "+-.0123456789");
+	char *end;
+
+	if (length == 0 || text[strspn(text, "+-.")] == '\0')
+		return false;
+	if (text[length] == 'x' || text[length] == 'X')
+		return false;
+	*ret_value = strtod(text, &end);
+	*ret_rest = end;
+	return end != text && isfinite(*ret_value);
+}
+
+static bool parse_value(const char *text, enum field_type type, double *ret_value)
+{
+	const char *rest;
+	double value;
+
+	if (!parse_number(text, &value, &rest))
+		return false;
+	if (type != FIELD_TIME) {
+		*ret_value = value;
+		return *rest == '\0' && (type != FIELD_COUNT || value == floor(value));
+	}
+	for (size_t i = 0; i < sizeof(time_units) / sizeof(time_units[0]); i++) {
+		if (strcmp(rest, time_units[i].suffix) == 0) {
+			*ret_value = value * time_units[i].seconds;
+			return true;
+		}
+	}
+	return false;
+}
+
+int settings_set(struct settings *settings, const char *key, const char *value, char *ret_error,
+		 size_t error_size)
+{
+	char safe[80];
+
+	for (size_t i = 0; i < ROW_COUNT; i++) {
+		const struct setting_row *row = &rows[i];
+		double number;
+
+		if (strcmp(row->key, key) != 0)
+			continue;
+		if (parse_value(value, fields[i].type, &number) && number >= row->low &&
+		    number <= row->high) {
+			store(settings, &fields[i], number);
+			return 0;
+		}
+		(void)snprintf(ret_error, error_size,
+			       "setting %s: '%s' is not a %s from %g%s%s to %g%s%s", row->key,
+			       format_safe(value, 60, safe, sizeof(safe)),
+			       fields[i].type == FIELD_TIME    ? "time"
+			       : fields[i].type == FIELD_COUNT ? "whole number"
+							       : "number",
+			       row->low, *row->unit ? " " : "", row->unit, row->high,
+			       *row->unit ? " " : "", row->unit);
+		return -EINVAL;
+	}
+	(void)snprintf(ret_error, error_size, "setting '%s' does not exist",
+		       format_safe(key, 60, safe, sizeof(safe)));
+	return -ENOENT;
+}
+
+const struct setting_row *settings_rows(size_t *ret_count)
+{
+	*ret_count = ROW_COUNT;
+	return rows;
+}

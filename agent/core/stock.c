@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Every test on silence counts the same connections with another limit, and names them later; one
+ * walk serves both, so what is named is what was counted.
+ *
+ * A connection counts when it was silent longer than the limit, except
+ * - one that was silent when it was found or handed over, and has been since: it belongs to the
+ *   time before the observation, and its growth was not seen;
+ * - one that is still connecting (the network's matter), and one in CLOSE_WAIT, which is a stock
+ *   of its own (its silence has lasted at least as long as its CLOSE_WAIT);
+ * - one whose peer owes an answer, for much longer: a slow statement is not a leak, yet some
+ *   protocols end an exchange with a send, so it must count one day;
+ * - as many of those that fell silent before the last loss as records were lost: the close of
+ *   each may be among them. So a loss can hide a leak but never make one.
+ *
+ * Invariant: O(connections silent longer than the limit). Does not change anything.
+ */
+#include "stock.h"
+
+void stock_begin(struct stock_walk *walk, const struct pool *pool,
+		 const struct stock_limits *limits, const struct losses *losses)
+{
+	walk->next = pool->oldest;
+	walk->limits = *limits;
+	walk->losses = *losses;
+}
+
+static bool is_of_kind(const struct stock_limits *limits, const struct conn *conn,
+		       uint64_t silence_ns)
+{
+	if (limits->kind == STOCK_PEER_CLOSED)
+		return conn->state == CONN_PEER_CLOSED &&
+		       (int64_t)conn->peer_closed_ns < limits->known_ns - (int64_t)limits->idle_ns;
+	if (conn->state != CONN_OPEN)
+		return false;
+	return conn->last_send_ns <= conn->last_recv_ns || silence_ns > limits->owed_ns;
+}
+
+static bool counts(struct stock_walk *walk, const struct conn *conn, uint64_t silence_ns)
+{
+	if (conn->silent_since_seen || !is_of_kind(&walk->limits, conn, silence_ns))
+		return false;
+	if (conn->last_active_ns <= walk->losses.last_ns && walk->losses.count > 0) {
+		walk->losses.count--;
+		return false;
+	}
+	return true;
+}
+
+struct conn *stock_next(struct stock_walk *walk)
+{
+	struct conn *conn = walk->next;
+
+	for (; conn; conn = conn->newer) {
+		uint64_t silence_ns;
+
+		if (conn->last_active_ns >= walk->limits.known_ns)
+			break;
+		silence_ns = (uint64_t)walk->limits.known_ns - (uint64_t)conn->last_active_ns;
+		if (silence_ns <= walk->limits.idle_ns)
+			break;
+		if (counts(walk, conn, silence_ns)) {
+			walk->next = conn->newer;
+			return conn;
+		}
+	}
+	walk->next = NULL;
+	return NULL;
+}
+
+uint32_t stock_count(const struct pool *pool, const struct stock_limits *limits,
+		     const struct losses *losses)
+{
+	struct stock_walk walk;
+	uint32_t count = 0;
+
+	stock_begin(&walk, pool, limits, losses);
+	while (stock_next(&walk))
+		count++;
+	return count;
+}

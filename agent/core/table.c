@@ -1,0 +1,569 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The one consumer of events. Sources differ (probes, a file, a fuzzer), so what an event means
+ * for the connections that are open is decided here once, and everything behind it works on
+ * changes that are known to be consistent.
+ *
+ * Invariant: a connection is in its pool's order and in the index until it is closed; the counts
+ * of a pool agree with the states of its connections; a refused event has changed nothing.
+ * Does not judge, does not ask the clock, and does not trust the numbers in an event.
+ */
+#include "table.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "index.h"
+#include "order.h"
+#include "owner.h"
+#include "trace.h"
+
+#define DEFAULT_MAX_CONNS (1U << 20)
+#define DEFAULT_MAX_POOLS (1U << 16)
+#define POOL_REST_NS (600 * NS_PER_SEC)
+#define EARLY_NS NS_PER_SEC
+#define EARLY_BYTES 200
+/* 146 years: what an age or idle time is cut to, so that sums of two cannot overflow. */
+#define AGE_MAX_NS (1ULL << 62)
+
+#define CONN_OF(index_link) ((struct conn *)((char *)(index_link)-offsetof(struct conn, link)))
+
+struct table {
+	struct owners owners;
+	struct index conns;
+	uint32_t max_conns;
+	struct conn *closed; /* by the last change; freed by table_settle() */
+	uint64_t now_ns;
+	uint64_t look_ns, look_before_ns;
+	uint64_t overflow_count;
+	uint64_t lost_count;
+};
+
+struct table *table_new(const struct table_limits *limits)
+{
+	uint32_t max_conns = limits ? limits->max_conns : 0;
+	uint32_t max_pools = limits ? limits->max_pools : 0;
+	struct table *table = calloc(1, sizeof(*table));
+
+	if (!table)
+		return NULL;
+	table->max_conns = max_conns ? max_conns : DEFAULT_MAX_CONNS;
+	if (owners_init(&table->owners, max_pools ? max_pools : DEFAULT_MAX_POOLS) < 0) {
+		free(table);
+		return NULL;
+	}
+	if (index_init(&table->conns) < 0) {
+		owners_destroy(&table->owners);
+		free(table);
+		return NULL;
+	}
+	return table;
+}
+
+static void free_conn(struct conn *conn)
+{
+	if (!conn)
+		return;
+	free(conn->site);
+	free(conn);
+}
+
+void table_free(struct table *table)
+{
+	if (!table)
+		return;
+	table_settle(table);
+	for (struct pool *pool = table->owners.first; pool; pool = pool->next) {
+		while (pool->oldest) {
+			struct conn *conn = pool->oldest;
+
+			order_remove(pool, conn);
+			free_conn(conn);
+		}
+	}
+	owners_destroy(&table->owners);
+	index_destroy(&table->conns);
+	free(table);
+}
+
+struct conn *table_find_conn(const struct table *table, uint64_t id)
+{
+	uint64_t hash = index_mix(id);
+
+	for (struct index_link *at = index_bucket(&table->conns, hash); at; at = at->next)
+		if (CONN_OF(at)->id == id)
+			return CONN_OF(at);
+	return NULL;
+}
+
+struct client *table_find_client(const struct table *table, struct client_id id)
+{
+	return owners_find_client(&table->owners, id);
+}
+
+/* --- connections ----------------------------------------------------------------------------- */
+
+static void count_state(struct pool *pool, uint8_t state, uint32_t step)
+{
+	if (state == CONN_CONNECTING)
+		pool->connecting_count += step;
+	else if (state == CONN_PEER_CLOSED)
+		pool->peer_closed_count += step;
+}
+
+static void set_state(struct conn *conn, enum conn_state state)
+{
+	count_state(conn->pool, conn->state, (uint32_t)-1);
+	conn->state = (uint8_t)state;
+	count_state(conn->pool, conn->state, 1);
+}
+
+static void attach(struct conn *conn, struct pool *pool)
+{
+	conn->pool = pool;
+	pool->conn_count++;
+	count_state(pool, conn->state, 1);
+	order_insert(pool, conn);
+}
+
+static void detach(struct conn *conn)
+{
+	order_remove(conn->pool, conn);
+	count_state(conn->pool, conn->state, (uint32_t)-1);
+	conn->pool->conn_count--;
+}
+
+static int new_conn(struct table *table, const struct event *event, struct conn **ret_conn)
+{
+	struct conn *conn;
+
+	if (table->conns.link_count >= table->max_conns) {
+		table->overflow_count++;
+		return -ENOSPC;
+	}
+	conn = calloc(1, sizeof(*conn));
+	if (!conn)
+		return -ENOMEM;
+	if (event->site) {
+		conn->site = strdup(event->site);
+		if (!conn->site) {
+			free(conn);
+			return -ENOMEM;
+		}
+	}
+	conn->id = event->conn;
+	conn->tid = event->tid;
+	conn->local = event->local;
+	conn->local_port = event->local.port;
+	*ret_conn = conn;
+	return 0;
+}
+
+/* Owns conn only on success. */
+static int place_conn(struct table *table, const struct event *event, struct conn *conn)
+{
+	struct pool *pool;
+	int error = owners_take_pool(&table->owners, event, &event->remote, event->netns, &pool);
+
+	if (error < 0) {
+		table->overflow_count += error == -ENOSPC;
+		return error;
+	}
+	attach(conn, pool);
+	index_insert(&table->conns, &conn->link, index_mix(conn->id));
+	return 0;
+}
+
+static void establish(struct conn *conn, uint64_t t_ns)
+{
+	set_state(conn, CONN_OPEN);
+	conn->established_ns = t_ns;
+	conn->pool->totals.established_count++;
+}
+
+static void close_conn(struct table *table, struct conn *conn, uint64_t t_ns)
+{
+	detach(conn);
+	index_remove(&table->conns, &conn->link);
+	conn->state = CONN_CLOSED;
+	conn->closed_ns = t_ns;
+	table->closed = conn;
+}
+
+static void fill_silence(struct change *change, const struct conn *conn, uint64_t until_ns)
+{
+	change->silence_ns = conn_silence_ns(conn, until_ns);
+	change->silent_since_ns = conn->last_active_ns;
+	change->answer_was_owed = conn->last_send_ns > conn->last_recv_ns;
+}
+
+static void count_early_close(struct conn *conn, uint64_t t_ns)
+{
+	if (conn->age_is_bound || conn->peer_closed_ns != 0 || conn->received_bytes >= EARLY_BYTES)
+		return;
+	if (t_ns - (uint64_t)conn->open_ns < EARLY_NS)
+		conn->pool->totals.early_peer_close_count++;
+}
+
+/* --- one function an event ------------------------------------------------------------------- */
+
+static int apply_open(struct table *table, const struct event *event, struct change *change)
+{
+	struct conn *conn;
+	int error;
+
+	if (table_find_conn(table, event->conn))
+		return -EEXIST;
+	error = new_conn(table, event, &conn);
+	if (error < 0)
+		return error;
+	conn->open_ns = (int64_t)event->t_ns;
+	conn->last_active_ns = conn->open_ns;
+	conn->state = CONN_CONNECTING;
+	error = place_conn(table, event, conn);
+	if (error < 0) {
+		free_conn(conn);
+		return error;
+	}
+	conn->pool->totals.opened_count++;
+	conn->pool->last_open_ns = event->t_ns;
+	change->type = CHANGE_OPENED;
+	change->conn = conn;
+	return 0;
+}
+
+static int64_t moment_before(uint64_t t_ns, uint64_t span_ns)
+{
+	return (int64_t)t_ns - (int64_t)(span_ns < AGE_MAX_NS ? span_ns : AGE_MAX_NS);
+}
+
+/*
+ * A source cannot tell a socket that a colleague of the opener now holds from one that it hands
+ * over, so a SEEN of a known connection by another client is a move. What was silent before the
+ * move is no growth of the new pool.
+ */
+static int apply_move(struct table *table, const struct event *event, struct conn *conn,
+		      struct change *change)
+{
+	struct pool *before = conn->pool, *pool;
+	int error;
+
+	if (client_id_equal(before->client->id, event->client))
+		return -EEXIST;
+	error = owners_take_pool(&table->owners, event, &before->remote, before->netns, &pool);
+	if (error < 0) {
+		table->overflow_count += error == -ENOSPC;
+		return error;
+	}
+	detach(conn);
+	attach(conn, pool);
+	conn->silent_since_seen = true;
+	before->changed_ns = event->t_ns;
+	change->type = CHANGE_MOVED;
+	change->conn = conn;
+	change->pool_before = before;
+	return 0;
+}
+
+static void fill_seen(struct conn *conn, const struct event *event)
+{
+	conn->open_ns = moment_before(event->t_ns, event->age_ns);
+	conn->last_active_ns = (int64_t)event->t_ns;
+	if (event->has_idle)
+		conn->last_active_ns = moment_before(event->t_ns, event->idle_ns);
+	if (conn->last_active_ns < conn->open_ns)
+		conn->open_ns = conn->last_active_ns;
+	conn->age_is_bound = true;
+	conn->idle_is_bound = !event->has_idle;
+	conn->silent_since_seen = true;
+	conn->state = CONN_OPEN;
+	if (event->seen_state == SEEN_CONNECTING)
+		conn->state = CONN_CONNECTING;
+	if (event->seen_state == SEEN_PEER_CLOSED) {
+		conn->state = CONN_PEER_CLOSED;
+		conn->peer_closed_ns = event->t_ns;
+	}
+}
+
+static int apply_seen(struct table *table, const struct event *event, struct change *change)
+{
+	struct conn *conn = table_find_conn(table, event->conn);
+	int error;
+
+	if (conn)
+		return apply_move(table, event, conn, change);
+	error = new_conn(table, event, &conn);
+	if (error < 0)
+		return error;
+	fill_seen(conn, event);
+	error = place_conn(table, event, conn);
+	if (error < 0) {
+		free_conn(conn);
+		return error;
+	}
+	change->type = CHANGE_SEEN;
+	change->conn = conn;
+	return 0;
+}
+
+static int apply_established(struct conn *conn, const struct event *event, struct change *change)
+{
+	if (conn->state != CONN_CONNECTING)
+		return 0;
+	establish(conn, event->t_ns);
+	change->type = CHANGE_ESTABLISHED;
+	return 0;
+}
+
+static int apply_failed(struct table *table, struct conn *conn, const struct event *event,
+			struct change *change)
+{
+	conn->pool->totals.failed_count[fail_reason_of(event->error)]++;
+	fill_silence(change, conn, event->t_ns);
+	close_conn(table, conn, event->t_ns);
+	change->type = CHANGE_FAILED;
+	return 0;
+}
+
+static void raise_to(uint64_t *counter, uint64_t value)
+{
+	if (value > *counter)
+		*counter = value;
+}
+
+static uint64_t clamp_to(uint64_t t_ns, uint64_t limit_ns)
+{
+	return t_ns < limit_ns ? t_ns : limit_ns;
+}
+
+static int apply_io(struct table *table, struct conn *conn, const struct event *event,
+		    struct change *change)
+{
+	uint64_t send_ns, recv_ns, active_ns;
+
+	if (event->t_ns != table->look_ns) {
+		table->look_before_ns = table->look_ns;
+		table->look_ns = event->t_ns;
+	}
+	send_ns = clamp_to(event->last_send_ns, event->t_ns);
+	recv_ns = clamp_to(event->last_recv_ns, event->t_ns);
+	active_ns = send_ns > recv_ns ? send_ns : recv_ns;
+	fill_silence(change, conn, active_ns);
+	raise_to(&conn->sent_bytes, event->sent_bytes);
+	raise_to(&conn->received_bytes, event->received_bytes);
+	raise_to(&conn->last_send_ns, send_ns);
+	raise_to(&conn->last_recv_ns, recv_ns);
+	if ((int64_t)active_ns <= conn->last_active_ns)
+		return 0;
+	/* Payload proves the connection, whether or not the source said so. */
+	if (conn->state == CONN_CONNECTING)
+		establish(conn, event->t_ns);
+	change->type = CHANGE_ACTIVE;
+	order_remove(conn->pool, conn);
+	conn->last_active_ns = (int64_t)active_ns;
+	order_insert(conn->pool, conn);
+	conn->idle_is_bound = false;
+	conn->silent_since_seen = false;
+	return 0;
+}
+
+static int apply_peer_closed(struct conn *conn, const struct event *event, struct change *change)
+{
+	if (conn->state == CONN_PEER_CLOSED)
+		return 0;
+	count_early_close(conn, event->t_ns);
+	set_state(conn, CONN_PEER_CLOSED);
+	conn->peer_closed_ns = event->t_ns;
+	change->type = CHANGE_PEER_CLOSED;
+	return 0;
+}
+
+static int apply_close(struct table *table, struct conn *conn, const struct event *event,
+		       struct change *change)
+{
+	if ((unsigned int)event->by >= CLOSE_BY_COUNT)
+		return -EINVAL;
+	if (event->by == CLOSE_RESET)
+		count_early_close(conn, event->t_ns);
+	conn->pool->totals.closed_count[event->by]++;
+	fill_silence(change, conn, event->t_ns);
+	close_conn(table, conn, event->t_ns);
+	change->type = CHANGE_CLOSED;
+	change->by = event->by;
+	return 0;
+}
+
+static int apply_exit(struct table *table, const struct event *event, struct change *change)
+{
+	struct client *client = owners_find_client(&table->owners, event->client);
+
+	if (!client)
+		return -ENOENT;
+	client->exited = true;
+	change->type = CHANGE_EXITED;
+	change->client = client;
+	return 0;
+}
+
+static int apply_churn(struct table *table, const struct event *event, struct change *change)
+{
+	const struct churn *churn = &event->churn;
+	struct pool_totals *totals;
+	struct pool *pool;
+	int error = owners_take_pool(&table->owners, event, &event->remote, event->netns, &pool);
+
+	if (error < 0) {
+		table->overflow_count += error == -ENOSPC;
+		return error;
+	}
+	totals = &pool->totals;
+	totals->opened_count += churn->opened_count;
+	totals->established_count += churn->established_count;
+	totals->early_peer_close_count += churn->early_peer_close_count;
+	for (int i = 0; i < FAIL_REASON_COUNT; i++)
+		totals->failed_count[i] += churn->failed_count[i];
+	for (int i = 0; i < CLOSE_BY_COUNT; i++)
+		totals->closed_count[i] += churn->closed_count[i];
+	change->type = CHANGE_CHURNED;
+	change->pool = pool;
+	return 0;
+}
+
+static int apply_to_conn(struct table *table, const struct event *event, struct change *change)
+{
+	struct conn *conn = table_find_conn(table, event->conn);
+
+	if (!conn)
+		return -ENOENT;
+	change->conn = conn;
+	switch (event->type) {
+	case EVENT_ESTABLISHED:
+		return apply_established(conn, event, change);
+	case EVENT_FAILED:
+		return apply_failed(table, conn, event, change);
+	case EVENT_IO:
+		return apply_io(table, conn, event, change);
+	case EVENT_PEER_CLOSED:
+		return apply_peer_closed(conn, event, change);
+	case EVENT_CLOSE:
+		return apply_close(table, conn, event, change);
+	default:
+		return -EINVAL;
+	}
+}
+
+static int apply(struct table *table, const struct event *event, struct change *change)
+{
+	switch (event->type) {
+	case EVENT_OPEN:
+		return apply_open(table, event, change);
+	case EVENT_SEEN:
+		return apply_seen(table, event, change);
+	case EVENT_EXIT:
+		return apply_exit(table, event, change);
+	case EVENT_CHURN:
+		return apply_churn(table, event, change);
+	case EVENT_LOST:
+		table->lost_count += event->lost_count;
+		if (table->lost_count < event->lost_count)
+			table->lost_count = UINT64_MAX;
+		change->type = CHANGE_LOST;
+		change->lost_count = event->lost_count;
+		return 0;
+	case EVENT_END:
+		return 0;
+	default:
+		return apply_to_conn(table, event, change);
+	}
+}
+
+int table_apply(struct table *table, const struct event *event, struct change *ret_change)
+{
+	struct change change = {.type = CHANGE_NONE, .t_ns = event->t_ns};
+	int error;
+
+	if (event->t_ns < table->now_ns || event->t_ns > INT64_MAX)
+		return -ERANGE;
+	error = apply(table, event, &change);
+	if (error < 0)
+		return error;
+	table->now_ns = event->t_ns;
+	if (change.conn)
+		change.pool = change.conn->pool;
+	if (change.pool) {
+		change.client = change.pool->client;
+		change.pool->changed_ns = event->t_ns;
+	}
+	*ret_change = change;
+	return 0;
+}
+
+void table_settle(struct table *table)
+{
+	free_conn(table->closed);
+	table->closed = NULL;
+}
+
+void table_sweep(struct table *table, uint64_t now_ns)
+{
+	struct pool *pool = table->owners.first, *next;
+
+	for (; pool; pool = next) {
+		next = pool->next;
+		if (pool->conn_count > 0 || pool->judgement)
+			continue;
+		if (pool->client->exited ||
+		    (now_ns > pool->changed_ns && now_ns - pool->changed_ns >= POOL_REST_NS))
+			owners_drop_pool(&table->owners, pool);
+	}
+}
+
+/* --- figures --------------------------------------------------------------------------------- */
+
+struct pool *table_first_pool(const struct table *table)
+{
+	return table->owners.first;
+}
+
+uint32_t table_conn_count(const struct table *table)
+{
+	return (uint32_t)table->conns.link_count;
+}
+
+uint32_t table_pool_count(const struct table *table)
+{
+	return (uint32_t)table->owners.pools.link_count;
+}
+
+uint64_t table_overflow_count(const struct table *table)
+{
+	return table->overflow_count;
+}
+
+uint64_t table_lost_count(const struct table *table)
+{
+	return table->lost_count;
+}
+
+uint64_t table_now_ns(const struct table *table)
+{
+	return table->now_ns;
+}
+
+uint64_t table_look_ns(const struct table *table)
+{
+	return table->look_ns;
+}
+
+uint64_t table_look_before_ns(const struct table *table)
+{
+	return table->look_before_ns;
+}
+
+uint64_t conn_silence_ns(const struct conn *conn, uint64_t now_ns)
+{
+	if ((int64_t)now_ns <= conn->last_active_ns)
+		return 0;
+	return now_ns - (uint64_t)conn->last_active_ns;
+}

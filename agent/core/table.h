@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The table of what is open: clients, their pools, and the connections of each pool in the
+ * order of their last activity. It is the only consumer of events; the detector sees changes.
+ *
+ *	client --< pool (client, netns, remote) --< conn
+ *	                     |
+ *	                     +-- longest silent first ... most recently active last
+ *
+ * Owner of all three is the table. A conn stays valid until table_settle() after the change
+ * that closed it; a pool while it has connections or a judgement; a client while it has pools.
+ */
+#ifndef CONNLEAK_CORE_TABLE_H
+#define CONNLEAK_CORE_TABLE_H
+
+#include "index.h"
+#include "types.h"
+
+struct judgement; /* the detector's view of a pool; owned by the detector */
+struct table;
+
+enum conn_state { CONN_CONNECTING, CONN_OPEN, CONN_PEER_CLOSED, CONN_CLOSED };
+
+struct client {
+	struct index_link link;
+	struct client_id id;
+	char comm[COMM_SIZE];
+	char *cgroup; /* NULL = unknown; owned */
+	char *exe; /* NULL = unknown; owned */
+	struct pool *pools; /* list by next_of_client */
+	uint32_t pool_count;
+	bool exited;
+};
+
+struct pool_totals {
+	uint64_t opened_count; /* seen ones are not opened */
+	uint64_t established_count;
+	uint64_t failed_count[FAIL_REASON_COUNT];
+	uint64_t closed_count[CLOSE_BY_COUNT];
+	uint64_t early_peer_close_count;
+};
+
+struct pool {
+	struct index_link link;
+	struct client *client;
+	struct netaddr remote;
+	uint32_t netns;
+	uint32_t conn_count; /* all states but CONN_CLOSED */
+	uint32_t connecting_count;
+	uint32_t peer_closed_count;
+	struct conn *oldest, *newest; /* by last_active_ns: silent longest ... least */
+	uint64_t first_ns; /* when the pool was first seen */
+	uint64_t changed_ns; /* when it last had a change of any sort */
+	uint64_t last_open_ns; /* time of the last EVENT_OPEN; 0 = none yet */
+	struct pool_totals totals;
+	struct judgement *judgement; /* NULL where no detector looks */
+	struct pool *next_of_client;
+	struct pool *next, *prev; /* all pools, in the order of their creation */
+};
+
+struct conn {
+	struct index_link link;
+	uint64_t id;
+	struct pool *pool;
+	struct conn *older, *newer; /* neighbours in the pool's order of activity */
+	/* Signed: what a source found already open can be older than its clock's origin. */
+	int64_t open_ns; /* of a seen one: the latest moment at which it can have been opened */
+	int64_t last_active_ns; /* last payload byte either way; before the first one, open_ns */
+	uint64_t established_ns; /* 0 = not yet, or not known */
+	uint64_t peer_closed_ns; /* 0 = not */
+	uint64_t closed_ns; /* 0 = not */
+	uint64_t last_send_ns, last_recv_ns; /* 0 = never, or before the observation */
+	uint64_t sent_bytes, received_bytes;
+	char *site; /* NULL = unknown; owned */
+	uint32_t tid;
+	uint16_t local_port; /* 0 = unknown */
+	uint8_t state; /* enum conn_state */
+	bool age_is_bound; /* older than the observation: its age is "at least" */
+	bool idle_is_bound; /* of a seen one whose idle time was not known */
+	bool silent_since_seen; /* no payload since it was found or handed over */
+	bool is_suspect; /* named by the verdict that stands on its pool; the detector's */
+	struct netaddr local;
+};
+
+enum change_type {
+	CHANGE_NONE, /* time passed, or nothing that matters */
+	CHANGE_OPENED,
+	CHANGE_SEEN, /* found already open */
+	CHANGE_ESTABLISHED,
+	CHANGE_FAILED, /* conn is closed now */
+	CHANGE_ACTIVE, /* payload moved; silence_ns is the silence that this ended */
+	CHANGE_PEER_CLOSED,
+	CHANGE_CLOSED, /* silence_ns is the silence before it */
+	CHANGE_MOVED, /* to the pool of another client; pool_before is the old one */
+	CHANGE_EXITED, /* client is set; its pools still stand */
+	CHANGE_CHURNED, /* pool and the event's churn */
+	CHANGE_LOST,
+};
+
+/* What one event did to the table. Pointers belong to the table. */
+struct change {
+	enum change_type type;
+	uint64_t t_ns;
+	struct client *client;
+	struct pool *pool;
+	struct pool *pool_before;
+	struct conn *conn;
+	uint64_t silence_ns;
+	int64_t silent_since_ns; /* when that silence began */
+	bool answer_was_owed; /* it began with a send: a statement was running */
+	enum close_by by;
+	uint64_t lost_count;
+};
+
+struct table_limits {
+	uint32_t max_conns; /* 0 = the default, 1,048,576 */
+	uint32_t max_pools; /* 0 = the default, 65,536 */
+};
+
+/* Returns NULL when out of memory. Free with table_free(), which accepts NULL. */
+struct table *table_new(const struct table_limits *limits);
+void table_free(struct table *table);
+
+/*
+ * Applies one event. On success fills *ret_change and returns 0. Refusals change nothing:
+ *   -EEXIST  an OPEN, or a SEEN by the same client, of a connection that is there
+ *   -ENOENT  an event of a connection that is not there
+ *   -ERANGE  t_ns is smaller than that of the event before, or above INT64_MAX
+ *   -EINVAL  a member holds a value that its enum does not have
+ *   -ENOSPC  a limit is reached (counted, table_overflow_count())
+ *   -ENOMEM
+ * A SEEN of a known connection by another client hands the connection over to that client.
+ * Call table_settle() before the next table_apply().
+ */
+int table_apply(struct table *table, const struct event *event, struct change *ret_change);
+
+/* Frees what the last change closed. */
+void table_settle(struct table *table);
+
+/*
+ * Frees pools that have neither connections nor a judgement and whose client has exited or which
+ * have seen no change for 10 minutes, then clients without pools.
+ */
+void table_sweep(struct table *table, uint64_t now_ns);
+
+/* NULL when there is none. */
+struct conn *table_find_conn(const struct table *table, uint64_t id);
+struct client *table_find_client(const struct table *table, struct client_id id);
+
+/* All pools in the order of their creation: table_first_pool(), then pool->next. */
+struct pool *table_first_pool(const struct table *table);
+
+uint32_t table_conn_count(const struct table *table);
+uint32_t table_pool_count(const struct table *table);
+uint64_t table_overflow_count(const struct table *table);
+uint64_t table_lost_count(const struct table *table);
+uint64_t table_now_ns(const struct table *table); /* time of the last event */
+
+/*
+ * What is known of silence is as old as the source's last look at the counters: the time of the
+ * last EVENT_IO, of any connection, and of the one before it with another time; 0 = none yet.
+ */
+uint64_t table_look_ns(const struct table *table);
+uint64_t table_look_before_ns(const struct table *table);
+
+/* Time since the last payload byte, or since the open when there was none. */
+uint64_t conn_silence_ns(const struct conn *conn, uint64_t now_ns);
+
+#endif

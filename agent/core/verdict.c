@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Verdicts travel to sinks that know nothing of the core, so the words of the contract (kinds,
+ * states, severities) and the ownership of a verdict's parts live in one place.
+ *
+ * Invariant: a name printed here is parsed back here, and is what trace, metrics and journal use.
+ * Does not decide anything and does not compose summaries.
+ */
+#include "verdict.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const kind_names[VERDICT_KIND_COUNT] = {
+	[VERDICT_LEAK] = "leak",	   [VERDICT_EXHAUSTED] = "exhausted",
+	[VERDICT_SATURATED] = "saturated", [VERDICT_STORM] = "storm",
+	[VERDICT_OVERSIZED] = "oversized",
+};
+
+static const char *const state_names[] = {
+	[VERDICT_SUSPECT] = "suspect",
+	[VERDICT_RAISED] = "raised",
+	[VERDICT_UPDATED] = "updated",
+	[VERDICT_CLEARED] = "cleared",
+};
+
+static const char *const severity_names[] = {
+	[SEVERITY_INFO] = "info",
+	[SEVERITY_WARNING] = "warning",
+	[SEVERITY_CRITICAL] = "critical",
+};
+
+const char *verdict_kind_name(enum verdict_kind kind)
+{
+	return (unsigned int)kind < VERDICT_KIND_COUNT ? kind_names[kind] : "?";
+}
+
+const char *verdict_state_name(enum verdict_state state)
+{
+	return (unsigned int)state <= VERDICT_CLEARED ? state_names[state] : "?";
+}
+
+const char *severity_name(enum severity severity)
+{
+	return (unsigned int)severity <= SEVERITY_CRITICAL ? severity_names[severity] : "?";
+}
+
+bool verdict_kind_parse(const char *word, enum verdict_kind *ret_kind)
+{
+	if (!word)
+		return false;
+	for (unsigned int kind = 0; kind < VERDICT_KIND_COUNT; kind++) {
+		if (strcmp(word, kind_names[kind]) == 0) {
+			*ret_kind = (enum verdict_kind)kind;
+			return true;
+		}
+	}
+	return false;
+}
+
+void verdict_add_evidence(struct verdict *verdict, const char *name, const char *format, ...)
+{
+	struct evidence *evidence;
+	va_list args;
+
+	if (verdict->evidence_count >= VERDICT_EVIDENCE_MAX)
+		return;
+	evidence = &verdict->evidence[verdict->evidence_count++];
+	evidence->name = name;
+	va_start(args, format);
+	(void)vsnprintf(evidence->text, sizeof(evidence->text), format, args);
+	va_end(args);
+}
+
+int verdict_copy(const struct verdict *verdict, struct verdict *ret_copy)
+{
+	struct verdict copy = *verdict;
+
+	copy.suspects = NULL;
+	for (uint32_t i = 0; i < VERDICT_SITES_MAX; i++)
+		copy.sites[i].site = NULL;
+	if (verdict->suspect_count > 0) {
+		copy.suspects = malloc(verdict->suspect_count * sizeof(*copy.suspects));
+		if (!copy.suspects)
+			goto no_memory;
+		memcpy(copy.suspects, verdict->suspects,
+		       verdict->suspect_count * sizeof(*copy.suspects));
+	}
+	for (uint32_t i = 0; i < verdict->site_count; i++) {
+		if (!verdict->sites[i].site)
+			continue;
+		copy.sites[i].site = strdup(verdict->sites[i].site);
+		if (!copy.sites[i].site)
+			goto no_memory;
+	}
+	*ret_copy = copy;
+	return 0;
+
+no_memory:
+	verdict_clear(&copy);
+	return -ENOMEM;
+}
+
+void verdict_clear(struct verdict *verdict)
+{
+	if (!verdict)
+		return;
+	for (uint32_t i = 0; i < VERDICT_SITES_MAX; i++)
+		free(verdict->sites[i].site);
+	free(verdict->suspects);
+	memset(verdict, 0, sizeof(*verdict));
+}

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the table looks like to a person: rows of cells, columns as wide as what stands in them.
+ */
+#ifndef CONNLEAK_CORE_VIEW_H
+#define CONNLEAK_CORE_VIEW_H
+
+#include "dbkind.h"
+#include "detector.h"
+#include "table.h"
+
+enum view_align { VIEW_LEFT, VIEW_RIGHT };
+
+struct view_column {
+	const char *title;
+	enum view_align align;
+};
+
+/* Rows of a fixed number of columns. Cells are copied; columns are borrowed. */
+struct view;
+
+struct view *view_new(const struct view_column *columns, size_t column_count);
+void view_free(struct view *view);
+
+/* Adds the next cell, left to right, row after row. Returns 0 or -ENOMEM. */
+int view_add(struct view *view, const char *cell);
+
+/*
+ * Renders title line and rows, without trailing spaces, into one string that the caller frees.
+ * NULL when out of memory.
+ */
+char *view_render(const struct view *view);
+
+/* Connections, one line each, in the order given: PID COMM WORKLOAD ENDPOINT ... */
+struct view *view_connections(struct conn *const *conns, size_t count, const struct dbkind *kinds,
+			      uint64_t now_ns);
+
+/* Pools, one line each, with the rates of the time observed: PID COMM ... OPEN STALE OPENED/s ...
+ */
+struct view *view_pools(struct pool *const *pools, size_t count, const struct dbkind *kinds,
+			const struct detector *detector, uint64_t now_ns, uint64_t observed_ns);
+
+/* "established", "connecting", "peer_closed", "closed" */
+const char *conn_state_name(uint8_t state);
+
+/* Base name, unit or container of a client; terminal-safe. Returns buffer. */
+const char *client_workload(const struct client *client, char *buffer, size_t size);
+
+/* Sums that more than one output shows. */
+uint64_t pool_failed_count(const struct pool *pool);
+uint64_t pool_closed_count(const struct pool *pool);
+uint32_t pool_stale_count(const struct pool *pool, const struct detector *detector,
+			  uint64_t now_ns);
+
+/*
+ * All connections, by process, then endpoint, then age: an array the caller frees. Returns 0 or
+ * -ENOMEM.
+ */
+int view_collect_conns(const struct table *table, struct conn ***ret_conns, size_t *ret_count);
+
+/* All pools, the one with most open connections first, then by pid: an array the caller frees. */
+int view_collect_pools(const struct table *table, struct pool ***ret_pools, size_t *ret_count);
+
+#endif

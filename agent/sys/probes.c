@@ -1,0 +1,351 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Loading and driving of the BPF programs: open, configure, load, fill maps, attach. It knows maps
+ * and file descriptors; what a sample means is source_bpf.c's.
+ *
+ * Invariant: the probe is attached before the first walk, so that a connection which opens while
+ * the walk is under way is seen by one of the two.
+ */
+#include "probes.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "bpf/conn.skel.h"
+#include "bpf/iter.skel.h"
+
+#define POOL_BATCH 256
+
+struct probes {
+	struct conn_bpf *conn;
+	struct iter_bpf *iter;
+	struct bpf_link *pass_link;
+	struct bpf_link *walk_link;
+	struct ring_buffer *ring;
+	const struct conn_sample *samples; /* mapped array of ABI_SAMPLES_MAX */
+	size_t samples_bytes;
+	uint32_t full_pass_count;
+	void (*handle_end)(void *userdata, const struct end_event *event);
+	void *handle_userdata;
+};
+
+static int on_ring_record(void *context, void *data, size_t size)
+{
+	struct probes *probes = context;
+
+	if (size >= sizeof(struct end_event))
+		probes->handle_end(probes->handle_userdata, data);
+	return 0;
+}
+
+static int fill_filter(struct probes *probes, const struct probes_filter *filter)
+{
+	struct probe_config config = {
+		.match_pids = filter->pid_count > 0,
+		.match_comms = filter->comm_count > 0,
+		.cgroup_count = filter->cgroup_count,
+		.tell_short = filter->tell_short,
+	};
+	uint32_t zero = 0;
+	uint8_t one = 1;
+
+	memcpy(config.port_bitmap, filter->port_bitmap, sizeof(config.port_bitmap));
+	memcpy(config.cgroup_ids, filter->cgroup_ids, sizeof(config.cgroup_ids));
+	for (uint32_t i = 0; i < filter->pid_count; i++)
+		if (bpf_map__update_elem(probes->conn->maps.pids, &filter->pids[i],
+					 sizeof(uint32_t), &one, sizeof(one), BPF_ANY))
+			return -errno;
+	for (uint32_t i = 0; i < filter->comm_count; i++)
+		if (bpf_map__update_elem(probes->conn->maps.comms, filter->comms[i], ABI_COMM_SIZE,
+					 &one, sizeof(one), BPF_ANY))
+			return -errno;
+	if (bpf_map__update_elem(probes->conn->maps.config, &zero, sizeof(zero), &config,
+				 sizeof(config), BPF_ANY))
+		return -errno;
+	return 0;
+}
+
+/* iter.bpf.c declares the maps of conn.bpf.c; both must be the same ones. */
+static int share_maps(struct probes *probes)
+{
+	struct bpf_map *map;
+
+	bpf_object__for_each_map(map, probes->iter->obj)
+	{
+		const char *name = bpf_map__name(map);
+		struct bpf_map *shared;
+
+		if (strchr(name, '.')) /* .bss, .rodata: of the object itself */
+			continue;
+		shared = bpf_object__find_map_by_name(probes->conn->obj, name);
+		if (shared && bpf_map__reuse_fd(map, bpf_map__fd(shared)))
+			return -errno;
+	}
+	return 0;
+}
+
+static int attach_iterators(struct probes *probes)
+{
+	union bpf_iter_link_info target = {
+		.map.map_fd = bpf_map__fd(probes->conn->maps.conns),
+	};
+	LIBBPF_OPTS(bpf_iter_attach_opts, options, .link_info = &target,
+		    .link_info_len = sizeof(target));
+
+	probes->pass_link = bpf_program__attach_iter(probes->iter->progs.tell_news, &options);
+	if (!probes->pass_link)
+		return -errno;
+	probes->walk_link = bpf_program__attach_iter(probes->iter->progs.walk_files, NULL);
+	return probes->walk_link ? 0 : -errno;
+}
+
+static int map_samples(struct probes *probes)
+{
+	long page = sysconf(_SC_PAGESIZE);
+	size_t bytes = ABI_SAMPLES_MAX * sizeof(struct conn_sample);
+	void *mapped;
+
+	bytes = (bytes + page - 1) / page * page;
+	mapped = mmap(NULL, bytes, PROT_READ, MAP_SHARED, bpf_map__fd(probes->iter->maps.samples),
+		      0);
+	if (mapped == MAP_FAILED)
+		return -errno;
+	probes->samples = mapped;
+	probes->samples_bytes = bytes;
+	return 0;
+}
+
+static int load(struct probes *probes, const struct probes_filter *filter, const char **ret_step)
+{
+	int r;
+
+	*ret_step = "load the connection probe";
+	probes->conn = conn_bpf__open_and_load();
+	if (!probes->conn)
+		return -errno;
+	*ret_step = "fill the filters";
+	r = fill_filter(probes, filter);
+	if (r < 0)
+		return r;
+	*ret_step = "load the iterators";
+	probes->iter = iter_bpf__open();
+	if (!probes->iter)
+		return -errno;
+	r = share_maps(probes);
+	if (r < 0)
+		return r;
+	if (iter_bpf__load(probes->iter))
+		return -errno;
+	*ret_step = "map the samples";
+	r = map_samples(probes);
+	if (r < 0)
+		return r;
+	*ret_step = "set up the ring buffer";
+	probes->ring = ring_buffer__new(bpf_map__fd(probes->conn->maps.ends), on_ring_record,
+					probes, NULL);
+	if (!probes->ring)
+		return -errno;
+	*ret_step = "attach the iterators";
+	r = attach_iterators(probes);
+	if (r < 0)
+		return r;
+	*ret_step = "attach to tp_btf/inet_sock_set_state";
+	return conn_bpf__attach(probes->conn) ? -errno : 0;
+}
+
+int probes_open(const struct probes_filter *filter, struct probes **ret_probes, char *ret_error,
+		size_t error_size)
+{
+	struct probes *probes = calloc(1, sizeof(*probes));
+	const char *step = "";
+	int r;
+
+	if (!probes) {
+		snprintf(ret_error, error_size, "out of memory");
+		return -ENOMEM;
+	}
+	r = load(probes, filter, &step);
+	if (r < 0) {
+		snprintf(ret_error, error_size, "cannot %s: %s (connleak check says more)", step,
+			 strerror(-r));
+		probes_close(probes);
+		return r;
+	}
+	*ret_probes = probes;
+	return 0;
+}
+
+void probes_close(struct probes *probes)
+{
+	if (!probes)
+		return;
+	if (probes->samples)
+		(void)munmap((void *)probes->samples, probes->samples_bytes); /* cannot fail */
+	ring_buffer__free(probes->ring);
+	bpf_link__destroy(probes->walk_link);
+	bpf_link__destroy(probes->pass_link);
+	iter_bpf__destroy(probes->iter);
+	conn_bpf__destroy(probes->conn);
+	free(probes);
+}
+
+/* Runs an iterator that prints nothing to its end. */
+static int run_iterator(struct bpf_link *link)
+{
+	int fd = bpf_iter_create(bpf_link__fd(link));
+	char buffer[64];
+	ssize_t n;
+	int r = 0;
+
+	if (fd < 0)
+		return -errno;
+	do {
+		n = read(fd, buffer, sizeof(buffer));
+	} while (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)));
+	if (n < 0)
+		r = -errno;
+	close(fd);
+	return r;
+}
+
+/* The listeners of the last seeding are not those of this one. */
+static void clear_listeners(struct probes *probes)
+{
+	struct listener_key key, next;
+	struct bpf_map *map = probes->iter->maps.listeners;
+	bool more = !bpf_map__get_next_key(map, NULL, &key, sizeof(key));
+
+	while (more) {
+		more = !bpf_map__get_next_key(map, &key, &next, sizeof(next));
+		(void)bpf_map__delete_elem(map, &key, sizeof(key), 0); /* gone is as good */
+		key = next;
+	}
+}
+
+int probes_walk_files(struct probes *probes, bool seeding)
+{
+	if (seeding)
+		clear_listeners(probes);
+	probes->iter->bss->walk++;
+	probes->iter->bss->seeding = seeding;
+	return run_iterator(probes->walk_link);
+}
+
+int probes_pass(struct probes *probes, bool first, bool full,
+		const struct conn_sample **ret_samples, struct pass_result *ret_pass)
+{
+	bool more;
+	int r;
+
+	if (first && full && ++probes->full_pass_count == 0)
+		probes->full_pass_count = 1;
+	probes->iter->bss->full_pass = full ? probes->full_pass_count : 0;
+	memset(&probes->iter->bss->pass, 0, sizeof(probes->iter->bss->pass));
+	r = run_iterator(probes->pass_link);
+	if (r < 0)
+		return r;
+	*ret_pass = probes->iter->bss->pass;
+	*ret_samples = probes->samples;
+	more = ret_pass->sample_count > ABI_SAMPLES_MAX;
+	if (more)
+		ret_pass->sample_count = ABI_SAMPLES_MAX;
+	return more;
+}
+
+int probes_clock(struct probes *probes, struct pass_result *ret_pass)
+{
+	int r;
+
+	probes->iter->bss->clock_only = 1;
+	r = run_iterator(probes->pass_link);
+	probes->iter->bss->clock_only = 0;
+	if (r < 0)
+		return r;
+	*ret_pass = probes->iter->bss->pass;
+	return 0;
+}
+
+int probes_drain(struct probes *probes,
+		 void (*handle)(void *userdata, const struct end_event *event), void *userdata)
+{
+	probes->handle_end = handle;
+	probes->handle_userdata = userdata;
+	return ring_buffer__consume(probes->ring);
+}
+
+int probes_fd(const struct probes *probes)
+{
+	return ring_buffer__epoll_fd(probes->ring);
+}
+
+int probes_read_pools(struct probes *probes,
+		      void (*handle)(void *userdata, const struct pool_key *key,
+				     const struct pool_counts *counts),
+		      void *userdata)
+{
+	int fd = bpf_map__fd(probes->conn->maps.pools);
+	struct pool_key *keys = calloc(POOL_BATCH, sizeof(*keys));
+	struct pool_counts *counts = calloc(POOL_BATCH, sizeof(*counts));
+	uint32_t position = 0, count;
+	void *in = NULL;
+	int r = 0;
+
+	if (!keys || !counts)
+		r = -ENOMEM;
+	while (r == 0) {
+		count = POOL_BATCH;
+		if (bpf_map_lookup_batch(fd, in, &position, keys, counts, &count, NULL) &&
+		    errno != ENOENT) {
+			r = -errno;
+			break;
+		}
+		r = count < POOL_BATCH ? 1 : 0;
+		for (uint32_t i = 0; i < count; i++)
+			handle(userdata, &keys[i], &counts[i]);
+		in = &position;
+	}
+	free(keys);
+	free(counts);
+	return r < 0 ? r : 0;
+}
+
+void probes_forget_pool(struct probes *probes, const struct pool_key *key)
+{
+	(void)bpf_map__delete_elem(probes->conn->maps.pools, key, sizeof(*key),
+				   0); /* gone is as good */
+}
+
+int probes_read_lost(const struct probes *probes, uint64_t ret_counts[PROBES_LOST_COUNT])
+{
+	int fd = bpf_program__fd(probes->conn->progs.on_set_state);
+	struct bpf_prog_info info = {};
+	uint32_t length = sizeof(info);
+
+	for (uint32_t i = 0; i < LOST_COUNT; i++)
+		if (bpf_map__lookup_elem(probes->conn->maps.lost_counts, &i, sizeof(i),
+					 &ret_counts[i], sizeof(uint64_t), 0))
+			return -errno;
+	if (bpf_obj_get_info_by_fd(fd, &info, &length))
+		return -errno;
+	ret_counts[PROBES_LOST_MISSED] = info.recursion_misses;
+	return 0;
+}
+
+const char *probes_lost_name(unsigned int reason)
+{
+	static const char *const names[PROBES_LOST_COUNT] = {
+		[LOST_STORAGE] = "storage_refused",
+		[LOST_RING] = "ring_full",
+		[LOST_POOL] = "pools_full",
+		[LOST_LISTENER] = "listeners_full",
+		[PROBES_LOST_MISSED] = "probe_missed",
+	};
+
+	return reason < PROBES_LOST_COUNT ? names[reason] : "unknown";
+}

@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The probes as the agent handles them: load, fill the maps, attach; then walk, pass and drain.
+ */
+#ifndef CONNLEAK_SYS_PROBES_H
+#define CONNLEAK_SYS_PROBES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "bpf/abi.h"
+
+struct probes;
+
+/* What to watch. Everything is copied. */
+struct probes_filter {
+	uint8_t port_bitmap[ABI_PORT_BITMAP_BYTES];
+	const uint32_t *pids;
+	uint32_t pid_count; /* 0 = all */
+	const char (*comms)[ABI_COMM_SIZE];
+	uint32_t comm_count; /* 0 = all */
+	uint64_t cgroup_ids[ABI_CGROUPS_MAX];
+	uint32_t cgroup_count; /* 0 = all */
+	bool tell_short; /* short connections one by one instead of as counts */
+};
+
+/*
+ * Loads and attaches. On failure returns -errno and one sentence in ret_error; nothing stays
+ * loaded.
+ */
+int probes_open(const struct probes_filter *filter, struct probes **ret_probes, char *ret_error,
+		size_t error_size);
+void probes_close(struct probes *probes);
+
+/*
+ * Goes over all open files of all processes; seeding makes records of connections that were there
+ * before. Returns 0 or -errno.
+ */
+int probes_walk_files(struct probes *probes, bool seeding);
+
+/*
+ * One pass over the records: ret_samples gets what has news (with full, everything), valid until
+ * the next pass; ret_pass the clocks and counts. Call again while it returns 1: there was more than
+ * fits. A series of passes begins with first. Returns -errno on failure.
+ */
+int probes_pass(struct probes *probes, bool first, bool full,
+		const struct conn_sample **ret_samples, struct pass_result *ret_pass);
+
+/* Reads jiffies64 and CLOCK_MONOTONIC at one moment; of *ret_pass the clocks are set. */
+int probes_clock(struct probes *probes, struct pass_result *ret_pass);
+
+/* Hands every waiting end of a connection to handle, in order. Returns their number or -errno. */
+int probes_drain(struct probes *probes,
+		 void (*handle)(void *userdata, const struct end_event *event), void *userdata);
+
+/* Becomes readable when the ring of ends is half full. */
+int probes_fd(const struct probes *probes);
+
+/* Calls handle for each entry of the map of pools. Returns 0 or -errno. */
+int probes_read_pools(struct probes *probes,
+		      void (*handle)(void *userdata, const struct pool_key *key,
+				     const struct pool_counts *counts),
+		      void *userdata);
+void probes_forget_pool(struct probes *probes, const struct pool_key *key);
+
+/*
+ * Cumulative counts of what was lost, by LOST_ reason; the last one is how often the kernel skipped
+ * the probe because it interrupted itself (bpf_prog_info.recursion_misses).
+ */
+#define PROBES_LOST_MISSED LOST_COUNT
+#define PROBES_LOST_COUNT (LOST_COUNT + 1)
+int probes_read_lost(const struct probes *probes, uint64_t ret_counts[PROBES_LOST_COUNT]);
+
+/* "storage refused" ...: what the reason is called in metrics and messages. */
+const char *probes_lost_name(unsigned int reason);
+
+#endif

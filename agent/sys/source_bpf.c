@@ -1,0 +1,640 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Turns what the probes report into events. The state of connections is the kernel's; kept here is
+ * only what the kernel cannot tell: which connections have been announced (so that one whose end
+ * was lost is noticed), which processes they belong to (so that their exit is), and what the
+ * counters of short connections read last time.
+ *
+ * Invariant: an announced connection gets exactly one end, FAILED or CLOSE; nothing else of it is
+ * said after that.
+ */
+#include "source_bpf.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <uthash.h>
+
+#include "batch.h"
+#include "clock.h"
+#include "core/trace.h"
+#include "log.h"
+#include "proc.h"
+#include "proc_watch.h"
+
+/* Who holds what is asked anew this often, and at once when a process leaves connections behind. */
+#define WALK_INTERVAL_NS (30 * NS_PER_SEC)
+
+struct live_client {
+	struct client_id id;
+	uint32_t conn_count; /* announced and open */
+	uint32_t pool_count; /* entries in the cache of short connections */
+	bool exited;
+	bool exit_told;
+	char *cgroup, *exe; /* until the end of the look that found it; owned */
+	UT_hash_handle hh;
+};
+
+struct live_conn {
+	uint64_t id;
+	struct live_client *client;
+	uint32_t full_pass; /* the last full pass that met it */
+	UT_hash_handle hh;
+};
+
+struct live_pool {
+	struct pool_key key;
+	struct pool_counts told;
+	struct live_client *client;
+	UT_hash_handle hh;
+};
+
+struct source_bpf {
+	struct probes *probes;
+	struct proc_watch *watch;
+	struct batch *batch;
+	struct live_client *clients;
+	struct live_conn *conns;
+	struct live_pool *pools;
+	struct tick_clock clock;
+	uint64_t attached_ns;
+	uint64_t next_walk_ns;
+	uint64_t lost[PROBES_LOST_COUNT];
+	uint32_t full_pass;
+	int proc_fd;
+	int error; /* first failure inside a callback of this look */
+	bool tell_short;
+	bool walk_wanted;
+	bool full_wanted;
+};
+
+static uint64_t monotonic_ns(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail for this clock */
+	return (uint64_t)now.tv_sec * NS_PER_SEC + (uint64_t)now.tv_nsec;
+}
+
+static void emit(struct source_bpf *source, const struct event *event)
+{
+	int r = batch_add(source->batch, event);
+
+	if (r < 0 && !source->error)
+		source->error = r;
+}
+
+/* --- clients ---------------------------------------------------------------------------------- */
+
+/* What it is part of is read once; a process that is gone by now leaves it unknown. */
+static void read_details(struct source_bpf *source, struct live_client *client)
+{
+	struct proc_client details;
+
+	if (client->exited || proc_read_client(source->proc_fd, client->id, &details) < 0)
+		return;
+	/* Without memory they are unknown as well. */
+	client->cgroup = details.cgroup[0] ? strdup(details.cgroup) : NULL;
+	client->exe = details.exe[0] ? strdup(details.exe) : NULL;
+}
+
+static void forget_details(struct live_client *client)
+{
+	free(client->cgroup);
+	free(client->exe);
+	client->cgroup = client->exe = NULL;
+}
+
+static struct live_client *get_client(struct source_bpf *source, const struct abi_client *abi)
+{
+	struct client_id id;
+	struct live_client *client;
+
+	memset(&id, 0, sizeof(id)); /* the padding is hashed too */
+	id.pid = abi->pid;
+	id.start_ns = abi->start_ns;
+	HASH_FIND(hh, source->clients, &id, sizeof(id), client);
+	if (client)
+		return client;
+	client = calloc(1, sizeof(*client));
+	if (!client) {
+		source->error = -ENOMEM;
+		return NULL;
+	}
+	memcpy(&client->id, &id, sizeof(id));
+	if (proc_watch_add(source->watch, id) == -ESRCH)
+		client->exited = true;
+	read_details(source, client);
+	HASH_ADD(hh, source->clients, id, sizeof(client->id), client);
+	return client;
+}
+
+static void drop_unused_client(struct source_bpf *source, struct live_client *client)
+{
+	if (!client->exit_told || client->conn_count || client->pool_count)
+		return;
+	HASH_DEL(source->clients, client);
+	forget_details(client);
+	free(client);
+}
+
+/*
+ * Fills in who opened. What it is part of is told in the look that found the process, with all its
+ * connections, because which of them comes first is known when they have been sorted.
+ */
+static struct live_client *fill_client(struct source_bpf *source, struct event *event,
+				       const struct pool_key *key, const __u8 *comm)
+{
+	struct live_client *client = get_client(source, &key->client);
+
+	if (!client)
+		return NULL;
+	event->client = client->id;
+	memcpy(event->comm, comm, COMM_SIZE);
+	event->netns = key->netns;
+	memcpy(event->remote.ip, key->remote_ip, sizeof(event->remote.ip));
+	event->remote.port = key->remote_port;
+	event->cgroup = client->cgroup;
+	event->exe = client->exe;
+	return client;
+}
+
+/* --- connections ------------------------------------------------------------------------------ */
+
+static uint64_t to_us(int64_t ns)
+{
+	return ns > 0 ? (uint64_t)ns - (uint64_t)ns % NS_PER_US : 0;
+}
+
+static uint64_t last_send_ns(const struct source_bpf *source, const struct conn_sample *sample)
+{
+	if (!sample->io.sent_bytes)
+		return 0;
+	return to_us(
+		tick_clock_to_ns(&source->clock, sample->jiffies - sample->io.send_age_jiffies));
+}
+
+static uint64_t last_recv_ns(const struct source_bpf *source, const struct conn_sample *sample)
+{
+	if (!sample->io.received_bytes)
+		return 0;
+	return to_us(
+		tick_clock_to_ns(&source->clock, sample->jiffies - sample->io.recv_age_jiffies));
+}
+
+/* For a connection that was open before: how long it has been silent, and at least how old it is.
+ */
+static void fill_ages(const struct source_bpf *source, const struct conn_sample *sample,
+		      struct event *event)
+{
+	const struct conn_io *io = &sample->io;
+	uint64_t t = event->t_ns - event->t_ns % NS_PER_US;
+	uint32_t oldest = io->send_age_jiffies, youngest = io->recv_age_jiffies;
+	uint64_t silent_ns, oldest_ns;
+
+	if (sample->connecting) {
+		event->seen_state = SEEN_CONNECTING;
+		return;
+	}
+	event->seen_state = sample->peer_closed_ns ? SEEN_PEER_CLOSED : SEEN_ESTABLISHED;
+	/*
+	 * Both stamps are set when the handshake is done (tcp_finish_connect()), so the older one
+	 * is a bound of the age, and without a byte sent or received it is the moment itself.
+	 */
+	if (io->recv_age_jiffies > oldest)
+		oldest = io->recv_age_jiffies;
+	if (!io->received_bytes || (io->sent_bytes && io->send_age_jiffies < youngest))
+		youngest = io->send_age_jiffies;
+	silent_ns = to_us(tick_clock_to_ns(&source->clock, sample->jiffies - youngest));
+	oldest_ns = to_us(tick_clock_to_ns(&source->clock, sample->jiffies - oldest));
+	event->has_idle = true;
+	event->idle_ns = t > silent_ns ? t - silent_ns : 0;
+	event->age_ns = t > oldest_ns ? t - oldest_ns : 0;
+}
+
+static struct live_conn *announce(struct source_bpf *source, const struct conn_sample *sample,
+				  bool again, uint64_t now_ns)
+{
+	bool seed = sample->flags & RECORD_SEED;
+	struct event event = {
+		.type = seed || again ? EVENT_SEEN : EVENT_OPEN,
+		.t_ns = again ? now_ns : sample->open_ns,
+		.conn = sample->id,
+		.tid = sample->tid,
+	};
+	struct live_client *client;
+	struct live_conn *conn;
+
+	client = fill_client(source, &event, &sample->key, sample->comm);
+	if (!client)
+		return NULL;
+	memcpy(event.local.ip, sample->local_ip, sizeof(event.local.ip));
+	event.local.port = sample->local_port;
+	if (event.type == EVENT_SEEN)
+		fill_ages(source, sample, &event);
+	if (again && !seed)
+		event.age_ns = now_ns - sample->open_ns;
+	emit(source, &event);
+	HASH_FIND(hh, source->conns, &sample->id, sizeof(sample->id), conn);
+	if (conn) {
+		conn->client->conn_count--;
+		drop_unused_client(source, conn->client);
+	} else {
+		conn = calloc(1, sizeof(*conn));
+		if (!conn) {
+			source->error = -ENOMEM;
+			return NULL;
+		}
+		conn->id = sample->id;
+		HASH_ADD(hh, source->conns, id, sizeof(conn->id), conn);
+	}
+	conn->client = client;
+	client->conn_count++;
+	return conn;
+}
+
+static void retire(struct source_bpf *source, struct live_conn *conn)
+{
+	struct live_client *client = conn->client;
+
+	HASH_DEL(source->conns, conn);
+	free(conn);
+	client->conn_count--;
+	drop_unused_client(source, client);
+}
+
+/* What a sample has to say beyond the connection's existence, at t_ns. */
+static void tell_progress(struct source_bpf *source, const struct conn_sample *sample,
+			  uint64_t t_ns)
+{
+	struct event event = {.conn = sample->id};
+	bool seed = sample->flags & RECORD_SEED && sample->news & NEWS_OPEN;
+
+	if (sample->news & NEWS_ESTABLISHED) {
+		event.type = EVENT_ESTABLISHED;
+		event.t_ns = sample->established_ns;
+		emit(source, &event);
+	}
+	if (sample->news & NEWS_IO) {
+		event.type = EVENT_IO;
+		event.t_ns = t_ns;
+		event.sent_bytes = sample->io.sent_bytes;
+		event.received_bytes = sample->io.received_bytes;
+		event.last_send_ns = last_send_ns(source, sample);
+		event.last_recv_ns = last_recv_ns(source, sample);
+		emit(source, &event);
+	}
+	/* SEEN has said it of a connection that was found this way. */
+	if (sample->news & NEWS_PEER_CLOSED && !seed) {
+		event.type = EVENT_PEER_CLOSED;
+		event.t_ns = sample->peer_closed_ns;
+		emit(source, &event);
+	}
+}
+
+static void on_sample(struct source_bpf *source, const struct conn_sample *sample, uint64_t now_ns)
+{
+	int64_t taken_ns = tick_clock_to_ns(&source->clock, sample->jiffies);
+	uint64_t t_ns = taken_ns > 0 ? (uint64_t)taken_ns : 0;
+	struct live_conn *conn;
+
+	if (sample->news & (NEWS_OPEN | NEWS_OWNER))
+		conn = announce(source, sample, !(sample->news & NEWS_OPEN), now_ns);
+	else
+		HASH_FIND(hh, source->conns, &sample->id, sizeof(sample->id), conn);
+	if (!conn)
+		return;
+	conn->full_pass = source->full_pass;
+	/* The tick of the sample began a moment ago; nothing is told before it happened. */
+	if (t_ns < sample->open_ns)
+		t_ns = sample->open_ns;
+	if (t_ns < sample->established_ns)
+		t_ns = sample->established_ns;
+	tell_progress(source, sample, t_ns);
+}
+
+static void on_end(void *userdata, const struct end_event *end)
+{
+	struct source_bpf *source = userdata;
+	const struct conn_sample *sample = &end->sample;
+	struct event event = {.conn = sample->id, .t_ns = end->end_ns};
+	struct live_conn *conn;
+
+	HASH_FIND(hh, source->conns, &sample->id, sizeof(sample->id), conn);
+	if (!conn && !end->seen)
+		conn = announce(source, sample, false, end->end_ns);
+	if (!conn)
+		return; /* its end was concluded from its absence before */
+	tell_progress(source, sample, end->end_ns);
+	if (end->failed) {
+		event.type = EVENT_FAILED;
+		snprintf(event.error, sizeof(event.error), "%s",
+			 fail_reason_name((enum fail_reason)end->reason));
+	} else {
+		event.type = EVENT_CLOSE;
+		event.by = (enum close_by)end->reason;
+	}
+	emit(source, &event);
+	retire(source, conn);
+}
+
+/* Announced, open as far as anyone said, and yet not met by a pass over everything: it is gone. */
+static void conclude_absent(struct source_bpf *source, uint64_t now_ns)
+{
+	struct live_conn *conn, *next;
+
+	HASH_ITER(hh, source->conns, conn, next)
+	{
+		struct event event = {
+			.type = EVENT_CLOSE, .t_ns = now_ns, .conn = conn->id, .by = CLOSE_LOCAL};
+
+		if (conn->full_pass == source->full_pass)
+			continue;
+		if (conn->client->exited)
+			event.by = CLOSE_EXIT;
+		emit(source, &event);
+		retire(source, conn);
+	}
+}
+
+/* --- short connections ------------------------------------------------------------------------ */
+
+/* The difference to what was told before; true when there is one. */
+static bool take_churn(struct live_pool *pool, const struct pool_counts *counts,
+		       struct churn *ret_churn)
+{
+	struct pool_counts *told = &pool->told;
+
+	ret_churn->opened_count = counts->opened_count - told->opened_count;
+	ret_churn->established_count = counts->established_count - told->established_count;
+	for (unsigned int i = 0; i < FAILED_COUNT; i++)
+		ret_churn->failed_count[i] = counts->failed_count[i] - told->failed_count[i];
+	for (unsigned int i = 0; i < ENDED_COUNT; i++)
+		ret_churn->closed_count[i] = counts->closed_count[i] - told->closed_count[i];
+	ret_churn->early_peer_close_count =
+		counts->early_peer_close_count - told->early_peer_close_count;
+	if (!memcmp(told, counts, offsetof(struct pool_counts, comm)))
+		return false;
+	*told = *counts;
+	return true;
+}
+
+static void on_pool(void *userdata, const struct pool_key *key, const struct pool_counts *counts)
+{
+	struct source_bpf *source = userdata;
+	struct event event = {.type = EVENT_CHURN, .t_ns = monotonic_ns()};
+	struct live_client *client;
+	struct live_pool *pool;
+
+	HASH_FIND(hh, source->pools, key, sizeof(*key), pool);
+	if (pool && !memcmp(&pool->told, counts, offsetof(struct pool_counts, comm))) {
+		/* Nobody can add to it any more. */
+		if (pool->client->exit_told) {
+			probes_forget_pool(source->probes, key);
+			HASH_DEL(source->pools, pool);
+			pool->client->pool_count--;
+			drop_unused_client(source, pool->client);
+			free(pool);
+		}
+		return;
+	}
+	client = fill_client(source, &event, key, counts->comm);
+	if (!client)
+		return;
+	if (!pool) {
+		pool = calloc(1, sizeof(*pool));
+		if (!pool) {
+			source->error = -ENOMEM;
+			return;
+		}
+		pool->key = *key;
+		pool->client = client;
+		client->pool_count++;
+		HASH_ADD(hh, source->pools, key, sizeof(pool->key), pool);
+	}
+	if (take_churn(pool, counts, &event.churn))
+		emit(source, &event);
+}
+
+/* --- the look --------------------------------------------------------------------------------- */
+
+static void tell_exits(struct source_bpf *source, uint64_t now_ns)
+{
+	struct live_client *client, *next;
+	struct client_id id;
+
+	for (;;) {
+		memset(&id, 0, sizeof(id));
+		if (!proc_watch_next_exit(source->watch, &id))
+			break;
+		HASH_FIND(hh, source->clients, &id, sizeof(id), client);
+		if (client)
+			client->exited = true;
+	}
+	HASH_ITER(hh, source->clients, client, next)
+	{
+		struct event event = {.type = EVENT_EXIT, .t_ns = now_ns, .client = client->id};
+
+		forget_details(client);
+		if (!client->exited || client->exit_told)
+			continue;
+		client->exit_told = true;
+		emit(source, &event);
+		if (client->conn_count)
+			source->walk_wanted = true;
+		drop_unused_client(source, client);
+	}
+}
+
+static int tell_lost(struct source_bpf *source, uint64_t now_ns)
+{
+	uint64_t counts[PROBES_LOST_COUNT];
+	struct event event = {.type = EVENT_LOST, .t_ns = now_ns};
+	int r = probes_read_lost(source->probes, counts);
+
+	if (r < 0)
+		return r;
+	for (unsigned int i = 0; i < PROBES_LOST_COUNT; i++) {
+		if (counts[i] == source->lost[i])
+			continue;
+		event.lost_count += counts[i] - source->lost[i];
+		/* An end may be among them: ask for everything and see what is missing. */
+		if (i == LOST_RING || i == PROBES_LOST_MISSED)
+			source->full_wanted = true;
+		source->lost[i] = counts[i];
+	}
+	if (event.lost_count)
+		emit(source, &event);
+	return 0;
+}
+
+static int run_passes(struct source_bpf *source, bool full)
+{
+	const struct conn_sample *samples;
+	struct pass_result pass;
+	bool first = true;
+	int more;
+
+	do {
+		more = probes_pass(source->probes, first, full, &samples, &pass);
+		if (more < 0)
+			return more;
+		tick_clock_refine(&source->clock, pass.jiffies, pass.now_ns);
+		for (uint32_t i = 0; i < pass.sample_count; i++)
+			on_sample(source, &samples[i], pass.now_ns);
+		first = false;
+	} while (more);
+	return 0;
+}
+
+int source_bpf_collect(struct source_bpf *source)
+{
+	bool full, walk;
+	uint64_t now_ns;
+	struct event end = {.type = EVENT_END};
+	int r = 0;
+
+	batch_reset(source->batch);
+	source->error = 0;
+	now_ns = monotonic_ns();
+	walk = source->walk_wanted || now_ns >= source->next_walk_ns;
+	full = source->full_wanted || walk;
+	source->full_wanted = source->walk_wanted = false;
+	source->full_pass += full;
+	if (walk) {
+		source->next_walk_ns = now_ns + WALK_INTERVAL_NS;
+		r = probes_walk_files(source->probes, false);
+	}
+	if (r == 0)
+		r = run_passes(source, full);
+	/* After the passes: an end found here belongs to a connection that is announced by now. */
+	if (r == 0)
+		r = probes_drain(source->probes, on_end, source);
+	if (r >= 0 && full)
+		conclude_absent(source, monotonic_ns());
+	if (r >= 0 && !source->tell_short)
+		r = probes_read_pools(source->probes, on_pool, source);
+	if (r >= 0)
+		r = tell_lost(source, monotonic_ns());
+	if (r < 0)
+		return r;
+	now_ns = monotonic_ns();
+	tell_exits(source, now_ns);
+	end.t_ns = now_ns;
+	emit(source, &end);
+	batch_seal(source->batch, now_ns);
+	return source->error;
+}
+
+int source_bpf_next(struct source_bpf *source, struct event *ret_event)
+{
+	const struct event *event = batch_next(source->batch);
+
+	if (!event)
+		return 0;
+	*ret_event = *event;
+	return 1;
+}
+
+int source_bpf_fd(const struct source_bpf *source)
+{
+	return probes_fd(source->probes);
+}
+
+uint64_t source_bpf_attached_ns(const struct source_bpf *source)
+{
+	return source->attached_ns;
+}
+
+void source_bpf_lost(const struct source_bpf *source, uint64_t ret_counts[PROBES_LOST_COUNT])
+{
+	memcpy(ret_counts, source->lost, sizeof(source->lost));
+}
+
+/* The clock is needed before the first sample can be read. */
+static int calibrate(struct source_bpf *source)
+{
+	const struct timespec wait = {.tv_nsec = 250 * NS_PER_MS};
+	struct pass_result first, second;
+	int r;
+
+	r = probes_clock(source->probes, &first);
+	if (r < 0)
+		return r;
+	r = tick_clock_init(&source->clock, first.jiffies, first.now_ns);
+	if (r != -EAGAIN)
+		return r;
+	(void)nanosleep(&wait, NULL); /* a shorter one is noticed as an unknown rate */
+	r = probes_clock(source->probes, &second);
+	if (r < 0)
+		return r;
+	return tick_clock_measure(&source->clock, first.jiffies, first.now_ns, second.jiffies,
+				  second.now_ns);
+}
+
+int source_bpf_open(const struct probes_filter *filter, int proc_fd, struct source_bpf **ret_source,
+		    char *ret_error, size_t error_size)
+{
+	struct source_bpf *source = calloc(1, sizeof(*source));
+	int r = -ENOMEM;
+
+	snprintf(ret_error, error_size, "out of memory");
+	if (!source)
+		return r;
+	source->proc_fd = proc_fd;
+	source->tell_short = filter->tell_short;
+	source->batch = batch_new();
+	source->watch = proc_watch_new(proc_fd);
+	if (!source->batch || !source->watch)
+		goto fail;
+	r = probes_open(filter, &source->probes, ret_error, error_size);
+	if (r < 0)
+		goto fail;
+	source->attached_ns = monotonic_ns();
+	r = calibrate(source);
+	if (r == 0)
+		r = probes_walk_files(source->probes, true);
+	if (r < 0) {
+		snprintf(ret_error, error_size, "cannot read the open connections: %s",
+			 strerror(-r));
+		goto fail;
+	}
+	source->next_walk_ns = monotonic_ns() + WALK_INTERVAL_NS;
+	*ret_source = source;
+	return 0;
+fail:
+	source_bpf_close(source);
+	return r;
+}
+
+void source_bpf_close(struct source_bpf *source)
+{
+	struct live_client *client, *next_client;
+	struct live_conn *conn, *next_conn;
+	struct live_pool *pool, *next_pool;
+
+	if (!source)
+		return;
+	HASH_ITER(hh, source->conns, conn, next_conn)
+	{
+		HASH_DEL(source->conns, conn);
+		free(conn);
+	}
+	HASH_ITER(hh, source->pools, pool, next_pool)
+	{
+		HASH_DEL(source->pools, pool);
+		free(pool);
+	}
+	HASH_ITER(hh, source->clients, client, next_client)
+	{
+		HASH_DEL(source->clients, client);
+		forget_details(client);
+		free(client);
+	}
+	proc_watch_free(source->watch);
+	batch_free(source->batch);
+	probes_close(source->probes);
+	free(source);
+}

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The live source: what the probes know, as events, in the order of time.
+ *
+ *	source_bpf_open()  -> everything that was open before is seeded
+ *	loop: wait a tick (or until source_bpf_fd() is readable)
+ *		source_bpf_collect()
+ *		while (source_bpf_next() == 1) ...
+ */
+#ifndef CONNLEAK_SYS_SOURCE_BPF_H
+#define CONNLEAK_SYS_SOURCE_BPF_H
+
+#include "core/types.h"
+#include "probes.h"
+
+struct source_bpf;
+
+/* Errors as probes_open(). proc_fd is a directory of the proc file system; borrowed. */
+int source_bpf_open(const struct probes_filter *filter, int proc_fd, struct source_bpf **ret_source,
+		    char *ret_error, size_t error_size);
+void source_bpf_close(struct source_bpf *source);
+
+/* Looks once: everything that has changed since the last look is ready for source_bpf_next(). */
+int source_bpf_collect(struct source_bpf *source);
+
+/*
+ * The next event. Returns 1, or 0 when the batch is at its end. The last event of a batch is an
+ * EVENT_END with the time of the look. Strings live until the next collect.
+ */
+int source_bpf_next(struct source_bpf *source, struct event *ret_event);
+
+/* Readable when a look should not wait for the next tick: many connections are ending. */
+int source_bpf_fd(const struct source_bpf *source);
+
+/* CLOCK_MONOTONIC at which the probes were attached. */
+uint64_t source_bpf_attached_ns(const struct source_bpf *source);
+
+/* Cumulative, by reason, with probes_lost_name(). */
+void source_bpf_lost(const struct source_bpf *source, uint64_t ret_counts[PROBES_LOST_COUNT]);
+
+#endif

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Everything that the probes and the agent hand to each other; the only header both sides share.
+ * Fixed widths and explicit padding, no bool, enum or pointer. Times are nanoseconds of
+ * CLOCK_MONOTONIC unless said otherwise; jiffies are the kernel's tick counter.
+ */
+#ifndef CONNLEAK_ABI_H
+#define CONNLEAK_ABI_H
+
+#ifdef __bpf__
+#include <vmlinux.h>
+#else
+#include <linux/types.h>
+#endif
+
+/* Changed whenever a layout or a meaning below changes: maps of another version are not reused. */
+#define ABI_VERSION 1
+
+#define ABI_COMM_SIZE 16
+#define ABI_PORT_BITMAP_BYTES 8192
+#define ABI_CGROUPS_MAX 16
+#define ABI_SAMPLES_MAX 4096 /* of one pass of the iterator; a full pass is followed by another */
+#define ABI_POOLS_MAX 16384
+#define ABI_LISTENERS_MAX 16384
+#define ABI_RING_BYTES (4 * 1024 * 1024)
+
+/* Life of a record. One atomic exchange decides between "seen by the agent" and "over". */
+#define PHASE_BLANK 0u /* being filled in */
+#define PHASE_FRESH 1u /* open, not reported yet */
+#define PHASE_SEEN 2u /* open, reported */
+#define PHASE_OVER 3u /* closed or failed, or never ours */
+#define PHASE_SEEDED 4u /* found open at the start, not yet held against the listeners */
+
+/* struct conn_record.flags; written in the socket's own context only */
+#define RECORD_SEED (1u << 0) /* open_ns is when it was found, not when it was opened */
+#define RECORD_HALF_CLOSED (1u << 1) /* shutdown(SHUT_WR) here, still held */
+
+/* What a sample tells for the first time. */
+#define NEWS_OPEN (1u << 0)
+#define NEWS_ESTABLISHED (1u << 1)
+#define NEWS_IO (1u << 2)
+#define NEWS_PEER_CLOSED (1u << 3)
+#define NEWS_OWNER (1u << 4) /* the opener no longer holds it, pid and comm are the holder's */
+
+/* Who or what ended a connection; same order as enum close_by of the agent. */
+#define ENDED_LOCAL 0u
+#define ENDED_PEER 1u
+#define ENDED_RESET 2u
+#define ENDED_TIMEOUT 3u
+#define ENDED_EXIT 4u
+#define ENDED_COUNT 5u
+
+/* Why a connect failed; same order as enum fail_reason of the agent. */
+#define FAILED_REFUSED 0u
+#define FAILED_TIMEDOUT 1u
+#define FAILED_RESET 2u
+#define FAILED_HOSTUNREACH 3u
+#define FAILED_NETUNREACH 4u
+#define FAILED_CANCELED 5u
+#define FAILED_NOADDR 6u
+#define FAILED_OTHER 7u
+#define FAILED_COUNT 8u
+
+/* Every way to lose something has a slot in the map lost_counts. */
+#define LOST_STORAGE 0u /* the kernel refused storage for a socket: it is not seen at all */
+#define LOST_RING 1u /* the ring was full: an end is noticed later, without its reason */
+#define LOST_POOL 2u /* the map of pools was full: a short connection is not counted */
+#define LOST_LISTENER 3u /* too many listening sockets: a server's socket may count as a client's  \
+			  */
+#define LOST_COUNT 4u
+
+/* One process instance. */
+struct abi_client {
+	__u64 start_ns; /* start of the thread group leader, since boot (CLOCK_BOOTTIME) */
+	__u32 pid; /* thread group id in the initial pid namespace */
+	__u32 pad;
+};
+
+/* A pool: key of pool_counts. */
+struct pool_key {
+	struct abi_client client;
+	__u8 remote_ip[16]; /* network byte order; IPv4 as ::ffff:a.b.c.d */
+	__u32 netns; /* inode of the network namespace */
+	__u16 remote_port; /* host byte order */
+	__u16 pad;
+};
+
+/* The connections of a pool that opened and ended without the agent having seen them open. */
+struct pool_counts {
+	__u64 opened_count;
+	__u64 established_count;
+	__u64 failed_count[FAILED_COUNT];
+	__u64 closed_count[ENDED_COUNT];
+	__u64 early_peer_close_count; /* FIN or RST within 1 s of the open, under 200 bytes received
+				       */
+	__u8 comm[ABI_COMM_SIZE];
+};
+
+/* One connection: value of the socket storage map conns. */
+struct conn_record {
+	struct pool_key key; /* the owner: its opener, or who holds it since */
+	__u64 id; /* unique while the maps live */
+	__u64 open_ns;
+	__u64 established_ns; /* 0 = not yet, or before the observation */
+	__u64 peer_closed_ns; /* 0 = no FIN yet */
+	__u64 cgroup_id; /* of the opener in the v2 hierarchy */
+	__u8 comm[ABI_COMM_SIZE]; /* of the owner's thread group leader; NUL-padded */
+	__u32 tid; /* the thread that connected */
+	__u32 phase; /* PHASE_ */
+	__u32 flags; /* RECORD_ */
+	/* From here on written by the iterators only, which never run side by side. */
+	__u32 told; /* NEWS_ that samples have told already */
+	__u64 told_sent_bytes;
+	__u64 told_received_bytes;
+	__u32 told_pass; /* the last pass that told of it while asked to tell of all */
+	__u32 pad;
+	__u32 held_walk; /* the last walk over all files that found the owner holding it */
+	__u32 other_walk; /* the last walk that found somebody else */
+	struct abi_client other; /* that somebody: the lowest pid of them */
+	__u8 other_comm[ABI_COMM_SIZE];
+};
+
+/* The measured side of a connection, out of tcp_sock. */
+struct conn_io {
+	__u64 sent_bytes; /* payload, without retransmissions */
+	__u64 received_bytes; /* payload */
+	__u32 send_age_jiffies; /* since the last payload byte sent; meaningless when none was */
+	__u32 recv_age_jiffies;
+	__u32 srtt_us; /* 0 = not measured */
+	__u32 retransmit_count;
+};
+
+/* What the iterator reports of a connection that has news: element of the array samples. */
+struct conn_sample {
+	struct pool_key key;
+	__u64 id;
+	__u64 open_ns;
+	__u64 established_ns;
+	__u64 peer_closed_ns;
+	__u64 cgroup_id;
+	__u64 jiffies; /* jiffies64 when the sample was taken; the ages in io count from here */
+	struct conn_io io;
+	__u8 local_ip[16]; /* network byte order; IPv4 as ::ffff:a.b.c.d */
+	__u8 comm[ABI_COMM_SIZE];
+	__u32 tid;
+	__u32 news; /* NEWS_ */
+	__u32 flags; /* RECORD_ */
+	__u16 local_port; /* host byte order; 0 = not bound yet */
+	__u8 connecting; /* 1 = SYN_SENT */
+	__u8 pad;
+};
+
+/* What came of a pass of the iterator: in the .bss of iter.bpf.c. */
+struct pass_result {
+	__u64 jiffies; /* jiffies64 and the monotonic time at one moment */
+	__u64 now_ns;
+	__u32 sample_count; /* may exceed ABI_SAMPLES_MAX: then ask again */
+	__u32 open_count; /* records of open connections that were met */
+};
+
+/* A record of the ring: a connection is over. */
+struct end_event {
+	struct conn_sample sample; /* news: what no sample had told before */
+	__u64 end_ns;
+	__u32 failed; /* 1: never established, reason is FAILED_; 0: reason is ENDED_ */
+	__u32 reason;
+	__u32 seen; /* 1: a sample has told of it before */
+	__u32 pad;
+};
+
+/* The only element of the map config. May change while the probes run. */
+struct probe_config {
+	__u32 match_pids; /* 1: only processes in the map pids */
+	__u32 match_comms; /* 1: only names in the map comms */
+	__u32 cgroup_count; /* only processes in or below one of these; 0 = all */
+	__u32 tell_short; /* 1: short connections go to the ring one by one too, for a recording */
+	__u64 cgroup_ids[ABI_CGROUPS_MAX];
+	__u8 port_bitmap[ABI_PORT_BITMAP_BYTES]; /* bit port % 8 of byte port / 8 */
+};
+
+struct listener_key {
+	__u32 netns;
+	__u16 port; /* host byte order */
+	__u16 pad;
+};
+
+_Static_assert(sizeof(struct pool_key) == 40, "pool_key has holes");
+_Static_assert(sizeof(struct pool_counts) == 144, "pool_counts has holes");
+_Static_assert(sizeof(struct conn_record) == 176, "conn_record has holes");
+_Static_assert(sizeof(struct conn_sample) == 168, "conn_sample has holes");
+_Static_assert(sizeof(struct end_event) == 192, "end_event has holes");
+_Static_assert(sizeof(struct probe_config) == 8336, "probe_config has holes");
+
+#endif

@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * The one probe on the life of a connection: tp_btf/inet_sock_set_state sees connect, established,
+ * failed and close on every path (blocking, non-blocking, io_uring, TCP Fast Open).
+ *
+ *	SYN_SENT ------> ESTABLISHED ------> FIN_WAIT1 -----> CLOSE
+ *	   |                 |    \--------> CLOSE_WAIT ----> LAST_ACK ---> CLOSE
+ *	   +--> CLOSE        +--> CLOSE
+ *	    (failed)       (reset, timeout, abort)
+ *
+ * Only SYN_SENT runs in the caller's context for certain, so who it was is taken there. Every other
+ * state change may come in softirq on somebody else's time: `current` is asked again only where the
+ * change is the process's own doing. A socket without a record is not ours, and that look-up is all
+ * it costs: sockets of servers, of other ports, of processes that are filtered out.
+ *
+ * The probe does not stay away from the send and receive path by skipping work: it is not there.
+ */
+#include "maps.bpf.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+#define EARLY_NS 1000000000ULL
+#define EARLY_BYTES 200
+
+static const struct pool_counts zero_counts;
+
+static __always_inline struct pool_counts *get_pool(const struct conn_record *record)
+{
+	struct pool_counts *counts = bpf_map_lookup_elem(&pools, &record->key);
+
+	if (counts)
+		return counts;
+	bpf_map_update_elem(&pools, &record->key, &zero_counts, BPF_NOEXIST);
+	counts = bpf_map_lookup_elem(&pools, &record->key);
+	if (counts)
+		__builtin_memcpy(counts->comm, record->comm, ABI_COMM_SIZE);
+	return counts;
+}
+
+/* Opened and ended between two looks of the agent: it costs a counter. */
+static __always_inline void count_short(const struct conn_record *record, bool failed, __u32 reason,
+					bool early)
+{
+	struct pool_counts *counts = get_pool(record);
+
+	if (!counts) {
+		count_lost(LOST_POOL);
+		return;
+	}
+	__sync_fetch_and_add(&counts->opened_count, 1);
+	if (failed) {
+		if (reason < FAILED_COUNT)
+			__sync_fetch_and_add(&counts->failed_count[reason], 1);
+		return;
+	}
+	__sync_fetch_and_add(&counts->established_count, 1);
+	if (reason < ENDED_COUNT)
+		__sync_fetch_and_add(&counts->closed_count[reason], 1);
+	if (early)
+		__sync_fetch_and_add(&counts->early_peer_close_count, 1);
+}
+
+static __always_inline void tell_end(const struct conn_record *record, const struct sock *sk,
+				     const struct tcp_sock *tp, bool seen, bool failed,
+				     __u32 reason, __u64 now)
+{
+	struct end_event *event = bpf_ringbuf_reserve(&ends, sizeof(*event), 0);
+	__u64 wakeup = BPF_RB_NO_WAKEUP;
+
+	if (!event) {
+		count_lost(LOST_RING);
+		return;
+	}
+	fill_sample(&event->sample, record, sk, tp);
+	event->end_ns = now;
+	event->failed = failed;
+	event->reason = reason;
+	event->seen = seen;
+	event->pad = 0;
+	if (bpf_ringbuf_query(&ends, BPF_RB_AVAIL_DATA) > ABI_RING_BYTES / 2)
+		wakeup = BPF_RB_FORCE_WAKEUP;
+	bpf_ringbuf_submit(event, wakeup);
+}
+
+/* The connection is over. Whoever exchanges the phase first speaks for it, so it is said once. */
+static __always_inline void end(struct conn_record *record, struct sock *sk, bool failed,
+				__u32 reason)
+{
+	__u32 before = __sync_lock_test_and_set(&record->phase, PHASE_OVER);
+	const struct probe_config *cfg = get_config();
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	__u64 now = bpf_ktime_get_ns();
+	bool early = false;
+
+	if (!cfg || !tp || (before != PHASE_FRESH && before != PHASE_SEEN))
+		return;
+	if (before == PHASE_SEEN || cfg->tell_short) {
+		tell_end(record, sk, tp, before == PHASE_SEEN, failed, reason, now);
+		return;
+	}
+	if (record->peer_closed_ns || reason == ENDED_RESET)
+		early = now - record->open_ns < EARLY_NS && tp->bytes_received < EARLY_BYTES;
+	count_short(record, failed, reason, early);
+}
+
+static __always_inline void on_syn_sent(struct sock *sk)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	const struct probe_config *cfg = get_config();
+	struct conn_record *record;
+
+	if (!cfg || !is_watched(cfg, bpf_ntohs(sk->__sk_common.skc_dport)))
+		return;
+	/* MPTCP subflows, network file systems: the kernel's own connections. */
+	if (task->flags & PF_KTHREAD || sk->sk_protocol != IPPROTO_TCP)
+		return;
+	if (!matches(cfg, task))
+		return;
+	record = bpf_sk_storage_get(&conns, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!record) {
+		count_lost(LOST_STORAGE);
+		return;
+	}
+	/* The record of a socket that connects again is that of its last connection: over. */
+	record->phase = PHASE_BLANK;
+	fill_client(&record->key.client, record->comm, task);
+	fill_remote(&record->key, sk);
+	record->id = next_id();
+	record->open_ns = bpf_ktime_get_ns();
+	record->established_ns = 0;
+	record->peer_closed_ns = 0;
+	record->cgroup_id = bpf_get_current_cgroup_id();
+	record->tid = task->pid;
+	record->flags = 0;
+	record->told = 0;
+	record->told_sent_bytes = 0;
+	record->told_received_bytes = 0;
+	record->held_walk = 0;
+	record->other_walk = 0;
+	__sync_lock_test_and_set(&record->phase, PHASE_FRESH);
+}
+
+static __always_inline __u32 fail_reason(const struct sock *sk)
+{
+	switch (sk->sk_err) {
+	case ECONNREFUSED:
+		return FAILED_REFUSED;
+	case ETIMEDOUT:
+		return FAILED_TIMEDOUT;
+	case ECONNRESET:
+	case ECONNABORTED:
+		return FAILED_RESET;
+	case EHOSTUNREACH:
+		return FAILED_HOSTUNREACH;
+	case ENETUNREACH:
+		return FAILED_NETUNREACH;
+	case 0:
+		/*
+		 * Nothing from outside: close() or AF_UNSPEC by the process, of which close() marks
+		 * both directions as shut down first; else tcp_v4_connect() found no local port.
+		 */
+		return sk->sk_shutdown == SHUTDOWN_BOTH ? FAILED_CANCELED : FAILED_NOADDR;
+	}
+	return FAILED_OTHER;
+}
+
+/* Only where the change is the doing of the process itself, so that `current` is that process. */
+static __always_inline __u32 own_doing(void)
+{
+	return bpf_get_current_task_btf()->flags & PF_EXITING ? ENDED_EXIT : ENDED_LOCAL;
+}
+
+/* Straight to CLOSE out of ESTABLISHED, CLOSE_WAIT or a half-closed state. */
+static __always_inline __u32 end_reason(const struct conn_record *record, const struct sock *sk)
+{
+	switch (sk->sk_err) {
+	case 0:
+		break;
+	case ECONNRESET:
+	case EPIPE: /* a reset in CLOSE_WAIT */
+	case ECONNABORTED: /* ss --kill */
+		return ENDED_RESET;
+	default:
+		return ENDED_TIMEOUT;
+	}
+	/* Both FINs are exchanged; a socket that is still held has ended on the peer's. */
+	if (record->flags & RECORD_HALF_CLOSED)
+		return sk->sk_socket ? ENDED_PEER : ENDED_LOCAL;
+	/* Unread data, SO_LINGER 0 or AF_UNSPEC: close() without a FIN. */
+	return own_doing();
+}
+
+/* What a state change means for a connection that is ours. */
+#define GOES_ON 0
+#define HAS_FAILED 1
+#define HAS_ENDED 2
+
+static __always_inline int on_change(struct conn_record *record, const struct sock *sk,
+				     int oldstate, int newstate, __u32 *ret_reason)
+{
+	switch (newstate) {
+	case TCP_ESTABLISHED:
+		record->established_ns = bpf_ktime_get_ns();
+		return GOES_ON;
+	case TCP_CLOSE_WAIT:
+		record->peer_closed_ns = bpf_ktime_get_ns();
+		return GOES_ON;
+	case TCP_FIN_WAIT1:
+	case TCP_FIN_WAIT2: /* "changes" to itself: tcp_close() of a half-closed one */
+		/* shutdown(SHUT_WR) alone: the process still holds it and can still read. */
+		if (sk->sk_shutdown != SHUTDOWN_BOTH) {
+			record->flags |= RECORD_HALF_CLOSED;
+			return GOES_ON;
+		}
+		*ret_reason = own_doing();
+		return HAS_ENDED;
+	case TCP_LAST_ACK:
+		*ret_reason = own_doing();
+		return HAS_ENDED;
+	case TCP_CLOSE:
+		if (oldstate == TCP_SYN_SENT) {
+			*ret_reason = fail_reason(sk);
+			return HAS_FAILED;
+		}
+		*ret_reason = end_reason(record, sk);
+		return HAS_ENDED;
+	}
+	return GOES_ON;
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(on_set_state, struct sock *sk, int oldstate, int newstate)
+{
+	struct conn_record *record;
+	__u32 reason = 0;
+	int meaning;
+
+	if (newstate == TCP_SYN_SENT) {
+		on_syn_sent(sk);
+		return 0;
+	}
+	if (newstate != TCP_ESTABLISHED && newstate != TCP_FIN_WAIT1 &&
+	    newstate != TCP_CLOSE_WAIT && newstate != TCP_LAST_ACK && newstate != TCP_CLOSE &&
+	    !(newstate == TCP_FIN_WAIT2 && oldstate == TCP_FIN_WAIT2))
+		return 0;
+	record = bpf_sk_storage_get(&conns, sk, NULL, 0);
+	if (!record || record->phase == PHASE_OVER || record->phase == PHASE_BLANK)
+		return 0;
+	meaning = on_change(record, sk, oldstate, newstate, &reason);
+	if (meaning != GOES_ON)
+		end(record, sk, meaning == HAS_FAILED, reason);
+	return 0;
+}

@@ -1,0 +1,221 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * The two iterators that the agent runs when it wants to look; between its looks they cost nothing.
+ *
+ * tell_news walks the socket storage once and writes one sample for each connection that has news
+ * since it was told last, into an array that the agent maps. A quiet connection costs the look, not
+ * a record. When the array is full the rest keeps its news for the next pass, so none is lost.
+ * The walk is one read() that prints nothing: a list walked in one go neither skips nor repeats an
+ * element, which a walk that resumes after each buffer full of output can.
+ *
+ * walk_files goes over the open files of every process. It makes records for connections that
+ * were there before the probe, collects the listening sockets that tell a server's sockets from a
+ * client's, and finds who holds a connection whose opener no longer does.
+ */
+#include "maps.bpf.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* The agent reads them after a pass. */
+struct pass_result pass = {};
+/* The agent sets them before a pass or a walk; walks are numbered from 1. */
+__u32 walk = 0;
+__u32 seeding = 0; /* 1: this walk makes records */
+__u32 clock_only = 0; /* 1: this pass only reads the clocks */
+__u32 full_pass = 0; /* not 0: number of a pass that tells of connections without news as well */
+
+/*
+ * What a pass found. Written: tell(). Read: agent, which maps it.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, ABI_SAMPLES_MAX);
+	__type(key, __u32);
+	__type(value, struct conn_sample);
+} samples SEC(".maps");
+
+/*
+ * Listening sockets as of the last walk. Inserted: walk_files. Read: is_client(). Emptied: agent.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, ABI_LISTENERS_MAX);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, struct listener_key);
+	__type(value, __u8);
+} listeners SEC(".maps");
+
+/*
+ * Whether a socket found open is a client's, and still open: a server's has a local port that
+ * somebody listens on, and one that closed while its record was made has told so to nobody.
+ */
+static __always_inline bool is_client(const struct conn_record *record, const struct sock *sk)
+{
+	struct listener_key key = {.netns = record->key.netns, .port = sk->__sk_common.skc_num};
+
+	return sk->__sk_common.skc_state != TCP_CLOSE && !bpf_map_lookup_elem(&listeners, &key);
+}
+
+/* After a walk over all files: the owner holds it no longer, somebody else does. */
+static __always_inline bool change_owner(struct conn_record *record)
+{
+	if (!walk || record->held_walk == walk || record->other_walk != walk)
+		return false;
+	record->key.client = record->other;
+	__builtin_memcpy(record->comm, record->other_comm, ABI_COMM_SIZE);
+	record->held_walk = walk;
+	return true;
+}
+
+static __always_inline void tell(struct conn_record *record, struct sock *sk, bool owner_changed)
+{
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	__u32 index = pass.sample_count;
+	struct conn_sample *sample;
+	struct conn_io io;
+	__u32 news;
+
+	if (!tp)
+		return;
+	fill_io(&io, sk, tp, bpf_jiffies64());
+	news = news_of(record, &io) | (owner_changed ? NEWS_OWNER : 0);
+	if (!news && (!full_pass || record->told_pass == full_pass))
+		return;
+	pass.sample_count++;
+	sample = bpf_map_lookup_elem(&samples, &index);
+	if (!sample)
+		return;
+	if (news & NEWS_OPEN &&
+	    __sync_val_compare_and_swap(&record->phase, PHASE_FRESH, PHASE_SEEN) != PHASE_FRESH) {
+		/* It ended just now, and was counted as one that nobody has seen. */
+		pass.sample_count--;
+		return;
+	}
+	fill_sample(sample, record, sk, tp);
+	record->told_pass = full_pass;
+	sample->news |= news & (NEWS_OWNER | NEWS_OPEN);
+	record->told |= sample->news & (NEWS_OPEN | NEWS_ESTABLISHED | NEWS_PEER_CLOSED);
+	record->told_sent_bytes = sample->io.sent_bytes;
+	record->told_received_bytes = sample->io.received_bytes;
+}
+
+SEC("iter/bpf_sk_storage_map")
+int tell_news(struct bpf_iter__bpf_sk_storage_map *ctx)
+{
+	struct conn_record *record = ctx->value;
+	struct sock *sk = ctx->sk;
+	bool owner_changed;
+
+	if (!sk || !record) {
+		pass.jiffies = bpf_jiffies64();
+		pass.now_ns = bpf_ktime_get_ns();
+		return 0;
+	}
+	if (clock_only)
+		return 0;
+	if (record->phase == PHASE_SEEDED)
+		record->phase = is_client(record, sk) ? PHASE_FRESH : PHASE_OVER;
+	if (record->phase != PHASE_FRESH && record->phase != PHASE_SEEN)
+		return 0;
+	pass.open_count++;
+	owner_changed = change_owner(record);
+	tell(record, sk, owner_changed);
+	return 0;
+}
+
+/* A connection that was there before the probe: its age is a bound, everything else is known. */
+static __always_inline struct conn_record *seed(struct sock *sk, struct task_struct *task)
+{
+	const struct probe_config *cfg = get_config();
+	struct conn_record *record;
+
+	if (!cfg || !is_watched(cfg, bpf_ntohs(sk->__sk_common.skc_dport)) || !matches(cfg, task))
+		return NULL;
+	record = bpf_sk_storage_get(&conns, sk, NULL, 0);
+	if (record)
+		return record;
+	record = bpf_sk_storage_get(&conns, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!record) {
+		count_lost(LOST_STORAGE);
+		return NULL;
+	}
+	/* A connect() of this very moment has its record by now, made by the probe. */
+	if (record->phase != PHASE_BLANK || record->id)
+		return record;
+	fill_client(&record->key.client, record->comm, task);
+	fill_remote(&record->key, sk);
+	record->id = next_id();
+	record->open_ns = bpf_ktime_get_ns();
+	record->flags = RECORD_SEED;
+	if (sk->__sk_common.skc_state == TCP_CLOSE_WAIT)
+		record->peer_closed_ns = record->open_ns;
+	if (sk->__sk_common.skc_state == TCP_FIN_WAIT1 ||
+	    sk->__sk_common.skc_state == TCP_FIN_WAIT2)
+		record->flags |= RECORD_HALF_CLOSED;
+	record->phase = PHASE_SEEDED;
+	return record;
+}
+
+/* Remembers who holds it: the owner itself, or else the lowest pid of the others. */
+static __always_inline void note_holder(struct conn_record *record, struct task_struct *task)
+{
+	__u32 pid = task->tgid;
+
+	if (record->key.client.pid == pid &&
+	    record->key.client.start_ns == task->group_leader->start_boottime) {
+		record->held_walk = walk;
+		return;
+	}
+	if (record->other_walk == walk && record->other.pid <= pid)
+		return;
+	fill_client(&record->other, record->other_comm, task);
+	record->other_walk = walk;
+}
+
+static __always_inline void note_listener(const struct sock *sk)
+{
+	struct listener_key key = {};
+	__u8 one = 1;
+
+	key.netns = sk->__sk_common.skc_net.net->ns.inum;
+	key.port = sk->__sk_common.skc_num;
+	if (bpf_map_update_elem(&listeners, &key, &one, 0))
+		count_lost(LOST_LISTENER);
+}
+
+SEC("iter/task_file")
+int walk_files(struct bpf_iter__task_file *ctx)
+{
+	struct task_struct *task = ctx->task;
+	struct file *file = ctx->file;
+	struct conn_record *record;
+	struct socket *socket;
+	struct sock *sk;
+	__u8 state;
+
+	if (!task || !file)
+		return 0;
+	socket = bpf_sock_from_file(file);
+	if (!socket)
+		return 0;
+	sk = socket->sk;
+	if (!sk || sk->sk_protocol != IPPROTO_TCP ||
+	    (sk->__sk_common.skc_family != AF_INET && sk->__sk_common.skc_family != AF_INET6))
+		return 0;
+	state = sk->__sk_common.skc_state;
+	if (state == TCP_LISTEN) {
+		if (seeding)
+			note_listener(sk);
+		return 0;
+	}
+	if (seeding &&
+	    (state == TCP_ESTABLISHED || state == TCP_SYN_SENT || state == TCP_CLOSE_WAIT ||
+	     state == TCP_FIN_WAIT1 || state == TCP_FIN_WAIT2))
+		record = seed(sk, task);
+	else
+		record = bpf_sk_storage_get(&conns, sk, NULL, 0);
+	if (record)
+		note_holder(record, task);
+	return 0;
+}

@@ -1,0 +1,96 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Installs the Debian packages that a purpose needs and that are not there yet; does nothing at
+# all when none is missing. No daemon that comes with a package is started, none is stopped.
+#
+# usage: packaging/deps.sh build|demo|test
+
+set -euo pipefail
+
+POLICY=/usr/sbin/policy-rc.d
+
+build_packages=(gcc libc6-dev make clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev
+		libjansson-dev libsystemd-dev uthash-dev pkg-config)
+# procps and util-linux are essential or nearly so, but minimal images have dropped procps.
+demo_packages=(procps util-linux)
+test_packages=(git libcmocka-dev liburing-dev clang-format libclang-rt-14-dev shellcheck
+	       python3 python3-pytest python3-psycopg2 python3-sqlalchemy python3-pymysql python3-redis
+	       postgresql mariadb-server redis-server
+	       iproute2 procps util-linux
+	       qemu-system-x86 busybox cpio gzip)
+
+fail()
+{
+	echo "deps.sh: $*" >&2
+	exit 1
+}
+
+is_installed()
+{
+	[ "$(dpkg-query -W -f='${db:Status-Status}' "$1" 2>/dev/null)" = installed ]
+}
+
+# busybox and busybox-static exclude each other; either will do.
+is_provided()
+{
+	is_installed "$1" || { [ "$1" = busybox ] && is_installed busybox-static; }
+}
+
+case "${1:-}" in
+build) packages=("${build_packages[@]}") ;;
+demo) packages=("${build_packages[@]}" "${demo_packages[@]}") ;;
+test) packages=("${build_packages[@]}" "${demo_packages[@]}" "${test_packages[@]}") ;;
+*)
+	echo "usage: deps.sh build|demo|test" >&2
+	exit 2
+	;;
+esac
+
+if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
+	fail "this is not Debian (no apt-get); install by hand: ${packages[*]}"
+fi
+
+# Whoever has node and npm from elsewhere keeps them.
+if [ "$1" = test ] && ! { command -v node && command -v npm; } >/dev/null; then
+	packages+=(nodejs npm)
+fi
+
+missing=()
+for package in "${packages[@]}"; do
+	is_provided "$package" || missing+=("$package")
+done
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+[ "$(id -u)" = 0 ] || fail "must be root to install: ${missing[*]}"
+
+log=$(mktemp)
+made_policy=
+cleanup()
+{
+	rm -f "$log"
+	[ -z "$made_policy" ] || rm -f "$POLICY"
+}
+trap cleanup EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# 101 forbids invoke-rc.d to start what is being installed. A policy of the machine's own stays.
+if [ ! -e "$POLICY" ]; then
+	made_policy=yes
+	printf '#!/bin/sh\nexit 101\n' >"$POLICY"
+	chmod 755 "$POLICY"
+fi
+
+export DEBIAN_FRONTEND=noninteractive
+apt=(apt-get -q -y -o DPkg::Lock::Timeout=600 -o Acquire::Retries=3)
+
+echo "deps.sh: installing ${missing[*]}"
+"${apt[@]}" update >"$log" 2>&1 || {
+	tail -n 5 "$log" >&2
+	fail "apt-get update failed"
+}
+"${apt[@]}" install --no-install-recommends "${missing[@]}" >"$log" 2>&1 </dev/null || {
+	tail -n 20 "$log" >&2
+	fail "apt-get could not install: ${missing[*]}"
+}

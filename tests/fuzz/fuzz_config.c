@@ -1,0 +1,37 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Any bytes as a config file: no crash, entries only with key and value, errors of one line.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/config.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void check_entries(const struct config *config)
+{
+	for (size_t i = 0; i < config->entry_count; i++) {
+		const struct config_entry *entry = &config->entries[i];
+
+		if (!entry->key[0] || !entry->value[0] || !entry->line)
+			abort();
+		if (entry->row && !entry->row->in_config)
+			abort();
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct config config;
+	char error[256] = "";
+	int ret = config_parse((const char *)data, size, &config, error, sizeof(error));
+
+	if (ret == 0) {
+		check_entries(&config);
+		config_clear(&config);
+	} else if (!error[0] || strpbrk(error, "\n\033")) {
+		abort();
+	}
+	return 0;
+}

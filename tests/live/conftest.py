@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fixtures of the live tests: whatever a test starts, its fixture stops."""
+
+import os
+
+import pytest
+
+import harness
+
+
+def pytest_sessionstart(session):
+    if os.geteuid() != 0:
+        pytest.exit("the live tests load eBPF programs and must be run as root", returncode=1)
+    if not harness.CONNLEAK.exists():
+        pytest.exit(f"{harness.CONNLEAK} is not there; run make first", returncode=1)
+
+
+@pytest.fixture
+def connleak():
+    connleak = harness.Connleak()
+    yield connleak
+    connleak.stop_all()
+
+
+@pytest.fixture
+def start():
+    """start(Program, ...): a test program that ends with the test."""
+    programs = []
+
+    def start_program(program, *arguments, **options):
+        programs.append(program(*arguments, **options))
+        return programs[-1]
+
+    yield start_program
+    for program in reversed(programs):
+        program.stop()
+
+
+@pytest.fixture
+def server(start):
+    return start(harness.Server)
+
+
+@pytest.fixture
+def client(start):
+    return start(harness.Client)
+
+
+@pytest.fixture
+def network(start):
+    return start(harness.Network)
+
+
+def daemon_fixture(start_daemon):
+    @pytest.fixture(scope="session")
+    def daemon():
+        running = start_daemon()
+        yield running
+        running.stop()
+
+    return daemon
+
+
+postgresql = daemon_fixture(harness.start_postgresql)
+mariadb = daemon_fixture(harness.start_mariadb)
+redis = daemon_fixture(harness.start_redis)

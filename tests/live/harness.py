@@ -1,0 +1,452 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the live tests drive: test programs by their line protocol, database servers, connleak.
+
+Nothing here waits for time to pass; everything waits for a condition, with a limit.
+"""
+
+import contextlib
+import glob
+import json
+import os
+import pathlib
+import pwd
+import queue
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = ROOT / os.environ.get("CONNLEAK_BUILD", "build")
+CONNLEAK = pathlib.Path(os.environ.get("CONNLEAK", BUILD / "connleak"))
+PROGRAMS = BUILD / "live"
+CLIENTS = ROOT / "tests/live/clients"
+NODE = ROOT / "tests/live/node"
+PYTHON = "/usr/bin/python3"
+ANSWER_TIMEOUT_S = 60
+POLL_S = 0.05
+
+
+def wait_until(condition, timeout, what):
+    """Returns the first true value of condition(); fails the test when there is none in time."""
+    deadline = time.monotonic() + timeout
+    while True:
+        value = condition()
+        if value:
+            return value
+        assert time.monotonic() < deadline, f"not within {timeout} s: {what}"
+        time.sleep(POLL_S)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def is_alive(pid):
+    """A zombie is not alive, though its number is still taken."""
+    try:
+        stat = pathlib.Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return stat.rpartition(")")[2].split()[0] not in "ZX"
+
+
+def children_of(pid):
+    found = []
+    for path in glob.glob("/proc/[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            stat = pathlib.Path(path).read_text()
+            if int(stat.rpartition(")")[2].split()[1]) == pid:
+                found.append(int(path.split("/")[2]))
+    return found
+
+
+class LineReader:
+    """Collects the lines of a pipe in a thread, so that nobody is ever held up by a full one."""
+
+    def __init__(self, pipe):
+        self.lines = []
+        self.fresh = queue.Queue()
+        self.thread = threading.Thread(target=self._run, args=(pipe,), daemon=True)
+        self.thread.start()
+
+    def _run(self, pipe):
+        with contextlib.suppress(ValueError, OSError):
+            for raw in iter(pipe.readline, b""):
+                line = raw.decode("utf-8", "replace").rstrip("\n")
+                self.lines.append(line)
+                self.fresh.put(line)
+        self.fresh.put(None)
+
+    def next(self, timeout):
+        """The next line, or None at the end."""
+        try:
+            return self.fresh.get(timeout=timeout)
+        except queue.Empty:
+            raise AssertionError(f"no line within {timeout} s") from None
+
+    def join(self, timeout=10):
+        self.thread.join(timeout)
+
+
+class LineProgram:
+    """A test program: one line in, one line out."""
+
+    def __init__(self, *argv, **options):
+        self.argv = [str(word) for word in argv]
+        self.process = subprocess.Popen(
+            self.argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, **options
+        )
+        self.reader = LineReader(self.process.stdout)
+        # As the program itself numbers it; another one inside a pid namespace.
+        self.pid = self._ready()
+
+    def _ready(self):
+        line = self.reader.next(ANSWER_TIMEOUT_S)
+        assert line and line.startswith("ready "), f"{self.argv}: {line!r}"
+        return int(line.split()[1])
+
+    def tell(self, command):
+        self.process.stdin.write(command.encode("utf-8", "surrogateescape") + b"\n")
+        self.process.stdin.flush()
+
+    def answer(self):
+        line = self.reader.next(ANSWER_TIMEOUT_S)
+        assert line is not None, f"{self.argv} has ended"
+        words = line.split()
+        assert words and words[0] == "ok", f"{self.argv}: {line}"
+        return words[1:]
+
+    def command(self, command):
+        self.tell(command)
+        return self.answer()
+
+    def stop(self):
+        """Ends the program, even one that has forked away from the process we started."""
+        with contextlib.suppress(OSError):
+            self.process.stdin.close()
+        try:
+            self.process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.reader.join()
+        self.process.stdout.close()
+
+    def kill(self):
+        """Ends the program without giving it a chance to close anything itself."""
+        os.kill(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+        self.reader.join()
+
+
+class Outcome:
+    """SLOT:PORT or SLOT:ERRNO of the client."""
+
+    def __init__(self, word):
+        slot, _, outcome = word.partition(":")
+        self.slot = int(slot)
+        self.port = int(outcome) if outcome.isdigit() else None
+        self.error = None if outcome.isdigit() else outcome
+
+
+class Client(LineProgram):
+    """clients/client.c; see there for the commands."""
+
+    def __init__(self, *prefix, program=PROGRAMS / "client", **options):
+        super().__init__(*prefix, program, **options)
+
+    def open(self, count, port, address="127.0.0.1", way="blocking"):
+        words = self.command(f"open {count} {way} {address} {port}")
+        outcomes = [Outcome(word) for word in words]
+        assert len(outcomes) == count
+        return outcomes
+
+    def open_all(self, count, port, address="127.0.0.1", way="blocking"):
+        """As open(); none may fail. Returns the local ports."""
+        outcomes = self.open(count, port, address, way)
+        assert [outcome.error for outcome in outcomes] == [None] * count
+        return [outcome.port for outcome in outcomes]
+
+    def begin(self, port, address="127.0.0.1"):
+        return int(self.command(f"begin {address} {port}")[0])
+
+    def finish(self, slot):
+        return Outcome(self.command(f"finish {slot}")[0])
+
+    def fork(self):
+        """Goes on in a child; returns when the parent is gone."""
+        self.pid = int(self.command("fork")[0])
+        self.process.wait(timeout=10)
+        return self.pid
+
+    def exec(self, path):
+        self.tell(f"exec {path}")
+        assert self._ready() == self.pid
+
+
+class Server(LineProgram):
+    """clients/server.c; see there for the modes."""
+
+    def __init__(self, *prefix, **options):
+        super().__init__(*prefix, PROGRAMS / "server", **options)
+
+    def listen(self, mode="echo", address="127.0.0.1", port=0):
+        return int(self.command(f"listen {address} {mode} {port}")[0])
+
+    def wait_accepted(self, port, count):
+        wait_until(
+            lambda: int(self.command(f"accepted {port}")[0]) == count,
+            10,
+            f"{count} connections accepted",
+        )
+
+
+class Running:
+    """A connleak that watches until it is stopped."""
+
+    def __init__(self, argv, timeout=30, **options):
+        self.argv = [str(word) for word in argv]
+        self.process = subprocess.Popen(
+            self.argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, **options
+        )
+        self.out = LineReader(self.process.stdout)
+        self.err = LineReader(self.process.stderr)
+        try:
+            wait_until(self._is_watching, timeout, "connleak watches")
+        except BaseException:
+            self.stop()
+            raise
+
+    def _is_watching(self):
+        if any("watching" in line for line in self.err.lines):
+            return True
+        assert self.process.poll() is None, (
+            f"{' '.join(self.argv)}: exit status {self.process.returncode}: {self.err.lines}"
+        )
+        return False
+
+    def events(self, *kinds):
+        """What has been printed so far, as objects; all of it or only some "ev"s."""
+        events = [json.loads(line) for line in list(self.out.lines)]
+        return [event for event in events if not kinds or event.get("ev") in kinds]
+
+    def wait_events(self, kind, count, timeout=20, **fields):
+        """Waits for so many events of a kind with these fields. Returns them."""
+
+        def matching():
+            return [
+                event
+                for event in self.events(kind)
+                if all(event.get(key) == value for key, value in fields.items())
+            ]
+
+        try:
+            wait_until(lambda: len(matching()) >= count, timeout, f"{count} {kind} {fields}")
+        except AssertionError as error:
+            raise AssertionError(f"{error}; there are {self.events()}") from None
+        return matching()
+
+    def wait(self, timeout):
+        """Waits for its own end. Returns the exit status."""
+        self.process.wait(timeout=timeout)
+        self.out.join()
+        self.err.join()
+        return self.process.returncode
+
+    def stop(self):
+        """Interrupts it as Ctrl-C does. Returns the exit status."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+        try:
+            self.process.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise AssertionError("connleak does not end when it is interrupted") from None
+        self.out.join()
+        self.err.join()
+        self.process.stdout.close()
+        self.process.stderr.close()
+        return self.process.returncode
+
+    def complaints(self):
+        """What it said on stderr besides that it watches."""
+        return [line for line in self.err.lines if "watching" not in line]
+
+
+class Connleak:
+    def __init__(self):
+        self.path = CONNLEAK
+        self.running = []
+
+    def run(self, *arguments, prefix=(), timeout=60, **options):
+        argv = [*prefix, self.path, *arguments]
+        return subprocess.run(
+            [str(word) for word in argv],
+            capture_output=True,
+            timeout=timeout,
+            stdin=options.pop("stdin", subprocess.DEVNULL) if "input" not in options else None,
+            **options,
+        )
+
+    def list(self, *arguments):
+        """The rows of `connleak list --json`; nothing may go wrong."""
+        done = self.run("list", "--json", *arguments)
+        assert (done.returncode, done.stderr) == (0, b""), done
+        return [json.loads(line) for line in done.stdout.splitlines()]
+
+    def list_port(self, port, name="test"):
+        return self.list("--port", f"{name}={port}")
+
+    def start(self, *arguments, prefix=(), **options):
+        """A command that watches until stop_all(); ready when this returns."""
+        running = Running([*prefix, self.path, *arguments], **options)
+        self.running.append(running)
+        return running
+
+    def trace(self, port, *arguments, name="test"):
+        """A running `trace --json` that looks often, so that nobody waits for it."""
+        options = ["--json", "--port", f"{name}={port}", "--interval", "0.1"]
+        return self.start("trace", *options, *arguments)
+
+    def stop_all(self):
+        for running in self.running:
+            if running.process.poll() is None:
+                running.stop()
+        self.running.clear()
+
+
+class Daemon:
+    """A database server under a user and in a directory of its own."""
+
+    def __init__(self, user):
+        self.user = user
+        self.port = free_port()
+        self.home = pathlib.Path(tempfile.mkdtemp(prefix=f"connleak-{user}-"))
+        entry = pwd.getpwnam(user)
+        os.chown(self.home, entry.pw_uid, entry.pw_gid)
+        self.log = self.home / "log"
+        self.process = None
+
+    def as_user(self, *argv):
+        return ["setpriv", f"--reuid={self.user}", f"--regid={self.user}", "--clear-groups", *argv]
+
+    def prepare(self, *argv):
+        subprocess.run(
+            self.as_user(*[str(word) for word in argv]),
+            cwd=self.home,
+            check=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+        )
+
+    def start(self, *argv):
+        with open(self.log, "wb") as log:
+            self.process = subprocess.Popen(
+                self.as_user(*[str(word) for word in argv]),
+                cwd=self.home,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+            )
+        wait_until(self._answers, 60, f"{argv[0]} answers on port {self.port}")
+
+    def _answers(self):
+        assert self.process.poll() is None, self.log.read_text(errors="replace")[-2000:]
+        with socket.socket() as probe:
+            return probe.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def stop(self):
+        if self.process and self.process.poll() is None:
+            # SIGQUIT or SIGINT mean different things to each; SIGTERM is understood by all, but
+            # PostgreSQL then waits for its clients, of which there may be some left.
+            self.process.send_signal(signal.SIGINT if self.user == "postgres" else signal.SIGTERM)
+            try:
+                self.process.wait(timeout=20)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        shutil.rmtree(self.home, ignore_errors=True)
+
+
+def start_postgresql():
+    daemon = Daemon("postgres")
+    programs = pathlib.Path(sorted(glob.glob("/usr/lib/postgresql/*/bin"))[-1])
+    data = daemon.home / "data"
+    daemon.prepare(programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "--no-sync")
+    settings = {
+        "port": daemon.port,
+        "listen_addresses": "127.0.0.1",
+        "unix_socket_directories": daemon.home,
+        "fsync": "off",
+        "max_connections": 400,
+        "shared_buffers": "32MB",
+    }
+    options = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
+    daemon.start(programs / "postgres", "-D", data, *options)
+    return daemon
+
+
+def start_mariadb():
+    daemon = Daemon("mysql")
+    data = daemon.home / "data"
+    daemon.prepare(
+        "mariadb-install-db",
+        "--no-defaults",
+        f"--datadir={data}",
+        "--auth-root-authentication-method=normal",
+        "--skip-test-db",
+    )
+    daemon.start(
+        "/usr/sbin/mariadbd",
+        "--no-defaults",
+        f"--datadir={data}",
+        f"--port={daemon.port}",
+        "--bind-address=127.0.0.1",
+        f"--socket={daemon.home}/socket",
+        f"--pid-file={daemon.home}/pid",
+        "--innodb-flush-log-at-trx-commit=0",
+    )
+    return daemon
+
+
+def start_redis():
+    daemon = Daemon("redis")
+    daemon.start(
+        "redis-server",
+        *("--port", str(daemon.port), "--bind", "127.0.0.1", "--dir", str(daemon.home)),
+        *("--save", "", "--appendonly", "no", "--maxclients", "1000"),
+    )
+    return daemon
+
+
+class Network:
+    """A network namespace of the test's own, kept alive by a server inside it."""
+
+    def __init__(self):
+        self.server = Server("unshare", "--net", "--")
+        self.path = f"/proc/{self.server.process.pid}/ns/net"
+        self.inode = os.stat(self.path).st_ino
+        self.run("ip", "link", "set", "lo", "up")
+
+    def enter(self, *argv):
+        return ["nsenter", f"--net={self.path}", "--", *argv]
+
+    def run(self, *argv):
+        subprocess.run(self.enter(*argv), check=True, capture_output=True, timeout=10)
+
+    def add_filtered_address(self, address):
+        """Packets to it go out and never come back, as behind a firewall that drops them."""
+        self.run("ip", "addr", "add", "10.99.99.1/32", "dev", "lo")
+        self.run("ip", "route", "add", f"{address}/32", "dev", "lo", "src", "10.99.99.1")
+        # Two tries instead of seven: given up after 3 s.
+        self.run("sysctl", "-qw", "net.ipv4.tcp_syn_retries=1")
+
+    def stop(self):
+        self.server.stop()

@@ -1,0 +1,309 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`connleak list`: every open connection, once, with the right owner, age and bytes."""
+
+import os
+import pathlib
+import time
+
+import pytest
+
+from harness import CLIENTS, NODE, PYTHON, Client, LineProgram, Network, wait_until
+
+COUNT = 23
+HOST_NETNS = os.stat("/proc/self/ns/net").st_ino
+# Figures of time come from the kernel's ticks and from processes that have to be scheduled.
+SLACK_S = 0.5
+
+DRIVERS = {
+    "psycopg2": ("postgresql", [PYTHON, CLIENTS / "dbclient.py", "postgresql"]),
+    "node-pg": ("postgresql", ["node", NODE / "dbclient.js"]),
+    "pymysql": ("mariadb", [PYTHON, CLIENTS / "dbclient.py", "mysql"]),
+    "redis-py": ("redis", [PYTHON, CLIENTS / "dbclient.py", "redis"]),
+}
+
+
+def start_s(pid):
+    """When a process has started, in seconds since boot."""
+    stat = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return int(stat[19]) / os.sysconf("SC_CLK_TCK")
+
+
+def ports_of(rows):
+    return sorted(int(row["local"].rpartition(":")[2]) for row in rows)
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_list_with_23_connections_of_a_driver_shows_exactly_these(connleak, start, request, driver):
+    fixture, argv = DRIVERS[driver]
+    daemon = request.getfixturevalue(fixture)
+    program = start(LineProgram, *argv, daemon.port)
+    ports = sorted(int(word) for word in program.command(f"open {COUNT}"))
+
+    rows = connleak.list_port(daemon.port, name="orders")
+
+    assert len(rows) == COUNT
+    assert ports_of(rows) == ports
+    assert len({row["conn"] for row in rows}) == COUNT
+    comm = pathlib.Path(f"/proc/{program.pid}/comm").read_text().rstrip("\n")
+    for row in rows:
+        assert row["pid"] == program.pid
+        assert row["ns_pid"] == program.pid
+        assert row["pstart"] == pytest.approx(start_s(program.pid), abs=0.02)
+        assert row["comm"] == comm
+        assert row["remote"] == f"127.0.0.1:{daemon.port}"
+        assert row["local"].startswith("127.0.0.1:")
+        assert row["database"] == "orders"
+        assert row["state"] == "established"
+        assert row["netns"] == HOST_NETNS
+
+    before = {row["conn"]: (row["sent"], row["received"]) for row in rows}
+    program.command(f"query 0-{COUNT - 1}")
+    ports_before = {row["local"]: before[row["conn"]] for row in rows}
+    for row in connleak.list_port(daemon.port):
+        sent, received = ports_before[row["local"]]
+        assert row["sent"] > sent
+        assert row["received"] > received
+
+    program.command(f"close 0-{COUNT - 1}")
+    assert connleak.list_port(daemon.port) == []
+
+
+def test_list_of_idle_connections_counts_every_byte_once(connleak, server, client):
+    port = server.listen()
+    client.open_all(3, port)
+    client.command("exchange 1 100")
+    client.command("exchange 2 1000000")
+    client.command("exchange 2 1")
+
+    rows = sorted(connleak.list_port(port), key=lambda row: ports_of([row]))
+
+    by_port = sorted((row["sent"], row["received"]) for row in rows)
+    assert by_port == [(0, 0), (100, 100), (1000001, 1000001)]
+
+
+def test_list_of_connections_older_than_the_observation_bounds_their_age(connleak, server, client):
+    port = server.listen()
+    opened = time.monotonic()
+    client.open_all(COUNT, port)
+    client.command(f"exchange 0-{COUNT - 1} 100")
+    exchanged = time.monotonic()
+    wait_until(lambda: time.monotonic() - exchanged > 3, 10, "3 s of silence")
+
+    rows = connleak.list_port(port)
+
+    now = time.monotonic()
+    assert len(rows) == COUNT
+    for row in rows:
+        assert row["age_is_bound"] is True
+        # A lower bound is right as long as it is no more than the truth.
+        assert row["age_s"] <= now - opened + SLACK_S
+        assert row["age_s"] >= row["idle_s"] - SLACK_S
+        assert row["idle_is_bound"] is False
+        assert row["idle_s"] == pytest.approx(now - exchanged, abs=2 * SLACK_S)
+
+
+def test_list_with_one_busy_connection_resets_only_its_idle_age(connleak, server, client):
+    port = server.listen()
+    ports = client.open_all(COUNT, port)
+    client.command(f"exchange 0-{COUNT - 1} 100")
+    exchanged = time.monotonic()
+    for step in range(1, 4):
+        wait_until(lambda: time.monotonic() - exchanged > step, 10, "a second of silence")
+        client.command("exchange 7 1")
+
+    rows = {ports_of([row])[0]: row for row in connleak.list_port(port)}
+
+    assert rows[ports[7]]["idle_s"] < 1 + SLACK_S
+    for slot in set(range(COUNT)) - {7}:
+        assert rows[ports[slot]]["idle_s"] > 3 - SLACK_S
+
+
+@pytest.mark.parametrize(
+    "address, listen, remote",
+    [
+        ("127.0.0.1", "127.0.0.1", "127.0.0.1:{}"),
+        ("::1", "::1", "[::1]:{}"),
+        ("::ffff:127.0.0.1", "127.0.0.1", "127.0.0.1:{}"),
+    ],
+    ids=["ipv4", "ipv6", "v4-mapped"],
+)
+def test_list_of_an_address_family_writes_its_endpoint(
+    connleak, server, client, address, listen, remote
+):
+    port = server.listen("echo", listen)
+    ports = client.open_all(COUNT, port, address)
+
+    rows = connleak.list_port(port)
+
+    assert ports_of(rows) == sorted(ports)
+    assert {row["remote"] for row in rows} == {remote.format(port)}
+
+
+def test_list_during_a_handshake_says_connecting(connleak, server, client):
+    port = server.listen("deaf")
+    for _ in range(5):
+        client.begin(port)
+
+    def states():
+        return sorted(row["state"] for row in connleak.list_port(port))
+
+    # The backlog takes two; the others are still knocking.
+    wait_until(
+        lambda: states() == ["connecting"] * 3 + ["established"] * 2,
+        10,
+        "three connections in the handshake",
+    )
+
+
+def test_list_after_the_peers_fin_says_peer_closed(connleak, server, client):
+    port = server.listen()
+    client.open_all(3, port)
+    server.wait_accepted(port, 3)
+    server.command(f"fin {port}")
+    client.command("expect 0 eof")
+    client.command("expect 2 eof")
+    client.command("close 1")
+
+    assert [row["state"] for row in connleak.list_port(port)] == ["peer_closed"] * 2
+
+
+def test_list_with_the_server_on_the_same_host_leaves_its_sockets_out(
+    connleak, start, server, client
+):
+    database = server.listen()
+    elsewhere = server.listen()
+    client.open_all(COUNT, database)
+    server.wait_accepted(database, COUNT)
+    # This one's accepted socket has a watched remote port: the client is bound to it.
+    bound = start(Client)
+    slot = bound.command(f"socket 127.0.0.1 {database + 1}")[0]
+    bound.command(f"connect {slot} blocking 127.0.0.1 {elsewhere}")
+    server.wait_accepted(elsewhere, 1)
+
+    rows = connleak.list("--port", f"{database},{database + 1}")
+
+    assert [row["pid"] for row in rows] == [client.pid] * COUNT
+
+
+def test_list_with_a_pid_filter_shows_that_process_only(connleak, start, server, client):
+    port = server.listen()
+    client.open_all(3, port)
+    start(Client).open_all(5, port)
+
+    rows = connleak.list("--port", str(port), "--pid", str(client.pid))
+
+    assert [row["pid"] for row in rows] == [client.pid] * 3
+
+
+def test_list_with_a_comm_filter_shows_that_name_only(connleak, start, server, client):
+    port = server.listen()
+    client.open_all(3, port)
+    named = start(Client)
+    named.command("name orders-api")
+    named.open_all(5, port)
+
+    rows = connleak.list("--port", str(port), "--comm", "orders-api")
+
+    assert [(row["pid"], row["comm"]) for row in rows] == [(named.pid, "orders-api")] * 5
+
+
+def cgroup2_mount():
+    for line in pathlib.Path("/proc/self/mounts").read_text().splitlines():
+        _, path, kind = line.split()[:3]
+        if kind == "cgroup2":
+            return pathlib.Path(path)
+    return None
+
+
+@pytest.fixture
+def cgroup():
+    mount = cgroup2_mount()
+    if not mount:
+        pytest.skip("no cgroup2 hierarchy is mounted")
+    path = mount / f"connleak-test-{os.getpid()}"
+    inner = path / "inner"
+    inner.mkdir(parents=True)
+    yield path
+    # A process leaves its cgroup a moment after it has ended.
+    for directory in (inner, path):
+        wait_until(lambda: not remove_directory(directory), 10, f"{directory} is empty")
+
+
+def remove_directory(directory):
+    try:
+        directory.rmdir()
+    except OSError as error:
+        return error
+    return None
+
+
+def test_list_with_a_cgroup_filter_shows_what_is_in_it_and_below(connleak, server, client, cgroup):
+    port = server.listen()
+    client.open_all(3, port)
+    inside = Client()
+    try:
+        (cgroup / "inner/cgroup.procs").write_text(str(inside.pid))
+        inside.open_all(5, port)
+
+        rows = connleak.list("--port", str(port), "--cgroup", str(cgroup))
+
+        assert [row["pid"] for row in rows] == [inside.pid] * 5
+    finally:
+        inside.stop()
+
+
+def test_list_with_ports_as_ranges_and_names_watches_all_of_them(connleak, server, client):
+    named, numbered = server.listen(), server.listen()
+    client.open_all(2, named)
+    client.open_all(3, numbered)
+
+    rows = connleak.list("--port", f"ledger={named},{numbered}-{numbered}")
+
+    assert sorted((row["remote"], row["database"] or "") for row in rows) == sorted(
+        [(f"127.0.0.1:{named}", "ledger")] * 2 + [(f"127.0.0.1:{numbered}", "")] * 3
+    )
+
+
+def test_list_with_two_network_namespaces_keeps_equal_endpoints_apart(connleak, start):
+    networks = [start(Network), start(Network)]
+    clients = []
+    for network in networks:
+        # Nothing else is in there, so a well-known port is free.
+        network.server.listen("echo", "127.0.0.1", 5432)
+        clients.append(start(Client, *network.enter()))
+        clients[-1].open_all(COUNT, 5432)
+
+    rows = connleak.list("--pid", ",".join(str(client.pid) for client in clients))
+
+    assert {row["database"] for row in rows} == {"postgresql"}
+    assert {row["remote"] for row in rows} == {"127.0.0.1:5432"}
+    for network, client in zip(networks, clients):
+        assert [row["netns"] for row in rows if row["pid"] == client.pid] == [network.inode] * COUNT
+
+
+def test_list_as_text_has_a_line_a_connection_and_marks_bounds(connleak, server, client):
+    port = server.listen()
+    client.command("name orders-api")
+    client.open_all(COUNT, port)
+
+    done = connleak.run("list", "--port", f"ledger={port}", text=True)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = [line for line in done.stdout.splitlines() if "orders-api" in line]
+    assert len(lines) == COUNT
+    for line in lines:
+        assert str(client.pid) in line
+        assert f"127.0.0.1:{port}" in line
+        assert ">= " in line
+
+
+def test_list_of_a_name_with_control_characters_is_safe_to_print(connleak, server, client):
+    port = server.listen()
+    client.command("name \x1b[31mred\x07\udcff")  # the last one is not UTF-8
+    client.open_all(1, port)
+
+    done = connleak.run("list", "--port", str(port))
+
+    assert done.returncode == 0
+    assert b"\x1b" not in done.stdout and b"\x07" not in done.stdout
+    assert len(connleak.list_port(port)) == 1  # and JSON is valid

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Counters under 5,000 short connections a second: every one counted, none lost."""
+
+import json
+
+PER_SECOND = 5000
+SECONDS = 10
+TOTAL = PER_SECOND * SECONDS
+# The storm takes longer on a machine that is busy; what counts is that it ends in this time.
+WATCH_S = 20
+
+
+def counts_of(words):
+    """The client's own counts: "opened N refused N ..."."""
+    return {key: int(value) for key, value in zip(words[::2], words[1::2])}
+
+
+def filled(counts, **expected):
+    """Counts and expectation with the same keys, so that anything unexpected shows."""
+    keys = set(counts) | set(expected)
+    return (
+        {key: counts.get(key, 0) for key in keys},
+        {key: expected.get(key, 0) for key in keys},
+    )
+
+
+def test_top_through_5000_short_connections_a_second_counts_every_one(connleak, server, client):
+    echo, refused, reset = server.listen("echo"), server.listen("closed"), server.listen("rst")
+    ports = f"echo={echo},refused={refused},reset={reset}"
+    agent = connleak.start("agent", "--json", "--port", ports)
+    top = connleak.start(
+        *("top", "--once", "--json", "-d", WATCH_S, "--port", ports, "--pid", client.pid)
+    )
+
+    counts = counts_of(client.command(f"storm {TOTAL} {PER_SECOND} 127.0.0.1 {echo} {refused} {reset}"))
+    assert top.process.poll() is None, f"the storm took {counts['ms']} ms, longer than was watched"
+    assert top.wait(timeout=WATCH_S + 20) == 0
+
+    assert counts["other"] == 0
+    assert counts["opened"] == TOTAL, "the client gave up: the machine is too slow for this test"
+    screen = json.loads("\n".join(top.out.lines))
+    assert screen["lost"] == 0
+    pools = {int(pool["remote"].rpartition(":")[2]): pool for pool in screen["pools"]}
+    assert set(pools) == {echo, refused, reset}
+    assert {pool["pid"] for pool in pools.values()} == {client.pid}
+
+    assert pools[echo]["opened"] == pools[echo]["established"] == counts["closed"]
+    assert pools[refused]["opened"] == counts["refused"]
+    assert pools[refused]["established"] == 0
+    assert pools[reset]["opened"] == pools[reset]["established"] == counts["reset"]
+    for port, failed, closed in (
+        (echo, {}, {"local": counts["closed"]}),
+        (refused, {"ECONNREFUSED": counts["refused"]}, {}),
+        (reset, {}, {"reset": counts["reset"]}),
+    ):
+        actual, expected = filled(pools[port]["failed"], **failed)
+        assert actual == expected
+        actual, expected = filled(pools[port]["closed"], **closed)
+        assert actual == expected
+        assert pools[port]["open"] == 0
+
+    assert agent.stop() == 0
+    assert agent.complaints() == [] and top.complaints() == []
+    # A storm of short connections is not a leak.
+    assert agent.out.lines == []
+
+
+def test_top_counts_what_is_open_and_what_went(connleak, server, client):
+    port = server.listen()
+    client.open_all(5, port)
+    top = connleak.start("top", "--once", "--json", "-d", "3", "--port", f"ledger={port}")
+    client.open_all(23, port)
+    server.wait_accepted(port, 28)
+    client.command("close 0-1")
+    client.command("close 10-12")
+    assert top.wait(timeout=20) == 0
+
+    screen = json.loads("\n".join(top.out.lines))
+    assert screen["lost"] == 0
+    assert len(screen["pools"]) == 1
+    pool = screen["pools"][0]
+    assert (pool["pid"], pool["comm"], pool["database"]) == (client.pid, "client", "ledger")
+    assert (pool["open"], pool["opened"], pool["established"]) == (23, 23, 23)
+    assert filled(pool["closed"], local=5)[0] == filled(pool["closed"], local=5)[1]
+    assert pool["verdict"] is None
+
+
+def test_top_as_text_has_a_line_a_pool(connleak, server, client):
+    port = server.listen()
+    client.command("name orders-api")
+    client.open_all(23, port)
+
+    done = connleak.run("top", "--once", "-d", "1", "--port", f"ledger={port}", text=True)
+
+    assert done.returncode == 0
+    lines = [line for line in done.stdout.splitlines() if "orders-api" in line]
+    assert len(lines) == 1
+    assert "23" in lines[0].split()

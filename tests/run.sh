@@ -1,0 +1,105 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Runs every test that there is: the unit tests, then the live tests. The last line says how many
+# passed, failed and were skipped; the exit status is 1 when one failed or none ran. With CI=true
+# a skip that tests/live/allowed-skips does not list counts as failed.
+#
+# usage: tests/run.sh [BUILD-DIRECTORY]
+
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit 1
+
+build=${1:-build}
+allowed=tests/live/allowed-skips
+passed=0 failed=0 skipped=0
+failures=() skips=()
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+fail()
+{
+	failed=$((failed + 1))
+	failures+=("$1")
+}
+
+skip()
+{
+	skipped=$((skipped + 1))
+	skips+=("$1: $2")
+	if [ "${CI:-}" = true ] && ! grep -v '^#' "$allowed" | grep -Fxq "$1"; then
+		fail "$1 (a skip that $allowed does not list)"
+	fi
+}
+
+# A program of cmocka that prints TAP. One that crashes has not printed its failure.
+run_unit()
+{
+	local name=${1##*/} status=0 failed_before=$failed ran=0 line
+	CMOCKA_MESSAGE_OUTPUT=TAP "$1" >"$work/tap" 2>&1 || status=$?
+	while IFS= read -r line; do
+		case $line in
+		'ok '*'# SKIP '*) skip "$name ${line##*# SKIP }" "the test says so" ;;
+		'ok '*) passed=$((passed + 1)) ;;
+		'not ok '*) fail "$name ${line#not ok * - }" ;;
+		*) continue ;;
+		esac
+		ran=$((ran + 1))
+	done <"$work/tap"
+	if [ "$ran" -eq 0 ]; then
+		fail "$name: ran no test (exit status $status)"
+	elif [ "$status" -ne 0 ] && [ "$failed" -eq "$failed_before" ]; then
+		fail "$name: exit status $status"
+	fi
+	[ "$failed" -eq "$failed_before" ] || cat "$work/tap"
+	echo "$name: $ran"
+}
+
+echo "== unit tests"
+units=0
+for source in tests/unit/test_*.c; do
+	[ -e "$source" ] || continue
+	units=$((units + 1))
+	program=$build/${source%.c}
+	if [ -x "$program" ]; then
+		run_unit "$program"
+	else
+		fail "$program has not been built"
+	fi
+done
+[ $units -gt 0 ] || fail "there are no unit tests"
+
+echo "== live tests"
+if tests/live/node/install.sh; then
+	CONNLEAK_BUILD=$build PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -m pytest -p no:cacheprovider \
+		-q --durations=10 --junitxml="$work/junit.xml" tests/live tests/vm
+	status=$?
+	# 0: all passed, 1: some failed; whatever else says that the tests have not been run.
+	[ $status -le 1 ] || fail "pytest: exit status $status"
+	if [ -e "$work/junit.xml" ]; then
+		while IFS=$'\t' read -r outcome name reason; do
+			case $outcome in
+			passed) passed=$((passed + 1)) ;;
+			failed) fail "$name: $reason" ;;
+			skipped) skip "$name" "$reason" ;;
+			esac
+		done < <(/usr/bin/python3 tests/live/junit_outcomes.py "$work/junit.xml")
+	else
+		fail "pytest left no results"
+	fi
+else
+	fail "node packages of the live tests"
+fi
+
+echo
+for line in "${skips[@]+"${skips[@]}"}"; do
+	echo "SKIPPED $line"
+done
+for line in "${failures[@]+"${failures[@]}"}"; do
+	echo "FAILED $line"
+done
+echo "$passed passed, $failed failed, $skipped skipped"
+[ $failed -eq 0 ] && [ $passed -gt 0 ]

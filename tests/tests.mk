@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+# Set-up, demonstration and tests; included by the Makefile, whose variables it uses.
+
+LIVE_BIN := $(addprefix $(BUILD)/live/,client server spawn-as)
+DEMO_BIN := $(addprefix $(BUILD)/demo/,healthy-app leaky-app)
+PYTHON   := /usr/bin/python3
+
+.PHONY: test-programs test-run vm-5.10 shellcheck
+
+deps:
+	@packaging/deps.sh build
+
+test-deps:
+	@packaging/deps.sh test
+
+# What follows deps is another make: this one has looked for the tools before they were there.
+demo:
+	@packaging/deps.sh demo
+	@$(MAKE) --no-print-directory -s $(BUILD)/connleak $(DEMO_BIN) $(BUILD)/live/server
+	@tests/demo/run.sh $(BUILD)
+
+test:
+	@packaging/deps.sh test
+	@$(MAKE) --no-print-directory $(BUILD)/connleak test-programs $(UNIT_BIN)
+	@$(MAKE) --no-print-directory test-run
+
+test-programs: $(LIVE_BIN) $(DEMO_BIN)
+
+test-run:
+	@tests/run.sh $(BUILD)
+
+live: $(BUILD)/connleak test-programs
+	@tests/live/node/install.sh
+	CONNLEAK_BUILD=$(BUILD) $(PYTHON) -m pytest -p no:cacheprovider -rs tests/live
+
+vm-5.10: $(BUILD)/connleak
+	CONNLEAK_BUILD=$(BUILD) $(PYTHON) -m pytest -p no:cacheprovider -rs tests/vm
+
+shellcheck:
+	shellcheck packaging/*.sh tests/*.sh tests/*/*.sh tests/live/node/*.sh .ci/run
+
+LIVE_OBJ := $(patsubst %,$(BUILD)/tests/live/clients/%.o,client opener line server spawn_as)
+DEMO_OBJ := $(patsubst %,$(BUILD)/tests/demo/%.o,pool healthy_app leaky_app)
+
+$(BUILD)/live/client: $(patsubst %,$(BUILD)/tests/live/clients/%.o,client opener line)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) $^ -luring -lpthread -o $@
+
+$(BUILD)/live/server: $(patsubst %,$(BUILD)/tests/live/clients/%.o,server line)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) $^ -o $@
+
+$(BUILD)/live/spawn-as: $(BUILD)/tests/live/clients/spawn_as.o
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) $^ -o $@
+
+$(BUILD)/demo/healthy-app: $(patsubst %,$(BUILD)/tests/demo/%.o,healthy_app pool)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) $^ -o $@
+
+$(BUILD)/demo/leaky-app: $(patsubst %,$(BUILD)/tests/demo/%.o,leaky_app pool)
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) $^ -o $@
+
+-include $(LIVE_OBJ:.o=.d) $(DEMO_OBJ:.o=.d)

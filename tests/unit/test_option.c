@@ -1,0 +1,532 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The command line: what each option means, and that each mistake is answered with one line that
+ * names it.
+ */
+// clang-format off
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+// clang-format on
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "cli/nearest.h"
+#include "cli/option.h"
+#include "cli/option_table.h"
+#include "cli/option_value.h"
+
+#define ARGS_MAX 64
+
+struct run {
+	struct options options;
+	enum option_result result;
+	char error[2048];
+	char *output; /* of --help and --version */
+	size_t output_length;
+};
+
+/* Parses "connleak" and the words, parted by '|' so that a word may be empty or hold blanks. */
+static void parse(struct run *run, const char *words)
+{
+	static char copy[8192]; /* options borrow from it */
+	char *argv[ARGS_MAX] = {"connleak"};
+	char *rest = copy;
+	int argc = 1;
+	FILE *out;
+
+	memset(run, 0, sizeof(*run));
+	snprintf(copy, sizeof(copy), "%s", words ? words : "");
+	while (words && rest && argc < ARGS_MAX - 1)
+		argv[argc++] = strsep(&rest, "|");
+	out = open_memstream(&run->output, &run->output_length);
+	assert_non_null(out);
+	run->result =
+		options_parse_to(argc, argv, out, &run->options, run->error, sizeof(run->error));
+	fclose(out);
+}
+
+static void finish(struct run *run)
+{
+	options_free(&run->options);
+	free(run->output);
+}
+
+static void assert_runs(struct run *run, const char *words)
+{
+	parse(run, words);
+	if (run->result != OPTION_RUN)
+		fail_msg("%s: %s", words, run->error);
+	assert_string_equal(run->error, "");
+}
+
+/* The line must hold the offending value and the hint, and be one line. */
+static void assert_refused(const char *words, const char *value, const char *hint)
+{
+	struct run run;
+
+	parse(&run, words);
+	if (run.result != OPTION_ERROR)
+		fail_msg("'%s' was not refused", words ? words : "(nothing)");
+	if (!strstr(run.error, value) || !strstr(run.error, hint))
+		fail_msg("'%s': '%s' holds not both '%s' and '%s'", words ? words : "(nothing)",
+			 run.error, value, hint);
+	assert_null(strchr(run.error, '\n'));
+	assert_null(strchr(run.error, '\033'));
+	assert_int_equal(run.output_length, 0);
+	finish(&run);
+}
+
+static void options_parse_command_only_gives_defaults(void **state)
+{
+	struct run run;
+	struct settings settings;
+
+	(void)state;
+	assert_runs(&run, "list");
+	settings_init(&settings);
+	assert_int_equal(run.options.command, COMMAND_LIST);
+	assert_non_null(run.options.databases);
+	assert_true(dbkind_is_watched(run.options.databases, 5432));
+	assert_memory_equal(&run.options.settings, &settings, sizeof(settings));
+	assert_int_equal(run.options.pid_count, 0);
+	assert_int_equal(run.options.comm_count, 0);
+	assert_int_equal(run.options.cgroup_count, 0);
+	assert_int_equal(run.options.interval_ns, NS_PER_SEC);
+	assert_int_equal(run.options.duration_ns, 0);
+	assert_int_equal(run.options.iterations, 0);
+	assert_int_equal(run.options.fail_on, 0);
+	assert_int_equal(run.options.verbosity, 0);
+	assert_false(run.options.json || run.options.once || run.options.batch);
+	assert_false(run.options.no_stacks || run.options.verdicts);
+	assert_null(run.options.output);
+	assert_null(run.options.file);
+	finish(&run);
+}
+
+static void options_parse_every_command_is_known(void **state)
+{
+	static const struct {
+		const char *words;
+		enum command command;
+	} cases[] = {
+		{"top", COMMAND_TOP},	      {"list", COMMAND_LIST},	{"trace", COMMAND_TRACE},
+		{"replay|-", COMMAND_REPLAY}, {"agent", COMMAND_AGENT}, {"check", COMMAND_CHECK},
+	};
+	struct run run;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_runs(&run, cases[i].words);
+		assert_int_equal(run.options.command, cases[i].command);
+		finish(&run);
+	}
+}
+
+static void options_parse_filters_are_taken(void **state)
+{
+	struct run run;
+
+	(void)state;
+	assert_runs(&run, "list|--pid|1,4194304|--pid=77|--comm|a,b|--comm|123456789012345|"
+			  "--cgroup|/system.slice/|--cgroup|/|--port|7000-7002");
+	assert_int_equal(run.options.pid_count, 3);
+	assert_int_equal(run.options.pids[0], 1);
+	assert_int_equal(run.options.pids[1], 4194304);
+	assert_int_equal(run.options.pids[2], 77);
+	assert_int_equal(run.options.comm_count, 3);
+	assert_string_equal(run.options.comms[1], "b");
+	assert_string_equal(run.options.comms[2], "123456789012345");
+	assert_int_equal(run.options.cgroup_count, 2);
+	assert_string_equal(run.options.cgroups[0], "/system.slice");
+	assert_string_equal(run.options.cgroups[1], "/");
+	assert_true(dbkind_is_watched(run.options.databases, 7001));
+	assert_false(dbkind_is_watched(run.options.databases, 5432));
+	finish(&run);
+}
+
+static void options_parse_endpoint_before_port_still_adds_to_it(void **state)
+{
+	struct run run;
+
+	(void)state;
+	assert_runs(&run, "list|--endpoint|orders=10.0.3.7:7777|--port|5432");
+	assert_true(dbkind_is_watched(run.options.databases, 5432));
+	assert_true(dbkind_is_watched(run.options.databases, 7777));
+	assert_false(dbkind_is_watched(run.options.databases, 3306));
+	finish(&run);
+}
+
+static void options_parse_options_before_the_command_count(void **state)
+{
+	struct run run;
+
+	(void)state;
+	assert_runs(&run, "-v|--json|--pid|5|top|-v|-b|-n|3|-d|0.25");
+	assert_int_equal(run.options.command, COMMAND_TOP);
+	assert_int_equal(run.options.verbosity, 2);
+	assert_true(run.options.json);
+	assert_true(run.options.batch);
+	assert_int_equal(run.options.pids[0], 5);
+	assert_int_equal(run.options.iterations, 3);
+	assert_int_equal(run.options.interval_ns, 250 * NS_PER_MS);
+	finish(&run);
+}
+
+static void options_parse_operand_and_options_mix(void **state)
+{
+	struct run run;
+
+	(void)state;
+	assert_runs(&run, "replay|--fail-on|leak|a.jsonl|--json|--fail-on|storm,exhausted");
+	assert_string_equal(run.options.file, "a.jsonl");
+	assert_true(run.options.json);
+	assert_int_equal(run.options.fail_on,
+			 1 << VERDICT_LEAK | 1 << VERDICT_STORM | 1 << VERDICT_EXHAUSTED);
+	finish(&run);
+	assert_runs(&run, "replay|--|--json");
+	assert_string_equal(run.options.file, "--json");
+	assert_false(run.options.json);
+	finish(&run);
+}
+
+static void options_parse_last_of_single_values_counts(void **state)
+{
+	struct run run;
+
+	(void)state;
+	assert_runs(&run, "trace|--duration|9|-o|a|--duration|10m|--output=b|--set|T0=7s");
+	assert_int_equal(run.options.duration_ns, 600 * NS_PER_SEC);
+	assert_string_equal(run.options.output, "b");
+	assert_int_equal(run.options.settings.t0_ns, 7 * NS_PER_SEC);
+	finish(&run);
+}
+
+static void options_parse_mistakes_are_named(void **state)
+{
+	static const struct {
+		const char *words, *value, *hint;
+	} cases[] = {
+		{NULL, "which command", "list"},
+		{"", "which command", "replay"},
+		{"lsit", "'lsit'", "did you mean 'list'"},
+		{"agnet", "'agnet'", "'agent'"},
+		{"rep", "'rep'", "'replay'"},
+		{"frobnicate", "'frobnicate'", "check"},
+		{"run", "'run'", "not list"},
+		{"list|--port|65536", "--port '65536'", "65535"},
+		{"list|--port|5432,0", "5432,0", "'0'"},
+		{"list|--prot|1", "'--prot'", "'--port'"},
+		{"list|--frobnicate", "'--frobnicate'", "unknown option"},
+		{"list|-x", "'-x'", "unknown option"},
+		{"list|-vx", "'-x'", "unknown option"},
+		{"list|--port", "--port", "LIST"},
+		{"top|-n", "-n", "N"},
+		{"list|--json=1", "--json", "no value"},
+		{"list|-n|3", "list does not take -n", "top"},
+		{"-n|3|list", "list does not take -n", "top"},
+		{"top|--duration|3", "top does not take --duration", "trace, agent"},
+		{"check|--fail-on|leak", "check does not take --fail-on", "replay"},
+		{"list|x", "'x'", "no operand"},
+		{"list|--|-v", "'-v'", "no operand"},
+		{"replay", "replay needs FILE", "standard input"},
+		{"replay|", "replay needs FILE", "standard input"},
+		{"replay|a|b", "'b'", "one operand"},
+		{"list|--pid|0", "'0'", "1 to 4194304"},
+		{"list|--pid|abc", "'abc'", "1 to 4194304"},
+		{"list|--pid|-1", "'-1'", "1 to 4194304"},
+		{"list|--pid|+1", "'+1'", "1 to 4194304"},
+		{"list|--pid| 1", "' 1'", "1 to 4194304"},
+		{"list|--pid|1x", "'1x'", "1 to 4194304"},
+		{"list|--pid|99999999999", "'99999999999'", "1 to 4194304"},
+		{"list|--pid|18446744073709551617", "'18446744073709551617'", "4194304"},
+		{"list|--pid|1,,2", "'1,,2'", "empty"},
+		{"list|--pid|1,2,x", "'x'", "not a process id"},
+		{"list|--pid|", "--pid ''", "empty"},
+		{"list|--comm|1234567890123456", "'1234567890123456'", "keeps 15 bytes"},
+		{"list|--comm|", "--comm ''", "empty"},
+		{"list|--cgroup|", "--cgroup ''", "cgroup file system"},
+		{"list|--cgroup|/a/../b", "'/a/../b'", "cgroup file system"},
+		{"list|--endpoint|nonsense", "'nonsense'", "NAME=ADDR"},
+		{"list|--set|T0", "'T0'", "KEY=VALUE"},
+		{"list|--set|=1", "'=1'", "KEY=VALUE"},
+		{"list|--set|T=1", "'T'", "help settings"},
+		{"list|--set|t0=1", "'t0'", "'T0'"},
+		{"list|--set|T0=never", "'never'", "T0"},
+		{"top|-n|0", "-n '0'", "1 to 1000000000"},
+		{"top|--iterations|1000000001", "--iterations '1000000001'", "1 to 1000000000"},
+		{"top|-n|1.5", "'1.5'", "1 to"},
+		{"top|-d|0", "-d '0'", "0.1 seconds to 3600 seconds"},
+		{"top|-d|0.09", "'0.09'", "0.1 seconds"},
+		{"top|-d|1e9", "'1e9'", "0.1 seconds"},
+		{"top|-d|3601", "'3601'", "3600 seconds"},
+		{"top|-d|1,5", "'1,5'", "0.1 seconds"},
+		{"trace|--duration|nan", "'nan'", "365 days"},
+		{"trace|--duration|inf", "'inf'", "365 days"},
+		{"trace|--duration|-1", "'-1'", "365 days"},
+		{"trace|--duration|0x10", "'0x10'", "365 days"},
+		{"trace|--duration|366d", "'366d'", "ms, s, m, h"},
+		{"trace|--duration|99999999999999999999", "'99999999999999999999'", "365 days"},
+		{"trace|--duration|999999999h", "'999999999h'", "365 days"},
+		{"trace|-o|", "-o ''", "file name"},
+		{"replay|f|--fail-on|leek", "'leek'", "leak, exhausted, saturated, storm"},
+		{"replay|f|--fail-on|leak,", "'leak,'", "empty"},
+		{"top|--once|-n|3", "-n 3", "--once"},
+		{"list|--config|", "--config ''", "file name"},
+		{"list|--config|/nonexistent", "/nonexistent", "No such file"},
+		{"list|--config|/tmp", "/tmp", "directory"},
+		{"list|--config|a|--config|b", "--config", "twice"},
+		{"help|frobnicate", "'frobnicate'", "not list"},
+		{"help|list|more", "'more'", "one word"},
+		{"list|--pid|1\n2", "1\\x0a2", "not a process id"},
+		{"list|--\033[31mred", "\\x1b[31mred", "unknown option"},
+		{"\033]0;x\007", "\\x1b]0;x\\x07", "unknown command"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_refused(cases[i].words, cases[i].value, cases[i].hint);
+}
+
+static void options_parse_too_many_values_are_refused(void **state)
+{
+	char words[8192] = "list|--pid|1";
+	size_t used = strlen(words);
+
+	(void)state;
+	for (int i = 0; i < OPTION_PIDS_MAX; i++)
+		used += (size_t)snprintf(words + used, sizeof(words) - used, ",%d", i + 2);
+	assert_refused(words, "--pid", "more than 256");
+	strcpy(words, "list|--comm|a");
+	for (int i = 0; i < OPTION_COMMS_MAX; i++)
+		strcat(words, ",a");
+	assert_refused(words, "--comm", "more than 64");
+	strcpy(words, "list");
+	for (int i = 0; i <= OPTION_CGROUPS_MAX; i++)
+		strcat(words, "|--cgroup=/a");
+	assert_refused(words, "--cgroup '/a'", "more than 16");
+}
+
+static void assert_answered(const char *words, const char *expected)
+{
+	struct run run;
+
+	parse(&run, words);
+	assert_int_equal(run.result, OPTION_DONE);
+	if (!strstr(run.output, expected))
+		fail_msg("'%s' does not print '%s'", words, expected);
+	for (const char *line = run.output; *line; line += strcspn(line, "\n") + 1)
+		if (strcspn(line, "\n") > 80)
+			fail_msg("'%s': more than 80 columns: %.*s", words,
+				 (int)strcspn(line, "\n"), line);
+	finish(&run);
+}
+
+static void options_parse_help_is_printed_in_80_columns(void **state)
+{
+	size_t count;
+	const struct command_row *rows = command_rows(&count);
+	char words[64];
+
+	(void)state;
+	assert_answered("--help", "Usage: connleak COMMAND");
+	assert_answered("-h", "Exit status:");
+	assert_answered("help", "Usage: connleak COMMAND");
+	assert_answered("--version", "connleak " CONNLEAK_VERSION "\n");
+	assert_answered("list|--version|--bogus", "connleak " CONNLEAK_VERSION "\n");
+	assert_answered("help|settings", "  T0 = 10 s");
+	for (size_t i = 0; i < count; i++) {
+		snprintf(words, sizeof(words), "%s|--help", rows[i].name);
+		assert_answered(words, "Examples:");
+		assert_answered(words, rows[i].examples);
+		snprintf(words, sizeof(words), "help|%s", rows[i].name);
+		assert_answered(words, "Exit status:");
+		assert_answered("--help", rows[i].purpose);
+	}
+}
+
+/* True when a line of help begins with the option, its short name before it or not. */
+static bool help_lists(const char *help, const struct option_row *row)
+{
+	char plain[64], with_letter[64];
+
+	snprintf(plain, sizeof(plain), "\n  --%s%s", row->name, row->argument ? " " : "  ");
+	snprintf(with_letter, sizeof(with_letter), "\n  -%c, --%s ", row->letter, row->name);
+	return strstr(help, plain) || (row->letter && strstr(help, with_letter));
+}
+
+static bool man_lists(const char *man, const struct option_row *row)
+{
+	char expected[64] = "\\fB\\-\\-";
+	size_t used = strlen(expected);
+
+	for (const char *c = row->name; *c; c++)
+		used += (size_t)snprintf(expected + used, sizeof(expected) - used, "%s%c",
+					 *c == '-' ? "\\" : "", *c);
+	strcat(expected, "\\fR");
+	return strstr(man, expected);
+}
+
+/* Each option stands in the help and the man page of the commands that take it, and no other. */
+static void options_parse_help_names_what_the_command_takes(void **state)
+{
+	size_t command_count, option_count;
+	const struct command_row *commands = command_rows(&command_count);
+	const struct option_row *options = option_rows(&option_count);
+	struct run help, man;
+	char words[64];
+
+	(void)state;
+	for (size_t i = 0; i < command_count; i++) {
+		snprintf(words, sizeof(words), "%s|--help", commands[i].name);
+		parse(&help, words);
+		snprintf(words, sizeof(words), "help|--man|%s", commands[i].name);
+		parse(&man, words);
+		for (size_t j = 0; j < option_count; j++) {
+			bool is_taken = options[j].commands & commands[i].command;
+
+			assert_int_equal(help_lists(help.output, &options[j]), is_taken);
+			assert_int_equal(man_lists(man.output, &options[j]), is_taken);
+		}
+		finish(&help);
+		finish(&man);
+	}
+}
+
+static void options_parse_error_is_one_line_on_stderr(void **state)
+{
+	char *argv[] = {"connleak", "list", "--pid", "0\n1", NULL};
+	int saved = dup(STDERR_FILENO), file = memfd_create("stderr", MFD_CLOEXEC);
+	struct options options;
+	enum option_result result;
+	char text[256] = "";
+
+	(void)state;
+	assert_true(saved >= 0 && file >= 0);
+	assert_true(dup2(file, STDERR_FILENO) >= 0);
+	result = options_parse(4, argv, &options);
+	fflush(stderr);
+	assert_true(dup2(saved, STDERR_FILENO) >= 0);
+	close(saved);
+	assert_int_equal(result, OPTION_ERROR);
+	assert_true(pread(file, text, sizeof(text) - 1, 0) > 0);
+	close(file);
+	assert_string_equal(text, "connleak: --pid '0\\x0a1': not a process id (1 to 4194304)\n");
+	options_free(&options);
+}
+
+static void option_rows_are_consistent(void **state)
+{
+	size_t count;
+	const struct option_row *rows = option_rows(&count);
+
+	(void)state;
+	for (size_t i = 0; i < count; i++) {
+		assert_non_null(rows[i].help);
+		assert_true(rows[i].commands != 0);
+		assert_int_equal(rows[i].kind == OPTION_VALUE, rows[i].apply != NULL);
+		assert_int_equal(rows[i].kind == OPTION_VALUE || rows[i].kind == OPTION_CONFIG,
+				 rows[i].argument != NULL);
+		for (size_t j = 0; j < i; j++) {
+			assert_string_not_equal(rows[i].name, rows[j].name);
+			assert_true(!rows[i].letter || rows[i].letter != rows[j].letter);
+		}
+	}
+}
+
+static void value_parse_time_units_are_exact(void **state)
+{
+	static const struct {
+		const char *text;
+		uint64_t ns;
+	} cases[] = {
+		{"1", NS_PER_SEC},
+		{"1s", NS_PER_SEC},
+		{"0.000000001", 1},
+		{"1.5", 1500 * NS_PER_MS},
+		{"2.5m", 150 * NS_PER_SEC},
+		{"1h", 3600 * NS_PER_SEC},
+		{"250ms", 250 * NS_PER_MS},
+		{"0.5ms", 500 * NS_PER_US},
+		{"999999999", 999999999 * NS_PER_SEC},
+	};
+	char error[128];
+	uint64_t ns;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(
+			value_parse_time(cases[i].text, 0, UINT64_MAX, &ns, error, sizeof(error)),
+			0);
+		assert_int_equal(ns, cases[i].ns);
+	}
+	assert_int_equal(value_parse_time("1.", 0, UINT64_MAX, &ns, error, sizeof(error)), -EINVAL);
+	assert_int_equal(value_parse_time(".5", 0, UINT64_MAX, &ns, error, sizeof(error)), -EINVAL);
+	assert_int_equal(value_parse_time("1 s", 0, UINT64_MAX, &ns, error, sizeof(error)),
+			 -EINVAL);
+	assert_int_equal(value_parse_time("9999999999", 0, UINT64_MAX, &ns, error, sizeof(error)),
+			 -EINVAL);
+}
+
+static const char *nearest_of(const char *typed, const char *a, const char *b)
+{
+	struct nearest nearest = {.typed = typed};
+
+	nearest_offer(&nearest, a);
+	nearest_offer(&nearest, b);
+	return nearest.best;
+}
+
+static void nearest_offer_keeps_the_nearest(void **state)
+{
+	(void)state;
+	assert_string_equal(nearest_of("lsit", "top", "list"), "list");
+	assert_string_equal(nearest_of("tpo", "top", "list"), "top");
+	assert_string_equal(nearest_of("trcae", "top", "trace"), "trace");
+	assert_string_equal(nearest_of("chek", "check", "cheek"), "check");
+	assert_string_equal(nearest_of("tr", "replay", "trace"), "trace");
+	assert_null(nearest_of("t", "top", "trace"));
+	assert_null(nearest_of("stop it", "top", "list"));
+	assert_null(nearest_of("", "top", "list"));
+	assert_null(
+		nearest_of("aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", "top", "list"));
+}
+
+static void options_free_of_zeroed_does_nothing(void **state)
+{
+	struct options options = {0};
+
+	(void)state;
+	options_free(&options);
+	options_free(NULL);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(options_parse_command_only_gives_defaults),
+		cmocka_unit_test(options_parse_every_command_is_known),
+		cmocka_unit_test(options_parse_filters_are_taken),
+		cmocka_unit_test(options_parse_endpoint_before_port_still_adds_to_it),
+		cmocka_unit_test(options_parse_options_before_the_command_count),
+		cmocka_unit_test(options_parse_operand_and_options_mix),
+		cmocka_unit_test(options_parse_last_of_single_values_counts),
+		cmocka_unit_test(options_parse_mistakes_are_named),
+		cmocka_unit_test(options_parse_too_many_values_are_refused),
+		cmocka_unit_test(options_parse_help_is_printed_in_80_columns),
+		cmocka_unit_test(options_parse_help_names_what_the_command_takes),
+		cmocka_unit_test(options_parse_error_is_one_line_on_stderr),
+		cmocka_unit_test(option_rows_are_consistent),
+		cmocka_unit_test(value_parse_time_units_are_exact),
+		cmocka_unit_test(nearest_offer_keeps_the_nearest),
+		cmocka_unit_test(options_free_of_zeroed_does_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "core/view.h"
+
+static const struct view_column two_columns[] = {{"N", VIEW_RIGHT}, {"NAME", VIEW_LEFT}};
+
+static struct event open_event(uint64_t conn, uint32_t pid, const char *comm, uint16_t port)
+{
+	struct event event = {.type = EVENT_OPEN, .t_ns = conn * NS_PER_SEC, .conn = conn};
+
+	event.client.pid = pid;
+	event.client.start_ns = 1;
+	snprintf(event.comm, sizeof(event.comm), "%s", comm);
+	event.remote.ip[10] = event.remote.ip[11] = 0xff;
+	event.remote.ip[12] = 127;
+	event.remote.ip[15] = 1;
+	event.remote.port = port;
+	return event;
+}
+
+static void apply(struct table *table, const struct event *event)
+{
+	struct change change;
+
+	assert_int_equal(table_apply(table, event, &change), 0);
+	table_settle(table);
+}
+
+static void render_columns_are_as_wide_as_their_cells(void **state)
+{
+	struct view *view = view_new(two_columns, 2);
+	char *text;
+
+	(void)state;
+	assert_int_equal(view_add(view, "1"), 0);
+	assert_int_equal(view_add(view, "a"), 0);
+	assert_int_equal(view_add(view, "1000"), 0);
+	assert_int_equal(view_add(view, "caf\xc3\xa9"), 0);
+	text = view_render(view);
+	assert_string_equal(text, "   N NAME\n   1 a\n1000 caf\xc3\xa9\n");
+	free(text);
+	view_free(view);
+}
+
+static void render_no_rows_prints_the_titles(void **state)
+{
+	struct view *view = view_new(two_columns, 2);
+	char *text = view_render(view);
+
+	(void)state;
+	assert_string_equal(text, "N NAME\n");
+	free(text);
+	view_free(view);
+}
+
+static void connections_names_from_outside_cannot_move_the_cursor(void **state)
+{
+	struct table *table = table_new(NULL);
+	struct dbkind *kinds = dbkind_new();
+	struct event event = open_event(1, 42, "\x1b[2Jevil\n", 5432);
+	struct conn **conns;
+	struct view *view;
+	size_t count;
+	char *text;
+
+	(void)state;
+	apply(table, &event);
+	assert_int_equal(view_collect_conns(table, &conns, &count), 0);
+	assert_int_equal(count, 1);
+	view = view_connections(conns, count, kinds, 3 * NS_PER_SEC);
+	text = view_render(view);
+	assert_null(strchr(text, '\x1b'));
+	assert_non_null(strstr(text, "\\x1b[2Jevil\\x0a"));
+	assert_non_null(strstr(text, "connecting"));
+	assert_int_equal(text[strlen(text) - 1], '\n');
+	/* The title and one row. */
+	assert_ptr_equal(strchr(strchr(text, '\n') + 1, '\n'), text + strlen(text) - 1);
+	free(text);
+	view_free(view);
+	free(conns);
+	dbkind_free(kinds);
+	table_free(table);
+}
+
+static void connections_age_that_is_a_bound_is_marked(void **state)
+{
+	struct table *table = table_new(NULL);
+	struct dbkind *kinds = dbkind_new();
+	struct event event = open_event(1, 42, "app", 5432);
+	struct conn **conns;
+	struct view *view;
+	size_t count;
+	char *text;
+
+	(void)state;
+	event.type = EVENT_SEEN;
+	event.has_idle = true;
+	event.idle_ns = event.age_ns = 3 * 3600 * NS_PER_SEC;
+	apply(table, &event);
+	assert_int_equal(view_collect_conns(table, &conns, &count), 0);
+	view = view_connections(conns, count, kinds, NS_PER_SEC);
+	text = view_render(view);
+	assert_non_null(strstr(text, ">= 3 h"));
+	free(text);
+	view_free(view);
+	free(conns);
+	dbkind_free(kinds);
+	table_free(table);
+}
+
+static void collect_pools_most_connections_come_first(void **state)
+{
+	struct table *table = table_new(NULL);
+	struct event events[] = {
+		open_event(1, 10, "small", 5432),
+		open_event(2, 20, "big", 5432),
+		open_event(3, 20, "big", 5432),
+		open_event(4, 5, "small", 5432),
+	};
+	struct pool **pools;
+	size_t count;
+
+	(void)state;
+	for (size_t i = 0; i < 4; i++)
+		apply(table, &events[i]);
+	assert_int_equal(view_collect_pools(table, &pools, &count), 0);
+	assert_int_equal(count, 3);
+	assert_int_equal(pools[0]->client->id.pid, 20);
+	assert_int_equal(pools[1]->client->id.pid, 5);
+	assert_int_equal(pools[2]->client->id.pid, 10);
+	free(pools);
+	table_free(table);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(render_columns_are_as_wide_as_their_cells),
+		cmocka_unit_test(render_no_rows_prints_the_titles),
+		cmocka_unit_test(connections_names_from_outside_cannot_move_the_cursor),
+		cmocka_unit_test(connections_age_that_is_a_bound_is_marked),
+		cmocka_unit_test(collect_pools_most_connections_come_first),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
