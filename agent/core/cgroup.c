@@ -149,10 +149,11 @@ static void copy_cut(struct component c, char *buffer, size_t size)
 void workload_parse(const char *cgroup_path, struct workload *ret_workload)
 {
 	struct workload workload = {.kind = WORKLOAD_EXE};
-	size_t length = cgroup_path ? strlen(cgroup_path) : 0;
+	const char *path = cgroup_path ? cgroup_path : "";
+	size_t length = strlen(path);
 	struct component c;
 
-	while (previous_component(cgroup_path, &length, &c)) {
+	while (previous_component(path, &length, &c)) {
 		bool inside = workload.kind == WORKLOAD_CONTAINER;
 
 		if (!inside && parse_container(c, workload.container_id))

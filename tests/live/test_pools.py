@@ -15,10 +15,6 @@ LOADS = {
 }
 
 
-def verdicts_in(lines):
-    return [event for event in map(json.loads, lines) if event.get("ev") == "verdict"]
-
-
 class Recording:
     """Two minutes of four pools, healthy and leaky, with everything that was said about them."""
 
@@ -28,9 +24,8 @@ class Recording:
         self.programs = {}
         self.leaked = {}
         self.work = {}
-        trace = connleak.start(
-            *("trace", "--json", "--verdicts", "--port", f"postgresql={port}", "-o", path)
-        )
+        self.port_option = ("--port", f"postgresql={port}")
+        trace = connleak.start("trace", "--json", "--verdicts", *self.port_option, "-o", path)
         try:
             for mode in ("healthy", "leaky"):
                 for load, argv in LOADS.items():
@@ -46,9 +41,8 @@ class Recording:
                 program.stop()
             connleak.stop_all()
         self.complaints = trace.complaints()
-        self.lines = path.read_text().splitlines()
-        self.events = [json.loads(line) for line in self.lines]
-        self.verdicts = verdicts_in(self.lines)
+        self.events = [json.loads(line) for line in path.read_text().splitlines()]
+        self.verdicts = trace.events()  # events go to the file, verdicts to the screen
 
     def verdicts_on(self, name):
         return [v for v in self.verdicts if v["pid"] == self.programs[name].pid]
@@ -111,14 +105,17 @@ def test_suspects_of_a_leaky_pool_are_connections_that_leaked(recording, load):
 def test_nobody_else_is_blamed(recording):
     leaky = {recording.programs[load, "leaky"].pid for load in LOADS}
 
+    assert {verdict["ev"] for verdict in recording.verdicts} == {"verdict"}
     assert {verdict["pid"] for verdict in recording.verdicts} == leaky
 
 
 def test_replay_of_the_recording_gives_the_same_verdicts(recording):
-    done = recording.connleak.run("replay", "--json", recording.path, text=True)
+    done = recording.connleak.run(
+        "replay", "--json", *recording.port_option, recording.path, text=True
+    )
 
     assert (done.returncode, done.stderr) == (0, "")
-    assert verdicts_in(done.stdout.splitlines()) == recording.verdicts
+    assert [json.loads(line) for line in done.stdout.splitlines()] == recording.verdicts
 
 
 def test_replay_of_the_recording_exits_with_4_when_a_leak_is_to_fail(recording):

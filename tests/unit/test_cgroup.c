@@ -89,6 +89,7 @@ static const struct row rows[] = {
 	{"/user.slice", WORKLOAD_EXE, "", "", "", "java"},
 	{"/kubepods.slice/kubepods-podnonsense.slice", WORKLOAD_EXE, "", "", "", "java"},
 	{"/kubepods/pod1f0c3a4e-12ab-4cde-8f01-0123456789ab00", WORKLOAD_EXE, "", "", "", "java"},
+	{"/kubepods/pod" UID "x", WORKLOAD_EXE, "", "", "", "java"},
 	{"/x/" ID_A "0", WORKLOAD_EXE, "", "", "", "java"},
 	{"/x/x" ID_A, WORKLOAD_EXE, "", "", "", "java"},
 	{"/.service/.scope", WORKLOAD_EXE, "", "", "", "java"},

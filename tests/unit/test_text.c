@@ -100,6 +100,21 @@ static void text_write_verdict_long_text_keeps_its_characters(void **state)
 	free(text);
 }
 
+static void text_write_verdict_long_text_of_escapes_is_whole(void **state)
+{
+	struct verdict verdict = {.id = 1};
+	size_t escapes = 0;
+	char *text;
+
+	(void)state;
+	memset(verdict.summary, 0x1b, sizeof(verdict.summary) - 1);
+	text = written(&verdict, 0);
+	for (const char *at = text; (at = strstr(at, "\\x1b")); at++)
+		escapes++;
+	assert_int_equal(escapes, sizeof(verdict.summary) - 1);
+	free(text);
+}
+
 static void text_write_verdict_full_disk_is_an_error(void **state)
 {
 	struct verdict verdict = {.id = 1};
@@ -118,6 +133,7 @@ int main(void)
 		cmocka_unit_test(text_write_verdict_bare_verdict_is_one_line),
 		cmocka_unit_test(text_write_verdict_control_characters_are_escaped_once),
 		cmocka_unit_test(text_write_verdict_long_text_keeps_its_characters),
+		cmocka_unit_test(text_write_verdict_long_text_of_escapes_is_whole),
 		cmocka_unit_test(text_write_verdict_full_disk_is_an_error),
 	};
 
