@@ -101,6 +101,7 @@ format-check:
 	git ls-files '*.c' '*.h' | xargs clang-format --dry-run -Werror
 
 include tests/tests.mk
+include tests/fuzz/Makefile.inc
 
 clean:
 	rm -rf build

@@ -49,7 +49,7 @@ struct options {
 	bool json;
 	bool verdicts; /* trace: verdict lines too */
 	bool once; /* top */
-	bool batch; /* top: lines instead of a screen, as without a terminal */
+	bool batch; /* top: one table below the other, as it does without a screen of its own */
 	bool no_stacks;
 	uint32_t iterations; /* top -n; 0 = until interrupted */
 	uint64_t interval_ns; /* top -d, agent and trace: time between two looks */

@@ -53,7 +53,7 @@ static int apply_iterations(struct options *options, const char *value, char *re
 			    size_t error_size)
 {
 	uint64_t count;
-	int ret = value_parse_count(value, 1, ITERATIONS_HIGHEST, &count, "a number of screens",
+	int ret = value_parse_count(value, 1, ITERATIONS_HIGHEST, &count, "a number of tables",
 				    ret_error, error_size);
 
 	if (ret == 0)
@@ -79,12 +79,13 @@ static const struct command_row command_table[] = {
 	 "  connleak list --port 5432       connections to PostgreSQL\n"
 	 "  connleak list --pid 4121        those of one process\n"
 	 "  connleak list --json | jq .     for a program\n"},
-	{COMMAND_TOP, "top", NULL, "the pools and their verdicts, live",
-	 "Shows the connection pools of this host, those that need attention first, "
-	 "and what is held against them.",
-	 "  connleak top                    until q is pressed\n"
-	 "  connleak top --once             one screen\n"
-	 "  connleak top -b -n 10 -d 5      ten screens as plain lines, 5 s apart\n"},
+	{COMMAND_TOP, "top", NULL, "the pools: open, stale, opens and closes a second, verdict",
+	 "Prints a table of the connection pools of this host every second, the largest first: "
+	 "how many connections are open and stale, how fast they open and close, and what is held "
+	 "against them.",
+	 "  connleak top                    until interrupted\n"
+	 "  connleak top --once             one table\n"
+	 "  connleak top -n 10 -d 5         ten tables, 5 s apart\n"},
 	{COMMAND_TRACE, "trace", NULL, "connections as they open, work and close",
 	 "Prints events as they happen until interrupted. With --json, or into a file "
 	 "with -o, they are a trace that 'connleak replay' reads.",
@@ -174,24 +175,23 @@ static const struct option_row option_table[] = {
 	 .commands = ALL,
 	 FLAG(no_stacks),
 	 .in_config = true,
-	 .help = "do not record which code opened a connection (default: record)"},
+	 .help = "record no call stacks; this version records none anyway"},
 	{.name = "once",
 	 .commands = COMMAND_TOP,
 	 FLAG(once),
-	 .help = "print one screen and end; the same as -b -n 1"},
+	 .help = "print one table and end; the same as -n 1"},
 	{.name = "batch",
 	 .letter = 'b',
 	 .commands = COMMAND_TOP,
 	 FLAG(batch),
-	 .help = "plain lines instead of a screen (default: where standard output is not "
-		 "a terminal)"},
+	 .help = "print one table below the other, for scripts and tickets (default: on)"},
 	{.name = "iterations",
 	 .letter = 'n',
 	 .argument = "N",
 	 .commands = COMMAND_TOP,
 	 .kind = OPTION_VALUE,
 	 .apply = apply_iterations,
-	 .help = "end after N screens (default: never)"},
+	 .help = "end after N tables (default: never)"},
 	{.name = "interval",
 	 .letter = 'd',
 	 .argument = "SECS",
@@ -225,7 +225,7 @@ static const struct option_row option_table[] = {
 		 "(default: run until interrupted)"},
 	{.name = "fail-on",
 	 .argument = "KIND",
-	 .commands = COMMAND_REPLAY | COMMAND_AGENT,
+	 .commands = COMMAND_TRACE | COMMAND_REPLAY | COMMAND_AGENT,
 	 .kind = OPTION_VALUE,
 	 .is_list = true,
 	 .apply = value_add_fail_on,

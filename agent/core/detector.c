@@ -95,14 +95,20 @@ void detector_free(struct detector *detector)
 
 /* --- changes ---------------------------------------------------------------------------------- */
 
-static void count_turnover(struct judgement *judgement, const struct change *change)
+static void count_return(struct judgement *judgement, const struct change *change)
 {
-	bool is_return =
-		change->type == CHANGE_ACTIVE && !change->conn->age_is_bound &&
-		change->conn->last_active_ns - change->conn->open_ns >= (int64_t)FIRST_USE_NS;
+	struct conn *conn = change->conn;
 
-	if ((is_return || change_is_own_close(change)) && judgement->turnover_count < UINT32_MAX)
-		judgement->turnover_count++;
+	if (change->type == CHANGE_ACTIVE) {
+		if (conn->last_active_ns - conn->open_ns < (int64_t)FIRST_USE_NS)
+			return;
+	} else if (!change_is_own_close(change)) {
+		return;
+	}
+	if (conn->has_returned || judgement->returned_count == UINT32_MAX)
+		return;
+	conn->has_returned = true;
+	judgement->returned_count++;
 }
 
 /* What the process did from here on is what it did while the evidence grew. */
@@ -126,7 +132,7 @@ static int judge(struct detector *detector, struct judgement *judgement,
 		moment_of(bench->settings, bench->table, &bench->losses, change->t_ns);
 	int error;
 
-	count_turnover(judgement, change);
+	count_return(judgement, change);
 	opens_observe(&judgement->opens, &moment, change);
 	evictions_observe(&judgement->evictions, &moment, change);
 	closewait_observe(&judgement->closewait, &moment, change);

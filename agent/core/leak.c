@@ -8,10 +8,12 @@
  *	raised --severity changed, or twice the suspects of the last line--> updated (raised)
  *	any --client gone; no suspect left; value low for CLEAR--> cleared (none)
  *
- * The condition on habits is not in the plain form of the detector. A pool in which no connection
- * has ever come back or been closed looks the same whether each connection belongs to somebody
- * (a listener per websocket) or to nobody (a connection per request, forgotten). What tells them
- * apart is time: sessions end. So there the suspects' silence, summed up, must reach EXPOSURE.
+ * The condition on habits is not in the plain form of the detector. Connections that are used once
+ * and then silent look the same whether each belongs to somebody (a listener per websocket) or to
+ * nobody (a connection per request, forgotten). Where fewer connections have come back or been
+ * closed than there are such suspects, only time tells them apart: sessions end. With sessions of
+ * the mean length m, silence of E in sum and no close has the odds exp(-E/m) in health; so there
+ * the suspects' silence, summed up, must reach EXPOSURE.
  *
  * Invariant: conn->is_suspect is set on exactly leak.suspect_count connections of the pool, and
  * these are the suspects that a line names. A mark stays until the connection is used or gone.
@@ -26,8 +28,6 @@
 #include "report.h"
 
 #define NEVER UINT64_MAX
-/* Signs of turnover after which a pool has habits: fewer could be one odd connection's. */
-#define HABIT_COUNT 8
 /* A fifth of the peak: single tests without a record halve a bet, so half of it would flicker. */
 #define LOW_SHARE 0.2
 #define RATE_FOR_CRITICAL_S 1800.0
@@ -206,6 +206,21 @@ static void find_best(const struct judgement *judgement, const struct moment *mo
 		closewait_find(&judgement->closewait, moment, judgement->pool, ret_finding);
 }
 
+/* Whether a connection that was used once can be expected to be used again, or closed. */
+static bool has_habits(const struct judgement *judgement)
+{
+	uint32_t left = judgement->leak.suspect_count, once_count = 0;
+
+	for (const struct conn *conn = judgement->pool->oldest; conn && left > 0;
+	     conn = conn->newer) {
+		if (!conn->is_suspect)
+			continue;
+		left--;
+		once_count += !conn->has_returned;
+	}
+	return once_count <= judgement->returned_count;
+}
+
 static bool is_leak(const struct bench *bench, const struct judgement *judgement,
 		    const struct finding *finding, uint64_t t_ns)
 {
@@ -214,8 +229,7 @@ static bool is_leak(const struct bench *bench, const struct judgement *judgement
 	if (finding->value < settings->alarm || finding->excess < settings->leak_min ||
 	    judgement->leak.suspect_count < settings->leak_min)
 		return false;
-	return judgement->turnover_count >= HABIT_COUNT ||
-	       exposure_ns(judgement, t_ns) >= settings->exposure_ns;
+	return has_habits(judgement) || exposure_ns(judgement, t_ns) >= settings->exposure_ns;
 }
 
 static int review_suspect(struct bench *bench, struct judgement *judgement,

@@ -78,7 +78,8 @@ struct conn {
 	bool age_is_bound; /* older than the observation: its age is "at least" */
 	bool idle_is_bound; /* of a seen one whose idle time was not known */
 	bool silent_since_seen; /* no payload since it was found or handed over */
-	bool is_suspect; /* named by the verdict that stands on its pool; the detector's */
+	bool has_returned; /* used again after its first use; the detector's, as is_suspect */
+	bool is_suspect; /* named by the verdict on its pool */
 	struct netaddr local;
 };
 
