@@ -32,7 +32,7 @@ UNIT_BIN  := $(UNIT_SRC:%.c=$(BUILD)/%)
 
 .DELETE_ON_ERROR:
 .SECONDARY:
-.PHONY: all help clean deps test-deps demo test unit live check-pure format format-check
+.PHONY: all help man clean deps test-deps demo test unit live check-pure format format-check
 
 all: $(BUILD)/connleak
 
@@ -40,6 +40,8 @@ help:
 	@echo "make            build $(BUILD)/connleak"
 	@echo "make demo       install what is missing, build, watch a leak being found (root)"
 	@echo "make test       install what is missing, build, run unit and live tests (root)"
+	@echo "make fuzz       every parser's fuzz target for FUZZ_SECONDS (10)"
+	@echo "make man        man pages in $(BUILD)/man"
 	@echo "make unit       unit tests only (cmocka); SANITIZE=-fsanitize=address,undefined works"
 	@echo "make live       live tests only, against real servers (root)"
 	@echo "make check-pure core/ has no I/O, no clock and no threads"
@@ -81,6 +83,9 @@ $(BUILD)/libagent.a: $(filter-out $(MAIN_OBJ),$(AGENT_OBJ))
 $(BUILD)/connleak: $(MAIN_OBJ) $(BUILD)/libagent.a $(BUILD)/libcore.a
 	@echo "  LD      $@"
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) $^ $(LIBS) -lm -o $@
+
+man: $(BUILD)/connleak
+	packaging/man/build.sh $< $(BUILD)/man
 
 # --- tests -------------------------------------------------------------------------------------
 

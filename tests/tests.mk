@@ -39,10 +39,10 @@ vm-5.10: $(BUILD)/connleak
 shellcheck:
 	shellcheck packaging/*.sh tests/*.sh tests/*/*.sh tests/live/node/*.sh .ci/run
 
-LIVE_OBJ := $(patsubst %,$(BUILD)/tests/live/clients/%.o,client opener line server spawn_as)
+LIVE_OBJ := $(patsubst %,$(BUILD)/tests/live/clients/%.o,client line opener process server spawn_as)
 DEMO_OBJ := $(patsubst %,$(BUILD)/tests/demo/%.o,pool healthy_app leaky_app)
 
-$(BUILD)/live/client: $(patsubst %,$(BUILD)/tests/live/clients/%.o,client opener line)
+$(BUILD)/live/client: $(patsubst %,$(BUILD)/tests/live/clients/%.o,client process opener line)
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) $^ -luring -lpthread -o $@
 

@@ -30,13 +30,13 @@ static int on_verdict(void *userdata, const struct verdict *verdict)
 
 static void say_losses(const struct live *live)
 {
-	uint64_t counts[PROBES_LOST_COUNT];
+	uint64_t counts[SOURCE_LOST_COUNT];
 
 	source_bpf_lost(live->source, counts);
-	for (unsigned int i = 0; i < PROBES_LOST_COUNT; i++)
+	for (unsigned int i = 0; i < SOURCE_LOST_COUNT; i++)
 		if (counts[i])
 			log_notice("%llu records lost: %s", (unsigned long long)counts[i],
-				   probes_lost_name(i));
+				   source_bpf_lost_name(i));
 	if (table_overflow_count(pipeline_table(live->pipeline)))
 		log_notice(
 			"%llu connections not tracked: the table is full",

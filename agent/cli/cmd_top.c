@@ -24,10 +24,10 @@ static void print_header(const struct live *live, uint64_t observed_ns)
 {
 	const struct table *table = pipeline_table(live->pipeline);
 	char clock[32], observed[32];
-	uint64_t counts[PROBES_LOST_COUNT], lost = 0;
+	uint64_t counts[SOURCE_LOST_COUNT], lost = 0;
 
 	source_bpf_lost(live->source, counts);
-	for (unsigned int i = 0; i < PROBES_LOST_COUNT; i++)
+	for (unsigned int i = 0; i < SOURCE_LOST_COUNT; i++)
 		lost += counts[i];
 	printf("%s  %u connections in %u pools, watching for %s, %llu records lost\n",
 	       format_clock(live->now_ns, live->realtime_at_zero_ns, clock, sizeof(clock)),

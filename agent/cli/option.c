@@ -12,6 +12,7 @@
  */
 #include "option.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>
@@ -199,6 +200,7 @@ static enum option_result collect(struct parser *parser, int argc, char **argv,
 			break;
 		if (value == '?' || value == ':')
 			return refuse_option(parser, value, argv[optind - 1]);
+		assert(row_of_value(value)); /* getopt was given the rows' values and no other */
 		result = remember(parser, row_of_value(value), optarg, value >= LONG_BASE);
 	}
 	return result;

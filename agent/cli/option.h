@@ -67,7 +67,8 @@ enum option_result {
 };
 
 /*
- * Parses the command line and the config file it names into *ret_options; options_free() in any case.
+ * Parses the command line and the config file it names into *ret_options; options_free() in any
+ * case.
  */
 enum option_result options_parse(int argc, char **argv, struct options *ret_options);
 

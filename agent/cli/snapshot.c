@@ -150,14 +150,14 @@ static json_t *snapshot_pool(const struct live *live, const struct pool *pool, u
 
 static json_t *snapshot_lost(const struct live *live, uint64_t *ret_sum)
 {
-	uint64_t counts[PROBES_LOST_COUNT];
+	uint64_t counts[SOURCE_LOST_COUNT];
 	json_t *object = json_object();
 
 	*ret_sum = 0;
 	source_bpf_lost(live->source, counts);
-	for (unsigned int i = 0; object && i < PROBES_LOST_COUNT; i++) {
+	for (unsigned int i = 0; object && i < SOURCE_LOST_COUNT; i++) {
 		*ret_sum += counts[i];
-		(void)json_object_set_new(object, probes_lost_name(i),
+		(void)json_object_set_new(object, source_bpf_lost_name(i),
 					  json_integer((json_int_t)counts[i]));
 	}
 	return object;

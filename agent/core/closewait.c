@@ -27,32 +27,34 @@ static struct stock_limits limits_of(const struct closewait *closewait,
 	};
 }
 
-static void observe_fin(struct closewait *closewait, const struct moment *moment,
+static bool observe_fin(struct closewait *closewait, const struct moment *moment,
 			const struct pool *pool)
 {
 	const struct settings *settings = moment->settings;
 	struct stock_limits limits;
 
 	if (!eprocess_is_due(&closewait->process, moment->t_ns, GAP_NS))
-		return;
+		return false;
 	if (closewait_value(closewait) <= 1)
 		closewait->conn_count = pool->conn_count;
 	closewait->known_ns = (int64_t)moment->t_ns;
 	limits = limits_of(closewait, settings);
 	eprocess_test(&closewait->process, settings->i0, settings->p_min,
 		      stock_count(pool, &limits, &moment->losses), moment->t_ns);
+	return true;
 }
 
-void closewait_observe(struct closewait *closewait, const struct moment *moment,
+bool closewait_observe(struct closewait *closewait, const struct moment *moment,
 		       const struct change *change)
 {
 	const struct conn *conn = change->conn;
 
 	if (change->type == CHANGE_PEER_CLOSED)
-		observe_fin(closewait, moment, change->pool);
-	else if (change_is_own_close(change) && conn->peer_closed_ns != 0 &&
-		 moment->t_ns - conn->peer_closed_ns > moment->settings->close_wait_ns)
+		return observe_fin(closewait, moment, change->pool);
+	if (change_is_own_close(change) && conn->peer_closed_ns != 0 &&
+	    moment->t_ns - conn->peer_closed_ns > moment->settings->close_wait_ns)
 		eprocess_discount(&closewait->process, COMEBACK_FACTOR);
+	return false;
 }
 
 double closewait_value(const struct closewait *closewait)

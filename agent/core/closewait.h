@@ -17,7 +17,8 @@ struct closewait {
 	int64_t known_ns; /* as of the last test */
 };
 
-void closewait_observe(struct closewait *closewait, const struct moment *moment,
+/* Returns true when a test was made. */
+bool closewait_observe(struct closewait *closewait, const struct moment *moment,
 		       const struct change *change);
 
 double closewait_value(const struct closewait *closewait);

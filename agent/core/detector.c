@@ -20,8 +20,6 @@
 #define QUIET_NS (3600 * NS_PER_SEC)
 /* Activity in the first second of a connection is its first use, not a return. */
 #define FIRST_USE_NS NS_PER_SEC
-/* Evidence below this comes and goes in health. */
-#define NO_EVIDENCE 2.0
 
 struct detector {
 	struct bench bench;
@@ -111,39 +109,24 @@ static void count_return(struct judgement *judgement, const struct change *chang
 	judgement->returned_count++;
 }
 
-/* What the process did from here on is what it did while the evidence grew. */
-static void remember_start(struct judgement *judgement)
-{
-	const struct pool_totals *totals = &judgement->pool->totals;
-
-	if (judgement->leak.stage != LEAK_NONE || opens_value(&judgement->opens) >= NO_EVIDENCE)
-		return;
-	judgement->opened_before = totals->opened_count;
-	judgement->closed_before = 0;
-	for (int i = 0; i < CLOSE_BY_COUNT; i++)
-		judgement->closed_before += totals->closed_count[i];
-}
-
 static int judge(struct detector *detector, struct judgement *judgement,
 		 const struct change *change)
 {
 	struct bench *bench = &detector->bench;
 	struct moment moment =
 		moment_of(bench->settings, bench->table, &bench->losses, change->t_ns);
+	bool has_tested;
 	int error;
 
 	count_return(judgement, change);
-	opens_observe(&judgement->opens, &moment, change);
-	evictions_observe(&judgement->evictions, &moment, change);
-	closewait_observe(&judgement->closewait, &moment, change);
-	if (change->type == CHANGE_OPENED)
-		remember_start(judgement);
+	has_tested = opens_observe(&judgement->opens, &moment, change);
+	has_tested |= evictions_observe(&judgement->evictions, &moment, change);
+	has_tested |= closewait_observe(&judgement->closewait, &moment, change);
 	error = leak_observe(bench, judgement, change);
-	/* What activity does to a verdict can wait for the tick; most events are activity. */
-	if (error < 0 || change->type == CHANGE_ACTIVE)
+	/* A verdict that stands can wait for the tick, and so can whatever only time decides. */
+	if (error < 0 || !has_tested || judgement->leak.stage == LEAK_RAISED)
 		return error;
-	return judgement->leak.stage == LEAK_RAISED ? 0
-						    : leak_review(bench, judgement, change->t_ns);
+	return leak_review(bench, judgement, change->t_ns);
 }
 
 static int observe_move(struct detector *detector, const struct change *change)
@@ -241,7 +224,8 @@ int detector_tick(struct detector *detector, uint64_t now_ns)
 		int error;
 
 		next = judgement->next;
-		opens_advance(&judgement->opens, &moment, judgement->pool);
+		(void)opens_advance(&judgement->opens, &moment,
+				    judgement->pool); /* reviewed anyway */
 		error = leak_review(bench, judgement, now_ns);
 		if (error < 0)
 			return error;

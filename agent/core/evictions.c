@@ -39,7 +39,7 @@ static void take_back(struct evictions *evictions, const struct moment *moment, 
 		eprocess_discount(&evictions->process, COMEBACK_FACTOR);
 }
 
-static void observe_close(struct evictions *evictions, const struct moment *moment,
+static bool observe_close(struct evictions *evictions, const struct moment *moment,
 			  const struct change *change)
 {
 	const struct settings *settings = moment->settings;
@@ -48,25 +48,27 @@ static void observe_close(struct evictions *evictions, const struct moment *mome
 
 	if (!change_is_own_close(change) || change->conn->peer_closed_ns != 0 ||
 	    silence_ns <= SHORTEST_NS)
-		return;
+		return false;
 	take_back(evictions, moment, silence_ns);
 	silence_add(&evictions->closed, silence_ns < SAMPLE_MAX_NS ? silence_ns : SAMPLE_MAX_NS);
 	if (evictions->closed.total < EVICTIONS_MIN ||
 	    !eprocess_is_due(&evictions->process, moment->t_ns, GAP_NS))
-		return;
+		return false;
 	evictions->known_ns = moment->known_ns;
 	limits = limits_of(evictions, settings);
 	eprocess_test(&evictions->process, settings->i0, settings->p_min,
 		      stock_count(change->pool, &limits, &moment->losses), moment->t_ns);
+	return true;
 }
 
-void evictions_observe(struct evictions *evictions, const struct moment *moment,
+bool evictions_observe(struct evictions *evictions, const struct moment *moment,
 		       const struct change *change)
 {
 	if (change->type == CHANGE_CLOSED)
-		observe_close(evictions, moment, change);
-	else if (change->type == CHANGE_ACTIVE && !change->answer_was_owed)
+		return observe_close(evictions, moment, change);
+	if (change->type == CHANGE_ACTIVE && !change->answer_was_owed)
 		take_back(evictions, moment, moment_silence_ns(moment, change));
+	return false;
 }
 
 double evictions_value(const struct evictions *evictions)

@@ -18,7 +18,8 @@ struct evictions {
 	int64_t known_ns; /* as of the last test */
 };
 
-void evictions_observe(struct evictions *evictions, const struct moment *moment,
+/* Returns true when a test was made. */
+bool evictions_observe(struct evictions *evictions, const struct moment *moment,
 		       const struct change *change);
 
 double evictions_value(const struct evictions *evictions);

@@ -43,7 +43,6 @@ struct judgement {
 	struct opens opens;
 	struct evictions evictions;
 	struct closewait closewait;
-	uint64_t opened_before, closed_before; /* of the pool, when there was no evidence last */
 	uint32_t returned_count; /* connections that were used again, or closed by the process */
 	struct leak leak;
 };

@@ -30,8 +30,8 @@
 #define NEVER UINT64_MAX
 /* A fifth of the peak: single tests without a record halve a bet, so half of it would flicker. */
 #define LOW_SHARE 0.2
-#define RATE_FOR_CRITICAL_S 1800.0
-#define SHARE_FOR_CRITICAL 0.5
+#define CRITICAL_S 1800.0
+#define CRITICAL_SHARE 0.5
 /* How far a critical verdict must have got better to be a warning again. */
 #define RELIEF 0.5
 
@@ -77,6 +77,28 @@ static void mark_more(struct judgement *judgement, const struct finding *finding
 	}
 }
 
+/*
+ * Where nothing ever comes back there is no surplus of idle connections to be told from the
+ * leaked ones, so those that fell silent since the last test belong to them as well.
+ */
+static void mark_used_once(struct judgement *judgement, const struct finding *finding,
+			   const struct moment *moment)
+{
+	struct stock_limits limits = finding->limits;
+	struct stock_walk walk;
+	struct conn *conn;
+
+	limits.known_ns = moment->known_ns;
+	stock_begin(&walk, judgement->pool, &limits, &moment->losses);
+	while ((conn = stock_next(&walk))) {
+		if (conn->is_suspect || conn->has_returned ||
+		    conn->last_active_ns < (int64_t)finding->began_ns)
+			continue;
+		conn->is_suspect = true;
+		judgement->leak.suspect_count++;
+	}
+}
+
 static uint64_t exposure_ns(const struct judgement *judgement, uint64_t t_ns)
 {
 	uint32_t left = judgement->leak.suspect_count;
@@ -102,10 +124,10 @@ static enum severity severity_of(const struct leak *leak, const struct verdict *
 
 	if (leak->stage == LEAK_SUSPECT)
 		return SEVERITY_INFO;
-	if (verdict->exhausts_in_s * relief <= RATE_FOR_CRITICAL_S)
+	if (verdict->exhausts_in_s * relief <= CRITICAL_S)
 		return SEVERITY_CRITICAL;
 	if (verdict->limit > 0 &&
-	    verdict->stale_count >= SHARE_FOR_CRITICAL * relief * (double)verdict->limit)
+	    verdict->stale_count >= CRITICAL_SHARE * relief * (double)verdict->limit)
 		return SEVERITY_CRITICAL;
 	return SEVERITY_WARNING;
 }
@@ -135,12 +157,12 @@ static void end_verdict(struct bench *bench, struct judgement *judgement)
 	leak_destroy(judgement);
 }
 
-/* Makes a fresh line of the pool as it is now the verdict, and queues it. */
-static int say(struct bench *bench, struct judgement *judgement, const struct finding *finding,
-	       enum verdict_state state, uint64_t t_ns)
+/* Makes the verdict one of the pool as it is now, for those who ask without a line. */
+static int renew(const struct bench *bench, struct judgement *judgement,
+		 const struct finding *finding, enum verdict_state state, uint64_t t_ns)
 {
 	struct leak *leak = &judgement->leak;
-	struct verdict line = {
+	struct verdict fresh = {
 		.t_ns = t_ns,
 		.id = leak->verdict->id,
 		.kind = VERDICT_LEAK,
@@ -148,22 +170,29 @@ static int say(struct bench *bench, struct judgement *judgement, const struct fi
 	};
 	int error;
 
-	figures_fill(bench, judgement, finding, &line);
-	line.severity = severity_of(leak, &line);
-	error = figures_fill_suspects(judgement, &line);
-	if (error == 0) {
-		report_subject(bench, judgement->pool, &line);
-		report_write(bench, judgement, finding, &line);
-		error = verdict_queue_push(&bench->queue, &line);
-	}
+	figures_fill(bench, judgement, finding, &fresh);
+	fresh.severity = severity_of(leak, &fresh);
+	error = figures_fill_suspects(judgement, &fresh);
 	if (error < 0) {
-		verdict_clear(&line);
+		verdict_clear(&fresh);
 		return error;
 	}
+	report_subject(bench, judgement->pool, &fresh);
+	report_write(bench, judgement, finding, &fresh);
 	verdict_clear(leak->verdict);
-	*leak->verdict = line;
-	leak->told_count = leak->suspect_count;
+	*leak->verdict = fresh;
 	return 0;
+}
+
+static int say(struct bench *bench, struct judgement *judgement, const struct finding *finding,
+	       enum verdict_state state, uint64_t t_ns)
+{
+	int error = renew(bench, judgement, finding, state, t_ns);
+
+	if (error < 0)
+		return error;
+	judgement->leak.told_count = judgement->leak.suspect_count;
+	return verdict_queue_push(&bench->queue, judgement->leak.verdict);
 }
 
 /* The last line once more, as of now: what it named is gone, so there is nothing to recount. */
@@ -255,12 +284,14 @@ static int review_raised(struct bench *bench, struct judgement *judgement,
 {
 	struct leak *leak = &judgement->leak;
 	struct verdict figures = {.t_ns = t_ns};
+	bool is_news;
 
 	figures_fill(bench, judgement, finding, &figures);
-	if (leak->suspect_count < 2 * leak->told_count &&
-	    severity_of(leak, &figures) == leak->verdict->severity)
-		return 0;
-	return say(bench, judgement, finding, VERDICT_UPDATED, t_ns);
+	is_news = leak->suspect_count >= 2 * leak->told_count ||
+		  severity_of(leak, &figures) != leak->verdict->severity;
+	if (is_news)
+		return say(bench, judgement, finding, VERDICT_UPDATED, t_ns);
+	return renew(bench, judgement, finding, leak->verdict->state, t_ns);
 }
 
 /*
@@ -311,6 +342,9 @@ int leak_review(struct bench *bench, struct judgement *judgement, uint64_t t_ns)
 	if (is_low(leak, settings, &finding, t_ns))
 		return say_cleared(bench, judgement, REPORT_NO_GROWTH, t_ns);
 	mark_more(judgement, &finding, &bench->losses);
+	if (finding.value >= settings->alarm && finding.limits.kind == STOCK_IDLE &&
+	    !has_habits(judgement))
+		mark_used_once(judgement, &finding, &moment);
 	return leak->stage == LEAK_SUSPECT ? review_suspect(bench, judgement, &finding, t_ns)
 					   : review_raised(bench, judgement, &finding, t_ns);
 }

@@ -68,17 +68,18 @@ static void test_open(struct opens *opens, const struct moment *moment, const st
 				      open_ns);
 }
 
-void opens_advance(struct opens *opens, const struct moment *moment, const struct pool *pool)
+bool opens_advance(struct opens *opens, const struct moment *moment, const struct pool *pool)
 {
 	uint32_t done = 0;
 
 	while (done < opens->waiting_count && (int64_t)opens->waiting_ns[done] <= moment->known_ns)
 		test_open(opens, moment, pool, opens->waiting_ns[done++]);
 	if (done == 0)
-		return;
+		return false;
 	opens->waiting_count -= done;
 	memmove(opens->waiting_ns, opens->waiting_ns + done,
 		opens->waiting_count * sizeof(opens->waiting_ns[0]));
+	return true;
 }
 
 static void observe_open(struct opens *opens, const struct moment *moment)
@@ -136,15 +137,17 @@ static void observe_close(struct opens *opens, const struct moment *moment,
 		learn_silence(opens, moment, change);
 }
 
-void opens_observe(struct opens *opens, const struct moment *moment, const struct change *change)
+bool opens_observe(struct opens *opens, const struct moment *moment, const struct change *change)
 {
-	opens_advance(opens, moment, change->pool);
+	bool has_tested = opens_advance(opens, moment, change->pool);
+
 	if (change->type == CHANGE_OPENED)
 		observe_open(opens, moment);
 	else if (change->type == CHANGE_ACTIVE)
 		learn_silence(opens, moment, change);
 	else if (change->type == CHANGE_CLOSED)
 		observe_close(opens, moment, change);
+	return has_tested;
 }
 
 double opens_value(const struct opens *opens)

@@ -27,10 +27,11 @@ struct opens {
 	uint64_t test_count;
 };
 
-void opens_observe(struct opens *opens, const struct moment *moment, const struct change *change);
+/* Returns true when a test was made: there is something new to review. */
+bool opens_observe(struct opens *opens, const struct moment *moment, const struct change *change);
 
-/* Tests the opens up to which activity is known by now. Called by opens_observe() too. */
-void opens_advance(struct opens *opens, const struct moment *moment, const struct pool *pool);
+/* Tests the opens up to which activity is known by now; opens_observe() does so first. */
+bool opens_advance(struct opens *opens, const struct moment *moment, const struct pool *pool);
 
 /* The limits under which a connection counts now. */
 struct stock_limits opens_limits(const struct opens *opens, const struct settings *settings);

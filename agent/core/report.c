@@ -175,11 +175,18 @@ static void append_subject(struct verdict *verdict, const char *word)
 	append(verdict, ": ");
 }
 
+static uint32_t newer_count(const struct pool *pool, uint64_t since_ns)
+{
+	uint32_t count = 0;
+
+	for (const struct conn *conn = pool->oldest; conn; conn = conn->newer)
+		count += !conn->age_is_bound && conn->open_ns > (int64_t)since_ns;
+	return count;
+}
+
 static void append_silence(const struct bench *bench, const struct judgement *judgement,
 			   const struct finding *finding, struct verdict *verdict)
 {
-	uint64_t opened = judgement->pool->totals.opened_count - judgement->opened_before;
-	uint64_t closed = closed_count(&judgement->pool->totals) - judgement->closed_before;
 	char since[CLOCK_SIZE];
 
 	(void)format_clock(verdict->since_ns, bench->realtime_at_zero_ns, since, sizeof(since));
@@ -187,10 +194,8 @@ static void append_silence(const struct bench *bench, const struct judgement *ju
 	       verdict->suspect_count, plural(verdict->suspect_count), since);
 	if (finding->limits.kind == STOCK_PEER_CLOSED)
 		append(verdict, ", nor were closed after the server had closed them");
-	append(verdict, ", while the process opened %" PRIu64 " more", opened);
-	if (closed > 0)
-		append(verdict, " and closed %" PRIu64, closed);
-	append(verdict, ". ");
+	append(verdict, ", while the process opened %u more that are open now. ",
+	       newer_count(judgement->pool, verdict->since_ns));
 }
 
 static void append_benign(const struct judgement *judgement, const struct finding *finding,

@@ -51,10 +51,10 @@ static const struct setting_row rows[] = {
 	{"TICK", "s", 0.1, 60, 5, "how often the source looks and time-driven decisions fall"},
 	{"HOLD", "s", 0, 3600, 10,
 	 "the evidence must last this long before a leak is raised: slow statements come back"},
-	{"EXPOSURE", "s", 0, 864000, 1800,
-	 "where a pool has shown no habits yet (nothing came back or was closed), the "
-	 "suspects must have been silent for this long in sum: half an hour outlasts a "
-	 "session of five minutes with odds of 400 to 1"},
+	{"EXPOSURE", "s", 0, 864000, 3600,
+	 "where a pool has shown no habits yet (more suspects were used only once than "
+	 "connections ever came back or were closed), the suspects must have been silent for "
+	 "this long in sum: an hour outlasts sessions of ten minutes with odds of 400 to 1"},
 	{"CLEAR", "s", 1, 86400, 600,
 	 "evidence must stay below a fifth of its peak for this long before a verdict is "
 	 "cleared; longer than the pauses of a leak on a rare path"},

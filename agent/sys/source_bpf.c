@@ -61,7 +61,8 @@ struct source_bpf {
 	struct tick_clock clock;
 	uint64_t attached_ns;
 	uint64_t next_walk_ns;
-	uint64_t lost[PROBES_LOST_COUNT];
+	uint64_t lost[SOURCE_LOST_COUNT];
+	uint64_t unwatched_count;
 	uint32_t full_pass;
 	int proc_fd;
 	int error; /* first failure inside a callback of this look */
@@ -111,6 +112,7 @@ static struct live_client *get_client(struct source_bpf *source, const struct ab
 {
 	struct client_id id;
 	struct live_client *client;
+	int r;
 
 	memset(&id, 0, sizeof(id)); /* the padding is hashed too */
 	id.pid = abi->pid;
@@ -124,8 +126,11 @@ static struct live_client *get_client(struct source_bpf *source, const struct ab
 		return NULL;
 	}
 	memcpy(&client->id, &id, sizeof(id));
-	if (proc_watch_add(source->watch, id) == -ESRCH)
+	r = proc_watch_add(source->watch, id);
+	if (r == -ESRCH)
 		client->exited = true;
+	else if (r < 0)
+		source->unwatched_count++;
 	read_details(source, client);
 	HASH_ADD(hh, source->clients, id, sizeof(client->id), client);
 	return client;
@@ -450,13 +455,14 @@ static void tell_exits(struct source_bpf *source, uint64_t now_ns)
 
 static int tell_lost(struct source_bpf *source, uint64_t now_ns)
 {
-	uint64_t counts[PROBES_LOST_COUNT];
+	uint64_t counts[SOURCE_LOST_COUNT];
 	struct event event = {.type = EVENT_LOST, .t_ns = now_ns};
 	int r = probes_read_lost(source->probes, counts);
 
 	if (r < 0)
 		return r;
-	for (unsigned int i = 0; i < PROBES_LOST_COUNT; i++) {
+	counts[SOURCE_LOST_EXIT] = source->unwatched_count;
+	for (unsigned int i = 0; i < SOURCE_LOST_COUNT; i++) {
 		if (counts[i] == source->lost[i])
 			continue;
 		event.lost_count += counts[i] - source->lost[i];
@@ -548,9 +554,14 @@ uint64_t source_bpf_attached_ns(const struct source_bpf *source)
 	return source->attached_ns;
 }
 
-void source_bpf_lost(const struct source_bpf *source, uint64_t ret_counts[PROBES_LOST_COUNT])
+void source_bpf_lost(const struct source_bpf *source, uint64_t ret_counts[SOURCE_LOST_COUNT])
 {
 	memcpy(ret_counts, source->lost, sizeof(source->lost));
+}
+
+const char *source_bpf_lost_name(unsigned int reason)
+{
+	return reason == SOURCE_LOST_EXIT ? "exit_unwatched" : probes_lost_name(reason);
 }
 
 /* The clock is needed before the first sample can be read. */

@@ -35,7 +35,15 @@ int source_bpf_fd(const struct source_bpf *source);
 /* CLOCK_MONOTONIC at which the probes were attached. */
 uint64_t source_bpf_attached_ns(const struct source_bpf *source);
 
-/* Cumulative, by reason, with probes_lost_name(). */
-void source_bpf_lost(const struct source_bpf *source, uint64_t ret_counts[PROBES_LOST_COUNT]);
+/*
+ * Cumulative counts of what was lost: the reasons of the probes, and processes that cannot be
+ * watched, so that their exit is not told.
+ */
+#define SOURCE_LOST_EXIT PROBES_LOST_COUNT
+#define SOURCE_LOST_COUNT (PROBES_LOST_COUNT + 1)
+void source_bpf_lost(const struct source_bpf *source, uint64_t ret_counts[SOURCE_LOST_COUNT]);
+
+/* "storage_refused" ...: what the reason is called in metrics and messages. */
+const char *source_bpf_lost_name(unsigned int reason);
 
 #endif

@@ -216,40 +216,55 @@ def cgroup2_mount():
 
 
 @pytest.fixture
-def cgroup():
+def make_cgroup():
+    """make_cgroup(PATH): the new cgroup, which everybody is moved out of in the end."""
     mount = cgroup2_mount()
     if not mount:
         pytest.skip("no cgroup2 hierarchy is mounted")
-    path = mount / f"connleak-test-{os.getpid()}"
-    inner = path / "inner"
-    inner.mkdir(parents=True)
-    yield path
-    # A process leaves its cgroup a moment after it has ended.
-    for directory in (inner, path):
-        wait_until(lambda: not remove_directory(directory), 10, f"{directory} is empty")
+    made = []
 
+    def make(path):
+        for parent in reversed([pathlib.Path(path), *pathlib.Path(path).parents[:-1]]):
+            if not (mount / parent).exists():
+                (mount / parent).mkdir()
+                made.append(mount / parent)
+        return mount / path
 
-def remove_directory(directory):
-    try:
+    yield make
+    for directory in reversed(made):
+        for pid in (directory / "cgroup.procs").read_text().split():
+            (mount / "cgroup.procs").write_text(pid)
         directory.rmdir()
-    except OSError as error:
-        return error
-    return None
 
 
-def test_list_with_a_cgroup_filter_shows_what_is_in_it_and_below(connleak, server, client, cgroup):
+@pytest.fixture
+def pod(make_cgroup):
+    """A cgroup as the kubelet and containerd name it, and the container's id."""
+    container = "3b9aca00" * 8
+    uid = "1f0c2d3e_4a5b_6c7d_8e9f_a0b1c2d3e4f5"
+    return (
+        make_cgroup(
+            "kubepods.slice/kubepods-burstable.slice/"
+            f"kubepods-burstable-pod{uid}.slice/cri-containerd-{container}.scope"
+        ),
+        container,
+    )
+
+
+def test_list_with_a_cgroup_filter_shows_what_is_in_it_and_below(
+    connleak, start, server, client, make_cgroup
+):
     port = server.listen()
     client.open_all(3, port)
-    inside = Client()
-    try:
-        (cgroup / "inner/cgroup.procs").write_text(str(inside.pid))
-        inside.open_all(5, port)
+    inside = start(Client)
+    outer = make_cgroup(f"connleak-test-{os.getpid()}")
+    inner = make_cgroup(f"connleak-test-{os.getpid()}/inner")
+    (inner / "cgroup.procs").write_text(str(inside.pid))
+    inside.open_all(5, port)
 
-        rows = connleak.list("--port", str(port), "--cgroup", str(cgroup))
+    rows = connleak.list("--port", str(port), "--cgroup", str(outer))
 
-        assert [row["pid"] for row in rows] == [inside.pid] * 5
-    finally:
-        inside.stop()
+    assert [row["pid"] for row in rows] == [inside.pid] * 5
 
 
 def test_list_with_ports_as_ranges_and_names_watches_all_of_them(connleak, server, client):
@@ -279,6 +294,28 @@ def test_list_with_two_network_namespaces_keeps_equal_endpoints_apart(connleak, 
     assert {row["remote"] for row in rows} == {"127.0.0.1:5432"}
     for network, client in zip(networks, clients):
         assert [row["netns"] for row in rows if row["pid"] == client.pid] == [network.inode] * COUNT
+
+
+def test_list_of_8000_connections_shows_every_one(connleak, start, server):
+    port = server.listen()
+    clients = [start(Client), start(Client)]
+    ports = [number for client in clients for number in client.open_all(4000, port)]
+
+    rows = connleak.list_port(port)
+
+    assert ports_of(rows) == sorted(ports)
+    assert len({row["conn"] for row in rows}) == 8000
+
+
+def test_list_of_a_process_in_a_pod_names_the_container(connleak, server, client, pod):
+    cgroup, container = pod
+    (cgroup / "cgroup.procs").write_text(str(client.pid))
+    port = server.listen()
+    client.open_all(1, port)
+
+    row = connleak.list_port(port)[0]
+
+    assert container[:12] in row["workload"]
 
 
 def test_list_as_text_has_a_line_a_connection_and_marks_bounds(connleak, server, client):

@@ -107,6 +107,34 @@ def test_trace_of_a_thread_that_opens_and_dies_names_process_and_thread(connleak
     assert trace.events("close", "exit") == []
 
 
+def test_trace_of_a_process_whose_main_thread_has_ended_goes_on(connleak, server, client):
+    port = server.listen()
+    trace = connleak.trace(port)
+    client.open_all(3, port)
+    client.command("leave")
+    client.open_all(5, port)
+
+    trace.wait_events("open", 8, pid=client.pid)
+    assert trace.events("exit", "close") == []
+    assert owners(connleak.list_port(port)) == [(client.pid, "client")] * 8
+    client.command("close 0-7")
+    trace.wait_events("close", 8, by="local")
+
+
+def test_trace_of_a_killed_process_with_an_heir_ends_when_the_heir_does(connleak, server, client):
+    port = server.listen()
+    client.open_all(COUNT, port)
+    trace = connleak.trace(port)
+    heir = int(client.command("keeper")[0])  # dies with its parent, a moment later
+    client.kill()
+    wait_until(lambda: not is_alive(heir), 10, "the heir is gone")
+
+    closed = trace.wait_events("close", COUNT)
+    assert len(closed) == COUNT
+    assert {event["by"] for event in closed} == {"exit"}
+    assert connleak.list_port(port) == []
+
+
 def test_list_after_exec_shows_the_new_name(connleak, server, client, tmp_path):
     port = server.listen()
     client.open_all(COUNT, port)
@@ -220,3 +248,23 @@ def test_list_with_the_openers_pid_used_again_blames_the_holder(connleak, start,
     rows = connleak.list_port(port)
 
     assert sorted(row["pid"] for row in rows) == sorted([holder] * 3 + [namesake.pid] * 5)
+
+
+def test_trace_with_the_openers_pid_used_again_hands_over_to_the_holder(
+    connleak, start, start_as, server
+):
+    port = server.listen()
+    trace = connleak.trace(port)
+    opener = start(Client)
+    opener.open_all(3, port)
+    used_again = opener.pid
+    opened = trace.wait_events("open", 3, pid=used_again)
+    holder = opener.fork()
+    namesake = start_as(used_again)
+    namesake.open_all(5, port)
+
+    handed = trace.wait_events("seen", 3, timeout=30, pid=holder)
+    assert sorted(event["conn"] for event in handed) == sorted(event["conn"] for event in opened)
+    trace.wait_events("exit", 1, pid=used_again, pstart=opened[0]["pstart"])
+    assert len(trace.wait_events("open", 8)) == 8
+    assert trace.events("close") == []

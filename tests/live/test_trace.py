@@ -3,6 +3,7 @@
 
 import json
 import os
+import signal
 import subprocess
 
 import pytest
@@ -349,6 +350,85 @@ def test_trace_of_a_second_connect_after_a_disconnect_counts_from_zero(connleak,
     trace.wait_events("io", 1, conn=second, sent=10, received=10)
     rows = connleak.list_port(port)
     assert [(row["sent"], row["received"]) for row in rows] == [(10, 10)]
+
+
+def test_trace_of_an_older_half_closed_connection_ends_with_the_peers_fin(
+    connleak, server, client
+):
+    port = server.listen("hold")
+    client.open_all(1, port)
+    server.wait_accepted(port, 1)
+    client.command("shutdown 0 wr")
+    trace = connleak.trace(port)
+    assert len(trace.wait_events("seen", 1)) == 1
+
+    server.command(f"fin {port}")
+    client.command("expect 0 eof")
+
+    assert [event["by"] for event in trace.wait_events("close", 1)] == ["peer"]
+
+
+def test_trace_of_an_older_handshake_tells_how_it_ends(connleak, network, start):
+    network.add_filtered_address(FILTERED)
+    client = start(Client, *network.enter())
+    slot = client.begin(7001, FILTERED)
+    trace = connleak.trace(7001, "--pid", client.pid)
+    seen = trace.wait_events("seen", 1)
+    assert seen[0]["state"] == "connecting"
+
+    assert client.finish(slot).error == "ETIMEDOUT"
+
+    failed = trace.wait_events("failed", 1)
+    assert [(event["conn"], event["error"]) for event in failed] == [(seen[0]["conn"], "ETIMEDOUT")]
+
+
+def test_trace_of_a_connect_without_a_free_port_says_eaddrnotavail(connleak, server, client):
+    port = server.listen()
+    taken = server.listen("closed")
+    server.command(f"stop {taken}")
+    first, second = (client.command(f"socket 127.0.0.1 {taken}")[0] for _ in range(2))
+    trace = connleak.trace(port)
+
+    client.command(f"connect {first} blocking 127.0.0.1 {port}")
+    outcome = client.command(f"connect {second} blocking 127.0.0.1 {port}")[0]
+
+    assert outcome == f"{second}:EADDRNOTAVAIL"
+    failed = trace.wait_events("failed", 1)
+    assert [event["error"] for event in failed] == ["EADDRNOTAVAIL"]
+
+
+def test_trace_that_was_stopped_for_a_while_misses_nothing(connleak, server, client):
+    port = server.listen()
+    trace = connleak.trace(port)
+    trace.process.send_signal(signal.SIGSTOP)
+    client.open_all(COUNT, port)
+    client.command(f"exchange 0-{COUNT - 1} 100")
+    client.command("close 0-10")
+    trace.process.send_signal(signal.SIGCONT)
+
+    assert len(trace.wait_events("open", COUNT)) == COUNT
+    assert len(trace.wait_events("close", 11, by="local")) == 11
+    trace.wait_events("io", COUNT - 11, sent=100, received=100)
+    assert trace.stop() == 0
+    assert trace.events("lost") == []
+
+
+def test_trace_whose_buffer_overflows_says_how_many_it_has_lost(connleak, server, client):
+    total = 40000
+    port, closed, reset = server.listen(), server.listen("closed"), server.listen("rst")
+    trace = connleak.trace(f"{port},{closed},{reset}")
+    trace.process.send_signal(signal.SIGSTOP)
+    client.command(f"storm {total} 20000 127.0.0.1 {port} {closed} {reset}")
+    trace.process.send_signal(signal.SIGCONT)
+
+    def told_and_lost():
+        ends = len(trace.events("close", "failed"))
+        return ends + sum(event["count"] for event in trace.events("lost"))
+
+    wait_until(lambda: told_and_lost() >= total, 30, f"{total} connections accounted for")
+    assert trace.stop() == 0
+    assert told_and_lost() == total
+    assert trace.events("lost") != []
 
 
 def test_trace_whose_reader_goes_away_ends_quietly(connleak, server, client):

@@ -10,12 +10,12 @@
 #ifndef CONNLEAK_TESTS_POOL_SIM_H
 #define CONNLEAK_TESTS_POOL_SIM_H
 
+#include <cmocka.h>
 #include <math.h>
+#include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <setjmp.h>
-#include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -155,8 +155,7 @@ static inline void sim_event(struct sim *sim, struct event *event)
 
 	event->t_ns = sim_ns(sim->now);
 	while (detector_due_ns(sim->detector) <= event->t_ns) {
-		assert_int_equal(
-			detector_tick(sim->detector, detector_due_ns(sim->detector)), 0);
+		assert_int_equal(detector_tick(sim->detector, detector_due_ns(sim->detector)), 0);
 		sim_drain(sim);
 	}
 	assert_int_equal(table_apply(sim->table, event, &change), 0);
@@ -167,7 +166,7 @@ static inline void sim_event(struct sim *sim, struct event *event)
 
 static inline struct client_id sim_client(const struct sim *sim)
 {
-	return (struct client_id){ .pid = sim->pid, .start_ns = 1 };
+	return (struct client_id){.pid = sim->pid, .start_ns = 1};
 }
 
 static inline void sim_fill_owner(const struct sim *sim, struct event *event)
@@ -198,7 +197,7 @@ static inline void sim_use(struct sim *sim, struct sim_conn *conn)
 /* Opens a connection and does the handshake's exchange. */
 static inline struct sim_conn *sim_open(struct sim *sim)
 {
-	struct event event = { .type = EVENT_OPEN };
+	struct event event = {.type = EVENT_OPEN};
 	struct sim_conn *conn = sim_slot(sim);
 
 	memset(conn, 0, sizeof(*conn));
@@ -209,7 +208,7 @@ static inline struct sim_conn *sim_open(struct sim *sim)
 	event.conn = conn->id;
 	sim_fill_owner(sim, &event);
 	sim_event(sim, &event);
-	event = (struct event){ .type = EVENT_ESTABLISHED, .conn = conn->id };
+	event = (struct event){.type = EVENT_ESTABLISHED, .conn = conn->id};
 	sim_event(sim, &event);
 	sim_use(sim, conn);
 	return conn;
@@ -217,7 +216,7 @@ static inline struct sim_conn *sim_open(struct sim *sim)
 
 static inline void sim_close(struct sim *sim, struct sim_conn *conn, enum close_by by)
 {
-	struct event event = { .type = EVENT_CLOSE, .conn = conn->id, .by = by };
+	struct event event = {.type = EVENT_CLOSE, .conn = conn->id, .by = by};
 
 	sim_event(sim, &event);
 	conn->state = SIM_GONE;
@@ -225,7 +224,7 @@ static inline void sim_close(struct sim *sim, struct sim_conn *conn, enum close_
 
 static inline void sim_fin(struct sim *sim, struct sim_conn *conn)
 {
-	struct event event = { .type = EVENT_PEER_CLOSED, .conn = conn->id };
+	struct event event = {.type = EVENT_PEER_CLOSED, .conn = conn->id};
 
 	if (conn->peer_closed)
 		return;
@@ -237,7 +236,7 @@ static inline void sim_look(struct sim *sim)
 {
 	for (uint32_t i = 0; i < sim->conn_count; i++) {
 		struct sim_conn *conn = &sim->conns[i];
-		struct event event = { .type = EVENT_IO, .conn = conn->id };
+		struct event event = {.type = EVENT_IO, .conn = conn->id};
 
 		if (conn->state == SIM_GONE || !conn->is_dirty)
 			continue;
@@ -265,7 +264,7 @@ static inline void sim_advance(struct sim *sim, double t)
 
 static inline void sim_end(struct sim *sim)
 {
-	struct event event = { .type = EVENT_END };
+	struct event event = {.type = EVENT_END};
 
 	sim_event(sim, &event);
 }
@@ -432,8 +431,8 @@ static inline void sim_pool_step(struct sim *sim, const struct sim_pool *pool)
 {
 	double mean = sim_load(sim, pool) * SIM_STEP_S;
 	double wait = sim_exp(sim, 1);
-	bool leaks_now = sim->now >= pool->leak_from_s &&
-			 sim_random(sim) < pool->leak_rate * SIM_STEP_S;
+	bool leaks_now =
+		sim->now >= pool->leak_from_s && sim_random(sim) < pool->leak_rate * SIM_STEP_S;
 
 	for (uint32_t i = 0; i < sim->conn_count; i++)
 		if (sim->conns[i].state == SIM_BUSY && sim->conns[i].done <= sim->now)

@@ -274,8 +274,9 @@ static void proc_watch_add_beyond_its_share_polls(void **state)
 static int run_beyond_leader(void *argument)
 {
 	(void)argument;
-	for (;;)
-		pause();
+	while (pause() < 0)
+		continue;
+	return 0;
 }
 
 static void proc_watch_next_exit_dead_leader_is_alive(void **state)

@@ -21,6 +21,7 @@
  *   take PATH                     receives sockets at a Unix socket; ok SLOT. "listen" first:
  *   listen PATH
  *   pass SLOT PATH                sends one there
+ *   leave                         goes on in a thread; the main thread ends
  *   name NAME                     prctl(PR_SET_NAME)
  *   exec PATH                     becomes another program file of this source. ok PID
  *   exit                          ends without closing anything
@@ -38,28 +39,15 @@
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
-#include "line.h"
+#include "client.h"
 #include "opener.h"
 
-#define SLOTS_MAX 4096
 #define CHUNK_BYTES 65536
 #define WAIT_MS 10000
-#define FDS_ENV "CLIENT_FDS"
 
-struct client {
-	int fds[SLOTS_MAX]; /* -1 = closed */
-	int slot_count;
-	int unix_fd; /* of listen; -1 = none */
-};
-
-struct range {
-	int first, last;
-};
-
-static bool client_range(const struct client *client, const char *word, struct range *ret_range)
+bool client_range(const struct client *client, const char *word, struct range *ret_range)
 {
 	char *end;
 
@@ -73,7 +61,7 @@ static bool client_range(const struct client *client, const char *word, struct r
 	return ret_range->first <= ret_range->last;
 }
 
-static int client_add(struct client *client, int fd)
+int client_add(struct client *client, int fd)
 {
 	if (client->slot_count == SLOTS_MAX) {
 		close(fd);
@@ -357,149 +345,6 @@ static void do_close(struct client *client, char **words, int count, struct repl
 	}
 }
 
-static void do_fork(struct client *client, char **words, int count, struct reply *reply)
-{
-	int life[2];
-	char byte;
-
-	(void)client;
-	(void)words;
-	(void)count;
-	if (pipe(life) < 0)
-		return reply_error(reply, "pipe: %s", strerror(errno));
-	switch (fork()) {
-	case -1:
-		return reply_error(reply, "fork: %s", strerror(errno));
-	case 0:
-		/* The other end closes when the parent is gone. */
-		close(life[1]);
-		(void)!read(life[0], &byte, 1);
-		close(life[0]);
-		return reply_add(reply, "ok %d", getpid());
-	default:
-		_exit(0);
-	}
-}
-
-static void do_keeper(struct client *client, char **words, int count, struct reply *reply)
-{
-	pid_t pid = fork();
-
-	(void)client;
-	(void)words;
-	(void)count;
-	if (pid < 0)
-		return reply_error(reply, "fork: %s", strerror(errno));
-	if (pid == 0) {
-		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		for (;;)
-			pause();
-	}
-	reply_add(reply, "ok %d", pid);
-}
-
-static bool unix_addr(const char *path, struct sockaddr_un *ret_addr)
-{
-	memset(ret_addr, 0, sizeof(*ret_addr));
-	ret_addr->sun_family = AF_UNIX;
-	if (strlen(path) >= sizeof(ret_addr->sun_path))
-		return false;
-	strcpy(ret_addr->sun_path, path);
-	return true;
-}
-
-static void do_listen(struct client *client, char **words, int count, struct reply *reply)
-{
-	struct sockaddr_un addr;
-
-	(void)count;
-	client->unix_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (client->unix_fd < 0 || !unix_addr(words[1], &addr) ||
-	    bind(client->unix_fd, (struct sockaddr *)&addr, sizeof(addr)) < 0)
-		reply_error(reply, "listen: %s", strerror(errno));
-}
-
-union fd_message {
-	struct cmsghdr header;
-	char space[CMSG_SPACE(sizeof(int))];
-};
-
-static void do_pass(struct client *client, char **words, int count, struct reply *reply)
-{
-	union fd_message control = {.header = {.cmsg_level = SOL_SOCKET,
-					       .cmsg_type = SCM_RIGHTS,
-					       .cmsg_len = CMSG_LEN(sizeof(int))}};
-	struct iovec iov = {.iov_base = "", .iov_len = 1};
-	struct sockaddr_un addr;
-	struct msghdr message = {.msg_name = &addr,
-				 .msg_namelen = sizeof(addr),
-				 .msg_iov = &iov,
-				 .msg_iovlen = 1,
-				 .msg_control = &control,
-				 .msg_controllen = sizeof(control)};
-	struct range range;
-	int fd;
-
-	(void)count;
-	if (!client_range(client, words[1], &range) || !unix_addr(words[2], &addr))
-		return reply_error(reply, "pass: no such slot or path");
-	memcpy(CMSG_DATA(&control.header), &client->fds[range.first], sizeof(int));
-	fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || sendmsg(fd, &message, 0) < 0)
-		reply_error(reply, "pass: %s", strerror(errno));
-	if (fd >= 0)
-		close(fd);
-}
-
-static void do_take(struct client *client, char **words, int count, struct reply *reply)
-{
-	union fd_message control = {.header = {.cmsg_len = 0}};
-	char byte;
-	struct iovec iov = {.iov_base = &byte, .iov_len = 1};
-	struct msghdr message = {.msg_iov = &iov,
-				 .msg_iovlen = 1,
-				 .msg_control = &control,
-				 .msg_controllen = sizeof(control)};
-	int fd;
-
-	(void)words;
-	(void)count;
-	if (recvmsg(client->unix_fd, &message, 0) < 0 || !CMSG_FIRSTHDR(&message))
-		return reply_error(reply, "take: %s", strerror(errno));
-	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&message)), sizeof(int));
-	reply_add(reply, "ok %d", client_add(client, fd));
-}
-
-static void do_name(struct client *client, char **words, int count, struct reply *reply)
-{
-	(void)client;
-	(void)count;
-	if (prctl(PR_SET_NAME, words[1]) < 0)
-		reply_error(reply, "name: %s", strerror(errno));
-}
-
-static void do_exec(struct client *client, char **words, int count, struct reply *reply)
-{
-	static char fds[LINE_SIZE];
-	size_t length = 0;
-
-	(void)count;
-	for (int slot = 0; slot < client->slot_count; slot++)
-		length += snprintf(fds + length, sizeof(fds) - length, "%d,", client->fds[slot]);
-	setenv(FDS_ENV, fds, 1);
-	execl(words[1], words[1], (char *)NULL);
-	reply_error(reply, "exec %s: %s", words[1], strerror(errno));
-}
-
-static void do_exit(struct client *client, char **words, int count, struct reply *reply)
-{
-	(void)client;
-	(void)words;
-	(void)count;
-	(void)reply;
-	_exit(0);
-}
-
 static void do_storm(struct client *client, char **words, int count, struct reply *reply)
 {
 	struct storm storm = {.total_count = atol(words[1]), .per_second_count = atol(words[2])};
@@ -543,6 +388,7 @@ static const struct command {
 	{"listen", 1, do_listen},
 	{"pass", 2, do_pass},
 	{"take", 0, do_take},
+	{"leave", 0, do_leave},
 	{"name", 1, do_name},
 	{"exec", 1, do_exec},
 	{"exit", 0, do_exit},
@@ -558,31 +404,25 @@ static void client_command(struct client *client, struct line *line, struct repl
 	reply_error(reply, "no such command");
 }
 
-/* Takes over the sockets of the program that this one was before exec. */
-static void client_inherit(struct client *client)
+void client_run(struct client *client)
 {
-	const char *fds = getenv(FDS_ENV);
+	static struct line line;
+	static struct reply reply;
 
-	while (fds && *fds) {
-		client_add(client, atoi(fds));
-		fds = strchr(fds, ',');
-		fds = fds ? fds + 1 : NULL;
+	while (line_read(STDIN_FILENO, &line)) {
+		client_command(client, &line, &reply);
+		reply_send(&reply);
 	}
 }
 
 int main(void)
 {
 	static struct client client = {.unix_fd = -1};
-	static struct line line;
-	static struct reply reply;
 
 	signal(SIGPIPE, SIG_IGN);
 	client_inherit(&client);
 	printf("ready %d\n", getpid());
 	fflush(stdout);
-	while (line_read(STDIN_FILENO, &line)) {
-		client_command(&client, &line, &reply);
-		reply_send(&reply);
-	}
+	client_run(&client);
 	return 0;
 }

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The test on records: how soon growth convinces it, and how seldom chance does. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "core/eprocess.h"
+#include "core/types.h"
+
+#define I0 4
+#define P_MIN 0.01
+
+static void ask(struct eprocess *process, uint32_t x)
+{
+	eprocess_test(process, I0, P_MIN, x, process->last_ns + NS_PER_SEC);
+}
+
+static void eprocess_first_test_sets_the_base_and_proves_nothing(void **state)
+{
+	struct eprocess process = {0};
+
+	(void)state;
+	assert_true(eprocess_value(&process) == 1);
+	assert_true(eprocess_is_due(&process, 5, NS_PER_SEC));
+	eprocess_test(&process, I0, P_MIN, 40, 5);
+	assert_true(eprocess_value(&process) == 1);
+	assert_int_equal(process.base[0], 40);
+	assert_false(eprocess_is_due(&process, 5 + NS_PER_SEC - 1, NS_PER_SEC));
+	assert_true(eprocess_is_due(&process, 5 + NS_PER_SEC, NS_PER_SEC));
+}
+
+static void eprocess_cold_process_needs_seven_or_eight_straight_records(void **state)
+{
+	struct eprocess process = {0};
+	uint32_t x = 0;
+
+	(void)state;
+	ask(&process, x);
+	while (eprocess_value(&process) < 1e4)
+		ask(&process, ++x);
+	assert_in_range(x, 7, 8);
+	assert_int_equal(process.base[eprocess_best(&process)], 0);
+}
+
+static void eprocess_with_history_three_records_are_enough(void **state)
+{
+	struct eprocess process = {0};
+	uint32_t x = 3;
+
+	(void)state;
+	for (int i = 0; i < 200; i++)
+		ask(&process, (uint32_t)i % 4);
+	while (eprocess_value(&process) < 1e4)
+		ask(&process, ++x);
+	assert_int_equal(x, 3 + 3);
+	assert_int_equal(process.base[eprocess_best(&process)], 3);
+}
+
+static void eprocess_flat_or_falling_count_proves_nothing(void **state)
+{
+	struct eprocess process = {0};
+
+	(void)state;
+	for (uint32_t i = 0; i < 1000; i++) {
+		ask(&process, i < 500 ? 7 : 500 - i / 2);
+		assert_true(eprocess_value(&process) == 1);
+	}
+}
+
+static void eprocess_one_record_in_ten_is_slow_but_sure(void **state)
+{
+	struct eprocess process = {0};
+	uint32_t records = 0;
+
+	(void)state;
+	for (int i = 0; i < 100; i++)
+		ask(&process, 0);
+	while (eprocess_value(&process) < 1e4 && records < 100) {
+		ask(&process, ++records);
+		for (int i = 0; i < 9; i++)
+			ask(&process, 0);
+	}
+	assert_in_range(records, 5, 10);
+}
+
+/* xorshift, seeded: exchangeable counts as a healthy pool shows them. */
+static uint32_t chance(uint64_t *random, uint32_t range)
+{
+	*random ^= *random << 13;
+	*random ^= *random >> 7;
+	*random ^= *random << 17;
+	return (uint32_t)(*random >> 33) % range;
+}
+
+static void eprocess_exchangeable_counts_seldom_reach_an_alarm(void **state)
+{
+	uint64_t random = 88172645463325252ULL;
+	int suspects = 0, alarms = 0;
+
+	(void)state;
+	for (int run = 0; run < 1000; run++) {
+		struct eprocess process = {0};
+		double highest = 1;
+
+		for (int i = 0; i < 500; i++) {
+			ask(&process, chance(&random, 1000000));
+			if (eprocess_value(&process) > highest)
+				highest = eprocess_value(&process);
+		}
+		suspects += highest >= 100;
+		alarms += highest >= 1e4;
+	}
+	assert_in_range(suspects, 0, 100);
+	assert_in_range(alarms, 0, 2);
+}
+
+static void eprocess_discount_takes_evidence_back_but_not_below_one(void **state)
+{
+	struct eprocess process = {0};
+
+	(void)state;
+	for (uint32_t x = 0; x < 9; x++)
+		ask(&process, x);
+	assert_true(eprocess_value(&process) >= 1e4);
+	eprocess_discount(&process, 0.1);
+	assert_true(eprocess_value(&process) < 1e4);
+	for (int i = 0; i < 20; i++)
+		eprocess_discount(&process, 0.1);
+	assert_true(eprocess_value(&process) == 1);
+}
+
+static void eprocess_evidence_that_died_starts_from_a_new_base(void **state)
+{
+	struct eprocess process = {0};
+	uint32_t x = 0;
+
+	(void)state;
+	for (; x < 6; x++)
+		ask(&process, x);
+	for (int i = 0; i < 100; i++)
+		ask(&process, 5);
+	assert_true(eprocess_value(&process) == 1);
+	ask(&process, 6);
+	assert_int_equal(process.base[eprocess_best(&process)], 5);
+}
+
+static void eprocess_spike_of_two_days_ago_hides_nothing(void **state)
+{
+	struct eprocess process = {0};
+	uint64_t hour_ns = 3600 * NS_PER_SEC, t_ns = 0;
+	uint32_t x = 0;
+
+	(void)state;
+	eprocess_test(&process, I0, P_MIN, 0, t_ns);
+	eprocess_test(&process, I0, P_MIN, 500, t_ns += hour_ns);
+	for (int i = 0; i < 60; i++)
+		eprocess_test(&process, I0, P_MIN, 0, t_ns += hour_ns);
+	while (eprocess_value(&process) < 1e4 && x < 50)
+		eprocess_test(&process, I0, P_MIN, ++x, t_ns += NS_PER_SEC);
+	assert_in_range(x, 3, 6);
+}
+
+static void eprocess_extreme_figures_stay_finite(void **state)
+{
+	struct eprocess process = {0};
+
+	(void)state;
+	process.test_count = UINT32_MAX - 1;
+	for (uint32_t x = 0; x < 2000; x++)
+		eprocess_test(&process, UINT32_MAX, 1e-6, x * 1000, x * NS_PER_SEC);
+	assert_true(eprocess_value(&process) >= 1e12 && eprocess_value(&process) < 1e14);
+	eprocess_test(&process, I0, P_MIN, UINT32_MAX, UINT64_MAX);
+	assert_true(eprocess_value(&process) >= 1);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(eprocess_first_test_sets_the_base_and_proves_nothing),
+		cmocka_unit_test(eprocess_cold_process_needs_seven_or_eight_straight_records),
+		cmocka_unit_test(eprocess_with_history_three_records_are_enough),
+		cmocka_unit_test(eprocess_flat_or_falling_count_proves_nothing),
+		cmocka_unit_test(eprocess_one_record_in_ten_is_slow_but_sure),
+		cmocka_unit_test(eprocess_exchangeable_counts_seldom_reach_an_alarm),
+		cmocka_unit_test(eprocess_discount_takes_evidence_back_but_not_below_one),
+		cmocka_unit_test(eprocess_evidence_that_died_starts_from_a_new_base),
+		cmocka_unit_test(eprocess_spike_of_two_days_ago_hides_nothing),
+		cmocka_unit_test(eprocess_extreme_figures_stay_finite),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
