@@ -20,7 +20,6 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 struct pass_result pass = {};
 /* The agent sets them before a pass or a walk; walks are numbered from 1. */
 __u32 walk = 0;
-__u32 seeding = 0; /* 1: this walk makes records */
 __u32 clock_only = 0; /* 1: this pass only reads the clocks */
 __u32 full_pass = 0; /* not 0: number of a pass that tells of connections without news as well */
 
@@ -55,6 +54,20 @@ static __always_inline bool is_client(const struct conn_record *record, const st
 	struct listener_key key = {.netns = record->key.netns, .port = sk->__sk_common.skc_num};
 
 	return sk->__sk_common.skc_state != TCP_CLOSE && !bpf_map_lookup_elem(&listeners, &key);
+}
+
+/*
+ * The kernel skips a probe that interrupts itself. A state change that was missed so is made up for
+ * here: the probe runs before the state is stored, so a state that shows must have been told.
+ */
+static __always_inline void make_up(struct conn_record *record, const struct sock *sk)
+{
+	__u8 state = sk->__sk_common.skc_state;
+
+	if (state == TCP_ESTABLISHED && !record->established_ns && !(record->flags & RECORD_SEED))
+		record->established_ns = bpf_ktime_get_ns();
+	if (state == TCP_CLOSE_WAIT && !record->peer_closed_ns)
+		record->peer_closed_ns = bpf_ktime_get_ns();
 }
 
 /* After a walk over all files: the owner holds it no longer, somebody else does. */
@@ -119,6 +132,7 @@ int tell_news(struct bpf_iter__bpf_sk_storage_map *ctx)
 	if (record->phase != PHASE_FRESH && record->phase != PHASE_SEEN)
 		return 0;
 	pass.open_count++;
+	make_up(record, sk);
 	owner_changed = change_owner(record);
 	tell(record, sk, owner_changed);
 	return 0;
@@ -205,13 +219,11 @@ int walk_files(struct bpf_iter__task_file *ctx)
 		return 0;
 	state = sk->__sk_common.skc_state;
 	if (state == TCP_LISTEN) {
-		if (seeding)
-			note_listener(sk);
+		note_listener(sk);
 		return 0;
 	}
-	if (seeding &&
-	    (state == TCP_ESTABLISHED || state == TCP_SYN_SENT || state == TCP_CLOSE_WAIT ||
-	     state == TCP_FIN_WAIT1 || state == TCP_FIN_WAIT2))
+	if (state == TCP_ESTABLISHED || state == TCP_SYN_SENT || state == TCP_CLOSE_WAIT ||
+	    state == TCP_FIN_WAIT1 || state == TCP_FIN_WAIT2)
 		record = seed(sk, task);
 	else
 		record = bpf_sk_storage_get(&conns, sk, NULL, 0);

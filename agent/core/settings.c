@@ -82,11 +82,13 @@ static const struct field fields[] = {
 #define ROW_COUNT (sizeof(rows) / sizeof(rows[0]))
 static_assert(ROW_COUNT == sizeof(fields) / sizeof(fields[0]), "one field per row");
 
+/* A whole divisor keeps "100000us" equal to "0.1s", which a factor of 1e-6 does not. */
 static const struct {
 	const char *suffix;
-	double seconds;
+	double factor, divisor;
 } time_units[] = {
-	{"", 1}, {"ns", 1e-9}, {"us", 1e-6}, {"ms", 1e-3}, {"s", 1}, {"m", 60}, {"h", 3600},
+	{"", 1, 1},  {"ns", 1, 1e9}, {"us", 1, 1e6}, {"ms", 1, 1e3},
+	{"s", 1, 1}, {"m", 60, 1},   {"h", 3600, 1},
 };
 
 static void store(struct settings *settings, const struct field *field, double value)
@@ -147,7 +149,7 @@ static bool parse_value(const char *text, enum field_type type, double *ret_valu
 	}
 	for (size_t i = 0; i < sizeof(time_units) / sizeof(time_units[0]); i++) {
 		if (strcmp(rest, time_units[i].suffix) == 0) {
-			*ret_value = value * time_units[i].seconds;
+			*ret_value = value * time_units[i].factor / time_units[i].divisor;
 			return true;
 		}
 	}

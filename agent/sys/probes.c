@@ -214,7 +214,7 @@ static int run_iterator(struct bpf_link *link)
 	return r;
 }
 
-/* The listeners of the last seeding are not those of this one. */
+/* The listeners of the last walk are not those of this one. */
 static void clear_listeners(struct probes *probes)
 {
 	struct listener_key key, next;
@@ -228,12 +228,10 @@ static void clear_listeners(struct probes *probes)
 	}
 }
 
-int probes_walk_files(struct probes *probes, bool seeding)
+int probes_walk_files(struct probes *probes)
 {
-	if (seeding)
-		clear_listeners(probes);
+	clear_listeners(probes);
 	probes->iter->bss->walk++;
-	probes->iter->bss->seeding = seeding;
 	return run_iterator(probes->walk_link);
 }
 

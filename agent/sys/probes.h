@@ -34,10 +34,11 @@ int probes_open(const struct probes_filter *filter, struct probes **ret_probes, 
 void probes_close(struct probes *probes);
 
 /*
- * Goes over all open files of all processes; seeding makes records of connections that were there
- * before. Returns 0 or -errno.
+ * Goes over all open files of all processes: notes who holds which connection, and makes records of
+ * those that have none, because they were there before the probe or because it missed their open.
+ * Returns 0 or -errno.
  */
-int probes_walk_files(struct probes *probes, bool seeding);
+int probes_walk_files(struct probes *probes);
 
 /*
  * One pass over the records: ret_samples gets what has news (with full, everything), valid until

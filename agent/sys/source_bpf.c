@@ -24,7 +24,10 @@
 #include "proc.h"
 #include "proc_watch.h"
 
-/* Who holds what is asked anew this often, and at once when a process leaves connections behind. */
+/*
+ * Who holds what is asked anew this often, and at once when a process leaves connections behind.
+ * The same walk finds connections whose open the probe has missed.
+ */
 #define WALK_INTERVAL_NS (30 * NS_PER_SEC)
 
 struct live_client {
@@ -453,6 +456,15 @@ static void tell_exits(struct source_bpf *source, uint64_t now_ns)
 	}
 }
 
+/*
+ * Whether the table can be wrong for good after such a loss. The end of an announced connection
+ * cannot: the full pass that follows finds it missing. Every loss is counted all the same.
+ */
+static bool is_beyond_recovery(const struct source_bpf *source, unsigned int reason)
+{
+	return reason == LOST_STORAGE || (reason == LOST_RING && source->tell_short);
+}
+
 static int tell_lost(struct source_bpf *source, uint64_t now_ns)
 {
 	uint64_t counts[SOURCE_LOST_COUNT];
@@ -465,7 +477,8 @@ static int tell_lost(struct source_bpf *source, uint64_t now_ns)
 	for (unsigned int i = 0; i < SOURCE_LOST_COUNT; i++) {
 		if (counts[i] == source->lost[i])
 			continue;
-		event.lost_count += counts[i] - source->lost[i];
+		if (is_beyond_recovery(source, i))
+			event.lost_count += counts[i] - source->lost[i];
 		/* An end may be among them: ask for everything and see what is missing. */
 		if (i == LOST_RING || i == PROBES_LOST_MISSED)
 			source->full_wanted = true;
@@ -511,7 +524,7 @@ int source_bpf_collect(struct source_bpf *source)
 	source->full_pass += full;
 	if (walk) {
 		source->next_walk_ns = now_ns + WALK_INTERVAL_NS;
-		r = probes_walk_files(source->probes, false);
+		r = probes_walk_files(source->probes);
 	}
 	if (r == 0)
 		r = run_passes(source, full);
@@ -606,7 +619,7 @@ int source_bpf_open(const struct probes_filter *filter, int proc_fd, struct sour
 	source->attached_ns = monotonic_ns();
 	r = calibrate(source);
 	if (r == 0)
-		r = probes_walk_files(source->probes, true);
+		r = probes_walk_files(source->probes);
 	if (r < 0) {
 		snprintf(ret_error, error_size, "cannot read the open connections: %s",
 			 strerror(-r));
