@@ -119,6 +119,7 @@ static int judge(struct detector *detector, struct judgement *judgement,
 	int error;
 
 	count_return(judgement, change);
+	meter_observe(&judgement->meter, change);
 	has_tested = opens_observe(&judgement->opens, &moment, change);
 	has_tested |= evictions_observe(&judgement->evictions, &moment, change);
 	has_tested |= closewait_observe(&judgement->closewait, &moment, change);
@@ -208,6 +209,17 @@ static bool is_over(const struct judgement *judgement, uint64_t now_ns)
 	       now_ns - pool->changed_ns >= REST_NS;
 }
 
+static void sample_meter(const struct detector *detector, struct judgement *judgement,
+			 uint64_t now_ns)
+{
+	const struct bench *bench = &detector->bench;
+	struct stock_limits limits = opens_limits(&judgement->opens, bench->settings);
+
+	limits.known_ns = (int64_t)now_ns;
+	meter_sample(&judgement->meter, judgement->pool,
+		     stock_count(judgement->pool, &limits, &bench->losses), now_ns);
+}
+
 int detector_tick(struct detector *detector, uint64_t now_ns)
 {
 	struct bench *bench = &detector->bench;
@@ -226,6 +238,7 @@ int detector_tick(struct detector *detector, uint64_t now_ns)
 		next = judgement->next;
 		(void)opens_advance(&judgement->opens, &moment,
 				    judgement->pool); /* reviewed anyway */
+		sample_meter(detector, judgement, now_ns);
 		error = leak_review(bench, judgement, now_ns);
 		if (error < 0)
 			return error;

@@ -59,17 +59,19 @@ static void fill_growth(const struct judgement *judgement, const struct finding 
 {
 	const struct conn *conn = next_suspect(judgement->pool->oldest);
 	uint32_t left = judgement->leak.suspect_count;
-	int64_t first_ns, last_ns;
+	int64_t first_ns = INT64_MAX, last_ns = INT64_MIN;
 
 	verdict->growth_per_hour = NAN;
 	if (!conn)
 		return;
-	first_ns = last_ns = conn->last_active_ns;
-	verdict->since_ns = first_ns > 0 ? (uint64_t)first_ns : 0;
 	for (; conn && left > 0; left--) {
-		last_ns = conn->last_active_ns;
+		if (conn->last_active_ns < first_ns)
+			first_ns = conn->last_active_ns;
+		if (conn->last_active_ns > last_ns)
+			last_ns = conn->last_active_ns;
 		conn = next_suspect(conn->newer);
 	}
+	verdict->since_ns = first_ns > 0 ? (uint64_t)first_ns : 0;
 	if (last_ns < finding->limits.known_ns - (int64_t)finding->limits.idle_ns)
 		last_ns = finding->limits.known_ns - (int64_t)finding->limits.idle_ns;
 	if (judgement->leak.suspect_count >= 2 && last_ns > first_ns)

@@ -7,6 +7,7 @@
 
 #include "closewait.h"
 #include "evictions.h"
+#include "meter.h"
 #include "opens.h"
 #include "verdict_queue.h"
 
@@ -43,6 +44,7 @@ struct judgement {
 	struct opens opens;
 	struct evictions evictions;
 	struct closewait closewait;
+	struct meter meter;
 	uint32_t returned_count; /* connections that were used again, or closed by the process */
 	struct leak leak;
 };

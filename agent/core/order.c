@@ -1,22 +1,74 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Every test asks for the connections that have been silent longest, and nearly every change
- * makes a connection the most recently active one; a list in that order serves both at its ends.
+ * Every test asks for the connections that have been silent longest; a list in that order answers
+ * without a look at the others. Each look of a source moves all connections that were active since
+ * the last one, in no order, so finding the place by walking would be quadratic for a busy pool.
+ * Seconds are exact enough for silence, and there are few of them in a look: the last connection
+ * of each recent second is kept,
  *
- * Invariant: last_active_ns never falls along newer. Insertion walks from the newest end, and is
- * O(1) for sources whose events are nearly in order; one that reports activity backwards pays.
- * Does not count connections and does not know their states.
+ *	pool->recent[second % POOL_RECENT] --> last one of that second, or NULL
+ *
+ * and only the first of a second has to walk.
+ *
+ * Invariant: order_second(last_active_ns) never falls along newer. recent[] never points at a
+ * connection that is not in the list, nor at one that is not the last of its second.
+ * Does not count connections and does not know their states. Activity that is reported more than
+ * POOL_RECENT seconds late is placed by a walk; a start in the middle does so once a connection.
  */
 #include "order.h"
 
+static struct conn **recent_slot(struct pool *pool, int64_t second)
+{
+	return &pool->recent[(uint64_t)second % POOL_RECENT];
+}
+
+/* The last known one of that second or of one not long before it; NULL = none is known. */
+static struct conn *find_recent(struct pool *pool, int64_t second)
+{
+	for (int64_t at = second; at > second - POOL_RECENT; at--) {
+		struct conn *conn = *recent_slot(pool, at);
+
+		if (conn && order_second(conn->last_active_ns) == at)
+			return conn;
+	}
+	return NULL;
+}
+
+static struct conn *find_place(struct pool *pool, int64_t second)
+{
+	struct conn *place = pool->newest;
+
+	if (!place || order_second(place->last_active_ns) <= second)
+		return place;
+	if (order_second(pool->oldest->last_active_ns) > second)
+		return NULL;
+	place = find_recent(pool, second);
+	if (!place) {
+		place = pool->newest;
+		while (order_second(place->last_active_ns) > second)
+			place = place->older;
+	}
+	/* A second whose slot was taken over by a later one can lie in between. */
+	while (place->newer && order_second(place->newer->last_active_ns) <= second)
+		place = place->newer;
+	return place;
+}
+
+static void remember(struct pool *pool, struct conn *conn, int64_t second)
+{
+	struct conn **slot = recent_slot(pool, second);
+
+	if (!*slot || order_second((*slot)->last_active_ns) <= second)
+		*slot = conn;
+}
+
 void order_insert(struct pool *pool, struct conn *conn)
 {
-	struct conn *before = pool->newest;
+	int64_t second = order_second(conn->last_active_ns);
+	struct conn *place = find_place(pool, second);
 
-	while (before && before->last_active_ns > conn->last_active_ns)
-		before = before->older;
-	conn->older = before;
-	conn->newer = before ? before->newer : pool->oldest;
+	conn->older = place;
+	conn->newer = place ? place->newer : pool->oldest;
 	if (conn->older)
 		conn->older->newer = conn;
 	else
@@ -25,10 +77,24 @@ void order_insert(struct pool *pool, struct conn *conn)
 		conn->newer->older = conn;
 	else
 		pool->newest = conn;
+	remember(pool, conn, second);
+}
+
+static void forget(struct pool *pool, const struct conn *conn)
+{
+	int64_t second = order_second(conn->last_active_ns);
+	struct conn **slot = recent_slot(pool, second);
+
+	if (*slot != conn)
+		return;
+	*slot = NULL;
+	if (conn->older && order_second(conn->older->last_active_ns) == second)
+		*slot = conn->older;
 }
 
 void order_remove(struct pool *pool, struct conn *conn)
 {
+	forget(pool, conn);
 	if (conn->older)
 		conn->older->newer = conn->newer;
 	else

@@ -300,9 +300,9 @@ void report_write_cleared(const struct bench *bench, const struct judgement *jud
 		       told);
 		break;
 	case REPORT_NO_GROWTH:
-		append(verdict, "no new evidence for %s; %u of its %u suspects %s still silent.",
-		       format_duration(bench->settings->clear_ns, clear, sizeof(clear)), left, told,
-		       left == 1 ? "is" : "are");
+		append(verdict, "no new evidence for %s; %u suspect%s still silent.",
+		       format_duration(bench->settings->clear_ns, clear, sizeof(clear)), left,
+		       left == 1 ? " is" : "s are");
 		break;
 	case REPORT_EXITED:
 		append(verdict, "the process has exited.");

@@ -17,12 +17,15 @@
  */
 #include "stock.h"
 
+#include "order.h"
+
 void stock_begin(struct stock_walk *walk, const struct pool *pool,
 		 const struct stock_limits *limits, const struct losses *losses)
 {
 	walk->next = pool->oldest;
 	walk->limits = *limits;
 	walk->losses = *losses;
+	walk->last_second = order_second(limits->known_ns - (int64_t)limits->idle_ns);
 }
 
 static bool is_of_kind(const struct stock_limits *limits, const struct conn *conn,
@@ -49,17 +52,17 @@ static bool counts(struct stock_walk *walk, const struct conn *conn, uint64_t si
 
 struct conn *stock_next(struct stock_walk *walk)
 {
+	int64_t known_ns = walk->limits.known_ns;
 	struct conn *conn = walk->next;
 
-	for (; conn; conn = conn->newer) {
+	for (; conn && order_second(conn->last_active_ns) <= walk->last_second;
+	     conn = conn->newer) {
 		uint64_t silence_ns;
 
-		if (conn->last_active_ns >= walk->limits.known_ns)
-			break;
-		silence_ns = (uint64_t)walk->limits.known_ns - (uint64_t)conn->last_active_ns;
-		if (silence_ns <= walk->limits.idle_ns)
-			break;
-		if (counts(walk, conn, silence_ns)) {
+		if (conn->last_active_ns >= known_ns)
+			continue;
+		silence_ns = (uint64_t)known_ns - (uint64_t)conn->last_active_ns;
+		if (silence_ns > walk->limits.idle_ns && counts(walk, conn, silence_ns)) {
 			walk->next = conn->newer;
 			return conn;
 		}

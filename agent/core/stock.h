@@ -31,6 +31,7 @@ struct stock_walk {
 	struct conn *next;
 	struct stock_limits limits;
 	struct losses losses;
+	int64_t last_second; /* later ones in the order cannot count */
 };
 
 /* All by the pool's activity order, silent longest first. */

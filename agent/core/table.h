@@ -5,7 +5,7 @@
  *
  *	client --< pool (client, netns, remote) --< conn
  *	                     |
- *	                     +-- longest silent first ... most recently active last
+ *	                     +-- longest silent first ... most recently active last, by seconds
  *
  * Owner of all three is the table. A conn stays valid until table_settle() after the change
  * that closed it; a pool while it has connections or a judgement; a client while it has pools.
@@ -40,6 +40,8 @@ struct pool_totals {
 	uint64_t early_peer_close_count;
 };
 
+#define POOL_RECENT 16
+
 struct pool {
 	struct index_link link;
 	struct client *client;
@@ -48,7 +50,8 @@ struct pool {
 	uint32_t conn_count; /* all states but CONN_CLOSED */
 	uint32_t connecting_count;
 	uint32_t peer_closed_count;
-	struct conn *oldest, *newest; /* by last_active_ns: silent longest ... least */
+	struct conn *oldest, *newest; /* by last_active_ns: silent longest ... least (order.h) */
+	struct conn *recent[POOL_RECENT]; /* order.h */
 	uint64_t first_ns; /* when the pool was first seen */
 	uint64_t changed_ns; /* when it last had a change of any sort */
 	uint64_t last_open_ns; /* time of the last EVENT_OPEN; 0 = none yet */
