@@ -337,6 +337,23 @@ static uint64_t clamp_to(uint64_t t_ns, uint64_t limit_ns)
 	return t_ns < limit_ns ? t_ns : limit_ns;
 }
 
+static bool is_first_look(const struct conn *conn)
+{
+	return conn->age_is_bound && conn->sent_bytes == 0 && conn->received_bytes == 0;
+}
+
+static void note_path(struct conn *conn, const struct event *event)
+{
+	if (event->rtt_us > 0)
+		conn->rtt_us = event->rtt_us;
+	if (event->retransmit_count <= conn->retransmit_count)
+		return;
+	if (!is_first_look(conn))
+		conn->pool->totals.retransmit_count +=
+			event->retransmit_count - conn->retransmit_count;
+	conn->retransmit_count = event->retransmit_count;
+}
+
 static int apply_io(struct table *table, struct conn *conn, const struct event *event,
 		    struct change *change)
 {
@@ -350,6 +367,10 @@ static int apply_io(struct table *table, struct conn *conn, const struct event *
 	recv_ns = clamp_to(event->last_recv_ns, event->t_ns);
 	active_ns = send_ns > recv_ns ? send_ns : recv_ns;
 	fill_silence(change, conn, active_ns);
+	note_path(conn, event);
+	/* The first look at one that was found open tells of its past. */
+	if (!is_first_look(conn) && event->sent_bytes > conn->sent_bytes)
+		change->sent_bytes = event->sent_bytes - conn->sent_bytes;
 	raise_to(&conn->sent_bytes, event->sent_bytes);
 	raise_to(&conn->received_bytes, event->received_bytes);
 	raise_to(&conn->last_send_ns, send_ns);

@@ -38,6 +38,7 @@ struct pool_totals {
 	uint64_t failed_count[FAIL_REASON_COUNT];
 	uint64_t closed_count[CLOSE_BY_COUNT];
 	uint64_t early_peer_close_count;
+	uint64_t retransmit_count; /* since the pool's connections are observed */
 };
 
 #define POOL_RECENT 16
@@ -74,6 +75,8 @@ struct conn {
 	uint64_t closed_ns; /* 0 = not */
 	uint64_t last_send_ns, last_recv_ns; /* 0 = never, or before the observation */
 	uint64_t sent_bytes, received_bytes;
+	uint32_t rtt_us; /* smoothed round trip; 0 = not measured */
+	uint32_t retransmit_count;
 	char *site; /* NULL = unknown; owned */
 	uint32_t tid;
 	uint16_t local_port; /* 0 = unknown */
@@ -112,6 +115,7 @@ struct change {
 	uint64_t silence_ns;
 	int64_t silent_since_ns; /* when that silence began */
 	bool answer_was_owed; /* it began with a send: a statement was running */
+	uint64_t sent_bytes; /* ACTIVE: payload sent since the look before */
 	enum close_by by;
 	uint64_t lost_count;
 };

@@ -380,6 +380,10 @@ static int take_io(const struct parse *parse, struct event *event)
 		r = take_past_time(parse, KEY_LAST_SEND, &event->last_send_ns);
 	if (!r)
 		r = take_past_time(parse, KEY_LAST_RECV, &event->last_recv_ns);
+	if (!r)
+		r = take_u32(parse, KEY_RTT_US, &event->rtt_us);
+	if (!r)
+		r = take_u32(parse, KEY_RETRANS, &event->retransmit_count);
 	return r;
 }
 

@@ -190,6 +190,10 @@ static void put_io(struct out *out, const struct event *event)
 	put_number_of(out, "received", event->received_bytes);
 	put_seconds_of(out, "last_send", event->last_send_ns);
 	put_seconds_of(out, "last_recv", event->last_recv_ns);
+	if (event->rtt_us)
+		put_number_of(out, "rtt_us", event->rtt_us);
+	if (event->retransmit_count)
+		put_number_of(out, "retrans", event->retransmit_count);
 }
 
 static const char *event_word(enum event_type type)

@@ -105,6 +105,8 @@ struct event {
 	uint64_t received_bytes; /* IO */
 	uint64_t last_send_ns; /* IO; 0 = never */
 	uint64_t last_recv_ns; /* IO; 0 = never */
+	uint32_t rtt_us; /* IO: smoothed round trip; 0 = not measured */
+	uint32_t retransmit_count; /* IO: segments sent again, cumulative */
 	enum close_by by; /* CLOSE */
 	char error[24]; /* FAILED: errno name, "ECONNREFUSED" */
 	uint64_t lost_count; /* LOST */

@@ -10,12 +10,13 @@
 #ifndef CONNLEAK_TESTS_POOL_SIM_H
 #define CONNLEAK_TESTS_POOL_SIM_H
 
-#include <cmocka.h>
-#include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <cmocka.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -284,6 +285,37 @@ static inline void sim_print(const struct sim *sim, const char *name, uint64_t s
 	for (uint32_t i = 0; i < sim->line_count; i++)
 		printf("%s, seed %u, t=%.0f: %s\n", name, (unsigned int)seed, sim->lines[i].t,
 		       sim->lines[i].summary);
+}
+
+/* --- a process that leaks whole connections -------------------------------------------------- */
+
+/* One that needs no exposure, so that a leak of whole connections is raised in half a minute. */
+static inline struct sim *sim_new_quick(void)
+{
+	struct sim *sim = sim_new(1);
+
+	sim->settings.exposure_ns = 0;
+	return sim;
+}
+
+static inline void sim_leak_one(struct sim *sim, double gap_s)
+{
+	sim_open(sim)->state = SIM_LEAKED;
+	sim->leaked_count++;
+	sim_advance(sim, sim->now + gap_s);
+}
+
+static inline void sim_leak_until_raised(struct sim *sim, double gap_s)
+{
+	while (!sim_first(sim, VERDICT_RAISED) && sim->leaked_count < 100)
+		sim_leak_one(sim, gap_s);
+	assert_non_null(sim_first(sim, VERDICT_RAISED));
+}
+
+static inline const struct sim_line *sim_last(const struct sim *sim)
+{
+	assert_true(sim->line_count > 0);
+	return &sim->lines[sim->line_count - 1];
 }
 
 /* --- a pool ----------------------------------------------------------------------------------- */

@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A verdict from suspect to cleared, and what each line of it says. */
+#include "pool_sim.h"
+
+#define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
+
+static const struct verdict *standing(const struct sim *sim)
+{
+	return detector_pool_verdict(sim->detector, table_first_pool(sim->table));
+}
+
+/* --- the life of a verdict -------------------------------------------------------------------- */
+
+static void detector_leak_goes_from_suspect_to_raised_with_one_id(void **state)
+{
+	struct sim *sim = sim_new_quick();
+
+	(void)state;
+	sim_leak_until_raised(sim, 2);
+	assert_int_equal(sim->line_count, 2);
+	assert_int_equal(sim->lines[0].state, VERDICT_SUSPECT);
+	assert_int_equal(sim->lines[0].severity, SEVERITY_INFO);
+	assert_int_equal(sim->lines[1].state, VERDICT_RAISED);
+	assert_int_equal(sim->lines[1].severity, SEVERITY_WARNING);
+	assert_int_equal(sim->lines[0].id, sim->lines[1].id);
+	assert_true(sim->lines[1].t - sim->lines[0].t >= 10);
+	assert_memory_equal(sim->lines[0].summary, "SUSPECT orders-api[4121] -> ", 28);
+	assert_int_equal(detector_standing_count(sim->detector, VERDICT_LEAK), 1);
+	assert_int_equal(detector_standing_count(sim->detector, VERDICT_STORM), 0);
+	sim_free(sim);
+}
+
+static void detector_verdict_is_updated_when_suspects_double(void **state)
+{
+	struct sim *sim = sim_new_quick();
+	uint32_t told;
+
+	(void)state;
+	sim_leak_until_raised(sim, 2);
+	told = sim_last(sim)->suspect_count;
+	while (sim->line_count == 2 && sim->leaked_count < 200)
+		sim_leak_one(sim, 2);
+	assert_int_equal(sim_last(sim)->state, VERDICT_UPDATED);
+	assert_in_range(sim_last(sim)->suspect_count, 2 * told, 2 * told + 3);
+	assert_int_equal(sim_last(sim)->id, sim->lines[0].id);
+	sim_free(sim);
+}
+
+static void detector_verdict_is_cleared_when_all_suspects_are_released(void **state)
+{
+	struct sim *sim = sim_new_quick();
+
+	(void)state;
+	sim_leak_until_raised(sim, 2);
+	for (uint32_t i = 0; i < sim->conn_count; i++)
+		if (sim->conns[i].state == SIM_LEAKED)
+			sim_close(sim, &sim->conns[i], CLOSE_LOCAL);
+	assert_int_equal(sim_last(sim)->state, VERDICT_CLEARED);
+	assert_true(sim_last(sim)->t == sim->now);
+	assert_non_null(strstr(sim_last(sim)->summary, "suspects were released"));
+	assert_memory_equal(sim_last(sim)->summary, "CLEARED ", 8);
+	assert_int_equal(detector_standing_count(sim->detector, VERDICT_LEAK), 0);
+	assert_null(standing(sim));
+	sim_free(sim);
+}
+
+static void detector_verdict_is_cleared_when_the_process_exits(void **state)
+{
+	struct sim *sim = sim_new_quick();
+	struct event event = {.type = EVENT_EXIT};
+
+	(void)state;
+	sim_leak_until_raised(sim, 2);
+	event.client = sim_client(sim);
+	sim_event(sim, &event);
+	assert_int_equal(sim_last(sim)->state, VERDICT_CLEARED);
+	assert_non_null(strstr(sim_last(sim)->summary, "the process has exited"));
+	for (uint32_t i = 0; i < sim->conn_count; i++)
+		sim_close(sim, &sim->conns[i], CLOSE_EXIT);
+	sim_advance(sim, sim->now + 60);
+	sim_end(sim);
+	assert_int_equal(sim->line_count, 3);
+	table_sweep(sim->table, sim_ns(sim->now));
+	assert_int_equal(table_pool_count(sim->table), 0);
+	sim_free(sim);
+}
+
+static void detector_verdict_is_cleared_when_growth_has_ended(void **state)
+{
+	struct sim *sim = sim_new_quick();
+	double stopped;
+
+	(void)state;
+	sim_leak_until_raised(sim, 2);
+	stopped = sim->now;
+	while (sim->now < stopped + 7200 && sim_last(sim)->state != VERDICT_CLEARED) {
+		struct sim_conn *conn = sim_open(sim);
+
+		sim_advance(sim, sim->now + 2);
+		sim_close(sim, conn, CLOSE_LOCAL);
+	}
+	assert_int_equal(sim_last(sim)->state, VERDICT_CLEARED);
+	assert_true(sim->now - stopped > 600);
+	assert_non_null(strstr(sim_last(sim)->summary, "no new evidence for 10 min"));
+	sim_free(sim);
+}
+
+static void detector_suspect_that_comes_back_is_no_longer_named(void **state)
+{
+	struct sim *sim = sim_new_quick();
+
+	(void)state;
+	sim_leak_until_raised(sim, 2);
+	for (uint32_t i = 0; i < sim->conn_count; i++)
+		sim_use(sim, &sim->conns[i]);
+	sim_advance(sim, sim->now + 6);
+	sim_end(sim);
+	assert_int_equal(sim_last(sim)->state, VERDICT_CLEARED);
+	assert_non_null(strstr(sim_last(sim)->summary, "used again"));
+	sim_free(sim);
+}
+
+static void detector_standing_verdict_is_renewed_without_a_line(void **state)
+{
+	struct sim *sim = sim_new_quick();
+	uint32_t told;
+
+	(void)state;
+	sim_leak_until_raised(sim, 2);
+	told = sim_last(sim)->suspect_count;
+	for (int i = 0; i < 8; i++)
+		sim_leak_one(sim, 2);
+	assert_int_equal(sim->line_count, 2);
+	assert_true(standing(sim)->suspect_count > told + 3);
+	assert_int_equal(standing(sim)->state, VERDICT_RAISED);
+	sim_free(sim);
+}
+
+/* --- what a line says ------------------------------------------------------------------------- */
+
+static bool has_evidence(const struct verdict *verdict, const char *name)
+{
+	for (uint32_t i = 0; i < verdict->evidence_count; i++)
+		if (strcmp(verdict->evidence[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+static void detector_line_carries_figures_and_evidence(void **state)
+{
+	static const char *const names[] = {"silent_stock_at_opens", "longest_benign_silence",
+					    "suspects", "process_opened", "observed_since"};
+	struct sim *sim = sim_new_quick();
+	const struct verdict *verdict;
+
+	(void)state;
+	sim_leak_until_raised(sim, 2);
+	verdict = standing(sim);
+	assert_int_equal(verdict->kind, VERDICT_LEAK);
+	assert_int_equal(verdict->client.pid, 4121);
+	assert_string_equal(verdict->comm, "orders-api");
+	assert_string_equal(verdict->database, "postgresql");
+	assert_int_equal(verdict->open_count, table_conn_count(sim->table));
+	assert_true(verdict->stale_count >= verdict->suspect_count);
+	assert_int_equal(verdict->limit, 0);
+	assert_true(isnan(verdict->exhausts_in_s));
+	assert_true(fabs(verdict->growth_per_hour - 1800) < 180);
+	assert_int_equal(verdict->site_count, 0);
+	for (size_t i = 0; i < COUNT(names); i++)
+		assert_true(has_evidence(verdict, names[i]));
+	assert_false(has_evidence(verdict, "records_lost"));
+	assert_non_null(strstr(verdict->summary, "LEAK orders-api[4121] -> 10.0.3.7:5432 "
+						 "(postgresql): "));
+	assert_non_null(strstr(verdict->summary, " went silent since t=1 s and never came back, "
+						 "while the process opened "));
+	assert_non_null(strstr(verdict->summary, " open, +27.5/min."));
+	sim_free(sim);
+}
+
+static void detector_limit_gives_time_to_exhaustion_and_severity(void **state)
+{
+	struct sim *sim = sim_new_quick();
+	char error[200];
+	const struct sim_line *raised;
+	double left, mid;
+
+	(void)state;
+	assert_int_equal(dbkind_add_endpoint(sim->databases, "orders-db=10.0.3.7:5432,limit=300",
+					     error, sizeof(error)),
+			 0);
+	sim_leak_until_raised(sim, 10);
+	raised = sim_first(sim, VERDICT_RAISED);
+	left = 300 - (double)standing(sim)->open_count;
+	mid = left * 10;
+	assert_int_equal(raised->severity, SEVERITY_WARNING);
+	assert_true(fabs(raised->exhausts_in_s - mid) < 0.15 * mid);
+	assert_true(standing(sim)->exhausts_in_low_s < mid);
+	assert_true(standing(sim)->exhausts_in_high_s > mid);
+	assert_non_null(strstr(raised->summary, "-> orders-db 10.0.3.7:5432"));
+	assert_non_null(strstr(raised->summary, " of 300 open, +6.0/min, exhausted in "));
+	while (sim_last(sim)->severity != SEVERITY_CRITICAL && sim->leaked_count < 400)
+		sim_leak_one(sim, 10);
+	assert_int_equal(sim_last(sim)->state, VERDICT_UPDATED);
+	assert_true(sim_last(sim)->exhausts_in_s <= 1800);
+	sim_free(sim);
+}
+
+static void detector_site_of_suspects_is_grouped(void **state)
+{
+	static const char *const sites[] = {"OrderRepo.save", "OrderRepo.save", "Cart\033.load"};
+	struct sim *sim = sim_new_quick();
+
+	(void)state;
+	for (uint32_t i = 0; !sim_first(sim, VERDICT_RAISED) && i < 60; i++) {
+		struct event event = {.type = EVENT_OPEN, .conn = 1000 + i};
+
+		sim_fill_owner(sim, &event);
+		event.site = sites[i % 3];
+		sim_event(sim, &event);
+		event = (struct event){.type = EVENT_ESTABLISHED, .conn = 1000 + i};
+		sim_event(sim, &event);
+		sim_advance(sim, sim->now + 2);
+	}
+	assert_int_equal(standing(sim)->site_count, 2);
+	assert_string_equal(standing(sim)->sites[0].site, "OrderRepo.save");
+	assert_string_equal(standing(sim)->sites[0].role, "open");
+	assert_true(standing(sim)->sites[0].open_count > standing(sim)->sites[1].open_count);
+	assert_int_equal(standing(sim)->sites[0].open_count + standing(sim)->sites[1].open_count,
+			 standing(sim)->suspect_count);
+	assert_non_null(strstr(standing(sim)->summary, "Opened by: OrderRepo.save ("));
+	sim_free(sim);
+}
+
+static void detector_summary_is_safe_and_knows_the_time_of_day(void **state)
+{
+	struct sim *sim = sim_new_quick();
+
+	(void)state;
+	detector_set_realtime(sim->detector, 14 * 3600 * (int64_t)NS_PER_SEC);
+	for (uint32_t i = 0; !sim_first(sim, VERDICT_RAISED) && i < 60; i++) {
+		struct event event = {.type = EVENT_OPEN, .conn = 1000 + i};
+
+		sim_fill_owner(sim, &event);
+		memcpy(event.comm, "evil\033[2J\nLEAK\\x", COMM_SIZE);
+		sim_event(sim, &event);
+		event = (struct event){.type = EVENT_ESTABLISHED, .conn = 1000 + i};
+		sim_event(sim, &event);
+		sim_advance(sim, sim->now + 2);
+	}
+	assert_non_null(strstr(sim_last(sim)->summary, "LEAK evil\\x1b[2J\\x0aLEAK"));
+	assert_null(strchr(sim_last(sim)->summary, '\033'));
+	assert_null(strchr(sim_last(sim)->summary, '\n'));
+	assert_non_null(strstr(sim_last(sim)->summary, "since 14:00"));
+	sim_free(sim);
+}
+
+/* --- time and ownership ----------------------------------------------------------------------- */
+
+static void detector_due_is_every_tick_and_rare_after_an_hour(void **state)
+{
+	struct sim *sim = sim_new(1);
+	uint64_t due_ns, count = 0;
+
+	(void)state;
+	assert_true(detector_due_ns(sim->detector) == UINT64_MAX);
+	sim->now = 7;
+	(void)sim_open(sim);
+	assert_int_equal(detector_due_ns(sim->detector), 10 * NS_PER_SEC);
+	assert_int_equal(detector_tick(sim->detector, 10 * NS_PER_SEC), 0);
+	assert_int_equal(detector_due_ns(sim->detector), 15 * NS_PER_SEC);
+	while ((due_ns = detector_due_ns(sim->detector)) < INT64_MAX / 100) {
+		assert_int_equal(detector_tick(sim->detector, due_ns), 0);
+		assert_true(detector_due_ns(sim->detector) > due_ns);
+		count++;
+	}
+	assert_true(count < 50000);
+	sim->now = (double)(due_ns / NS_PER_SEC) - 1000;
+	sim_end(sim);
+	assert_true(detector_due_ns(sim->detector) <= sim_ns(sim->now) + 5 * NS_PER_SEC);
+	sim_free(sim);
+}
+
+static void detector_conn_is_stale_beyond_the_pools_limit(void **state)
+{
+	struct sim *sim = sim_new(1);
+	struct sim_conn *conn = sim_open(sim);
+	const struct conn *real;
+
+	(void)state;
+	sim_advance(sim, 6);
+	real = table_find_conn(sim->table, conn->id);
+	assert_false(detector_conn_is_stale(sim->detector, real, sim_ns(conn->last_recv + 9.9)));
+	assert_true(detector_conn_is_stale(sim->detector, real, sim_ns(conn->last_recv + 10.1)));
+	conn->last_send = conn->last_recv + 1;
+	conn->is_dirty = true;
+	sim_advance(sim, 11);
+	assert_false(detector_conn_is_stale(sim->detector, real, 250 * NS_PER_SEC));
+	assert_true(detector_conn_is_stale(sim->detector, real, 350 * NS_PER_SEC));
+	sim_free(sim);
+}
+
+static void detector_judgement_of_an_empty_pool_is_freed(void **state)
+{
+	struct sim *sim = sim_new(1);
+
+	(void)state;
+	sim_close(sim, sim_open(sim), CLOSE_LOCAL);
+	assert_non_null(table_first_pool(sim->table)->judgement);
+	sim_advance(sim, 590);
+	sim_end(sim);
+	assert_non_null(table_first_pool(sim->table)->judgement);
+	sim_advance(sim, 620);
+	sim_end(sim);
+	assert_null(table_first_pool(sim->table)->judgement);
+	sim_free(sim);
+}
+
+static void detector_moved_suspect_leaves_the_verdict(void **state)
+{
+	struct sim *sim = sim_new_quick();
+	struct event event = {.type = EVENT_SEEN};
+
+	(void)state;
+	sim_leak_until_raised(sim, 2);
+	sim_fill_owner(sim, &event);
+	event.client.pid++;
+	for (uint32_t i = 0; i < sim->conn_count; i++) {
+		event.conn = sim->conns[i].id;
+		sim_event(sim, &event);
+	}
+	assert_int_equal(sim_last(sim)->state, VERDICT_CLEARED);
+	sim_free(sim);
+}
+
+static void detector_same_events_give_the_same_lines(void **state)
+{
+	const struct sim_pool pool = {"same",	     .max = 100,       .rate = 20,
+				      .held_s = 0.2, .leak_rate = 0.2, .hours = 0.3};
+	struct sim *a = sim_new(7), *b = sim_new(7);
+
+	(void)state;
+	sim_run(a, &pool, false);
+	sim_run(b, &pool, false);
+	assert_true(a->line_count >= 2);
+	assert_int_equal(a->line_count, b->line_count);
+	for (uint32_t i = 0; i < a->line_count; i++)
+		assert_string_equal(a->lines[i].summary, b->lines[i].summary);
+	sim_free(a);
+	sim_free(b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(detector_leak_goes_from_suspect_to_raised_with_one_id),
+		cmocka_unit_test(detector_verdict_is_updated_when_suspects_double),
+		cmocka_unit_test(detector_verdict_is_cleared_when_all_suspects_are_released),
+		cmocka_unit_test(detector_verdict_is_cleared_when_the_process_exits),
+		cmocka_unit_test(detector_verdict_is_cleared_when_growth_has_ended),
+		cmocka_unit_test(detector_suspect_that_comes_back_is_no_longer_named),
+		cmocka_unit_test(detector_standing_verdict_is_renewed_without_a_line),
+		cmocka_unit_test(detector_line_carries_figures_and_evidence),
+		cmocka_unit_test(detector_limit_gives_time_to_exhaustion_and_severity),
+		cmocka_unit_test(detector_site_of_suspects_is_grouped),
+		cmocka_unit_test(detector_summary_is_safe_and_knows_the_time_of_day),
+		cmocka_unit_test(detector_due_is_every_tick_and_rare_after_an_hour),
+		cmocka_unit_test(detector_conn_is_stale_beyond_the_pools_limit),
+		cmocka_unit_test(detector_judgement_of_an_empty_pool_is_freed),
+		cmocka_unit_test(detector_moved_suspect_leaves_the_verdict),
+		cmocka_unit_test(detector_same_events_give_the_same_lines),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

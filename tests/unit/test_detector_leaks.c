@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Leaks out of pools of every discipline: each is raised in time, and what is named is leaked.
+ */
+#include "pool_sim.h"
+
+#define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
+#define SEEDS 4
+
+struct leaky_pool {
+	struct sim_pool pool;
+	double leaked_mean, leaked_most; /* by the time it is raised: over the seeds, of any */
+	double look_s; /* 0 = 5 s */
+};
+
+#define PER_MIN (1.0 / 60)
+
+/*
+ * A LIFO pool with a surplus loses that first, without a sign; hence the bounds of the first two.
+ * At 1/s, ten leaks a piece go by while T0, HOLD and the look pass.
+ */
+static const struct leaky_pool leaky_pools[] = {
+	{.pool = {"cold LIFO, 6/min", .max = 100, .rate = 20, .held_s = 0.2, .leak_rate = 0.1},
+	 .leaked_mean = 28,
+	 .leaked_most = 35},
+	{.pool = {"cold LIFO, 1/s", .max = 100, .rate = 20, .held_s = 0.2, .leak_rate = 1},
+	 .leaked_mean = 52,
+	 .leaked_most = 62},
+	{.pool = {"cold LIFO, 1/s, looks every second", .max = 100, .rate = 20, .held_s = 0.2,
+		  .leak_rate = 1},
+	 .leaked_mean = 48,
+	 .leaked_most = 58,
+	 .look_s = 1},
+	{.pool = {"cold LIFO, 1/min", .max = 100, .rate = 20, .held_s = 0.2, .leak_rate = PER_MIN},
+	 .leaked_mean = 16,
+	 .leaked_most = 20},
+	{.pool = {"cold LIFO, 6/h", .max = 100, .rate = 20, .held_s = 0.2,
+		  .leak_rate = PER_MIN / 10},
+	 .leaked_mean = 16,
+	 .leaked_most = 20},
+	{.pool = {"cold LIFO, low load, 1/min", .max = 100, .rate = 0.5, .held_s = 0.2,
+		  .leak_rate = PER_MIN},
+	 .leaked_mean = 13,
+	 .leaked_most = 16},
+	{.pool = {"cold FIFO, 1/min", SIM_FIFO, .max = 50, .rate = 5, .held_s = 0.3,
+		  .leak_rate = PER_MIN},
+	 .leaked_mean = 16,
+	 .leaked_most = 18},
+	{.pool = {"cold pool of 20, 1/min", .max = 20, .rate = 5, .held_s = 0.1,
+		  .leak_rate = PER_MIN},
+	 .leaked_mean = 13,
+	 .leaked_most = 16},
+	{.pool = {"cold Go, two idle, 1/min", .keep = 2, .rate = 20, .held_s = 0.3,
+		  .leak_rate = PER_MIN},
+	 .leaked_mean = 13,
+	 .leaked_most = 16},
+	{.pool = {"cold SQLAlchemy, 1/min", SIM_FIFO, .max = 50, .keep = 5, .rate = 10,
+		  .held_s = 0.4, .leak_rate = PER_MIN},
+	 .leaked_mean = 14,
+	 .leaked_most = 17},
+	{.pool = {"cold, no pool at all, 1/min", .keep = 1, .rate = 3, .held_s = 0.1,
+		  .leak_rate = PER_MIN},
+	 .leaked_mean = 14,
+	 .leaked_most = 17},
+	{.pool = {"cold Tomcat, 1/min", .max = 100, .min = 10, .idle_close_s = 60, .sweep_s = 5,
+		  .rate = 8, .held_s = 0.5, .leak_rate = PER_MIN},
+	 .leaked_mean = 17,
+	 .leaked_most = 23},
+	{.pool = {"some statements take a minute, 6/min", .max = 100, .rate = 5, .held_s = 0.3,
+		  .slow_share = 0.02, .slow_s = 60, .leak_rate = 0.1},
+	 .leaked_mean = 21,
+	 .leaked_most = 27},
+	{.pool = {"warm Go, 6/min", .keep = 2, .max = 100, .rate = 20, .held_s = 0.2,
+		  .leak_rate = 0.1, .leak_from_s = 7200},
+	 .leaked_mean = 10,
+	 .leaked_most = 13},
+	{.pool = {"warm LIFO with rotation, 1/min", .max = 100, .rate = 20, .held_s = 0.2,
+		  .lifetime_s = 1800, .leak_rate = PER_MIN, .leak_from_s = 7200},
+	 .leaked_mean = 13,
+	 .leaked_most = 16},
+};
+
+static const struct sim_line *run_until_raised(struct sim *sim, const struct leaky_pool *leaky)
+{
+	struct sim_pool pool = leaky->pool;
+
+	pool.hours = 8;
+	if (leaky->look_s > 0)
+		sim->look_s = leaky->look_s;
+	sim_run(sim, &pool, true);
+	return sim_first(sim, VERDICT_RAISED);
+}
+
+static void detector_leaks_are_raised_in_time_and_named_right(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(leaky_pools); i++) {
+		const struct leaky_pool *leaky = &leaky_pools[i];
+		double leaked = 0, named = 0, right = 0;
+
+		for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+			struct sim *sim = sim_new(seed);
+			const struct sim_line *line = run_until_raised(sim, leaky);
+
+			if (!line)
+				fail_msg("%s, seed %u: %u leaked, not raised", leaky->pool.name,
+					 (unsigned int)seed, sim->leaked_count);
+			if (line->leaked_count > leaky->leaked_most)
+				fail_msg("%s, seed %u: raised after %u leaks", leaky->pool.name,
+					 (unsigned int)seed, line->leaked_count);
+			assert_int_equal(sim->lines[0].state, VERDICT_SUSPECT);
+			assert_int_equal(sim->lines[0].id, line->id);
+			leaked += line->leaked_count;
+			named += line->suspect_count;
+			right += line->right_count;
+			sim_free(sim);
+		}
+		if (leaked / SEEDS > leaky->leaked_mean)
+			fail_msg("%s: raised after %.1f leaks", leaky->pool.name, leaked / SEEDS);
+		if (right / named < 0.98)
+			fail_msg("%s: %.0f of %.0f named are leaked", leaky->pool.name, right,
+				 named);
+	}
+}
+
+/* Every request opens a connection and forgets it: nothing ever comes back to compare with. */
+static void detector_connection_per_request_is_raised_and_all_named(void **state)
+{
+	struct sim *sim = sim_new(1);
+	const struct sim_line *line;
+
+	(void)state;
+	for (int i = 0; i < 23; i++) {
+		sim_open(sim)->state = SIM_LEAKED;
+		sim->leaked_count++;
+		sim_advance(sim, sim->now + 1);
+	}
+	sim_advance(sim, sim->now + 600);
+	sim_end(sim);
+	line = sim_first(sim, VERDICT_RAISED);
+	assert_non_null(line);
+	assert_int_equal(line->suspect_count, 23);
+	assert_int_equal(line->right_count, 23);
+	assert_true(line->t < 200);
+	assert_true(fabs(line->growth_per_hour - 3600) < 200);
+	sim_free(sim);
+}
+
+/* The server hangs up after 8 s; the process never notices and opens another one. */
+static void detector_close_wait_leak_is_raised(void **state)
+{
+	struct sim *sim = sim_new(1);
+	const struct sim_line *line;
+
+	(void)state;
+	while (sim->now < 1200 && !sim_first(sim, VERDICT_RAISED)) {
+		struct sim_conn *conn = sim_open(sim);
+
+		conn->state = SIM_LEAKED;
+		sim->leaked_count++;
+		sim_advance(sim, sim->now + 8);
+		sim_fin(sim, conn);
+		sim_advance(sim, sim->now + 12);
+	}
+	line = sim_first(sim, VERDICT_RAISED);
+	assert_non_null(line);
+	assert_in_range(line->leaked_count, 5, 35);
+	assert_int_equal(line->right_count, line->suspect_count);
+	assert_non_null(strstr(line->summary, "nor were closed after the server had closed them"));
+	sim_free(sim);
+}
+
+/*
+ * A shrinking load: of the three connections that fall silent in a minute two are evicted, and the
+ * third is leaked. No open ever tests the stock.
+ */
+static void detector_evictions_tell_a_leak_without_opens(void **state)
+{
+	struct sim *sim = sim_new(1);
+	const struct sim_line *line;
+
+	(void)state;
+	for (int i = 0; i < 75; i++)
+		sim_open(sim);
+	for (uint32_t minute = 0; minute < 25 && !sim_first(sim, VERDICT_RAISED); minute++) {
+		for (int second = 0; second < 60; second++) {
+			sim_advance(sim, sim->now + 1);
+			for (uint32_t i = 3 * minute + 3; i < 75; i++)
+				sim_use(sim, &sim->conns[i]);
+		}
+		sim->conns[3 * minute].state = SIM_LEAKED;
+		sim->leaked_count++;
+		sim_close(sim, &sim->conns[3 * minute + 1], CLOSE_LOCAL);
+		sim_close(sim, &sim->conns[3 * minute + 2], CLOSE_LOCAL);
+	}
+	line = sim_first(sim, VERDICT_RAISED);
+	assert_non_null(line);
+	assert_in_range(line->leaked_count, 8, 16);
+	assert_int_equal(line->right_count, line->suspect_count);
+	sim_free(sim);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(detector_leaks_are_raised_in_time_and_named_right),
+		cmocka_unit_test(detector_connection_per_request_is_raised_and_all_named),
+		cmocka_unit_test(detector_close_wait_leak_is_raised),
+		cmocka_unit_test(detector_evictions_tell_a_leak_without_opens),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

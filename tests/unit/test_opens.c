@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The test on opens by itself: when an open is tested, what it learns, what takes evidence back. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "core/opens.h"
+
+#define S NS_PER_SEC
+
+struct fixture {
+	struct settings settings;
+	struct opens opens;
+	struct pool pool; /* without connections: the stock is 0 */
+	struct conn conn;
+};
+
+static void prepare(struct fixture *fixture)
+{
+	*fixture = (struct fixture){0};
+	settings_init(&fixture->settings);
+}
+
+static bool observe(struct fixture *fixture, enum change_type type, uint64_t t_ns, int64_t known_ns,
+		    int64_t since_ns, uint64_t silence_ns)
+{
+	struct moment moment = {.settings = &fixture->settings,
+				.losses = {.last_ns = INT64_MIN},
+				.t_ns = t_ns,
+				.known_ns = known_ns};
+	struct change change = {.type = type,
+				.t_ns = t_ns,
+				.pool = &fixture->pool,
+				.conn = &fixture->conn,
+				.silence_ns = silence_ns,
+				.silent_since_ns = since_ns,
+				.by = CLOSE_LOCAL};
+
+	return opens_observe(&fixture->opens, &moment, &change);
+}
+
+static void opens_observe_tests_an_open_when_activity_up_to_it_is_known(void **state)
+{
+	struct fixture fixture;
+
+	(void)state;
+	prepare(&fixture);
+	assert_false(observe(&fixture, CHANGE_OPENED, 12 * S, 10 * S, 0, 0));
+	assert_false(observe(&fixture, CHANGE_ESTABLISHED, 13 * S, 10 * S, 0, 0));
+	assert_true(observe(&fixture, CHANGE_ESTABLISHED, 16 * S, 15 * S, 0, 0));
+	assert_int_equal(fixture.opens.tested_ns, 12 * S);
+	assert_int_equal(fixture.opens.test_count, 1);
+	assert_false(observe(&fixture, CHANGE_ESTABLISHED, 17 * S, 15 * S, 0, 0));
+}
+
+static void opens_observe_at_most_one_test_a_second(void **state)
+{
+	struct fixture fixture;
+
+	(void)state;
+	prepare(&fixture);
+	for (uint64_t i = 0; i < 1000; i++)
+		(void)observe(&fixture, CHANGE_OPENED, 10 * S + i * S / 100, 5 * S, 0, 0);
+	assert_int_equal(fixture.opens.waiting_count, 10);
+	for (uint64_t i = 0; i < 100; i++)
+		(void)observe(&fixture, CHANGE_OPENED, (20 + i) * S, 5 * S, 0, 0);
+	assert_int_equal(fixture.opens.waiting_count, OPENS_WAITING_MAX);
+}
+
+static void opens_observe_learns_only_silences_that_spanned_a_test(void **state)
+{
+	struct fixture fixture;
+
+	(void)state;
+	prepare(&fixture);
+	(void)observe(&fixture, CHANGE_ACTIVE, 11 * S, 10 * S, 1, 10 * S);
+	assert_int_equal(fixture.opens.benign.total, 0);
+	(void)observe(&fixture, CHANGE_OPENED, 12 * S, 10 * S, 0, 0);
+	(void)observe(&fixture, CHANGE_ACTIVE, 20 * S, 19 * S, 13 * S, 6 * S);
+	assert_int_equal(fixture.opens.benign.total, 0);
+	(void)observe(&fixture, CHANGE_ACTIVE, 40 * S, 39 * S, 9 * S, 30 * S);
+	assert_int_equal(fixture.opens.benign.total, 1);
+	assert_int_equal(fixture.opens.benign.longest_ns, 30 * S);
+	assert_int_equal(opens_limits(&fixture.opens, &fixture.settings).idle_ns, 120 * S);
+}
+
+static void opens_observe_comeback_takes_nine_tenths_of_the_evidence(void **state)
+{
+	struct fixture fixture;
+
+	(void)state;
+	prepare(&fixture);
+	(void)observe(&fixture, CHANGE_OPENED, 100 * S, 100 * S, 0, 0);
+	(void)observe(&fixture, CHANGE_ESTABLISHED, 101 * S, 101 * S, 0, 0);
+	for (int i = 0; i < 200; i++) /* so that one comeback does not move the limit */
+		silence_add(&fixture.opens.benign, S);
+	for (int i = 0; i < OPENS_SCALES; i++)
+		fixture.opens.scales[i].wealth[0] = 3e6;
+	(void)observe(&fixture, CHANGE_ACTIVE, 102 * S, 101 * S, 92 * S, 9 * S);
+	assert_true(opens_value(&fixture.opens) > 9e5);
+	(void)observe(&fixture, CHANGE_ACTIVE, 103 * S, 102 * S, 80 * S, 22 * S);
+	assert_true(opens_value(&fixture.opens) < 1.1e5);
+	(void)observe(&fixture, CHANGE_CLOSED, 104 * S, 103 * S, 80 * S, 24 * S);
+	assert_true(opens_value(&fixture.opens) < 1.1e4);
+}
+
+static void opens_observe_close_of_a_young_connection_pays_for_nothing(void **state)
+{
+	struct fixture fixture;
+
+	(void)state;
+	prepare(&fixture);
+	fixture.conn.open_ns = 50 * S;
+	(void)observe(&fixture, CHANGE_CLOSED, 100 * S, 99 * S, 60 * S, S);
+	(void)observe(&fixture, CHANGE_OPENED, 101 * S, 99 * S, 0, 0);
+	assert_int_equal(fixture.opens.waiting_count, 1);
+	fixture.conn.open_ns = 40 * S;
+	(void)observe(&fixture, CHANGE_CLOSED, 103 * S, 99 * S, 60 * S, S);
+	(void)observe(&fixture, CHANGE_OPENED, 104 * S, 99 * S, 0, 0);
+	assert_int_equal(fixture.opens.waiting_count, 1);
+	(void)observe(&fixture, CHANGE_OPENED, 106 * S, 99 * S, 0, 0);
+	assert_int_equal(fixture.opens.waiting_count, 2);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(opens_observe_tests_an_open_when_activity_up_to_it_is_known),
+		cmocka_unit_test(opens_observe_at_most_one_test_a_second),
+		cmocka_unit_test(opens_observe_learns_only_silences_that_spanned_a_test),
+		cmocka_unit_test(opens_observe_comeback_takes_nine_tenths_of_the_evidence),
+		cmocka_unit_test(opens_observe_close_of_a_young_connection_pays_for_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
