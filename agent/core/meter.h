@@ -5,7 +5,8 @@
  *
  * An operation is seen as payload that moved: a source looks every second or so, so many operations
  * on one connection between two looks count as one. The count is a lower bound, and comparable with
- * itself over time as long as connections are not all busy all the time.
+ * itself over time as long as connections are not all busy all the time. The payload sent has no
+ * such bound.
  */
 #ifndef CONNLEAK_CORE_METER_H
 #define CONNLEAK_CORE_METER_H
@@ -13,37 +14,65 @@
 #include "stock.h"
 #include "table.h"
 
-/* The last five minutes in spans of 10 s, the last hour in spans of a minute. */
+/* The last five minutes in spans of 10 s, the last hour in spans of 2 min, then 8 h by 20 min. */
 #define METER_FINE_NS (10 * NS_PER_SEC)
 #define METER_FINE_COUNT 30
-#define METER_COARSE_NS (60 * NS_PER_SEC)
-#define METER_COARSE_COUNT 60
+#define METER_COARSE_NS (120 * NS_PER_SEC)
+#define METER_COARSE_COUNT 30
+#define METER_LONG_NS (1200 * NS_PER_SEC)
+#define METER_LONG_COUNT 24
+#define METER_RINGS 3
+
+/* The first retransmission of a SYN is due after 1 s, so a connect this slow has lost one. */
+#define METER_SLOW_CONNECT_NS (900 * NS_PER_MS)
+
+/*
+ * The kernel stamps sends and receives in jiffies of 1 to 10 ms: below this, exchange times cannot
+ * be told from each other.
+ */
+#define METER_EXCHANGE_FLOOR_NS NS_PER_MS
 
 struct meter_span {
-	uint64_t number; /* t_ns / length of the span */
+	uint32_t number; /* t_ns / length of the span, + 1; 0 = unused */
 	uint32_t opened_count;
+	uint32_t opened_peak; /* most opens in one fine span */
 	uint32_t closed_count;
 	uint32_t failed_count;
-	uint32_t
-		early_close_count; /* FIN or RST by the peer within 1 s, under 200 bytes received */
+	uint32_t unreached_count; /* of the failed: timed out, or no route */
+	uint32_t early_close_count; /* FIN or RST by the peer in 1 s, under 200 bytes received */
 	uint32_t operation_count;
 	uint32_t exchange_count; /* send to next receive */
 	uint32_t connect_count; /* connects that were answered */
+	uint32_t slow_connect_count;
+	uint32_t rtt_count;
+	uint32_t retransmit_count;
 	uint32_t sample_count; /* ticks in this span */
 	uint32_t open_max, stale_max;
+	float sent_bytes;
 	float exchange_log2_sum; /* log2 of microseconds: its mean is the geometric mean */
 	float connect_log2_sum;
+	float connect_max_us; /* of those that are not slow */
+	float rtt_log2_sum;
 	float busy_sum; /* of each sample the share of connections to which an answer is owed */
+};
+
+/* What of the pool's totals has been counted into the spans. */
+struct meter_told {
+	uint64_t opened_count, closed_count, failed_count, unreached_count, early_close_count;
+	uint64_t retransmit_count;
 };
 
 /* Zeroed memory is a valid new meter. */
 struct meter {
 	struct meter_span fine[METER_FINE_COUNT]; /* rings by number % count */
 	struct meter_span coarse[METER_COARSE_COUNT];
+	struct meter_span longest[METER_LONG_COUNT];
+	struct meter_told told;
 	float busy[12]; /* the last samples, a ring */
 	uint32_t busy_count; /* samples ever */
 	uint64_t quiet_since_ns; /* no payload moved since */
 	uint64_t first_ns; /* of the first change or sample; 0 = none yet */
+	uint64_t last_ns; /* of the last one */
 };
 
 /* Sums over a stretch of time. NAN where nothing was measured. */
@@ -51,10 +80,15 @@ struct meter_figures {
 	uint64_t observed_ns; /* length of the spans with a sample in them */
 	double opened_per_minute, closed_per_minute;
 	double operations_per_second;
-	double exchange_us, connect_us; /* geometric means */
+	double sent_bytes_per_second;
+	double exchange_us, connect_us, rtt_us; /* geometric means */
+	double connect_p99_us; /* INFINITY: more than one in a hundred lost its SYN */
 	double busy; /* 0 to 1 */
 	double open_max, stale_max;
-	uint64_t opened_count, closed_count, failed_count, early_close_count;
+	uint64_t opened_count, closed_count, failed_count, unreached_count, early_close_count;
+	uint64_t operation_count, exchange_count, connect_count, slow_connect_count, rtt_count;
+	uint64_t retransmit_count, sample_count;
+	uint64_t opened_peak; /* most opens in 10 s */
 };
 
 void meter_observe(struct meter *meter, const struct change *change);
@@ -64,13 +98,21 @@ void meter_sample(struct meter *meter, const struct pool *pool, uint32_t stale_c
 		  uint64_t now_ns);
 
 /*
- * The spans that begin at or after from_ns and end at or before to_ns: fine ones where they reach
- * back to from_ns, else coarse ones.
+ * The spans that lie between from_ns and to_ns, of the ring that covers most of it; of equals the
+ * finer one. A span counts with the part in which the meter ran.
  */
 void meter_sum(const struct meter *meter, uint64_t from_ns, uint64_t to_ns,
 	       struct meter_figures *ret_figures);
 
 /* Mean busy share of the last count (at most 12) samples; NAN with fewer. */
 double meter_busy(const struct meter *meter, uint32_t count);
+
+/*
+ * One span of a ring (0 = fine) by the time in it; NULL where nothing was measured then. The length
+ * of its spans, and from when on the ring still has them all.
+ */
+const struct meter_span *meter_span_at(const struct meter *meter, unsigned int ring, uint64_t t_ns);
+uint64_t meter_span_ns(unsigned int ring);
+uint64_t meter_reach_ns(const struct meter *meter, unsigned int ring);
 
 #endif

@@ -33,6 +33,26 @@ static const char *const severity_names[] = {
 	[SEVERITY_CRITICAL] = "critical",
 };
 
+static const struct {
+	const char *name, *title;
+} rival_words[RIVAL_COUNT] = {
+	[RIVAL_TRAFFIC_SPIKE] = {"traffic_spike", "traffic spike"},
+	[RIVAL_NETWORK] = {"network", "network"},
+	[RIVAL_SLOW_DATABASE] = {"slow_database", "slow database"},
+	[RIVAL_POOL_TOO_SMALL] = {"pool_too_small", "pool too small"},
+	[RIVAL_OVERSIZED] = {"oversized", "oversized pool"},
+	[RIVAL_STORM] = {"storm", "connection storm"},
+	[RIVAL_LEAK] = {"leak", "leak"},
+};
+
+static const struct {
+	const char *name, *title;
+} ruling_words[] = {
+	[RULING_CANNOT_TELL] = {"cannot_tell", "cannot tell"},
+	[RULING_RULED_OUT] = {"ruled_out", "ruled out"},
+	[RULING_RULED_IN] = {"ruled_in", "ruled in"},
+};
+
 const char *verdict_kind_name(enum verdict_kind kind)
 {
 	return (unsigned int)kind < VERDICT_KIND_COUNT ? kind_names[kind] : "?";
@@ -46,6 +66,26 @@ const char *verdict_state_name(enum verdict_state state)
 const char *severity_name(enum severity severity)
 {
 	return (unsigned int)severity <= SEVERITY_CRITICAL ? severity_names[severity] : "?";
+}
+
+const char *rival_name(enum rival rival)
+{
+	return (unsigned int)rival < RIVAL_COUNT ? rival_words[rival].name : "?";
+}
+
+const char *rival_title(enum rival rival)
+{
+	return (unsigned int)rival < RIVAL_COUNT ? rival_words[rival].title : "?";
+}
+
+const char *ruling_name(enum ruling ruling)
+{
+	return (unsigned int)ruling <= RULING_RULED_IN ? ruling_words[ruling].name : "?";
+}
+
+const char *ruling_title(enum ruling ruling)
+{
+	return (unsigned int)ruling <= RULING_RULED_IN ? ruling_words[ruling].title : "?";
 }
 
 bool verdict_kind_parse(const char *word, enum verdict_kind *ret_kind)

@@ -27,6 +27,27 @@ struct evidence {
 	char text[200];
 };
 
+/* What else could be the matter. */
+enum rival {
+	RIVAL_TRAFFIC_SPIKE,
+	RIVAL_NETWORK,
+	RIVAL_SLOW_DATABASE,
+	RIVAL_POOL_TOO_SMALL,
+	RIVAL_OVERSIZED,
+	RIVAL_STORM,
+	RIVAL_LEAK,
+	RIVAL_COUNT,
+};
+
+enum ruling { RULING_CANNOT_TELL, RULING_RULED_OUT, RULING_RULED_IN };
+
+/* One rival explanation, and the figures that decide about it. */
+struct rival_ruling {
+	enum rival rival;
+	enum ruling ruling;
+	char text[200];
+};
+
 #define VERDICT_EVIDENCE_MAX 12
 #define VERDICT_SITES_MAX 8
 
@@ -60,12 +81,18 @@ struct verdict {
 	uint32_t site_count;
 	struct evidence evidence[VERDICT_EVIDENCE_MAX];
 	uint32_t evidence_count;
+	struct rival_ruling rivals[RIVAL_COUNT]; /* all but the verdict's own kind */
+	uint32_t rival_count; /* 0 = not looked at */
 	char summary[1024]; /* one line, terminal-safe */
 };
 
 const char *verdict_kind_name(enum verdict_kind kind); /* "leak" */
 const char *verdict_state_name(enum verdict_state state); /* "raised" */
 const char *severity_name(enum severity severity); /* "warning" */
+const char *rival_name(enum rival rival); /* "traffic_spike" */
+const char *rival_title(enum rival rival); /* "traffic spike" */
+const char *ruling_name(enum ruling ruling); /* "ruled_out" */
+const char *ruling_title(enum ruling ruling); /* "ruled out" */
 
 /* Parses "leak" etc. Returns false when the word is none of them. */
 bool verdict_kind_parse(const char *word, enum verdict_kind *ret_kind);

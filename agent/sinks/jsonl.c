@@ -120,6 +120,22 @@ static json_t *evidence_json(const struct verdict *verdict, int *r)
 	return array;
 }
 
+static json_t *rivals_json(const struct verdict *verdict, int *r)
+{
+	json_t *array = json_array();
+
+	for (uint32_t i = 0; i < verdict->rival_count; i++) {
+		const struct rival_ruling *ruling = &verdict->rivals[i];
+		json_t *object = json_object();
+
+		add(object, "name", string_json(rival_name(ruling->rival)), r);
+		add(object, "ruling", string_json(ruling_name(ruling->ruling)), r);
+		add(object, "text", text_json(ruling->text, sizeof(ruling->text)), r);
+		append(array, object, r);
+	}
+	return array;
+}
+
 static void add_subject(json_t *line, const struct verdict *verdict, int *r)
 {
 	struct client_id client = verdict->client;
@@ -163,6 +179,7 @@ static json_t *verdict_json(const struct verdict *verdict)
 	add(line, "summary", text_json(verdict->summary, sizeof(verdict->summary)), &r);
 	add(line, "workload", text_json(verdict->workload, sizeof(verdict->workload)), &r);
 	add(line, "endpoint", text_json(verdict->endpoint, sizeof(verdict->endpoint)), &r);
+	add(line, "rivals", rivals_json(verdict, &r), &r);
 	if (!r)
 		return line;
 	json_decref(line);

@@ -4,6 +4,7 @@
  *
  *	14:02 [warning, raised #1] LEAK orders-api[4121] -> 10.0.3.7:5432 (postgresql): ...
  *	  because 12 connections are silent for longer than ...
+ *	  ruled out  traffic spike: 12.1 operations/s, 11.9 before (+2%) ...
  *	  last send in OrderRepo.save (11 open)
  *	  suspects (12): 8812, 8813, 8814 and 9 more
  *
@@ -61,6 +62,18 @@ static void put_sites(FILE *stream, const struct verdict *verdict)
 	}
 }
 
+static void put_rivals(FILE *stream, const struct verdict *verdict)
+{
+	for (uint32_t i = 0; i < verdict->rival_count; i++) {
+		const struct rival_ruling *ruling = &verdict->rivals[i];
+
+		(void)fprintf(stream, "  %s  %s: ", ruling_title(ruling->ruling),
+			      rival_title(ruling->rival));
+		put_safe(stream, ruling->text, sizeof(ruling->text));
+		(void)fputc('\n', stream);
+	}
+}
+
 static void put_suspects(FILE *stream, const struct verdict *verdict)
 {
 	uint32_t shown = verdict->suspect_count;
@@ -95,6 +108,7 @@ int text_write_verdict(FILE *stream, const struct verdict *verdict, int64_t real
 		put_safe(stream, verdict->evidence[i].text, sizeof(verdict->evidence[i].text));
 		(void)fputc('\n', stream);
 	}
+	put_rivals(stream, verdict);
 	put_sites(stream, verdict);
 	put_suspects(stream, verdict);
 	if (fflush(stream) || ferror(stream))

@@ -97,12 +97,25 @@ int batch_add(struct batch *batch, const struct event *event)
 	return 0;
 }
 
+static int rank(const struct event *event)
+{
+	return event->type != EVENT_SEEN;
+}
+
 static int compare(const void *a, const void *b)
 {
 	const struct slot *x = a, *y = b;
 
 	if (x->event.t_ns != y->event.t_ns)
 		return x->event.t_ns < y->event.t_ns ? -1 : 1;
+	/*
+	 * What was open before comes all at one moment: the longest silent first, which is the
+	 * order in which the table keeps them, so that each is added at the end.
+	 */
+	if (rank(&x->event) != rank(&y->event))
+		return rank(&x->event) - rank(&y->event);
+	if (x->event.type == EVENT_SEEN && x->event.idle_ns != y->event.idle_ns)
+		return x->event.idle_ns > y->event.idle_ns ? -1 : 1;
 	return x->sequence < y->sequence ? -1 : x->sequence > y->sequence;
 }
 

@@ -22,9 +22,10 @@ void batch_reset(struct batch *batch);
 int batch_add(struct batch *batch, const struct event *event);
 
 /*
- * Ends the gathering: sorts by time (events of one moment stay in the order in which they were
- * added) and keeps times from going back behind the batch before or beyond now_ns, which a record
- * that was written while its neighbours were read can do by microseconds.
+ * Ends the gathering: sorts by time, and keeps times from going back behind the batch before or
+ * beyond now_ns, which a record that was written while its neighbours were read can do by
+ * microseconds. Of one moment, EVENT_SEEN come first, the longest idle before all; the others stay
+ * in the order in which they were added.
  */
 void batch_seal(struct batch *batch, uint64_t now_ns);
 

@@ -228,7 +228,7 @@ static struct live_conn *announce(struct source_bpf *source, const struct conn_s
 	bool seed = sample->flags & RECORD_SEED;
 	struct event event = {
 		.type = seed || again ? EVENT_SEEN : EVENT_OPEN,
-		.t_ns = again ? now_ns : sample->open_ns,
+		.t_ns = seed || again ? now_ns : sample->open_ns,
 		.conn = sample->id,
 		.tid = sample->tid,
 	};
@@ -282,7 +282,7 @@ static void tell_progress(struct source_bpf *source, const struct conn_sample *s
 
 	if (sample->news & NEWS_ESTABLISHED) {
 		event.type = EVENT_ESTABLISHED;
-		event.t_ns = sample->established_ns;
+		event.t_ns = seed ? t_ns : sample->established_ns;
 		emit(source, &event);
 	}
 	if (sample->news & NEWS_IO) {
@@ -292,6 +292,8 @@ static void tell_progress(struct source_bpf *source, const struct conn_sample *s
 		event.received_bytes = sample->io.received_bytes;
 		event.last_send_ns = last_send_ns(source, sample);
 		event.last_recv_ns = last_recv_ns(source, sample);
+		event.rtt_us = sample->io.srtt_us;
+		event.retransmit_count = sample->io.retransmit_count;
 		emit(source, &event);
 	}
 	/* SEEN has said it of a connection that was found this way. */
@@ -320,6 +322,9 @@ static void on_sample(struct source_bpf *source, const struct conn_sample *sampl
 		t_ns = sample->open_ns;
 	if (t_ns < sample->established_ns)
 		t_ns = sample->established_ns;
+	/* Nor before SEEN is. */
+	if (t_ns < now_ns && sample->flags & RECORD_SEED && sample->news & NEWS_OPEN)
+		t_ns = now_ns;
 	tell_progress(source, sample, t_ns);
 }
 
@@ -491,6 +496,8 @@ static int tell_lost(struct source_bpf *source, uint64_t now_ns)
 
 static int run_passes(struct source_bpf *source, bool full)
 {
+	/* One moment for all that is found open, whichever pass has room for it. */
+	uint64_t now_ns = monotonic_ns();
 	const struct conn_sample *samples;
 	struct pass_result pass;
 	bool first = true;
@@ -502,7 +509,7 @@ static int run_passes(struct source_bpf *source, bool full)
 			return more;
 		tick_clock_refine(&source->clock, pass.jiffies, pass.now_ns);
 		for (uint32_t i = 0; i < pass.sample_count; i++)
-			on_sample(source, &samples[i], pass.now_ns);
+			on_sample(source, &samples[i], now_ns);
 		first = false;
 	} while (more);
 	return 0;

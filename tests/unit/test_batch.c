@@ -55,6 +55,28 @@ static void next_events_of_one_microsecond_keep_their_order(void **state)
 	batch_free(batch);
 }
 
+static void next_connections_found_open_come_first_and_longest_idle_first(void **state)
+{
+	struct batch *batch = batch_new();
+	struct event event = {.t_ns = 1000};
+
+	(void)state;
+	for (uint64_t i = 0; i < 6; i++) {
+		event.type = i % 2 ? EVENT_IO : EVENT_SEEN;
+		event.conn = i;
+		event.idle_ns = i * 100;
+		assert_int_equal(batch_add(batch, &event), 0);
+	}
+	batch_seal(batch, 1000);
+	assert_int_equal(next_conn(batch, 1000), 4);
+	assert_int_equal(next_conn(batch, 1000), 2);
+	assert_int_equal(next_conn(batch, 1000), 0);
+	assert_int_equal(next_conn(batch, 1000), 1);
+	assert_int_equal(next_conn(batch, 1000), 3);
+	assert_int_equal(next_conn(batch, 1000), 5);
+	batch_free(batch);
+}
+
 static void seal_late_and_future_times_are_held_to_the_look(void **state)
 {
 	struct batch *batch = batch_new();
@@ -92,6 +114,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(next_events_added_in_any_order_come_by_time),
 		cmocka_unit_test(next_events_of_one_microsecond_keep_their_order),
+		cmocka_unit_test(next_connections_found_open_come_first_and_longest_idle_first),
 		cmocka_unit_test(seal_late_and_future_times_are_held_to_the_look),
 		cmocka_unit_test(add_strings_are_copied),
 	};
