@@ -184,16 +184,31 @@ static uint32_t newer_count(const struct pool *pool, uint64_t since_ns)
 	return count;
 }
 
+/* Suspects that the server has given up already: whichever test found them, it says who forgot. */
+static uint32_t peer_closed_count(const struct pool *pool)
+{
+	uint32_t count = 0;
+
+	for (const struct conn *conn = pool->oldest; conn; conn = conn->newer)
+		count += conn->is_suspect && conn->state == CONN_PEER_CLOSED;
+	return count;
+}
+
 static void append_silence(const struct bench *bench, const struct judgement *judgement,
-			   const struct finding *finding, struct verdict *verdict)
+			   struct verdict *verdict)
 {
 	char since[CLOCK_SIZE];
+	uint32_t closed;
 
 	(void)format_clock(verdict->since_ns, bench->realtime_at_zero_ns, since, sizeof(since));
 	append(verdict, "%u connection%s went silent since %s and never came back",
 	       verdict->suspect_count, plural(verdict->suspect_count), since);
-	if (finding->limits.kind == STOCK_PEER_CLOSED)
+	closed = peer_closed_count(judgement->pool);
+	if (closed == verdict->suspect_count)
 		append(verdict, ", nor were closed after the server had closed them");
+	else if (closed > 0)
+		append(verdict, ", nor were %u of them closed after the server had closed them",
+		       closed);
 	append(verdict, ", while the process opened %u more that are open now. ",
 	       newer_count(judgement->pool, verdict->since_ns));
 }
@@ -277,7 +292,7 @@ void report_write(const struct bench *bench, const struct judgement *judgement,
 	add_suspects(bench, judgement, verdict);
 	add_process(bench, judgement, verdict);
 	append_subject(verdict, verdict->state == VERDICT_SUSPECT ? "SUSPECT" : "LEAK");
-	append_silence(bench, judgement, finding, verdict);
+	append_silence(bench, judgement, verdict);
 	append_benign(judgement, finding, verdict);
 	append_growth(verdict);
 	append_sites(verdict);

@@ -6,8 +6,7 @@
  * A connection counts when it was silent longer than the limit, except
  * - one that was silent when it was found or handed over, and has been since: it belongs to the
  *   time before the observation, and its growth was not seen;
- * - one that is still connecting (the network's matter), and one in CLOSE_WAIT, which is a stock
- *   of its own (its silence has lasted at least as long as its CLOSE_WAIT);
+ * - one that is still connecting, which is the network's matter;
  * - one whose peer owes an answer, for much longer: a slow statement is not a leak, yet some
  *   protocols end an exchange with a send, so it must count one day;
  * - as many of those that fell silent before the last loss as records were lost: the close of
@@ -34,7 +33,8 @@ static bool is_of_kind(const struct stock_limits *limits, const struct conn *con
 	if (limits->kind == STOCK_PEER_CLOSED)
 		return conn->state == CONN_PEER_CLOSED &&
 		       (int64_t)conn->peer_closed_ns < limits->known_ns - (int64_t)limits->idle_ns;
-	if (conn->state != CONN_OPEN)
+	/* In CLOSE_WAIT as well: a pool that has no free one does not count on it either. */
+	if (conn->state != CONN_OPEN && conn->state != CONN_PEER_CLOSED)
 		return false;
 	return conn->last_send_ns <= conn->last_recv_ns || silence_ns > limits->owed_ns;
 }

@@ -36,6 +36,7 @@ struct table {
 	struct conn *closed; /* by the last change; freed by table_settle() */
 	uint64_t now_ns;
 	uint64_t look_ns, look_before_ns;
+	uint32_t look_count; /* io events of the look at look_ns, less final ones */
 	uint64_t overflow_count;
 	uint64_t lost_count;
 };
@@ -362,7 +363,10 @@ static int apply_io(struct table *table, struct conn *conn, const struct event *
 	if (event->t_ns != table->look_ns) {
 		table->look_before_ns = table->look_ns;
 		table->look_ns = event->t_ns;
+		table->look_count = 0;
 	}
+	table->look_count++;
+	conn->io_ns = event->t_ns;
 	send_ns = clamp_to(event->last_send_ns, event->t_ns);
 	recv_ns = clamp_to(event->last_recv_ns, event->t_ns);
 	active_ns = send_ns > recv_ns ? send_ns : recv_ns;
@@ -409,6 +413,9 @@ static int apply_close(struct table *table, struct conn *conn, const struct even
 		count_early_close(conn, event->t_ns);
 	conn->pool->totals.closed_count[event->by]++;
 	fill_silence(change, conn, event->t_ns);
+	/* Its last figures came with the close: no look at the others. */
+	if (table->look_ns == event->t_ns && conn->io_ns == event->t_ns && --table->look_count == 0)
+		table->look_ns = table->look_before_ns;
 	close_conn(table, conn, event->t_ns);
 	change->type = CHANGE_CLOSED;
 	change->by = event->by;

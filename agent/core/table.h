@@ -75,6 +75,7 @@ struct conn {
 	uint64_t closed_ns; /* 0 = not */
 	uint64_t last_send_ns, last_recv_ns; /* 0 = never, or before the observation */
 	uint64_t sent_bytes, received_bytes;
+	uint64_t io_ns; /* time of the last EVENT_IO; 0 = none yet */
 	uint32_t rtt_us; /* smoothed round trip; 0 = not measured */
 	uint32_t retransmit_count;
 	char *site; /* NULL = unknown; owned */

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Real pools, recorded: what leaked is raised and named, and about the others nothing is said.
+
+Needs no privileges, no server and none of the pools; see README.md on how the traces were made.
+"""
+
+import collections
+import functools
+import json
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent / "live")]
+from harness import CONNLEAK  # noqa: E402
+
+import trace_file  # noqa: E402
+
+INDEX = trace_file.read_index()
+LEAKING = [name for name, entry in INDEX.items() if entry["verdicts"]]
+HEALTHY = [name for name, entry in INDEX.items() if not entry["verdicts"]]
+TRACE_SIZE_MAX = 300_000
+ALL_SIZE_MAX = 3_000_000
+
+
+def replay(text):
+    done = subprocess.run(
+        [CONNLEAK, "replay", "--json", "-"], input=text, capture_output=True, text=True, timeout=60
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@functools.lru_cache(maxsize=None)
+def verdicts_on(name):
+    return replay(trace_file.read_text(name))
+
+
+def said(verdict):
+    """A verdict in a line, for the one who has to find out why."""
+    return f"{verdict['t']:.0f} s: {verdict['state']} {verdict['kind']}: {verdict['summary']}"
+
+
+def hint(name):
+    return f"{INDEX[name]['why']}; zcat {trace_file.path_of(name)} | connleak replay --json -"
+
+
+def raised(verdicts):
+    return [verdict for verdict in verdicts if verdict["state"] == "raised"]
+
+
+@pytest.mark.parametrize("name", HEALTHY)
+def test_replay_of_a_healthy_pool_says_nothing(name):
+    assert [said(verdict) for verdict in verdicts_on(name)] == [], hint(name)
+
+
+@pytest.mark.parametrize("name", LEAKING)
+def test_replay_of_a_leaking_pool_raises_the_verdict(name):
+    entry = INDEX[name]
+    kinds = {verdict["kind"] for verdict in raised(verdicts_on(name))}
+
+    assert kinds, f"nothing is raised: {hint(name)}"
+    assert kinds <= set(entry["verdicts"]), hint(name)
+    for verdict in verdicts_on(name):
+        assert (verdict["pid"], verdict["comm"]) == (entry["pid"], entry["comm"])
+        assert verdict["database"] == entry["database"]
+
+
+@pytest.mark.parametrize("name", LEAKING)
+def test_replay_of_a_leaking_pool_suspects_only_what_leaked(name):
+    leaked = set(INDEX[name]["leaked"])
+
+    for verdict in verdicts_on(name):
+        if verdict["state"] == "cleared":
+            continue
+        wrong = sorted(set(verdict["suspects"]) - leaked)
+        assert wrong == [], f"{said(verdict)}; {hint(name)}"
+
+
+def recordings():
+    """The traces by the recording they were cut out of: only those share their ids."""
+    names_of = collections.defaultdict(list)
+    for name, entry in INDEX.items():
+        names_of[entry["recording"]].append(name)
+    return list(names_of.values())
+
+
+@pytest.mark.parametrize("names", recordings(), ids=lambda names: f"{len(names)} processes")
+def test_replay_of_processes_side_by_side_says_of_each_what_it_says_of_it_alone(names):
+    together = replay(trace_file.merged(names))
+
+    for name in names:
+        mine = [verdict for verdict in together if verdict["pid"] == INDEX[name]["pid"]]
+        alone = {verdict["kind"] for verdict in raised(verdicts_on(name))}
+        assert {verdict["kind"] for verdict in raised(mine)} == alone, hint(name)
+
+
+def test_traces_are_indexed_small_and_neutral():
+    files = sorted(trace_file.RECORDED.glob("*.gz"))
+
+    assert [trace_file.path_of(name) for name in sorted(INDEX)] == files
+    assert max(file.stat().st_size for file in files) < TRACE_SIZE_MAX
+    assert sum(file.stat().st_size for file in files) < ALL_SIZE_MAX
+    for name, entry in INDEX.items():
+        text = trace_file.read_text(name)
+        assert json.loads(text.partition("\n")[0])["host"] == "recorded"
+        events = trace_file.read_events(name)
+        paths = {event["exe"] for event in events if "exe" in event}
+        assert all(path.startswith("/usr/") for path in paths)
+        assert not any("cgroup" in event for event in events)
+        opened = {event["conn"] for event in events if event["ev"] == "open"}
+        assert set(entry["leaked"]) <= opened
+        assert bool(entry["leaked"]) == bool(entry["verdicts"])
