@@ -30,36 +30,40 @@ test-run:
 	@tests/run.sh $(BUILD)
 
 live: $(BUILD)/connleak test-programs
-	@tests/live/node/install.sh
 	CONNLEAK_BUILD=$(BUILD) $(PYTHON) -m pytest -p no:cacheprovider -rs tests/live
 
 vm-5.10: $(BUILD)/connleak
 	CONNLEAK_BUILD=$(BUILD) $(PYTHON) -m pytest -p no:cacheprovider -rs tests/vm
 
 shellcheck:
-	shellcheck packaging/*.sh tests/*.sh tests/*/*.sh tests/live/node/*.sh .ci/run
+	git ls-files '*.sh' .ci/run | xargs shellcheck
 
 LIVE_OBJ := $(patsubst %,$(BUILD)/tests/live/clients/%.o,client line opener process server spawn_as)
 DEMO_OBJ := $(patsubst %,$(BUILD)/tests/demo/%.o,pool healthy_app leaky_app)
 
 $(BUILD)/live/client: $(patsubst %,$(BUILD)/tests/live/clients/%.o,client process opener line)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) $^ -luring -lpthread -o $@
+	@echo "  LD      $@"
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) $^ -luring -lpthread -o $@
 
 $(BUILD)/live/server: $(patsubst %,$(BUILD)/tests/live/clients/%.o,server line)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) $^ -o $@
+	@echo "  LD      $@"
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) $^ -o $@
 
 $(BUILD)/live/spawn-as: $(BUILD)/tests/live/clients/spawn_as.o
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) $^ -o $@
+	@echo "  LD      $@"
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) $^ -o $@
 
 $(BUILD)/demo/healthy-app: $(patsubst %,$(BUILD)/tests/demo/%.o,healthy_app pool)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) $^ -o $@
+	@echo "  LD      $@"
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) $^ -o $@
 
 $(BUILD)/demo/leaky-app: $(patsubst %,$(BUILD)/tests/demo/%.o,leaky_app pool)
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) $^ -o $@
+	@echo "  LD      $@"
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) $^ -o $@
 
 -include $(LIVE_OBJ:.o=.d) $(DEMO_OBJ:.o=.d)

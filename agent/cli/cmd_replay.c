@@ -29,7 +29,7 @@ static int on_verdict(void *userdata, const struct verdict *verdict)
 	if (replay->options->json)
 		return jsonl_write_verdict(stdout, verdict);
 	return text_write_verdict(stdout, verdict,
-				  source_replay_header(replay->source)->realtime_at_zero_ns);
+				  trace_header_local_ns(source_replay_header(replay->source)));
 }
 
 /* What the table refuses is a fault of the trace: one line that names the place. */
@@ -103,7 +103,7 @@ int cmd_replay(const struct options *options)
 	replay.pipeline = pipeline_new(options, true, on_verdict, &replay);
 	if (replay.pipeline) {
 		pipeline_set_realtime(replay.pipeline,
-				      source_replay_header(replay.source)->realtime_at_zero_ns);
+				      trace_header_local_ns(source_replay_header(replay.source)));
 		status = run(&replay);
 	} else {
 		log_error("out of memory");

@@ -150,6 +150,7 @@ static int write_header(struct tracer *tracer)
 	struct trace_header header = {
 		.version = TRACE_VERSION,
 		.realtime_at_zero_ns = tracer->live.utc_at_zero_ns,
+		.utc_offset_s = tracer->live.utc_offset_s,
 	};
 
 	if (gethostname(header.host, sizeof(header.host) - 1) < 0)

@@ -32,9 +32,9 @@ static void set_wall_clock(struct live *live)
 	struct tm local;
 
 	live->utc_at_zero_ns = timespec_ns(CLOCK_REALTIME) - timespec_ns(CLOCK_MONOTONIC);
-	live->realtime_at_zero_ns = live->utc_at_zero_ns;
 	if (localtime_r(&now, &local))
-		live->realtime_at_zero_ns += local.tm_gmtoff * (int64_t)NS_PER_SEC;
+		live->utc_offset_s = (int32_t)(local.tm_gmtoff / 60 * 60);
+	live->realtime_at_zero_ns = live->utc_at_zero_ns + live->utc_offset_s * (int64_t)NS_PER_SEC;
 }
 
 /*

@@ -17,6 +17,7 @@ struct live {
 	int proc_fd;
 	int64_t realtime_at_zero_ns; /* local wall clock at t = 0 */
 	int64_t utc_at_zero_ns;
+	int32_t utc_offset_s; /* whole minutes, so that a trace can hold it */
 	uint64_t now_ns; /* time of the last look */
 	/* Called for each event before it is applied; may be NULL. Negative ends the run. */
 	int (*on_event)(struct live *live, const struct event *event);

@@ -71,7 +71,7 @@ static bool take_zone(const char **at, int64_t *ret_offset)
 	return !**at;
 }
 
-bool rfc3339_parse(const char *text, int64_t *ret_unix_ns)
+bool rfc3339_parse(const char *text, int64_t *ret_unix_ns, int32_t *ret_offset_s)
 {
 	int year, month, day, hour, minute, second;
 	int64_t seconds, offset, fraction = 0;
@@ -100,18 +100,31 @@ bool rfc3339_parse(const char *text, int64_t *ret_unix_ns)
 	if (seconds < 0)
 		return false;
 	*ret_unix_ns = seconds * (int64_t)NS_PER_SEC + fraction;
+	*ret_offset_s = (int32_t)offset;
 	return true;
 }
 
-const char *rfc3339_format(uint64_t unix_ns, char *buffer, size_t size)
+static void format_zone(int32_t offset_s, char *buffer, size_t size)
 {
-	uint64_t seconds = unix_ns / NS_PER_SEC, days = seconds / 86400 + DAYS_TO_1970;
+	unsigned int minutes = (unsigned int)(offset_s < 0 ? -offset_s : offset_s) / 60;
+
+	if (minutes)
+		(void)snprintf(buffer, size, "%c%02u:%02u", offset_s < 0 ? '-' : '+',
+			       minutes / 60 % 24, minutes % 60);
+	else
+		(void)snprintf(buffer, size, "Z");
+}
+
+const char *rfc3339_format(uint64_t unix_ns, int32_t offset_s, char *buffer, size_t size)
+{
+	int64_t local = (int64_t)(unix_ns / NS_PER_SEC) + offset_s / 60 * 60;
+	uint64_t seconds = local > 0 ? (uint64_t)local : 0, days = seconds / 86400 + DAYS_TO_1970;
 	uint64_t era = days / 146097, of_era = days % 146097;
 	uint64_t year = (of_era - of_era / 1460 + of_era / 36524 - of_era / 146096) / 365;
 	uint64_t of_year = of_era - (365 * year + year / 4 - year / 100);
 	uint64_t month = (5 * of_year + 2) / 153; /* 0 = March */
 	uint64_t day = of_year - (153 * month + 2) / 5 + 1;
-	char fraction[12] = "";
+	char fraction[12] = "", zone[8];
 	size_t length;
 
 	if (unix_ns % NS_PER_SEC) {
@@ -120,10 +133,11 @@ const char *rfc3339_format(uint64_t unix_ns, char *buffer, size_t size)
 		for (length = strlen(fraction); fraction[length - 1] == '0'; length--)
 			fraction[length - 1] = '\0';
 	}
+	format_zone(offset_s, zone, sizeof(zone));
 	year += era * 400 + (month >= 10);
-	(void)snprintf(buffer, size, "%04u-%02u-%02uT%02u:%02u:%02u%sZ", (unsigned int)year,
+	(void)snprintf(buffer, size, "%04u-%02u-%02uT%02u:%02u:%02u%s%s", (unsigned int)year,
 		       (unsigned int)(month < 10 ? month + 3 : month - 9), (unsigned int)day,
 		       (unsigned int)(seconds / 3600 % 24), (unsigned int)(seconds / 60 % 60),
-		       (unsigned int)(seconds % 60), fraction);
+		       (unsigned int)(seconds % 60), fraction, zone);
 	return buffer;
 }

@@ -7,10 +7,16 @@
 
 #define RFC3339_SIZE 40 /* with nine digits of fraction, and room */
 
-/* To Unix time in ns; false where the text is no such moment or is not in 1970-2250. */
-bool rfc3339_parse(const char *text, int64_t *ret_unix_ns);
+/*
+ * To Unix time in ns, and the zone it was written in: seconds east of Greenwich, a multiple of 60.
+ * False where the text is no such moment or is not in 1970-2250.
+ */
+bool rfc3339_parse(const char *text, int64_t *ret_unix_ns, int32_t *ret_offset_s);
 
-/* In UTC, with as many digits of fraction as it takes. Returns buffer. */
-const char *rfc3339_format(uint64_t unix_ns, char *buffer, size_t size);
+/*
+ * In the zone offset_s (seconds east of Greenwich; only whole minutes can be written), with as many
+ * digits of fraction as it takes. Returns buffer.
+ */
+const char *rfc3339_format(uint64_t unix_ns, int32_t offset_s, char *buffer, size_t size);
 
 #endif

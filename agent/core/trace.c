@@ -501,7 +501,8 @@ static int take_header(const struct parse *parse, struct trace_header *header)
 	if (strlen(host) >= sizeof(header->host))
 		return refuse(parse, KEY_HOST, ": longer than %zu bytes", sizeof(header->host) - 1);
 	memcpy(header->host, host, strlen(host) + 1);
-	if (realtime && !rfc3339_parse(realtime, &header->realtime_at_zero_ns))
+	if (realtime &&
+	    !rfc3339_parse(realtime, &header->realtime_at_zero_ns, &header->utc_offset_s))
 		return refuse(parse, KEY_REALTIME, ": not a time like 2026-11-20T08:00:00Z");
 	return 0;
 }

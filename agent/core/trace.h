@@ -16,7 +16,16 @@ struct trace_header {
 	int version;
 	char host[256]; /* "" = not given */
 	int64_t realtime_at_zero_ns; /* wall clock (Unix, UTC) at t = 0; 0 = not given */
+	int32_t utc_offset_s; /* of the zone in which sentences tell the time; east is positive */
 };
+
+/* What sentences count from: the wall clock at t = 0 in the trace's own zone; 0 = not given. */
+static inline int64_t trace_header_local_ns(const struct trace_header *header)
+{
+	if (!header->realtime_at_zero_ns)
+		return 0;
+	return header->realtime_at_zero_ns + header->utc_offset_s * (int64_t)NS_PER_SEC;
+}
 
 struct trace_reader;
 

@@ -283,8 +283,8 @@ int trace_format_header(const struct trace_header *header, char *buffer, size_t 
 	}
 	if (header->realtime_at_zero_ns > 0) {
 		put_string_of(&out, "realtime",
-			      rfc3339_format((uint64_t)header->realtime_at_zero_ns, realtime,
-					     sizeof(realtime)));
+			      rfc3339_format((uint64_t)header->realtime_at_zero_ns,
+					     header->utc_offset_s, realtime, sizeof(realtime)));
 	}
 	return finish(&out);
 }

@@ -114,7 +114,7 @@ number_of()
 raised=$(grep '"state": *"raised"' "$work/verdicts" | head -n 1)
 text_of()
 {
-	grep -o "\"$1\": *\"\(\\\\.\|[^\"\\\\]\)*\"" | sed -e "s/^\"$1\": *\"/  /" -e 's/"$//'
+	grep -o "\"$1\": *\"\(\\\\.\|[^\"\\\\]\)*\"" | sed -e "s/^\"$1\": *\"/  /" -e 's/"$//' -e 's/\\"/"/g'
 }
 
 echo "$raised" | text_of summary

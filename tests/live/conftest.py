@@ -2,6 +2,7 @@
 """Fixtures of the live tests: whatever a test starts, its fixture stops."""
 
 import os
+import subprocess
 
 import pytest
 
@@ -59,6 +60,12 @@ def daemon_fixture(start_daemon):
         running.stop()
 
     return daemon
+
+
+@pytest.fixture(scope="session")
+def node_packages():
+    done = subprocess.run([harness.NODE / "install.sh"], capture_output=True, text=True, timeout=600)
+    assert done.returncode == 0, done.stderr
 
 
 postgresql = daemon_fixture(harness.start_postgresql)

@@ -57,7 +57,8 @@ def test_demo_finds_the_leak_and_leaves_nothing(demo, tmp_path):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_demo_that_is_interrupted_stops_everything(demo, tmp_path, number):
-    process = demo()
+    # Whoever runs the tests in the background has SIGINT ignored, which is inherited.
+    process = demo("env", "--default-signal=INT")
     wait_until(lambda: len(children_of(process.pid)) >= 4, 30, "all started")
     helpers = children_of(process.pid)
 

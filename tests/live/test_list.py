@@ -15,10 +15,10 @@ HOST_NETNS = os.stat("/proc/self/ns/net").st_ino
 SLACK_S = 0.5
 
 DRIVERS = {
-    "psycopg2": ("postgresql", [PYTHON, CLIENTS / "dbclient.py", "postgresql"]),
-    "node-pg": ("postgresql", ["node", NODE / "dbclient.js"]),
-    "pymysql": ("mariadb", [PYTHON, CLIENTS / "dbclient.py", "mysql"]),
-    "redis-py": ("redis", [PYTHON, CLIENTS / "dbclient.py", "redis"]),
+    "psycopg2": (["postgresql"], [PYTHON, CLIENTS / "dbclient.py", "postgresql"]),
+    "node-pg": (["postgresql", "node_packages"], ["node", NODE / "dbclient.js"]),
+    "pymysql": (["mariadb"], [PYTHON, CLIENTS / "dbclient.py", "mysql"]),
+    "redis-py": (["redis"], [PYTHON, CLIENTS / "dbclient.py", "redis"]),
 }
 
 
@@ -34,8 +34,8 @@ def ports_of(rows):
 
 @pytest.mark.parametrize("driver", DRIVERS)
 def test_list_with_23_connections_of_a_driver_shows_exactly_these(connleak, start, request, driver):
-    fixture, argv = DRIVERS[driver]
-    daemon = request.getfixturevalue(fixture)
+    fixtures, argv = DRIVERS[driver]
+    daemon = [request.getfixturevalue(fixture) for fixture in fixtures][0]
     program = start(LineProgram, *argv, daemon.port)
     ports = sorted(int(word) for word in program.command(f"open {COUNT}"))
 

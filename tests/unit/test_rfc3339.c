@@ -29,11 +29,12 @@ static void rfc3339_parse_moment_is_unix_time(void **state)
 		{"2000-02-29T00:00:00Z", 951782400000000000},
 		{"2016-12-31T23:59:60Z", 1483228800000000000},
 	};
+	int32_t offset;
 	int64_t ns;
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
-		assert_true(rfc3339_parse(rows[i].text, &ns));
+		assert_true(rfc3339_parse(rows[i].text, &ns, &offset));
 		assert_int_equal(ns, rows[i].ns);
 	}
 }
@@ -64,11 +65,12 @@ static void rfc3339_parse_anything_else_is_refused(void **state)
 		"-2026-11-20T08:00:00Z",
 		"26-11-20T08:00:00Z",
 	};
+	int32_t offset;
 	int64_t ns = 7;
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(texts); i++) {
-		if (rfc3339_parse(texts[i], &ns))
+		if (rfc3339_parse(texts[i], &ns, &offset))
 			fail_msg("'%s' was taken", texts[i]);
 		assert_int_equal(ns, 7);
 	}
@@ -78,6 +80,7 @@ static void rfc3339_parse_anything_else_is_refused(void **state)
 static void rfc3339_format_every_day_of_two_centuries(void **state)
 {
 	char text[RFC3339_SIZE], expected[RFC3339_SIZE];
+	int32_t offset;
 	int64_t back;
 
 	(void)state;
@@ -88,10 +91,10 @@ static void rfc3339_format_every_day_of_two_centuries(void **state)
 
 		assert_non_null(gmtime_r(&moment, &parts));
 		assert_true(strftime(expected, sizeof(expected), "%Y-%m-%dT%H:%M:%SZ", &parts));
-		(void)rfc3339_format(seconds * NS_PER_SEC, text, sizeof(text));
+		(void)rfc3339_format(seconds * NS_PER_SEC, 0, text, sizeof(text));
 		if (strcmp(text, expected))
 			fail_msg("'%s', not '%s'", text, expected);
-		assert_true(rfc3339_parse(text, &back));
+		assert_true(rfc3339_parse(text, &back, &offset));
 		assert_int_equal(back, seconds * NS_PER_SEC);
 	}
 }
@@ -101,10 +104,30 @@ static void rfc3339_format_fraction_has_the_digits_it_takes(void **state)
 	char text[RFC3339_SIZE];
 
 	(void)state;
-	assert_string_equal(rfc3339_format(500000000, text, sizeof(text)),
+	assert_string_equal(rfc3339_format(500000000, 0, text, sizeof(text)),
 			    "1970-01-01T00:00:00.5Z");
-	assert_string_equal(rfc3339_format(1, text, sizeof(text)),
+	assert_string_equal(rfc3339_format(1, 0, text, sizeof(text)),
 			    "1970-01-01T00:00:00.000000001Z");
+}
+
+static void rfc3339_format_zone_survives(void **state)
+{
+	static const int32_t offsets[] = {3600, -5 * 3600, 5 * 3600 + 45 * 60, -30 * 60, 0};
+	char text[RFC3339_SIZE];
+	int32_t offset;
+	int64_t back;
+
+	(void)state;
+	assert_string_equal(rfc3339_format(1795161600000000000, 5400, text, sizeof(text)),
+			    "2026-11-20T09:30:00+01:30");
+	assert_string_equal(rfc3339_format(1795161600000000000, -18000, text, sizeof(text)),
+			    "2026-11-20T03:00:00-05:00");
+	for (size_t i = 0; i < COUNT(offsets); i++) {
+		(void)rfc3339_format(1795161600000000000, offsets[i], text, sizeof(text));
+		assert_true(rfc3339_parse(text, &back, &offset));
+		assert_int_equal(back, 1795161600000000000);
+		assert_int_equal(offset, offsets[i]);
+	}
 }
 
 int main(void)
@@ -114,6 +137,7 @@ int main(void)
 		cmocka_unit_test(rfc3339_parse_anything_else_is_refused),
 		cmocka_unit_test(rfc3339_format_every_day_of_two_centuries),
 		cmocka_unit_test(rfc3339_format_fraction_has_the_digits_it_takes),
+		cmocka_unit_test(rfc3339_format_zone_survives),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
