@@ -65,8 +65,9 @@
 #define LOST_STORAGE 0u /* the kernel refused storage for a socket: it is not seen at all */
 #define LOST_RING 1u /* the ring was full: an end is noticed later, without its reason */
 #define LOST_POOL 2u /* the map of pools was full: a short connection is not counted */
-#define LOST_LISTENER 3u /* too many listening sockets: a server's socket may count as a client's  \
-			  */
+#define LOST_LISTENER                                                                              \
+	3u /* too many listening sockets: a server's socket may count as a client's                \
+	    */
 #define LOST_COUNT 4u
 
 /* One process instance. */

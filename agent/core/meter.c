@@ -61,8 +61,8 @@ static struct meter_told told_by(const struct pool_totals *totals)
 		.opened_count = totals->opened_count,
 		.closed_count = sum(totals->closed_count, CLOSE_BY_COUNT),
 		.failed_count = sum(failed, FAIL_REASON_COUNT),
-		.unreached_count = failed[FAIL_TIMEDOUT] + failed[FAIL_HOSTUNREACH] +
-				   failed[FAIL_NETUNREACH],
+		.unreached_count =
+			failed[FAIL_TIMEDOUT] + failed[FAIL_HOSTUNREACH] + failed[FAIL_NETUNREACH],
 		.early_close_count = totals->early_peer_close_count,
 		.retransmit_count = totals->retransmit_count,
 	};
@@ -156,9 +156,9 @@ static void observe_active(struct meter_span *span, const struct change *change)
 		uint64_t exchange_ns = conn->last_recv_ns - conn->last_send_ns;
 
 		span->exchange_count++;
-		span->exchange_log2_sum += log2_us(exchange_ns > METER_EXCHANGE_FLOOR_NS
-							   ? exchange_ns
-							   : METER_EXCHANGE_FLOOR_NS);
+		span->exchange_log2_sum +=
+			log2_us(exchange_ns > METER_EXCHANGE_FLOOR_NS ? exchange_ns
+								      : METER_EXCHANGE_FLOOR_NS);
 	}
 }
 
