@@ -107,6 +107,7 @@ format-check:
 
 include tests/tests.mk
 include tests/fuzz/Makefile.inc
+include tests/bench/bench.mk
 
 clean:
 	rm -rf build

@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What the core costs on one processor, without kernel and without files: events through table and
+ * detector, lines of a trace through the parser, a tick over many live connections, and the memory
+ * that a connection takes. It reports; it fails on nothing but a failure to run.
+ *
+ * usage: core-bench [--json]
+ */
+#include <errno.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "core/dbkind.h"
+#include "core/detector.h"
+#include "core/settings.h"
+#include "core/table.h"
+#include "core/trace.h"
+
+#define RUNS 5
+#define LINE_SIZE 1024
+
+struct core {
+	struct settings settings;
+	struct dbkind *databases;
+	struct table *table;
+	struct detector *detector;
+	uint64_t event_count;
+};
+
+static double now_s(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now); /* cannot fail for this clock */
+	return (double)now.tv_sec + (double)now.tv_nsec / NS_PER_SEC;
+}
+
+static void die(const char *what)
+{
+	fprintf(stderr, "core-bench: %s\n", what);
+	exit(1);
+}
+
+static void core_open(struct core *core)
+{
+	memset(core, 0, sizeof(*core));
+	settings_init(&core->settings);
+	core->databases = dbkind_new();
+	core->table = table_new(NULL);
+	if (!core->databases || !core->table)
+		die("out of memory");
+	core->detector = detector_new(&core->settings, core->databases, core->table);
+	if (!core->detector)
+		die("out of memory");
+}
+
+static void core_close(struct core *core)
+{
+	detector_free(core->detector);
+	table_free(core->table);
+	dbkind_free(core->databases);
+}
+
+static void feed(struct core *core, const struct event *event)
+{
+	struct change change;
+
+	while (detector_due_ns(core->detector) <= event->t_ns)
+		if (detector_tick(core->detector, detector_due_ns(core->detector)) < 0)
+			die("a tick failed");
+	if (table_apply(core->table, event, &change) < 0)
+		die("an event was refused");
+	if (detector_observe(core->detector, &change) < 0)
+		die("out of memory");
+	while (detector_next(core->detector))
+		;
+	table_settle(core->table);
+	core->event_count++;
+}
+
+static void fill_open(struct event *event, uint64_t conn, uint32_t pool)
+{
+	memset(event, 0, sizeof(*event));
+	event->type = EVENT_OPEN;
+	event->conn = conn;
+	event->client.pid = 1000 + pool;
+	event->client.start_ns = 1;
+	memcpy(event->comm, "app", 4);
+	event->remote.ip[10] = event->remote.ip[11] = 0xff;
+	event->remote.ip[12] = 10;
+	event->remote.ip[15] = 7;
+	event->remote.port = 5432;
+}
+
+static void fill_io(struct event *event, uint64_t conn, uint64_t t_ns, uint64_t bytes)
+{
+	memset(event, 0, sizeof(*event));
+	event->type = EVENT_IO;
+	event->conn = conn;
+	event->t_ns = t_ns;
+	event->sent_bytes = event->received_bytes = bytes;
+	event->last_send_ns = t_ns - 2 * NS_PER_MS;
+	event->last_recv_ns = t_ns - NS_PER_MS;
+}
+
+/* Pools at work: each second half of the connections is used, one in a hundred is replaced. */
+static void run_load(uint32_t pools, uint32_t per_pool, uint32_t seconds,
+		     void (*sink)(void *userdata, const struct event *event), void *userdata)
+{
+	uint64_t total = (uint64_t)pools * per_pool, next_id = total;
+	uint64_t *ids = calloc(total, sizeof(*ids));
+	struct event event;
+
+	if (!ids)
+		die("out of memory");
+	for (uint64_t i = 0; i < total; i++) {
+		ids[i] = i + 1;
+		fill_open(&event, ids[i], (uint32_t)(i % pools));
+		event.t_ns = NS_PER_SEC;
+		sink(userdata, &event);
+	}
+	for (uint32_t s = 2; s < 2 + seconds; s++) {
+		uint64_t t_ns = s * NS_PER_SEC;
+
+		for (uint64_t i = s % 2; i < total; i += 2) {
+			if (i % 200 == s % 200) {
+				memset(&event, 0, sizeof(event));
+				event.type = EVENT_CLOSE;
+				event.conn = ids[i];
+				event.t_ns = t_ns;
+				sink(userdata, &event);
+				ids[i] = ++next_id;
+				fill_open(&event, ids[i], (uint32_t)(i % pools));
+				event.t_ns = t_ns;
+				sink(userdata, &event);
+			}
+			fill_io(&event, ids[i], t_ns, s * 100);
+			sink(userdata, &event);
+		}
+	}
+	free(ids);
+}
+
+static void sink_core(void *userdata, const struct event *event)
+{
+	feed(userdata, event);
+}
+
+static int compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static void print_row(bool json, const char *what, const char *unit, double figures[RUNS])
+{
+	qsort(figures, RUNS, sizeof(*figures), compare);
+	if (json)
+		printf("{\"what\":\"%s\",\"unit\":\"%s\",\"min\":%.6g,\"median\":%.6g,"
+		       "\"max\":%.6g}\n",
+		       what, unit, figures[0], figures[RUNS / 2], figures[RUNS - 1]);
+	else
+		printf("%-58s %10.4g %10.4g %10.4g  %s\n", what, figures[0], figures[RUNS / 2],
+		       figures[RUNS - 1], unit);
+}
+
+static void bench_events(bool json)
+{
+	double rate[RUNS];
+
+	for (int run = 0; run < RUNS; run++) {
+		struct core core;
+		double start;
+
+		core_open(&core);
+		start = now_s();
+		run_load(100, 20, 600, sink_core, &core);
+		rate[run] = (double)core.event_count / (now_s() - start);
+		core_close(&core);
+	}
+	print_row(json, "table and detector, 100 pools of 20", "events/s", rate);
+}
+
+struct lines {
+	char *text;
+	size_t length, capacity;
+	uint64_t count;
+};
+
+static void sink_lines(void *userdata, const struct event *event)
+{
+	struct lines *lines = userdata;
+	int n;
+
+	if (lines->capacity - lines->length < LINE_SIZE) {
+		lines->capacity = lines->capacity ? lines->capacity * 2 : 1 << 20;
+		lines->text = realloc(lines->text, lines->capacity);
+		if (!lines->text)
+			die("out of memory");
+	}
+	n = trace_format_event(event, lines->text + lines->length, LINE_SIZE);
+	if (n < 0)
+		die("a line is too long");
+	lines->length += (size_t)n;
+	lines->count++;
+}
+
+static void bench_replay(bool json)
+{
+	struct lines lines = {.text = NULL};
+	double rate[RUNS];
+	char error[256];
+
+	run_load(100, 20, 300, sink_lines, &lines);
+	for (int run = 0; run < RUNS; run++) {
+		struct trace_reader *reader = trace_reader_new();
+		double start = now_s();
+		struct event event;
+		struct core core;
+
+		core_open(&core);
+		for (const char *at = lines.text; at < lines.text + lines.length;) {
+			const char *end =
+				memchr(at, '\n', (size_t)(lines.text + lines.length - at));
+
+			if (trace_parse_event(reader, at, (size_t)(end - at), &event, error,
+					      sizeof(error)) < 0)
+				die(error);
+			feed(&core, &event);
+			at = end + 1;
+		}
+		rate[run] = (double)lines.count / (now_s() - start);
+		core_close(&core);
+		trace_reader_free(reader);
+	}
+	print_row(json, "replay: parse, table and detector", "events/s", rate);
+	free(lines.text);
+}
+
+static void bench_tick(bool json, uint32_t pools, uint32_t per_pool)
+{
+	double ms[RUNS], bytes[RUNS];
+	char what[80];
+
+	for (int run = 0; run < RUNS; run++) {
+		size_t before = mallinfo2().uordblks;
+		struct core core;
+		double start;
+
+		core_open(&core);
+		run_load(pools, per_pool, 20, sink_core, &core);
+		bytes[run] = (double)(mallinfo2().uordblks - before) / (pools * per_pool);
+		start = now_s();
+		for (int i = 0; i < 5; i++)
+			if (detector_tick(core.detector, detector_due_ns(core.detector)) < 0)
+				die("a tick failed");
+		ms[run] = (now_s() - start) * 1000 / 5;
+		core_close(&core);
+	}
+	snprintf(what, sizeof(what), "tick over %u connections in %u pools", pools * per_pool,
+		 pools);
+	print_row(json, what, "ms", ms);
+	snprintf(what, sizeof(what), "memory of %u connections in %u pools, pools included",
+		 pools * per_pool, pools);
+	print_row(json, what, "bytes each", bytes);
+}
+
+int main(int argc, char **argv)
+{
+	bool json = argc > 1 && !strcmp(argv[1], "--json");
+	double bytes[RUNS];
+
+	if (!json)
+		printf("%-58s %10s %10s %10s\n", "CPU time on one processor", "min", "median",
+		       "max");
+	bench_events(json);
+	bench_replay(json);
+	bench_tick(json, 1000, 10);
+	bench_tick(json, 10000, 10);
+	bench_tick(json, 10, 10000);
+	for (int run = 0; run < RUNS; run++)
+		bytes[run] = sizeof(struct conn);
+	print_row(json, "struct conn", "bytes", bytes);
+	return 0;
+}
