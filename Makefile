@@ -108,6 +108,7 @@ format-check:
 include tests/tests.mk
 include tests/fuzz/Makefile.inc
 include tests/bench/bench.mk
+include tests/eval/eval.mk
 
 clean:
 	rm -rf build

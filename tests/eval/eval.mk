@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+# How good the detector is: `make eval` is the long form, `make eval-short` the one that guards
+# against getting worse. SEED=7 or SEED=random changes the runs; EVAL_OPTIONS are handed on.
+
+SEED         ?= 1
+EVAL_JOBS    ?= 2
+EVAL_OPTIONS ?=
+# The long form takes five to ten minutes on two cores, as busy as they are.
+EVAL_REPEAT  ?= 8
+
+# Below these eval-short fails. They stand well under what is measured, so that another seed does
+# not trip them, and are to be raised with it; the goals are in the tables, not here. "held-" is a
+# figure of the held-out families; alarms and suspects are counts, the others shares.
+EVAL_FLOORS ?= errors=0 held-errors=0 caught=0.93 held-caught=0.93 caught-twenty=0.87 \
+	held-caught-twenty=0.65 caught-other=0.70 alarms-ordinary=1 held-alarms-ordinary=1 \
+	alarms-hostile=5 held-alarms-hostile=5 suspects=27 held-suspects=18 precision=0.97 \
+	held-precision=0.97 recall=0.75 held-recall=0.90 mistaken=0.02 held-mistaken=0.02
+
+EVAL_SRC := $(wildcard tests/eval/*.c)
+EVAL_OBJ := $(EVAL_SRC:%.c=$(BUILD)/%.o)
+
+.PHONY: eval eval-short
+
+# pipeline.o is all that is needed of the agent: no probes, so neither libbpf nor root.
+$(BUILD)/eval/eval: $(EVAL_OBJ) $(BUILD)/agent/cli/pipeline.o $(BUILD)/libcore.a
+	@mkdir -p $(@D)
+	@echo "  LD      $@"
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) $^ $(shell pkg-config --libs jansson) -lm -o $@
+
+eval: $(BUILD)/eval/eval
+	$(BUILD)/eval/eval --seed $(SEED) --jobs $(EVAL_JOBS) --repeat $(EVAL_REPEAT) $(EVAL_OPTIONS)
+
+eval-short: $(BUILD)/eval/eval
+	$(BUILD)/eval/eval --seed $(SEED) --jobs $(EVAL_JOBS) --most 1 \
+		$(EVAL_FLOORS:%=--floor %) $(EVAL_OPTIONS)
+
+-include $(EVAL_OBJ:.o=.d)

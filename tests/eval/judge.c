@@ -1,0 +1,342 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Where the truth and the verdicts meet. The detector gets the events and nothing else; the truth
+ * is read from the world at the moment of each verdict line.
+ *
+ * Invariant: a raised leak counts as the detection when at least half of the connections that it
+ * names are leaked, and as a false alarm otherwise, whatever else is wrong in the scenario.
+ */
+#include "judge.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "agent/cli/pipeline.h"
+
+#define NAMED_AFTER_NS (60 * NS_PER_SEC)
+
+struct judge {
+	struct result *result;
+	struct scenario *scenario;
+	struct world *world;
+	struct options options;
+	struct pipeline *pipeline;
+	struct baselines *baselines;
+	uint64_t baseline_due_ns, naming_due_ns;
+	uint64_t tte_at_ns[TTE_POINTS];
+	double tte_s[TTE_POINTS];
+	bool has_begun; /* the leak */
+};
+
+static double seconds_of(uint64_t t_ns)
+{
+	return t_ns == NEVER_NS ? NAN : (double)t_ns / 1e9;
+}
+
+static bool is_leaked(const struct world *world, uint64_t conn)
+{
+	for (uint32_t i = world->leak_count; i > 0; i--)
+		if (world->leaks[i - 1].conn == conn)
+			return true;
+	return false;
+}
+
+static bool is_right(const struct judge *judge, const struct verdict *verdict)
+{
+	uint32_t right = 0;
+
+	for (uint32_t i = 0; i < verdict->suspect_count; i++)
+		right += is_leaked(judge->world, verdict->suspects[i]);
+	return verdict->suspect_count > 0 && 2 * right >= verdict->suspect_count;
+}
+
+static void copy_name(char *buffer, const struct verdict *verdict)
+{
+	const char *name = verdict->evidence_count ? verdict->evidence[0].name : "";
+
+	if (!buffer[0])
+		(void)snprintf(buffer, EVIDENCE_NAME_SIZE, "%s", name);
+}
+
+static void keep_first(double *first_s, const struct verdict *verdict)
+{
+	if (isnan(*first_s))
+		*first_s = seconds_of(verdict->t_ns);
+}
+
+/* --- verdict lines ---------------------------------------------------------------------------- */
+
+static void take_leak(struct judge *judge, const struct verdict *verdict)
+{
+	struct result *result = judge->result;
+
+	if (!is_right(judge, verdict)) {
+		result->false_leaks++;
+		keep_first(&result->first_false_s, verdict);
+		copy_name(result->false_evidence, verdict);
+		return;
+	}
+	if (!isnan(result->detected_s))
+		return;
+	result->detected_s = seconds_of(verdict->t_ns);
+	result->leaked_at_detection = judge->world->leak_count;
+	judge->naming_due_ns = verdict->t_ns + NAMED_AFTER_NS;
+}
+
+static void take_suspect(struct judge *judge, const struct verdict *verdict)
+{
+	struct result *result = judge->result;
+
+	if (verdict->kind == VERDICT_LEAK && is_right(judge, verdict)) {
+		keep_first(&result->suspect_s, verdict);
+		return;
+	}
+	result->suspect_count++;
+	keep_first(&result->first_suspect_s, verdict);
+	copy_name(result->suspect_evidence, verdict);
+}
+
+/* The first line that names 8 (16) connections tells when it ends; kept until the end is known. */
+static void take_forecast(struct judge *judge, const struct verdict *verdict)
+{
+	for (unsigned int i = 0; i < TTE_POINTS; i++) {
+		if (verdict->suspect_count < 8u << i || judge->tte_at_ns[i] ||
+		    isnan(verdict->exhausts_in_s) || !is_right(judge, verdict))
+			continue;
+		judge->tte_at_ns[i] = verdict->t_ns;
+		judge->tte_s[i] = verdict->exhausts_in_s;
+	}
+}
+
+static int on_verdict(void *userdata, const struct verdict *verdict)
+{
+	struct judge *judge = userdata;
+	struct result *result = judge->result;
+
+	if (verdict->state == VERDICT_SUSPECT) {
+		take_suspect(judge, verdict);
+		return 0;
+	}
+	if (verdict->state == VERDICT_CLEARED)
+		return 0;
+	if (verdict->kind == VERDICT_LEAK)
+		take_forecast(judge, verdict);
+	if (verdict->state != VERDICT_RAISED)
+		return 0;
+	result->raised_count[verdict->kind]++;
+	keep_first(&result->first_raised_s[verdict->kind], verdict);
+	if (verdict->kind == VERDICT_LEAK)
+		take_leak(judge, verdict);
+	return 0;
+}
+
+/* --- at times of our own ---------------------------------------------------------------------- */
+
+static void step_baselines(struct judge *judge, uint64_t t_ns)
+{
+	struct result *result = judge->result;
+	uint32_t alarms = baselines_step(judge->baselines, pipeline_table(judge->pipeline), t_ns);
+
+	judge->baseline_due_ns = t_ns + BASELINE_PERIOD_NS;
+	for (unsigned int i = 0; i < BASELINE_COUNT; i++) {
+		if (!(alarms & 1u << i))
+			continue;
+		result->baseline_alarmed[i] = true;
+		if (judge->has_begun && isnan(result->baseline_s[i])) {
+			result->baseline_s[i] = seconds_of(t_ns);
+			result->baseline_leaked[i] = judge->world->leak_count;
+		}
+	}
+}
+
+/* Whom does the verdict name a minute after it was raised? Due are those leaked by then. */
+static void check_names(struct judge *judge)
+{
+	struct result *result = judge->result;
+	struct table *table = pipeline_table(judge->pipeline);
+	uint64_t raised_ns = judge->naming_due_ns - NAMED_AFTER_NS;
+
+	judge->naming_due_ns = NEVER_NS;
+	result->has_named = true;
+	for (const struct pool *pool = table_first_pool(table); pool; pool = pool->next) {
+		for (const struct conn *conn = pool->oldest; conn; conn = conn->newer) {
+			if (!conn->is_suspect)
+				continue;
+			result->named++;
+			result->named_rightly += is_leaked(judge->world, conn->id);
+		}
+	}
+	for (uint32_t i = 0; i < judge->world->leak_count; i++) {
+		const struct leak_record *leak = &judge->world->leaks[i];
+		const struct conn *conn = table_find_conn(table, leak->conn);
+
+		/* Of those that were open before the observation nobody can know. */
+		if (leak->t_ns > raised_ns || !conn || conn->silent_since_seen)
+			continue;
+		result->due++;
+	}
+}
+
+static void note_begin(struct judge *judge)
+{
+	const struct pool_model *pool = judge->scenario->pools;
+
+	judge->has_begun = true;
+	judge->result->first_leak_s = seconds_of(judge->world->leaks[0].t_ns);
+	judge->result->surplus = pool ? pool->idle_count : 0;
+}
+
+static int feed(void *userdata, const struct event *event)
+{
+	struct judge *judge = userdata;
+	struct world *world = judge->world;
+	int r;
+
+	if (world->leak_count > 0 && !judge->has_begun)
+		note_begin(judge);
+	if (event->t_ns >= judge->naming_due_ns)
+		check_names(judge);
+	if (event->t_ns >= judge->baseline_due_ns)
+		step_baselines(judge, event->t_ns);
+	r = pipeline_feed(judge->pipeline, event);
+	if (r > 0)
+		(void)fprintf(stderr, "eval: event %d at %.6f was refused: %s\n", event->type,
+			      (double)event->t_ns / 1e9, strerror(r));
+	return r > 0 ? -r : r;
+}
+
+/* --- the end ---------------------------------------------------------------------------------- */
+
+/* What somebody who knows all leaks until then would have said: the bound of principle. */
+static double oracle_s(const struct judge *judge, uint32_t wanted)
+{
+	const struct world *world = judge->world;
+	double span_s;
+
+	if (world->leak_count < wanted || wanted < 2)
+		return NAN;
+	span_s = seconds_of(world->leaks[wanted - 1].t_ns) - seconds_of(world->leaks[0].t_ns);
+	return seconds_of(world->leaks[wanted - 1].t_ns) +
+	       span_s / (wanted - 1) * (judge->scenario->capacity - wanted);
+}
+
+static void settle_forecasts(struct judge *judge)
+{
+	struct result *result = judge->result;
+	double end_s = seconds_of(judge->world->exhausted_ns);
+
+	for (unsigned int i = 0; i < TTE_POINTS; i++) {
+		double at_s = seconds_of(judge->tte_at_ns[i]);
+		uint32_t wanted = 8u << i;
+		double from_s;
+
+		if (isnan(end_s) || !judge->tte_at_ns[i] || end_s <= at_s)
+			continue;
+		result->tte_error[i] = judge->tte_s[i] / (end_s - at_s) - 1;
+		from_s = seconds_of(judge->world->leaks[wanted - 1].t_ns);
+		result->tte_oracle[i] = (oracle_s(judge, wanted) - from_s) / (end_s - from_s) - 1;
+	}
+}
+
+static double process_days(const struct world *world)
+{
+	double sum_s = 0;
+
+	for (const struct sim_client *client = world->clients; client; client = client->next) {
+		uint64_t end_ns =
+			client->exited_ns < world->end_ns ? client->exited_ns : world->end_ns;
+
+		if (end_ns > client->born_ns)
+			sum_s += (double)(end_ns - client->born_ns) / 1e9;
+	}
+	return sum_s / 86400;
+}
+
+static void settle(struct judge *judge)
+{
+	struct result *result = judge->result;
+	const struct world *world = judge->world;
+
+	result->process_days = process_days(world);
+	result->event_count = world->event_count;
+	result->leaked_count = world->leak_count;
+	result->capacity = judge->scenario->capacity;
+	result->is_fixed = judge->scenario->is_fixed;
+	result->exhausted_s = seconds_of(world->exhausted_ns);
+	result->end_s = seconds_of(world->end_ns);
+	result->onset_s = judge->scenario->onset_ns ? seconds_of(judge->scenario->onset_ns)
+						    : result->exhausted_s;
+	result->was_cold = result->first_leak_s < 1800;
+	settle_forecasts(judge);
+}
+
+static void clear_result(struct result *result)
+{
+	result->suspect_s = result->detected_s = result->first_leak_s = NAN;
+	result->first_false_s = result->first_suspect_s = NAN;
+	for (unsigned int i = 0; i < VERDICT_KIND_COUNT; i++)
+		result->first_raised_s[i] = NAN;
+	for (unsigned int i = 0; i < BASELINE_COUNT; i++)
+		result->baseline_s[i] = NAN;
+	for (unsigned int i = 0; i < TTE_POINTS; i++)
+		result->tte_error[i] = result->tte_oracle[i] = NAN;
+}
+
+static int add_limit(struct judge *judge)
+{
+	const struct endpoint *endpoint = &judge->world->endpoints[0];
+	char rule[96], error[200];
+	const uint8_t *ip = endpoint->remote.ip;
+
+	if (!judge->scenario->is_limit_known)
+		return 0;
+	(void)snprintf(rule, sizeof(rule), "db=%u.%u.%u.%u:%u,limit=%u", ip[12], ip[13], ip[14],
+		       ip[15], endpoint->remote.port, judge->scenario->capacity);
+	return dbkind_add_endpoint(judge->options.databases, rule, error, sizeof(error));
+}
+
+static double wall_s(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+int judge_run(const struct family *family, const char *params, const struct settings *settings,
+	      struct result *result)
+{
+	struct judge *judge = calloc(1, sizeof(*judge));
+	double began_s = wall_s();
+	int r = -ENOMEM;
+
+	if (!judge)
+		return r;
+	clear_result(result);
+	judge->result = result;
+	judge->naming_due_ns = NEVER_NS;
+	judge->options.settings = *settings;
+	judge->options.databases = dbkind_new();
+	judge->scenario = scenario_new(family, params, result->seed, feed, judge);
+	if (judge->options.databases && judge->scenario) {
+		judge->world = judge->scenario->world;
+		judge->baselines = baselines_new(judge->scenario->static_limit);
+		r = add_limit(judge);
+		if (r == 0)
+			judge->pipeline = pipeline_new(&judge->options, true, on_verdict, judge);
+		if (judge->pipeline)
+			r = world_run(judge->world);
+	}
+	if (r == 0)
+		settle(judge);
+	pipeline_free(judge->pipeline);
+	baselines_free(judge->baselines);
+	scenario_free(judge->scenario);
+	dbkind_free(judge->options.databases);
+	free(judge);
+	result->wall_s = wall_s() - began_s;
+	return r;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One run: a scenario through the detector and the baselines, and what came of it.
+ */
+#ifndef CONNLEAK_EVAL_JUDGE_H
+#define CONNLEAK_EVAL_JUDGE_H
+
+#include "agent/cli/option.h"
+#include "baselines.h"
+#include "scenario.h"
+
+#define EVIDENCE_NAME_SIZE 32
+#define TTE_POINTS 2 /* at 8 and at 16 leaked */
+
+/* Plain data: it is handed from one process to another. Times in seconds; NAN = never, unknown. */
+struct result {
+	uint32_t family, combination, repeat;
+	uint64_t seed;
+	int error; /* 0, or why there is no result */
+	bool is_done;
+	double process_days;
+	double wall_s;
+	uint64_t event_count;
+	uint32_t leaked_count, capacity;
+	uint32_t surplus; /* free connections when the leak began */
+	double first_leak_s, exhausted_s, end_s;
+	double onset_s;
+	bool is_fixed, was_cold;
+	/* The detector. */
+	double suspect_s, detected_s; /* of the leak that is there */
+	uint32_t leaked_at_detection;
+	uint32_t raised_count[VERDICT_KIND_COUNT];
+	double first_raised_s[VERDICT_KIND_COUNT];
+	uint32_t suspect_count, false_leaks;
+	double first_false_s, first_suspect_s;
+	char false_evidence[EVIDENCE_NAME_SIZE], suspect_evidence[EVIDENCE_NAME_SIZE];
+	bool has_named;
+	uint32_t named, named_rightly, due; /* at detection + 60 s */
+	double tte_error[TTE_POINTS], tte_oracle[TTE_POINTS]; /* relative, signed */
+	/* The baselines. */
+	double baseline_s[BASELINE_COUNT]; /* first alarm at or after the first leak */
+	uint32_t baseline_leaked[BASELINE_COUNT];
+	bool baseline_alarmed[BASELINE_COUNT]; /* at any time */
+};
+
+/*
+ * Runs one scenario with the detector's settings and fills *result, whose first four members are
+ * set. Returns 0 or a negative errno.
+ */
+int judge_run(const struct family *family, const char *params, const struct settings *settings,
+	      struct result *result);
+
+#endif
