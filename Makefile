@@ -41,6 +41,8 @@ help:
 	@echo "make demo       install what is missing, build, watch a leak being found (root)"
 	@echo "make test       install what is missing, build, run unit and live tests (root)"
 	@echo "make fuzz       every parser's fuzz target for FUZZ_SECONDS (10)"
+	@echo "make eval       how good the detector is: labelled scenarios, goals, baselines"
+	@echo "make bench      what the core costs"
 	@echo "make man        man pages in $(BUILD)/man"
 	@echo "make unit       unit tests only (cmocka); SANITIZE=-fsanitize=address,undefined works"
 	@echo "make live       live tests only, against real servers (root)"
@@ -109,6 +111,7 @@ include tests/tests.mk
 include tests/fuzz/Makefile.inc
 include tests/bench/bench.mk
 include tests/eval/eval.mk
+include tests/traces/traces.mk
 
 clean:
 	rm -rf build

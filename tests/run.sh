@@ -74,8 +74,10 @@ done
 
 echo "== live tests"
 status=0
-CONNLEAK_BUILD=$build PYTHONDONTWRITEBYTECODE=1 /usr/bin/python3 -m pytest -p no:cacheprovider -q \
-	--durations=10 --junitxml="$work/junit.xml" tests/live tests/vm || status=$?
+# The limit is several times what the tests take: one that hangs is to fail, not to hold up the rest.
+CONNLEAK_BUILD=$build PYTHONDONTWRITEBYTECODE=1 timeout --foreground --signal=INT --kill-after=60 1200 \
+	/usr/bin/python3 -m pytest -p no:cacheprovider -q --durations=10 \
+	--junitxml="$work/junit.xml" tests/live tests/traces tests/vm || status=$?
 # 0: all passed, 1: some failed; whatever else says that the tests have not been run.
 [ $status -le 1 ] || fail "pytest: exit status $status"
 if [ -e "$work/junit.xml" ]; then
@@ -88,6 +90,15 @@ if [ -e "$work/junit.xml" ]; then
 	done < <(/usr/bin/python3 tests/live/junit_outcomes.py "$work/junit.xml")
 else
 	fail "pytest left no results"
+fi
+
+echo "== evaluation, short form"
+if make -s --no-print-directory BUILD="$build" eval-short >"$work/eval" 2>&1; then
+	passed=$((passed + 1))
+	sed -n '/^== /,/^$/p' "$work/eval"
+else
+	cat "$work/eval"
+	fail "eval-short: a figure is below its floor (tests/eval/eval.mk)"
 fi
 
 echo

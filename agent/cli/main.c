@@ -45,6 +45,8 @@ static int run(const struct options *options)
 		return cmd_replay(options);
 	case COMMAND_AGENT:
 		return cmd_agent(options);
+	case COMMAND_EXPLAIN:
+		return cmd_explain(options);
 	case COMMAND_CHECK:
 		return cmd_check(options);
 	}

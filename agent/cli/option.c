@@ -384,10 +384,17 @@ static enum option_result take_operands(struct parser *parser, int argc, char **
 	char safe[160];
 
 	if (command->operand) {
+		bool is_pid = command->command == COMMAND_EXPLAIN;
+		char error[120];
+
 		if (argc == 0 || argv[0][0] == '\0')
-			return refuse(
-				parser, "%s needs %s: connleak %s %s, or - for standard input",
-				command->name, command->operand, command->name, command->operand);
+			return refuse(parser, "%s needs %s: connleak %s %s%s", command->name,
+				      command->operand, command->name, command->operand,
+				      is_pid ? "" : ", or - for standard input");
+		if (is_pid && value_parse_pid(argv[0], &parser->options->subject_pid, error,
+					      sizeof(error)) < 0)
+			return refuse(parser, "%s '%s': %s", command->name,
+				      safe_of(argv[0], safe, sizeof(safe)), error);
 		parser->options->file = argv[0];
 		argc--, argv++;
 	}

@@ -29,6 +29,7 @@ enum command {
 	COMMAND_REPLAY = 1 << 3,
 	COMMAND_AGENT = 1 << 4,
 	COMMAND_CHECK = 1 << 5,
+	COMMAND_EXPLAIN = 1 << 6,
 };
 
 #define OPTION_PIDS_MAX 256
@@ -53,9 +54,11 @@ struct options {
 	bool no_stacks;
 	uint32_t iterations; /* top -n; 0 = until interrupted */
 	uint64_t interval_ns; /* top -d, agent and trace: time between two looks */
-	uint64_t duration_ns; /* trace, agent --duration; 0 = until interrupted */
+	uint64_t duration_ns; /* trace, agent, explain --duration; 0 = not given */
 	const char *output; /* trace -o; NULL = stdout */
 	const char *file; /* replay FILE */
+	const char *recording; /* explain --replay FILE; NULL = watch */
+	uint32_t subject_pid; /* explain PID */
 	uint32_t fail_on; /* bit per enum verdict_kind */
 	int verbosity;
 };

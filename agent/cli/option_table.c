@@ -61,6 +61,17 @@ static int apply_iterations(struct options *options, const char *value, char *re
 	return ret;
 }
 
+static int apply_recording(struct options *options, const char *value, char *ret_error,
+			   size_t error_size)
+{
+	if (value[0] == '\0') {
+		snprintf(ret_error, error_size, "not a file name");
+		return -EINVAL;
+	}
+	options->recording = value;
+	return 0;
+}
+
 static int apply_output(struct options *options, const char *value, char *ret_error,
 			size_t error_size)
 {
@@ -99,6 +110,14 @@ static const struct command_row command_table[] = {
 	 "  connleak replay night.jsonl\n"
 	 "  connleak replay --json --fail-on leak,exhausted - < night.jsonl\n"
 	 "  connleak replay --set T0=30s night.jsonl\n"},
+	{COMMAND_EXPLAIN, "explain", "PID",
+	 "all evidence on one process: causes, course, connections",
+	 "Watches the pools of one process for a while, or takes them from a recording, and prints "
+	 "for each what is held against it and what else could be the matter, its course as a "
+	 "small plot, its figures, and its connections.",
+	 "  connleak explain 4121                     watch it for 15 s\n"
+	 "  connleak explain 4121 --duration 5m       longer: more can be ruled out\n"
+	 "  connleak explain 4121 --replay night.jsonl\n"},
 	{COMMAND_AGENT, "agent", NULL, "watch without end and report every verdict",
 	 "Watches in the foreground until it is told to stop (SIGTERM, SIGINT) and "
 	 "reports a verdict when it is raised, changes or is cleared.",
@@ -218,11 +237,17 @@ static const struct option_row option_table[] = {
 	 .help = "record a trace into FILE (default: standard output)"},
 	{.name = "duration",
 	 .argument = "SECS",
-	 .commands = COMMAND_TRACE | COMMAND_AGENT,
+	 .commands = COMMAND_TRACE | COMMAND_AGENT | COMMAND_EXPLAIN,
 	 .kind = OPTION_VALUE,
 	 .apply = apply_duration,
 	 .help = "end by itself after this time; 90, 10m and 8h all work "
-		 "(default: run until interrupted)"},
+		 "(default: run until interrupted; explain: 15)"},
+	{.name = "replay",
+	 .argument = "FILE",
+	 .commands = COMMAND_EXPLAIN,
+	 .kind = OPTION_VALUE,
+	 .apply = apply_recording,
+	 .help = "explain from a recorded trace, - is standard input (default: watch)"},
 	{.name = "fail-on",
 	 .argument = "KIND",
 	 .commands = COMMAND_TRACE | COMMAND_REPLAY | COMMAND_AGENT,

@@ -10,7 +10,7 @@
 
 #define COMMAND_ALL                                                                                \
 	(COMMAND_TOP | COMMAND_LIST | COMMAND_TRACE | COMMAND_REPLAY | COMMAND_AGENT |             \
-	 COMMAND_CHECK)
+	 COMMAND_CHECK | COMMAND_EXPLAIN)
 
 struct command_row {
 	enum command command;

@@ -167,18 +167,28 @@ static int each_element(struct options *options, const char *list, element_fn *a
 	}
 }
 
-static int add_pid(struct options *options, const char *element, char *ret_error, size_t error_size)
+int value_parse_pid(const char *text, uint32_t *ret_pid, char *ret_error, size_t error_size)
 {
 	uint64_t pid;
+	int ret = value_parse_count(text, 1, PID_HIGHEST, &pid, "a process id", ret_error,
+				    error_size);
 
-	if (value_parse_count(element, 1, PID_HIGHEST, &pid, "a process id", ret_error,
-			      error_size) < 0)
+	if (ret == 0)
+		*ret_pid = (uint32_t)pid;
+	return ret;
+}
+
+static int add_pid(struct options *options, const char *element, char *ret_error, size_t error_size)
+{
+	uint32_t pid = 0;
+
+	if (value_parse_pid(element, &pid, ret_error, error_size) < 0)
 		return -EINVAL;
 	if (options->pid_count == OPTION_PIDS_MAX) {
 		snprintf(ret_error, error_size, "more than %d process ids", OPTION_PIDS_MAX);
 		return -EINVAL;
 	}
-	options->pids[options->pid_count++] = (uint32_t)pid;
+	options->pids[options->pid_count++] = pid;
 	return 0;
 }
 

@@ -14,6 +14,7 @@
 
 #include "judgement.h"
 #include "leak.h"
+#include "states.h"
 
 #define REST_NS (600 * NS_PER_SEC)
 /* After this long without events there is nothing that the next tick could find but timers. */
@@ -38,6 +39,11 @@ struct detector *detector_new(const struct settings *settings, const struct dbki
 	detector->bench.settings = settings;
 	detector->bench.databases = databases;
 	detector->bench.table = table;
+	detector->bench.fleets = fleets_new();
+	if (!detector->bench.fleets) {
+		free(detector);
+		return NULL;
+	}
 	detector->bench.losses.last_ns = INT64_MIN;
 	detector->due_ns = UINT64_MAX;
 	return detector;
@@ -50,7 +56,7 @@ void detector_set_realtime(struct detector *detector, int64_t realtime_at_zero_n
 
 /* --- judgements ------------------------------------------------------------------------------- */
 
-static struct judgement *take_judgement(struct detector *detector, struct pool *pool)
+static struct judgement *take_judgement(struct detector *detector, struct pool *pool, uint64_t t_ns)
 {
 	struct judgement *judgement = pool->judgement;
 
@@ -60,6 +66,11 @@ static struct judgement *take_judgement(struct detector *detector, struct pool *
 	if (!judgement)
 		return NULL;
 	judgement->pool = pool;
+	if (fleet_join(&detector->bench, judgement, t_ns) < 0) {
+		free(judgement);
+		return NULL;
+	}
+	states_begin(judgement, t_ns);
 	judgement->next = detector->first;
 	if (judgement->next)
 		judgement->next->prev = judgement;
@@ -71,6 +82,8 @@ static struct judgement *take_judgement(struct detector *detector, struct pool *
 static void drop_judgement(struct detector *detector, struct judgement *judgement)
 {
 	leak_destroy(judgement);
+	states_destroy(&detector->bench, judgement);
+	fleet_leave(&detector->bench, judgement, detector->last_event_ns);
 	if (judgement->prev)
 		judgement->prev->next = judgement->next;
 	else
@@ -87,20 +100,27 @@ void detector_free(struct detector *detector)
 		return;
 	while (detector->first)
 		drop_judgement(detector, detector->first);
+	fleets_free(detector->bench.fleets);
 	verdict_queue_destroy(&detector->bench.queue);
 	free(detector);
 }
 
 /* --- changes ---------------------------------------------------------------------------------- */
 
-static void count_return(struct judgement *judgement, const struct change *change)
+/*
+ * What vouches for silent connections: that others came back, or were closed after a life that was
+ * long enough to be taken for silence. Those of a pool that closes at once say nothing about them.
+ */
+static void count_return(const struct settings *settings, struct judgement *judgement,
+			 const struct change *change)
 {
 	struct conn *conn = change->conn;
 
 	if (change->type == CHANGE_ACTIVE) {
 		if (conn->last_active_ns - conn->open_ns < (int64_t)FIRST_USE_NS)
 			return;
-	} else if (!change_is_own_close(change)) {
+	} else if (!change_is_own_close(change) ||
+		   (int64_t)change->t_ns - conn->open_ns < (int64_t)settings->t0_ns) {
 		return;
 	}
 	if (conn->has_returned || judgement->returned_count == UINT32_MAX)
@@ -118,8 +138,13 @@ static int judge(struct detector *detector, struct judgement *judgement,
 	bool has_tested;
 	int error;
 
-	count_return(judgement, change);
+	count_return(bench->settings, judgement, change);
 	meter_observe(&judgement->meter, change);
+	states_observe(bench, judgement, change);
+	heartbeat_observe(&judgement->heartbeat, &moment, change);
+	coverage_observe(&judgement->coverage, &moment, change);
+	keepalive_observe(&judgement->keepalive, &moment, change);
+	retirement_observe(&judgement->retirement, &moment, change);
 	has_tested = opens_observe(&judgement->opens, &moment, change);
 	has_tested |= evictions_observe(&judgement->evictions, &moment, change);
 	has_tested |= closewait_observe(&judgement->closewait, &moment, change);
@@ -145,6 +170,9 @@ static int observe_exit(struct detector *detector, const struct change *change)
 		if (!pool->judgement)
 			continue;
 		error = leak_client_exited(&detector->bench, pool->judgement, change->t_ns);
+		if (error == 0)
+			error = states_client_exited(&detector->bench, pool->judgement,
+						     change->t_ns);
 		if (error < 0)
 			return error;
 	}
@@ -174,7 +202,6 @@ int detector_observe(struct detector *detector, const struct change *change)
 	note_time(detector, change->t_ns);
 	switch (change->type) {
 	case CHANGE_NONE:
-	case CHANGE_CHURNED:
 		return 0;
 	case CHANGE_LOST:
 		observe_loss(&detector->bench.losses, change);
@@ -186,7 +213,7 @@ int detector_observe(struct detector *detector, const struct change *change)
 	default:
 		break;
 	}
-	judgement = take_judgement(detector, change->pool);
+	judgement = take_judgement(detector, change->pool, change->t_ns);
 	return judgement ? judge(detector, judgement, change) : -ENOMEM;
 }
 
@@ -205,8 +232,8 @@ static bool is_over(const struct judgement *judgement, uint64_t now_ns)
 		return false;
 	if (pool->client->exited)
 		return true;
-	return judgement->leak.stage == LEAK_NONE && now_ns > pool->changed_ns &&
-	       now_ns - pool->changed_ns >= REST_NS;
+	return judgement->leak.stage == LEAK_NONE && !states_stand(judgement) &&
+	       now_ns > pool->changed_ns && now_ns - pool->changed_ns >= REST_NS;
 }
 
 static void sample_meter(const struct detector *detector, struct judgement *judgement,
@@ -232,14 +259,20 @@ int detector_tick(struct detector *detector, uint64_t now_ns)
 		step_ns = (QUIET_NS / tick_ns + 1) * tick_ns;
 	detector->due_ns = (now_ns / tick_ns) * tick_ns + step_ns;
 	moment = moment_of(bench->settings, bench->table, &bench->losses, now_ns);
+	fleets_advance(bench, &moment);
 	for (struct judgement *judgement = detector->first; judgement; judgement = next) {
 		int error;
 
 		next = judgement->next;
 		(void)opens_advance(&judgement->opens, &moment,
 				    judgement->pool); /* reviewed anyway */
+		coverage_advance(&judgement->coverage, &moment, judgement->pool);
+		keepalive_advance(&judgement->keepalive, &moment, judgement->pool);
+		heartbeat_advance(&judgement->heartbeat, &moment, judgement->pool);
 		sample_meter(detector, judgement, now_ns);
 		error = leak_review(bench, judgement, now_ns);
+		if (error == 0)
+			error = states_review(bench, judgement, now_ns);
 		if (error < 0)
 			return error;
 		if (is_over(judgement, now_ns))
@@ -278,9 +311,20 @@ bool detector_conn_is_stale(const struct detector *detector, const struct conn *
 	return silence_ns > limits.idle_ns;
 }
 
+const struct meter *detector_pool_meter(const struct detector *detector, const struct pool *pool)
+{
+	(void)detector; /* as below */
+	return pool->judgement ? &pool->judgement->meter : NULL;
+}
+
 const struct verdict *detector_pool_verdict(const struct detector *detector,
 					    const struct pool *pool)
 {
 	(void)detector; /* a pool's judgement belongs to the one detector of its table */
-	return pool->judgement ? pool->judgement->leak.verdict : NULL;
+	return pool->judgement ? states_worst(pool->judgement) : NULL;
+}
+
+struct fleets *detector_fleets(const struct detector *detector)
+{
+	return detector->bench.fleets;
 }

@@ -15,7 +15,9 @@
 #include "verdict.h"
 
 struct detector;
+struct fleets;
 struct dbkind;
+struct meter;
 
 /*
  * settings, databases (NULL = no names and no limits) and table are borrowed and must outlive the
@@ -54,8 +56,14 @@ uint32_t detector_standing_count(const struct detector *detector, enum verdict_k
 bool detector_conn_is_stale(const struct detector *detector, const struct conn *conn,
 			    uint64_t now_ns);
 
+/* What is measured of a pool; NULL where it is not judged. */
+const struct meter *detector_pool_meter(const struct detector *detector, const struct pool *pool);
+
 /* The verdict that stands or is suspected for a pool; NULL when there is none. */
 const struct verdict *detector_pool_verdict(const struct detector *detector,
 					    const struct pool *pool);
+
+/* What is known of workloads beyond their processes, to be kept over a restart (fleet.h). */
+struct fleets *detector_fleets(const struct detector *detector);
 
 #endif

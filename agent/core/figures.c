@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "dbkind.h"
+#include "heartbeat.h"
 
 static bool is_loopback(const struct netaddr *addr)
 {
@@ -43,6 +44,15 @@ uint64_t figures_open_on_host(const struct bench *bench, const struct pool *pool
 	return count;
 }
 
+uint64_t figures_limit(const struct bench *bench, const struct pool *pool)
+{
+	const struct endpoint_rule *rule = NULL;
+
+	if (bench->databases)
+		rule = dbkind_endpoint(bench->databases, &pool->remote);
+	return rule ? rule->limit : 0;
+}
+
 static const struct conn *next_suspect(const struct conn *conn)
 {
 	while (conn && !conn->is_suspect)
@@ -65,10 +75,12 @@ static void fill_growth(const struct judgement *judgement, const struct finding 
 	if (!conn)
 		return;
 	for (; conn && left > 0; left--) {
-		if (conn->last_active_ns < first_ns)
-			first_ns = conn->last_active_ns;
-		if (conn->last_active_ns > last_ns)
-			last_ns = conn->last_active_ns;
+		int64_t worked_ns = heartbeat_worked_ns(conn);
+
+		if (worked_ns < first_ns)
+			first_ns = worked_ns;
+		if (worked_ns > last_ns)
+			last_ns = worked_ns;
 		conn = next_suspect(conn->newer);
 	}
 	verdict->since_ns = first_ns > 0 ? (uint64_t)first_ns : 0;
@@ -79,18 +91,32 @@ static void fill_growth(const struct judgement *judgement, const struct finding 
 					   ((double)(last_ns - first_ns) / 1e9);
 }
 
+/*
+ * How much of the limit is used up. What a server takes is used up by what is open; but a pool at
+ * its own ceiling goes on working until the last connection is leaked.
+ */
+static double used_count(const struct bench *bench, const struct judgement *judgement,
+			 const struct verdict *verdict)
+{
+	uint64_t open = figures_open_on_host(bench, judgement->pool);
+
+	if (figures_limit(bench, judgement->pool) == 0 || open >= verdict->limit)
+		return judgement->leak.suspect_count;
+	return (double)open;
+}
+
 /* The leaks are counted events: their rate is known to 2 / sqrt(count) either way. */
 static void fill_exhaustion(const struct bench *bench, const struct judgement *judgement,
 			    struct verdict *verdict)
 {
 	double spread = 2 / sqrt(judgement->leak.suspect_count);
-	double open, seconds;
+	double used, seconds;
 
 	verdict->exhausts_in_s = verdict->exhausts_in_low_s = verdict->exhausts_in_high_s = NAN;
 	if (verdict->limit == 0 || isnan(verdict->growth_per_hour))
 		return;
-	open = (double)figures_open_on_host(bench, judgement->pool);
-	seconds = ((double)verdict->limit - open) / (verdict->growth_per_hour / 3600);
+	used = used_count(bench, judgement, verdict);
+	seconds = ((double)verdict->limit - used) / (verdict->growth_per_hour / 3600);
 	if (seconds < 0)
 		seconds = 0;
 	verdict->exhausts_in_s = seconds;
@@ -103,15 +129,14 @@ void figures_fill(const struct bench *bench, const struct judgement *judgement,
 		  const struct finding *finding, struct verdict *verdict)
 {
 	const struct pool *pool = judgement->pool;
-	const struct endpoint_rule *rule = NULL;
 
-	if (bench->databases)
-		rule = dbkind_endpoint(bench->databases, &pool->remote);
 	verdict->open_count = pool->conn_count;
 	verdict->stale_count = finding->stock;
 	if (verdict->stale_count < judgement->leak.suspect_count)
 		verdict->stale_count = judgement->leak.suspect_count;
-	verdict->limit = rule ? rule->limit : 0;
+	verdict->limit = figures_limit(bench, pool);
+	if (verdict->limit == 0)
+		verdict->limit = plateau_ceiling(&judgement->plateau);
 	fill_growth(judgement, finding, verdict);
 	fill_exhaustion(bench, judgement, verdict);
 }

@@ -10,6 +10,9 @@
 /* What is open on this host towards the pool's remote address, all processes together. */
 uint64_t figures_open_on_host(const struct bench *bench, const struct pool *pool);
 
+/* What the operator has configured for the remote address; 0 = nothing. */
+uint64_t figures_limit(const struct bench *bench, const struct pool *pool);
+
 /* Counts, growth and time to exhaustion as of verdict->t_ns; allocates nothing. */
 void figures_fill(const struct bench *bench, const struct judgement *judgement,
 		  const struct finding *finding, struct verdict *verdict);

@@ -15,6 +15,15 @@ struct finding {
 	uint32_t stock; /* as of the last test, under the limits of now */
 	uint32_t excess; /* of the stock above the base, as far as it can be leaked */
 	struct stock_limits limits; /* which connections, as of the last test */
+	/* What the tests beyond the first three need; zero = does not apply. */
+	uint32_t elsewhere; /* excess in other processes: counted, but not named */
+	uint64_t hold_ns; /* the evidence must last this long for a leak; 0 = HOLD */
+	bool is_hint; /* reason to suspect, but not to raise */
+	bool (*counts)(const struct finding *finding, const struct conn *conn); /* which of those */
+	const void *state; /* the test, for counts() and explain() */
+	uint32_t threshold; /* for counts(), in the test's unit */
+	const char *evidence; /* static: name of its sentence */
+	void (*explain)(const struct finding *finding, char *text, size_t size);
 };
 
 static inline uint32_t finding_excess(uint32_t stock, uint32_t base)

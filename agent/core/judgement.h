@@ -6,9 +6,19 @@
 #define CONNLEAK_CORE_JUDGEMENT_H
 
 #include "closewait.h"
+#include "coverage.h"
 #include "evictions.h"
+#include "exhausted.h"
+#include "fleet.h"
+#include "heartbeat.h"
+#include "keepalive.h"
 #include "meter.h"
 #include "opens.h"
+#include "oversized.h"
+#include "plateau.h"
+#include "retirement.h"
+#include "saturated.h"
+#include "storm.h"
 #include "verdict_queue.h"
 
 struct dbkind;
@@ -18,6 +28,7 @@ struct bench {
 	const struct settings *settings;
 	const struct dbkind *databases; /* NULL = none */
 	struct table *table;
+	struct fleets *fleets;
 	struct losses losses;
 	struct verdict_queue queue;
 	int64_t realtime_at_zero_ns;
@@ -44,9 +55,19 @@ struct judgement {
 	struct opens opens;
 	struct evictions evictions;
 	struct closewait closewait;
+	struct coverage coverage;
+	struct keepalive keepalive;
+	struct heartbeat heartbeat;
+	struct retirement retirement;
+	struct membership membership;
 	struct meter meter;
 	uint32_t returned_count; /* connections that were used again, or closed by the process */
 	struct leak leak;
+	struct plateau plateau;
+	struct saturated saturated;
+	struct exhausted exhausted;
+	struct storm storm;
+	struct oversized oversized;
 };
 
 #endif

@@ -25,6 +25,7 @@
 #include <stdlib.h>
 
 #include "figures.h"
+#include "findings.h"
 #include "report.h"
 
 #define NEVER UINT64_MAX
@@ -53,6 +54,16 @@ static void unmark_all(struct judgement *judgement)
 		unmark(&judgement->leak, conn);
 }
 
+static uint32_t count_beating(const struct judgement *judgement)
+{
+	const struct conn *conn = judgement->pool->newest;
+	uint32_t count = 0;
+
+	for (; conn; conn = conn->older)
+		count += conn->is_suspect && heartbeat_is_beating(conn);
+	return count;
+}
+
 /*
  * Where part of the stock was there before the evidence began, only what fell silent since can
  * belong to the growth; the longest silent first, for the benign ones come back.
@@ -62,12 +73,15 @@ static void mark_more(struct judgement *judgement, const struct finding *finding
 {
 	int64_t limit_ns = (int64_t)finding->limits.idle_ns;
 	struct leak *leak = &judgement->leak;
+	uint32_t most = finding->excess;
 	struct stock_walk walk;
 	struct conn *conn;
 
+	if (leak->suspect_count >= most && !finding->is_hint)
+		most += count_beating(judgement);
 	stock_begin(&walk, judgement->pool, &finding->limits, losses);
-	while (leak->suspect_count < finding->excess && (conn = stock_next(&walk))) {
-		if (conn->is_suspect)
+	while (leak->suspect_count < most && (conn = stock_next(&walk))) {
+		if (conn->is_suspect || (finding->counts && !finding->counts(finding, conn)))
 			continue;
 		if (finding->base > 0 &&
 		    conn->last_active_ns <= (int64_t)finding->began_ns - limit_ns)
@@ -75,6 +89,40 @@ static void mark_more(struct judgement *judgement, const struct finding *finding
 		conn->is_suspect = true;
 		leak->suspect_count++;
 	}
+}
+
+static void mark_beating_like(struct judgement *judgement, const struct finding *beating,
+			      const struct losses *losses, bool asks)
+{
+	uint32_t left = beating->excess;
+	struct stock_walk walk;
+	struct conn *conn;
+
+	stock_begin(&walk, judgement->pool, &beating->limits, losses);
+	while (left > 0 && (conn = stock_next(&walk))) {
+		if (!heartbeat_is_beating(conn) ||
+		    heartbeat_worked_ns(conn) < (int64_t)beating->began_ns ||
+		    (conn->beat.sent > 0) != asks)
+			continue;
+		left--;
+		judgement->leak.suspect_count += !conn->is_suspect;
+		conn->is_suspect = true;
+	}
+}
+
+/*
+ * A client that nobody closes is leaked with its heartbeats, which no test on silence sees. For
+ * each connection on which it asks it may have another on which it is only told (MongoDB).
+ */
+static void mark_beating(struct judgement *judgement, const struct moment *moment)
+{
+	struct finding beating = {0};
+
+	if (heartbeat_value(&judgement->heartbeat) < moment->settings->suspect)
+		return;
+	heartbeat_find(&judgement->heartbeat, moment, judgement->pool, &beating);
+	mark_beating_like(judgement, &beating, &moment->losses, true);
+	mark_beating_like(judgement, &beating, &moment->losses, false);
 }
 
 /*
@@ -212,29 +260,6 @@ static int say_cleared(struct bench *bench, struct judgement *judgement, enum re
 
 /* --- decisions -------------------------------------------------------------------------------- */
 
-static double value_of(const struct judgement *judgement)
-{
-	double value = opens_value(&judgement->opens);
-	double evictions = evictions_value(&judgement->evictions);
-	double closewait = closewait_value(&judgement->closewait);
-
-	value = evictions > value ? evictions : value;
-	return closewait > value ? closewait : value;
-}
-
-static void find_best(const struct judgement *judgement, const struct moment *moment,
-		      struct finding *ret_finding)
-{
-	double value = value_of(judgement);
-
-	if (opens_value(&judgement->opens) >= value)
-		opens_find(&judgement->opens, moment, judgement->pool, ret_finding);
-	else if (evictions_value(&judgement->evictions) >= value)
-		evictions_find(&judgement->evictions, moment, judgement->pool, ret_finding);
-	else
-		closewait_find(&judgement->closewait, moment, judgement->pool, ret_finding);
-}
-
 /* Whether a connection that was used once can be expected to be used again, or closed. */
 static bool has_habits(const struct judgement *judgement)
 {
@@ -255,8 +280,9 @@ static bool is_leak(const struct bench *bench, const struct judgement *judgement
 {
 	const struct settings *settings = bench->settings;
 
-	if (finding->value < settings->alarm || finding->excess < settings->leak_min ||
-	    judgement->leak.suspect_count < settings->leak_min)
+	if (finding->is_hint || finding->value < settings->alarm ||
+	    finding->excess + finding->elsewhere < settings->leak_min ||
+	    judgement->leak.suspect_count + finding->elsewhere < settings->leak_min)
 		return false;
 	return has_habits(judgement) || exposure_ns(judgement, t_ns) >= settings->exposure_ns;
 }
@@ -264,15 +290,18 @@ static bool is_leak(const struct bench *bench, const struct judgement *judgement
 static int review_suspect(struct bench *bench, struct judgement *judgement,
 			  const struct finding *finding, uint64_t t_ns)
 {
+	uint64_t hold_ns = bench->settings->hold_ns;
 	struct leak *leak = &judgement->leak;
 
+	if (hold_ns < finding->hold_ns)
+		hold_ns = finding->hold_ns;
 	if (!is_leak(bench, judgement, finding, t_ns)) {
 		leak->met_ns = NEVER;
 		return 0;
 	}
 	if (leak->met_ns == NEVER)
 		leak->met_ns = t_ns;
-	if (t_ns - leak->met_ns < bench->settings->hold_ns)
+	if (t_ns - leak->met_ns < hold_ns)
 		return 0;
 	leak->stage = LEAK_RAISED;
 	bench->standing_count[VERDICT_LEAK]++;
@@ -306,7 +335,8 @@ static bool is_low(struct leak *leak, const struct settings *settings,
 
 	if (peak > leak->peak)
 		leak->peak = peak;
-	if (value >= LOW_SHARE * leak->peak && finding->excess >= settings->suspect_min)
+	if (value >= LOW_SHARE * leak->peak &&
+	    finding->excess + finding->elsewhere >= settings->suspect_min)
 		leak->low_ns = NEVER;
 	else if (leak->low_ns == NEVER)
 		leak->low_ns = t_ns;
@@ -321,15 +351,16 @@ int leak_review(struct bench *bench, struct judgement *judgement, uint64_t t_ns)
 	struct moment moment;
 	int error;
 
-	if (leak->stage == LEAK_NONE && value_of(judgement) < settings->suspect)
-		return 0;
 	moment = moment_of(settings, bench->table, &bench->losses, t_ns);
-	find_best(judgement, &moment, &finding);
+	if (leak->stage == LEAK_NONE && findings_value(judgement, &moment) < settings->suspect)
+		return 0;
+	findings_best(judgement, &moment, &finding);
 	if (leak->stage == LEAK_NONE) {
-		if (finding.excess < settings->suspect_min)
+		if (finding.excess + finding.elsewhere < settings->suspect_min)
 			return 0;
 		mark_more(judgement, &finding, &bench->losses);
-		if (leak->suspect_count < settings->suspect_min) {
+		if (leak->suspect_count == 0 ||
+		    leak->suspect_count + finding.elsewhere < settings->suspect_min) {
 			unmark_all(judgement);
 			return 0;
 		}
@@ -343,8 +374,10 @@ int leak_review(struct bench *bench, struct judgement *judgement, uint64_t t_ns)
 		return say_cleared(bench, judgement, REPORT_NO_GROWTH, t_ns);
 	mark_more(judgement, &finding, &bench->losses);
 	if (finding.value >= settings->alarm && finding.limits.kind == STOCK_IDLE &&
-	    !has_habits(judgement))
+	    !finding.counts && !has_habits(judgement))
 		mark_used_once(judgement, &finding, &moment);
+	if (!finding.is_hint && finding.value >= settings->alarm)
+		mark_beating(judgement, &moment);
 	return leak->stage == LEAK_SUSPECT ? review_suspect(bench, judgement, &finding, t_ns)
 					   : review_raised(bench, judgement, &finding, t_ns);
 }
@@ -357,6 +390,9 @@ int leak_observe(struct bench *bench, struct judgement *judgement, const struct 
 		return 0;
 	switch (change->type) {
 	case CHANGE_ACTIVE:
+		if (heartbeat_is_beating(change->conn))
+			return 0;
+		break;
 	case CHANGE_CLOSED:
 	case CHANGE_FAILED:
 	case CHANGE_MOVED:

@@ -61,8 +61,9 @@ static struct meter_told told_by(const struct pool_totals *totals)
 		.opened_count = totals->opened_count,
 		.closed_count = sum(totals->closed_count, CLOSE_BY_COUNT),
 		.failed_count = sum(failed, FAIL_REASON_COUNT),
-		.unreached_count =
-			failed[FAIL_TIMEDOUT] + failed[FAIL_HOSTUNREACH] + failed[FAIL_NETUNREACH],
+		.unreached_count = failed[FAIL_TIMEDOUT] + failed[FAIL_HOSTUNREACH] +
+				   failed[FAIL_NETUNREACH] + failed[FAIL_CANCELED],
+		.refused_count = failed[FAIL_REFUSED] + failed[FAIL_RESET],
 		.early_close_count = totals->early_peer_close_count,
 		.retransmit_count = totals->retransmit_count,
 	};
@@ -117,6 +118,7 @@ static void catch_up(struct meter *meter, struct moment_spans *spans, const stru
 		.closed_count = news(&told->closed_count, total.closed_count),
 		.failed_count = news(&told->failed_count, total.failed_count),
 		.unreached_count = news(&told->unreached_count, total.unreached_count),
+		.refused_count = news(&told->refused_count, total.refused_count),
 		.early_close_count = news(&told->early_close_count, total.early_close_count),
 		.retransmit_count = news(&told->retransmit_count, total.retransmit_count),
 	};
@@ -128,6 +130,7 @@ static void catch_up(struct meter *meter, struct moment_spans *spans, const stru
 		span->closed_count += more.closed_count;
 		span->failed_count += more.failed_count;
 		span->unreached_count += more.unreached_count;
+		span->refused_count += more.refused_count;
 		span->early_close_count += more.early_close_count;
 		span->retransmit_count += more.retransmit_count;
 	}
@@ -202,7 +205,7 @@ void meter_observe(struct meter *meter, const struct change *change)
 	}
 }
 
-static float busy_share(const struct pool *pool)
+float meter_busy_share(const struct pool *pool)
 {
 	uint32_t open = 0, busy = 0;
 
@@ -218,7 +221,7 @@ static float busy_share(const struct pool *pool)
 void meter_sample(struct meter *meter, const struct pool *pool, uint32_t stale_count,
 		  uint64_t now_ns)
 {
-	float busy = busy_share(pool);
+	float busy = meter_busy_share(pool);
 	struct moment_spans spans;
 
 	if (!meter->first_ns)
@@ -251,6 +254,28 @@ double meter_busy(const struct meter *meter, uint32_t count)
 	return total / count;
 }
 
+uint64_t meter_busy_since_ns(const struct meter *meter, double share)
+{
+	uint64_t since_ns = meter->last_ns;
+
+	for (int i = 0; i < METER_RINGS; i++) {
+		uint64_t index = since_ns / rings[i].span_ns;
+
+		for (uint32_t left = rings[i].count; left > 0; left--, index--) {
+			const struct meter_span *span = find_span(meter, &rings[i], index);
+
+			if (!span || !span->sample_count)
+				break; /* a coarser ring reaches further back */
+			if (span->busy_sum < share * span->sample_count)
+				return since_ns;
+			since_ns = index * rings[i].span_ns;
+			if (since_ns <= meter->first_ns)
+				return meter->first_ns;
+		}
+	}
+	return since_ns;
+}
+
 /* Sums that only meter_sum() needs on its way to the means. */
 struct sums {
 	double busy, exchange, connect, rtt, sent, connect_max_us;
@@ -262,6 +287,7 @@ static void add_span(struct meter_figures *out, struct sums *sums, const struct 
 	out->closed_count += span->closed_count;
 	out->failed_count += span->failed_count;
 	out->unreached_count += span->unreached_count;
+	out->refused_count += span->refused_count;
 	out->early_close_count += span->early_close_count;
 	out->operation_count += span->operation_count;
 	out->exchange_count += span->exchange_count;
@@ -356,23 +382,4 @@ void meter_sum(const struct meter *meter, uint64_t from_ns, uint64_t to_ns,
 		if (other.observed_ns > ret_figures->observed_ns)
 			*ret_figures = other;
 	}
-}
-
-/* --- for those who draw ----------------------------------------------------------------------- */
-
-const struct meter_span *meter_span_at(const struct meter *meter, unsigned int ring, uint64_t t_ns)
-{
-	return find_span(meter, &rings[ring], t_ns / rings[ring].span_ns);
-}
-
-uint64_t meter_span_ns(unsigned int ring)
-{
-	return rings[ring].span_ns;
-}
-
-uint64_t meter_reach_ns(const struct meter *meter, unsigned int ring)
-{
-	uint64_t last = meter->last_ns / rings[ring].span_ns;
-
-	return last < rings[ring].count ? 0 : (last + 1 - rings[ring].count) * rings[ring].span_ns;
 }

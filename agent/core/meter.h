@@ -38,7 +38,8 @@ struct meter_span {
 	uint32_t opened_peak; /* most opens in one fine span */
 	uint32_t closed_count;
 	uint32_t failed_count;
-	uint32_t unreached_count; /* of the failed: timed out, or no route */
+	uint32_t unreached_count; /* of the failed: timed out, given up, or no route */
+	uint32_t refused_count; /* of the failed: the other end said no */
 	uint32_t early_close_count; /* FIN or RST by the peer in 1 s, under 200 bytes received */
 	uint32_t operation_count;
 	uint32_t exchange_count; /* send to next receive */
@@ -58,8 +59,8 @@ struct meter_span {
 
 /* What of the pool's totals has been counted into the spans. */
 struct meter_told {
-	uint64_t opened_count, closed_count, failed_count, unreached_count, early_close_count;
-	uint64_t retransmit_count;
+	uint64_t opened_count, closed_count, failed_count, unreached_count, refused_count;
+	uint64_t early_close_count, retransmit_count;
 };
 
 /* Zeroed memory is a valid new meter. */
@@ -85,7 +86,8 @@ struct meter_figures {
 	double connect_p99_us; /* INFINITY: more than one in a hundred lost its SYN */
 	double busy; /* 0 to 1 */
 	double open_max, stale_max;
-	uint64_t opened_count, closed_count, failed_count, unreached_count, early_close_count;
+	uint64_t opened_count, closed_count, failed_count, unreached_count, refused_count;
+	uint64_t early_close_count;
 	uint64_t operation_count, exchange_count, connect_count, slow_connect_count, rtt_count;
 	uint64_t retransmit_count, sample_count;
 	uint64_t opened_peak; /* most opens in 10 s */
@@ -104,15 +106,13 @@ void meter_sample(struct meter *meter, const struct pool *pool, uint32_t stale_c
 void meter_sum(const struct meter *meter, uint64_t from_ns, uint64_t to_ns,
 	       struct meter_figures *ret_figures);
 
+/* The share of a pool's open connections to which an answer is owed now. */
+float meter_busy_share(const struct pool *pool);
+
+/* Since when the busy share is at least share, span by span; last_ns where it is not. */
+uint64_t meter_busy_since_ns(const struct meter *meter, double share);
+
 /* Mean busy share of the last count (at most 12) samples; NAN with fewer. */
 double meter_busy(const struct meter *meter, uint32_t count);
-
-/*
- * One span of a ring (0 = fine) by the time in it; NULL where nothing was measured then. The length
- * of its spans, and from when on the ring still has them all.
- */
-const struct meter_span *meter_span_at(const struct meter *meter, unsigned int ring, uint64_t t_ns);
-uint64_t meter_span_ns(unsigned int ring);
-uint64_t meter_reach_ns(const struct meter *meter, unsigned int ring);
 
 #endif

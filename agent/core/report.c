@@ -17,8 +17,10 @@
 
 #include "cgroup.h"
 #include "dbkind.h"
+#include "differential.h"
 #include "figures.h"
 #include "format.h"
+#include "openers.h"
 
 #define DURATION_SIZE 32
 #define CLOCK_SIZE 48
@@ -51,10 +53,14 @@ static void add_stock(const struct bench *bench, const struct judgement *judgeme
 		      const struct finding *finding, struct verdict *verdict)
 {
 	char limit[DURATION_SIZE], began[CLOCK_SIZE];
+	char text[sizeof(verdict->evidence[0].text)];
 
 	(void)format_duration(finding->limits.idle_ns, limit, sizeof(limit));
 	(void)format_clock(finding->began_ns, bench->realtime_at_zero_ns, began, sizeof(began));
-	if (finding->limits.kind == STOCK_PEER_CLOSED)
+	if (finding->explain) {
+		finding->explain(finding, text, sizeof(text));
+		verdict_add_evidence(verdict, finding->evidence, "%s", text);
+	} else if (finding->limits.kind == STOCK_PEER_CLOSED)
 		verdict_add_evidence(verdict, "close_wait_at_fins",
 				     "%u connections were in CLOSE_WAIT for longer than %s at the "
 				     "last FIN of the server, %u at %s (e-value %.3g)",
@@ -138,6 +144,19 @@ static void add_process(const struct bench *bench, const struct judgement *judge
 				     figures_open_on_host(bench, pool));
 }
 
+/* Only what stands out: each thread left one behind. */
+static void add_openers(const struct judgement *judgement, struct verdict *verdict)
+{
+	struct openers openers;
+
+	openers_count(judgement->pool, &openers);
+	if (openers_are_gone(&openers))
+		verdict_add_evidence(verdict, "opener_threads",
+				     "the %u suspects were opened by %u threads, none of which has "
+				     "another connection here",
+				     openers.suspect_count, openers.thread_count);
+}
+
 /* --- summary ---------------------------------------------------------------------------------- */
 
 static void append(struct verdict *verdict, const char *format, ...)
@@ -173,6 +192,22 @@ static void append_subject(struct verdict *verdict, const char *word)
 	if (verdict->database)
 		append(verdict, " (%s)", format_safe(verdict->database, 64, name, sizeof(name)));
 	append(verdict, ": ");
+}
+
+void report_begin(struct verdict *verdict, const char *word)
+{
+	verdict->summary[0] = '\0';
+	append_subject(verdict, word);
+}
+
+void report_append(struct verdict *verdict, const char *format, ...)
+{
+	size_t length = strlen(verdict->summary);
+	va_list args;
+
+	va_start(args, format);
+	(void)vsnprintf(verdict->summary + length, sizeof(verdict->summary) - length, format, args);
+	va_end(args);
 }
 
 static uint32_t newer_count(const struct pool *pool, uint64_t since_ns)
@@ -227,6 +262,26 @@ static void append_benign(const struct judgement *judgement, const struct findin
 	else
 		append(verdict, "99 of 100 benign silences in this pool end within %s. ",
 		       format_duration(silence_quantile_ns(benign, 0.99), text, sizeof(text)));
+}
+
+static void append_differential(struct verdict *verdict)
+{
+	char tail[256];
+
+	append(verdict, "%s", differential_tail(verdict, tail, sizeof(tail)));
+}
+
+void report_differential(const struct bench *bench, const struct judgement *judgement,
+			 uint64_t began_ns, struct verdict *verdict)
+{
+	size_t length;
+
+	differential_fill(bench, judgement, began_ns, verdict);
+	append(verdict, " ");
+	append_differential(verdict);
+	length = strlen(verdict->summary);
+	if (length > 0 && verdict->summary[length - 1] == ' ')
+		verdict->summary[length - 1] = '\0';
 }
 
 /* Three times in one unit, so that they can be compared at a glance: "39 min (25-90)". */
@@ -287,13 +342,21 @@ static void append_sites(struct verdict *verdict)
 void report_write(const struct bench *bench, const struct judgement *judgement,
 		  const struct finding *finding, struct verdict *verdict)
 {
+	/* The last test without a record can lie hours before the first leak. */
+	uint64_t began_ns =
+		verdict->since_ns > finding->began_ns ? verdict->since_ns : finding->began_ns;
+
+	differential_fill(bench, judgement, began_ns, verdict);
 	add_stock(bench, judgement, finding, verdict);
 	add_benign(judgement, verdict);
 	add_suspects(bench, judgement, verdict);
+	plateau_add_evidence(bench, judgement, verdict);
 	add_process(bench, judgement, verdict);
+	add_openers(judgement, verdict);
 	append_subject(verdict, verdict->state == VERDICT_SUSPECT ? "SUSPECT" : "LEAK");
 	append_silence(bench, judgement, verdict);
 	append_benign(judgement, finding, verdict);
+	append_differential(verdict);
 	append_growth(verdict);
 	append_sites(verdict);
 }

@@ -51,6 +51,23 @@ static const struct setting_row rows[] = {
 	{"TICK", "s", 0.1, 60, 5, "how often the source looks and time-driven decisions fall"},
 	{"HOLD", "s", 0, 3600, 10,
 	 "the evidence must last this long before a leak is raised: slow statements come back"},
+	{"FAIR", "", 1, 100, 10,
+	 "a pool is fair where a connection waits at most this many rounds for its next use, but "
+	 "for 1/200 of the time; random choice needs 7.4, and beyond 10 some are mere reserve"},
+	{"COVERAGE_HOLD", "s", 0, 86400, 300,
+	 "HOLD for connections that are passed over or no longer pinged: no open asks for them, so "
+	 "they must have missed more than a long job would make them miss"},
+	{"OVERSIZED_FACTOR", "", 1.1, 100, 1.5,
+	 "plateau of a new process over that of the process before at which it is oversized; "
+	 "deploys that tune a pool stay below"},
+	{"OVERSIZED_MORE", "", 1, 100000, 10,
+	 "and so many connections more, for half as many again of a small pool hurt no server"},
+	{"OVERSIZED_BUSY", "", 0.01, 1, 0.3,
+	 "share of its connections in use below which a pool is larger than its work; what "
+	 "requests wait for is busier"},
+	{"OVERLAP", "s", 0, 86400, 600,
+	 "age of a process before it is compared with the one before: deploys overlap, caches "
+	 "are cold and traffic moves over"},
 	{"EXPOSURE", "s", 0, 864000, 3600,
 	 "where a pool has shown no habits yet (more suspects were used only once than "
 	 "connections ever came back or were closed), the suspects must have been silent for "
@@ -58,6 +75,32 @@ static const struct setting_row rows[] = {
 	{"CLEAR", "s", 1, 86400, 600,
 	 "evidence must stay below a fifth of its peak for this long before a verdict is "
 	 "cleared; longer than the pauses of a leak on a rare path"},
+	{"PLATEAU", "s", 5, 86400, 60,
+	 "how long the open connections must have been at their maximum, with no open but in place "
+	 "of a closed one, to be at a plateau; longer than a refill takes"},
+	{"BUSY_SATURATED", "", 0.1, 1, 0.85,
+	 "share of the connections to which an answer is owed, mean of twelve ticks, at which a "
+	 "pool at its plateau is saturated: with 10 connections requests wait half of the time"},
+	{"BUSY_CLEAR", "", 0, 1, 0.7,
+	 "share below which it is no longer; well below, so that it does not flicker"},
+	{"BUSY_SILENCE", "s", 0.1, 86400, 2,
+	 "19 of 20 connections of a saturated pool were used within this time; what is held for "
+	 "longer is a long job or a leak, and not a lack of connections"},
+	{"BUSY_CLEAR_TIME", "s", 0, 86400, 300,
+	 "how long the share must be below BUSY_CLEAR before the verdict is cleared"},
+	{"EXHAUSTED_STALE", "", 0.1, 1, 0.5,
+	 "share of the connections at a plateau that must be held in silence in an exhausted pool; "
+	 "half of a pool is more than healthy pools leave unused under load"},
+	{"STORM_MIN", "", 2, 1e6, 20,
+	 "connects in 10 s that a storm has at least; the opening of a pool of usual size has "
+	 "fewer "
+	 "or is over sooner"},
+	{"STORM_FACTOR", "", 1.5, 1000, 8,
+	 "and so many times the average (plus 5 of its standard deviations); user spikes seldom "
+	 "exceed 8"},
+	{"STORM_FAILED", "", 0.05, 1, 0.3,
+	 "share of the connects that fail or are closed by the server within a second, at which "
+	 "such a surge is a storm whatever the past was"},
 	{"CLOSE_WAIT", "s", 1, 86400, 60,
 	 "age at which a connection that the server has closed counts as forgotten; pools "
 	 "notice at the next borrow or housekeeping, 30 s as a rule"},
@@ -74,8 +117,23 @@ static const struct field fields[] = {
 	{FIELD_TIME, offsetof(struct settings, credit_ns)},
 	{FIELD_TIME, offsetof(struct settings, tick_ns)},
 	{FIELD_TIME, offsetof(struct settings, hold_ns)},
+	{FIELD_NUMBER, offsetof(struct settings, fair_rounds)},
+	{FIELD_TIME, offsetof(struct settings, coverage_hold_ns)},
+	{FIELD_NUMBER, offsetof(struct settings, oversized_factor)},
+	{FIELD_NUMBER, offsetof(struct settings, oversized_more)},
+	{FIELD_NUMBER, offsetof(struct settings, oversized_busy)},
+	{FIELD_TIME, offsetof(struct settings, overlap_ns)},
 	{FIELD_TIME, offsetof(struct settings, exposure_ns)},
 	{FIELD_TIME, offsetof(struct settings, clear_ns)},
+	{FIELD_TIME, offsetof(struct settings, plateau_ns)},
+	{FIELD_NUMBER, offsetof(struct settings, busy_saturated)},
+	{FIELD_NUMBER, offsetof(struct settings, busy_clear)},
+	{FIELD_TIME, offsetof(struct settings, busy_silence_ns)},
+	{FIELD_TIME, offsetof(struct settings, busy_clear_ns)},
+	{FIELD_NUMBER, offsetof(struct settings, exhausted_stale)},
+	{FIELD_COUNT, offsetof(struct settings, storm_min)},
+	{FIELD_NUMBER, offsetof(struct settings, storm_factor)},
+	{FIELD_NUMBER, offsetof(struct settings, storm_failed)},
 	{FIELD_TIME, offsetof(struct settings, close_wait_ns)},
 };
 

@@ -20,7 +20,21 @@ struct settings {
 	uint64_t clear_ns; /* CLEAR: quiet for this long before it is cleared */
 	uint64_t exposure_ns; /* EXPOSURE: silence summed over the suspects, in a pool without
 				 habits */
+	uint64_t coverage_hold_ns; /* COVERAGE_HOLD: as HOLD, for evidence that time alone gives */
 	uint64_t close_wait_ns; /* CLOSE_WAIT: how old a CLOSE_WAIT socket is before it counts */
+	double oversized_factor; /* OVERSIZED_FACTOR: of the former plateau */
+	double oversized_more; /* OVERSIZED_MORE: connections above it */
+	double oversized_busy; /* OVERSIZED_BUSY: share in use below which it is too many */
+	uint64_t overlap_ns; /* OVERLAP: how long a new process is not compared with the former */
+	double fair_rounds; /* FAIR: gap between two uses, in rounds, up to which a pool is fair */
+	uint64_t plateau_ns; /* PLATEAU: how long a count must be flat at its maximum */
+	double busy_saturated, busy_clear; /* BUSY_SATURATED, BUSY_CLEAR: shares */
+	uint64_t busy_silence_ns; /* BUSY_SILENCE */
+	uint64_t busy_clear_ns; /* BUSY_CLEAR_TIME */
+	double exhausted_stale; /* EXHAUSTED_STALE: a share */
+	double storm_factor; /* STORM_FACTOR */
+	double storm_failed; /* STORM_FAILED: a share */
+	uint32_t storm_min; /* STORM_MIN */
 	uint32_t i0; /* I0: tests taken as done before the first one */
 	uint32_t leak_min; /* LMIN: excess of stale connections that a leak needs */
 	uint32_t suspect_min; /* LMIN_SUSPECT */

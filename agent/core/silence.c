@@ -30,7 +30,7 @@ static unsigned int bin_of(uint64_t silence_ns)
 	return bin < SILENCE_BINS ? bin : SILENCE_BINS - 1;
 }
 
-static uint64_t bin_end_ns(unsigned int bin)
+uint64_t silence_bin_end_ns(unsigned int bin)
 {
 	if (bin == 0)
 		return 4 * UNIT_NS;
@@ -69,7 +69,7 @@ uint64_t silence_quantile_ns(const struct silences *silences, double q)
 		if (passed >= wanted && passed > 0)
 			break;
 	}
-	if (bin == SILENCE_BINS - 1 || bin_end_ns(bin) > silences->longest_ns)
+	if (bin == SILENCE_BINS - 1 || silence_bin_end_ns(bin) > silences->longest_ns)
 		return silences->longest_ns;
-	return bin_end_ns(bin);
+	return silence_bin_end_ns(bin);
 }

@@ -24,4 +24,7 @@ void silence_add(struct silences *silences, uint64_t silence_ns);
  */
 uint64_t silence_quantile_ns(const struct silences *silences, double q);
 
+/* The longest silence of a bin but the last, which has no end. */
+uint64_t silence_bin_end_ns(unsigned int bin);
+
 #endif

@@ -375,6 +375,8 @@ static int apply_io(struct table *table, struct conn *conn, const struct event *
 	/* The first look at one that was found open tells of its past. */
 	if (!is_first_look(conn) && event->sent_bytes > conn->sent_bytes)
 		change->sent_bytes = event->sent_bytes - conn->sent_bytes;
+	if (!is_first_look(conn) && event->received_bytes > conn->received_bytes)
+		change->received_bytes = event->received_bytes - conn->received_bytes;
 	raise_to(&conn->sent_bytes, event->sent_bytes);
 	raise_to(&conn->received_bytes, event->received_bytes);
 	raise_to(&conn->last_send_ns, send_ns);

@@ -62,6 +62,14 @@ struct pool {
 	struct pool *next, *prev; /* all pools, in the order of their creation */
 };
 
+/* The last exchange of a connection, for telling heartbeats from work (heartbeat.c). */
+struct beat {
+	uint16_t sent, received; /* bytes */
+	uint16_t gap; /* silence before it, in tenths of a second */
+	uint16_t count; /* so many like it in a row; 0 = it cannot be a beat */
+	uint32_t since_s; /* last activity before those; 0 = the clock's origin, or before */
+};
+
 struct conn {
 	struct index_link link;
 	uint64_t id;
@@ -85,8 +93,13 @@ struct conn {
 	bool age_is_bound; /* older than the observation: its age is "at least" */
 	bool idle_is_bound; /* of a seen one whose idle time was not known */
 	bool silent_since_seen; /* no payload since it was found or handed over */
+	float habit_s; /* typical silence between two uses (exhausted.c); the detector's */
 	bool has_returned; /* used again after its first use; the detector's, as is_suspect */
 	bool is_suspect; /* named by the verdict on its pool */
+	bool is_pinged; /* was silent for the pool's keepalive period, and then not (keepalive.c) */
+	uint8_t fair_count; /* uses in a row that came in turn (coverage.c) */
+	uint32_t touched_at; /* the pool's rounds at the last use (coverage.c) */
+	struct beat beat;
 	struct netaddr local;
 };
 
@@ -117,6 +130,7 @@ struct change {
 	int64_t silent_since_ns; /* when that silence began */
 	bool answer_was_owed; /* it began with a send: a statement was running */
 	uint64_t sent_bytes; /* ACTIVE: payload sent since the look before */
+	uint64_t received_bytes; /* ACTIVE: the same the other way */
 	enum close_by by;
 	uint64_t lost_count;
 };

@@ -46,6 +46,7 @@ struct rival_ruling {
 	enum rival rival;
 	enum ruling ruling;
 	char text[200];
+	char brief[64]; /* a few words of it for the summary; "" = none */
 };
 
 #define VERDICT_EVIDENCE_MAX 12

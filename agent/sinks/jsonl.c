@@ -159,8 +159,7 @@ static void add_figures(json_t *line, const struct verdict *verdict, int *r)
 	add(line, "since_t", seconds_json(verdict->since_ns), r);
 }
 
-/* NULL when out of memory. */
-static json_t *verdict_json(const struct verdict *verdict)
+json_t *jsonl_verdict_json(const struct verdict *verdict)
 {
 	json_t *line = json_object();
 	int r = 0;
@@ -213,7 +212,7 @@ static int dump_piece(const char *text, size_t length, void *stream)
 
 int jsonl_write_verdict(FILE *stream, const struct verdict *verdict)
 {
-	json_t *line = verdict_json(verdict);
+	json_t *line = jsonl_verdict_json(verdict);
 	int r;
 
 	if (!line)

@@ -15,6 +15,9 @@
 /* A verdict line, written through at once. What is unknown is null. */
 int jsonl_write_verdict(FILE *stream, const struct verdict *verdict);
 
+/* The same as an object; NULL when out of memory. */
+struct json_t *jsonl_verdict_json(const struct verdict *verdict);
+
 /* Trace lines: buffered by the stream until jsonl_flush(). An event without a line is skipped. */
 int jsonl_write_header(FILE *stream, const struct trace_header *header);
 int jsonl_write_event(FILE *stream, const struct event *event); /* -EMSGSIZE: too long a line */

@@ -64,7 +64,9 @@ def daemon_fixture(start_daemon):
 
 @pytest.fixture(scope="session")
 def node_packages():
-    done = subprocess.run([harness.NODE / "install.sh"], capture_output=True, text=True, timeout=600)
+    done = subprocess.run(
+        [harness.NODE / "install.sh"], capture_output=True, text=True, timeout=600
+    )
     assert done.returncode == 0, done.stderr
 
 

@@ -70,14 +70,15 @@ class LineReader:
     """Collects the lines of a pipe in a thread, so that nobody is ever held up by a full one."""
 
     def __init__(self, pipe):
+        self.pipe = pipe
         self.lines = []
         self.fresh = queue.Queue()
-        self.thread = threading.Thread(target=self._run, args=(pipe,), daemon=True)
+        self.thread = threading.Thread(target=self._run, daemon=True)
         self.thread.start()
 
-    def _run(self, pipe):
+    def _run(self):
         with contextlib.suppress(ValueError, OSError):
-            for raw in iter(pipe.readline, b""):
+            for raw in iter(self.pipe.readline, b""):
                 line = raw.decode("utf-8", "replace").rstrip("\n")
                 self.lines.append(line)
                 self.fresh.put(line)
@@ -90,8 +91,17 @@ class LineReader:
         except queue.Empty:
             raise AssertionError(f"no line within {timeout} s") from None
 
-    def join(self, timeout=10):
+    def close(self, timeout=10):
+        """Closes the pipe, unless somebody who has inherited it still keeps it open."""
         self.thread.join(timeout)
+        if not self.thread.is_alive():
+            self.pipe.close()
+
+
+class DidNotStart(AssertionError):
+    def __init__(self, message, status):
+        super().__init__(message)
+        self.status = status
 
 
 class LineProgram:
@@ -103,8 +113,12 @@ class LineProgram:
             self.argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, **options
         )
         self.reader = LineReader(self.process.stdout)
-        # As the program itself numbers it; another one inside a pid namespace.
-        self.pid = self._ready()
+        try:
+            # As the program itself numbers it; another one inside a pid namespace.
+            self.pid = self._ready()
+        except AssertionError as error:
+            self.stop()
+            raise DidNotStart(str(error), self.process.returncode) from None
 
     def _ready(self):
         line = self.reader.next(ANSWER_TIMEOUT_S)
@@ -135,14 +149,13 @@ class LineProgram:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
-        self.reader.join()
-        self.process.stdout.close()
+        self.reader.close()
 
     def kill(self):
         """Ends the program without giving it a chance to close anything itself."""
         os.kill(self.process.pid, signal.SIGKILL)
         self.process.wait()
-        self.reader.join()
+        self.process.stdin.close()
 
 
 class Outcome:
@@ -255,8 +268,8 @@ class Running:
     def wait(self, timeout):
         """Waits for its own end. Returns the exit status."""
         self.process.wait(timeout=timeout)
-        self.out.join()
-        self.err.join()
+        self.out.close()
+        self.err.close()
         return self.process.returncode
 
     def stop(self):
@@ -269,10 +282,8 @@ class Running:
             self.process.kill()
             self.process.wait()
             raise AssertionError("connleak does not end when it is interrupted") from None
-        self.out.join()
-        self.err.join()
-        self.process.stdout.close()
-        self.process.stderr.close()
+        self.out.close()
+        self.err.close()
         return self.process.returncode
 
     def complaints(self):

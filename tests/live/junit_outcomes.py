@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""junit_outcomes.py FILE: one line a test of pytest's report: outcome, name, reason; tabs between."""
+"""junit_outcomes.py FILE: a line a test of pytest's report: outcome, name, reason, by tabs."""
 
 import sys
 import xml.etree.ElementTree as ElementTree

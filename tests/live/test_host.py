@@ -53,6 +53,24 @@ def test_command_without_permission_exits_with_3_and_says_what_is_needed(public_
     assert_refused(done, "CAP_BPF")
 
 
+def test_list_with_no_more_than_two_capabilities_works(public_connleak, server, client):
+    port = server.listen()
+    client.open_all(23, port)
+    capabilities = "+bpf,+perfmon"
+
+    done = public_connleak.run(
+        *("list", "--json", "--port", port),
+        prefix=[
+            *("setpriv", "--reuid=nobody", "--regid=nogroup", "--clear-groups"),
+            *(f"--inh-caps={capabilities}", f"--ambient-caps={capabilities}", "--"),
+        ],
+        text=True,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [json.loads(line)["pid"] for line in done.stdout.splitlines()] == [client.pid] * 23
+
+
 @pytest.mark.parametrize("command", WATCHING_COMMANDS, ids=lambda command: command[0])
 def test_command_without_btf_exits_with_3_and_says_so(connleak, command):
     hide = 'mount -t tmpfs none /sys/kernel/btf && exec "$@"'
@@ -60,6 +78,19 @@ def test_command_without_btf_exits_with_3_and_says_so(connleak, command):
     done = connleak.run(*command, prefix=["unshare", "--mount", "sh", "-c", hide, "sh"], text=True)
 
     assert_refused(done, "BTF")
+
+
+def test_trace_without_btf_does_not_touch_the_file_that_was_to_be_written(connleak, tmp_path):
+    path = tmp_path / "trace.jsonl"
+    path.write_text("precious\n")
+    hide = 'mount -t tmpfs none /sys/kernel/btf && exec "$@"'
+
+    done = connleak.run(
+        *("trace", "-o", path), prefix=["unshare", "--mount", "sh", "-c", hide, "sh"], text=True
+    )
+
+    assert_refused(done, "BTF")
+    assert path.read_text() == "precious\n"
 
 
 def test_replay_without_permission_works(public_connleak):

@@ -175,12 +175,14 @@ def test_list_with_the_server_on_the_same_host_leaves_its_sockets_out(
     client.open_all(COUNT, database)
     server.wait_accepted(database, COUNT)
     # This one's accepted socket has a watched remote port: the client is bound to it.
+    watched = server.listen("closed")
+    server.command(f"stop {watched}")
     bound = start(Client)
-    slot = bound.command(f"socket 127.0.0.1 {database + 1}")[0]
+    slot = bound.command(f"socket 127.0.0.1 {watched}")[0]
     bound.command(f"connect {slot} blocking 127.0.0.1 {elsewhere}")
     server.wait_accepted(elsewhere, 1)
 
-    rows = connleak.list("--port", f"{database},{database + 1}")
+    rows = connleak.list("--port", f"{database},{watched}")
 
     assert [row["pid"] for row in rows] == [client.pid] * COUNT
 

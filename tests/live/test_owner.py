@@ -3,9 +3,10 @@
 
 import pytest
 
-from harness import PROGRAMS, Client, LineProgram, children_of, is_alive, wait_until
+from harness import PROGRAMS, Client, DidNotStart, children_of, is_alive, wait_until
 
 COUNT = 23
+SPAWN_REFUSED = 125  # exit status of spawn-as
 
 
 def owners(rows):
@@ -189,26 +190,16 @@ def start_as(start):
     """start_as(PID): a client with that process number."""
 
     def start_client(pid):
-        probe = LineProgram.__new__(Client)  # stopped below even when it never answers
         try:
-            LineProgram.__init__(probe, PROGRAMS / "spawn-as", pid, PROGRAMS / "client")
-        except AssertionError:
-            status = probe.process.wait(timeout=10)
-            if status == 125:
+            client = start(Client, PROGRAMS / "spawn-as", pid)
+        except DidNotStart as error:
+            if error.status == SPAWN_REFUSED:
                 pytest.skip("the kernel does not let a process number be chosen here")
             raise
-        assert probe.pid == pid
-        return probe
+        assert client.pid == pid
+        return client
 
-    programs = []
-
-    def start_and_note(pid):
-        programs.append(start_client(pid))
-        return programs[-1]
-
-    yield start_and_note
-    for program in programs:
-        program.stop()
+    return start_client
 
 
 def test_trace_across_a_pid_used_again_keeps_the_two_processes_apart(

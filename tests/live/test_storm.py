@@ -32,7 +32,8 @@ def test_top_through_5000_short_connections_a_second_counts_every_one(connleak, 
         *("top", "--once", "--json", "-d", WATCH_S, "--port", ports, "--pid", client.pid)
     )
 
-    counts = counts_of(client.command(f"storm {TOTAL} {PER_SECOND} 127.0.0.1 {echo} {refused} {reset}"))
+    command = f"storm {TOTAL} {PER_SECOND} 127.0.0.1 {echo} {refused} {reset}"
+    counts = counts_of(client.command(command))
     assert top.process.poll() is None, f"the storm took {counts['ms']} ms, longer than was watched"
     assert top.wait(timeout=WATCH_S + 20) == 0
 

@@ -45,7 +45,9 @@ struct sim_conn {
 
 struct sim_line {
 	double t;
+	enum verdict_kind kind;
 	enum verdict_state state;
+	const char *evidence; /* name of the first piece; static */
 	enum severity severity;
 	uint64_t id;
 	uint32_t suspect_count;
@@ -135,7 +137,9 @@ static inline void sim_drain(struct sim *sim)
 		assert_true(sim->line_count < SIM_LINES_MAX);
 		line = &sim->lines[sim->line_count++];
 		line->t = (double)verdict->t_ns / 1e9;
+		line->kind = verdict->kind;
 		line->state = verdict->state;
+		line->evidence = verdict->evidence_count > 0 ? verdict->evidence[0].name : "";
 		line->severity = verdict->severity;
 		line->id = verdict->id;
 		line->suspect_count = verdict->suspect_count;
@@ -280,11 +284,22 @@ static inline const struct sim_line *sim_first(const struct sim *sim, enum verdi
 	return NULL;
 }
 
+/* The first line of that kind and state whose first evidence is of that name. */
+static inline const struct sim_line *sim_first_by(const struct sim *sim, enum verdict_kind kind,
+						  enum verdict_state state, const char *evidence)
+{
+	for (uint32_t i = 0; i < sim->line_count; i++)
+		if (sim->lines[i].kind == kind && sim->lines[i].state == state &&
+		    strcmp(sim->lines[i].evidence, evidence) == 0)
+			return &sim->lines[i];
+	return NULL;
+}
+
 static inline void sim_print(const struct sim *sim, const char *name, uint64_t seed)
 {
 	for (uint32_t i = 0; i < sim->line_count; i++)
-		printf("%s, seed %u, t=%.0f: %s\n", name, (unsigned int)seed, sim->lines[i].t,
-		       sim->lines[i].summary);
+		printf("%s, seed %u, t=%.0f, %s: %s\n", name, (unsigned int)seed, sim->lines[i].t,
+		       sim->lines[i].evidence, sim->lines[i].summary);
 }
 
 /* --- a process that leaks whole connections -------------------------------------------------- */

@@ -52,6 +52,17 @@ static void expect_silence(struct sim *sim, const char *name, uint64_t seed)
 	fail_msg("%s: a healthy process was accused", name);
 }
 
+/* For what is trouble, but not a leak: other kinds may speak. */
+static void expect_no_leak(struct sim *sim, const char *name, uint64_t seed)
+{
+	for (size_t i = 0; i < sim->line_count; i++) {
+		if (sim->lines[i].kind != VERDICT_LEAK)
+			continue;
+		sim_print(sim, name, seed);
+		fail_msg("%s: a leak was held against a process that has none", name);
+	}
+}
+
 static void detector_healthy_pools_stay_silent(void **state)
 {
 	(void)state;
@@ -234,7 +245,10 @@ static void detector_prefork_workers_are_no_leak(void **state)
 	}
 }
 
-/* A lock stops every statement for 90 s while requests go on: the pool fills up with waiters. */
+/*
+ * A lock stops every statement for 90 s while requests go on: the pool fills up with waiters. A
+ * storm of connects it is; they all come back.
+ */
 static void detector_stalled_database_is_no_leak(void **state)
 {
 	const struct sim_pool pool = {"stall", .max = 200, .rate = 2, .held_s = 0.2, .hours = 0.5};
@@ -259,7 +273,7 @@ static void detector_stalled_database_is_no_leak(void **state)
 			conn->done = end + sim_exp(sim, 1);
 		}
 		sim_run(sim, &pool, false);
-		expect_silence(sim, pool.name, seed);
+		expect_no_leak(sim, pool.name, seed);
 		sim_free(sim);
 	}
 }

@@ -29,6 +29,10 @@ static struct verdict sample(void)
 		.client = {.pid = 4711, .start_ns = 3500 * NS_PER_MS},
 		.comm = "orders-api",
 		.workload = "orders.service",
+		.rivals = {{.rival = RIVAL_TRAFFIC_SPIKE,
+			    .ruling = RULING_RULED_OUT,
+			    .text = "queries/s +2%"}},
+		.rival_count = 1,
 		.endpoint = "orders-db",
 		.database = "postgresql",
 		.open_count = 61,
@@ -82,7 +86,9 @@ static void jsonl_write_verdict_line_is_the_contract(void **state)
 		"\"sites\":[{\"site\":\"OrderRepo.save\",\"open\":12,\"role\":\"last_send\"}],"
 		"\"evidence\":[{\"name\":\"silent_stock_at_opens\",\"text\":\"because\"}],"
 		"\"summary\":\"LEAK orders-api[4711] -> 10.0.3.7:5432\","
-		"\"workload\":\"orders.service\",\"endpoint\":\"orders-db\"}\n");
+		"\"workload\":\"orders.service\",\"endpoint\":\"orders-db\","
+		"\"rivals\":[{\"name\":\"traffic_spike\",\"ruling\":\"ruled_out\","
+		"\"text\":\"queries/s +2%\"}]}\n");
 	free(text);
 }
 

@@ -116,8 +116,9 @@ static void options_parse_every_command_is_known(void **state)
 		const char *words;
 		enum command command;
 	} cases[] = {
-		{"top", COMMAND_TOP},	      {"list", COMMAND_LIST},	{"trace", COMMAND_TRACE},
-		{"replay|-", COMMAND_REPLAY}, {"agent", COMMAND_AGENT}, {"check", COMMAND_CHECK},
+		{"top", COMMAND_TOP},		{"list", COMMAND_LIST},	  {"trace", COMMAND_TRACE},
+		{"replay|-", COMMAND_REPLAY},	{"agent", COMMAND_AGENT}, {"check", COMMAND_CHECK},
+		{"explain|7", COMMAND_EXPLAIN},
 	};
 	struct run run;
 
@@ -231,13 +232,19 @@ static void options_parse_mistakes_are_named(void **state)
 		{"list|--json=1", "--json", "no value"},
 		{"list|-n|3", "list does not take -n", "top"},
 		{"-n|3|list", "list does not take -n", "top"},
-		{"top|--duration|3", "top does not take --duration", "trace, agent"},
+		{"top|--duration|3", "top does not take --duration", "trace, explain, agent"},
 		{"check|--fail-on|leak", "check does not take --fail-on", "replay"},
 		{"list|x", "'x'", "no operand"},
 		{"list|--|-v", "'-v'", "no operand"},
 		{"replay", "replay needs FILE", "standard input"},
 		{"replay|", "replay needs FILE", "standard input"},
 		{"replay|a|b", "'b'", "one operand"},
+		{"explain", "explain needs PID", "connleak explain PID"},
+		{"explain|0", "explain '0'", "1 to 4194304"},
+		{"explain|orders-api", "explain 'orders-api'", "a process id"},
+		{"explain|7|8", "'8'", "one operand"},
+		{"explain|7|--replay|", "--replay", "not a file name"},
+		{"top|--replay|f", "top does not take --replay", "explain"},
 		{"list|--pid|0", "'0'", "1 to 4194304"},
 		{"list|--pid|abc", "'abc'", "1 to 4194304"},
 		{"list|--pid|-1", "'-1'", "1 to 4194304"},

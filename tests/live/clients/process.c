@@ -44,6 +44,7 @@ void do_fork(struct client *client, char **words, int count, struct reply *reply
 
 void do_keeper(struct client *client, char **words, int count, struct reply *reply)
 {
+	pid_t parent = getpid();
 	pid_t pid = fork();
 
 	(void)client;
@@ -53,8 +54,10 @@ void do_keeper(struct client *client, char **words, int count, struct reply *rep
 		return reply_error(reply, "fork: %s", strerror(errno));
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		for (;;)
+		/* A parent that has died before that sends nothing any more. */
+		while (getppid() == parent)
 			pause();
+		_exit(0);
 	}
 	reply_add(reply, "ok %d", pid);
 }

@@ -22,6 +22,7 @@ int main(int argc, char **argv)
 	pid_t wanted = argc > 2 ? atoi(argv[1]) : 0;
 	struct clone_args args = {
 		.exit_signal = SIGCHLD, .set_tid = (uintptr_t)&wanted, .set_tid_size = 1};
+	pid_t parent = getpid();
 	int status = 0;
 	pid_t pid;
 
@@ -36,6 +37,8 @@ int main(int argc, char **argv)
 	}
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != parent)
+			_exit(EXIT_REFUSED);
 		execvp(argv[2], argv + 2);
 		fprintf(stderr, "spawn-as: %s: %s\n", argv[2], strerror(errno));
 		_exit(EXIT_REFUSED);

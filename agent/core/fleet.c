@@ -1,0 +1,396 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A pool dies with its process, and with it all that was learned; and a leak of one connection a
+ * worker is small in each of forty workers. Both need somebody who knows which processes belong
+ * together: those of the same container or unit, and of the same executable.
+ *
+ * A container is one instance of a deploy, so the processes of two deploys are compared only where
+ * the cgroup does not change with each: units, and programs without either. Mixing up two
+ * programs would be worse than not to know the one before.
+ *
+ * Invariant: a fleet without members has a baseline with a plateau; there are at most FLEETS_MAX
+ * of these, the ones that emptied last. A server has at least one fleet.
+ * Does not judge (spread.c, oversized.c) and does not keep anything over a restart.
+ */
+#include "fleet.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cgroup.h"
+#include "dbkind.h"
+#include "judgement.h"
+#include "spread.h"
+
+#define FLEETS_MAX 4096
+/* A process of which less was seen says nothing about its workload. */
+#define LIFE_MIN_NS (600 * NS_PER_SEC)
+/* Weekends included, what a workload was like a week ago is still what it is like. */
+#define EPOCH_NS (7 * 24 * 3600 * NS_PER_SEC)
+/* A pool of a fixed size is full by then. */
+#define FIRST_NS (20 * NS_PER_SEC)
+#define BUSY_SAMPLES 12
+/* Weight of the minute that BUSY_SAMPLES are: a mean over ten. */
+#define BUSY_WEIGHT 0.01f
+
+#define FLEET_OF(index_link) ((struct fleet *)((char *)(index_link)-offsetof(struct fleet, link)))
+#define SERVER_OF(index_link)                                                                      \
+	((struct server *)((char *)(index_link)-offsetof(struct server, link)))
+
+struct fleets {
+	struct index fleets, servers;
+	struct fleet *first, *last;
+	uint32_t empty_count;
+};
+
+struct fleets *fleets_new(void)
+{
+	struct fleets *fleets = calloc(1, sizeof(*fleets));
+
+	if (!fleets)
+		return NULL;
+	if (index_init(&fleets->fleets) < 0) {
+		free(fleets);
+		return NULL;
+	}
+	if (index_init(&fleets->servers) < 0) {
+		index_destroy(&fleets->fleets);
+		free(fleets);
+		return NULL;
+	}
+	return fleets;
+}
+
+/* --- keys ------------------------------------------------------------------------------------- */
+
+const char *fleet_key(const struct client *client, char *buffer, size_t size)
+{
+	const char *exe = client->exe;
+	char label[256];
+	struct workload workload;
+
+	workload_parse(client->cgroup, &workload);
+	(void)workload_label(&workload, exe, label, sizeof(label));
+	if (!exe)
+		(void)snprintf(buffer, size, "%s:%.*s", label, COMM_SIZE, client->comm);
+	else if (workload.kind == WORKLOAD_EXE)
+		(void)snprintf(buffer, size, "%s", exe);
+	else
+		(void)snprintf(buffer, size, "%.80s:%s", label, exe);
+	return buffer;
+}
+
+static uint64_t text_hash(const char *text)
+{
+	uint64_t hash = 0xcbf29ce484222325ULL;
+
+	for (; *text; text++)
+		hash = (hash ^ (unsigned char)*text) * 0x100000001b3ULL;
+	return hash;
+}
+
+static uint64_t server_hash(const struct netaddr *remote, uint32_t netns)
+{
+	uint64_t high, low;
+
+	memcpy(&high, remote->ip, sizeof(high));
+	memcpy(&low, remote->ip + sizeof(high), sizeof(low));
+	return index_mix(high + index_mix(low + ((uint64_t)netns << 16) + remote->port));
+}
+
+static bool is_loopback(const struct netaddr *addr)
+{
+	static const uint8_t v6[16] = {[15] = 1};
+	static const uint8_t v4[13] = {[10] = 0xff, [11] = 0xff, [12] = 127};
+
+	return memcmp(addr->ip, v6, sizeof(v6)) == 0 || memcmp(addr->ip, v4, sizeof(v4)) == 0;
+}
+
+static bool is_same_address(const struct netaddr *a, const struct netaddr *b)
+{
+	return a->port == b->port && memcmp(a->ip, b->ip, sizeof(a->ip)) == 0;
+}
+
+/* --- servers ---------------------------------------------------------------------------------- */
+
+static struct server *take_server(struct fleets *fleets, const struct netaddr *remote,
+				  uint32_t netns)
+{
+	uint64_t hash = server_hash(remote, netns);
+	struct server *server;
+
+	for (struct index_link *at = index_bucket(&fleets->servers, hash); at; at = at->next)
+		if (at->hash == hash && SERVER_OF(at)->netns == netns &&
+		    is_same_address(&SERVER_OF(at)->remote, remote))
+			return SERVER_OF(at);
+	server = calloc(1, sizeof(*server));
+	if (!server)
+		return NULL;
+	server->remote = *remote;
+	server->netns = netns;
+	index_insert(&fleets->servers, &server->link, hash);
+	return server;
+}
+
+static void drop_server(struct fleets *fleets, struct server *server)
+{
+	index_remove(&fleets->servers, &server->link);
+	free(server);
+}
+
+/* --- fleets ----------------------------------------------------------------------------------- */
+
+static void link_first(struct fleets *fleets, struct fleet *fleet)
+{
+	fleet->prev = NULL;
+	fleet->next = fleets->first;
+	if (fleet->next)
+		fleet->next->prev = fleet;
+	else
+		fleets->last = fleet;
+	fleets->first = fleet;
+}
+
+static void unlink_fleet(struct fleets *fleets, struct fleet *fleet)
+{
+	if (fleet->prev)
+		fleet->prev->next = fleet->next;
+	else
+		fleets->first = fleet->next;
+	if (fleet->next)
+		fleet->next->prev = fleet->prev;
+	else
+		fleets->last = fleet->prev;
+}
+
+static void drop_fleet(struct fleets *fleets, struct fleet *fleet)
+{
+	struct server *server = fleet->server;
+
+	unlink_fleet(fleets, fleet);
+	index_remove(&fleets->fleets, &fleet->link);
+	if (--server->fleet_count == 0)
+		drop_server(fleets, server);
+	free(fleet);
+}
+
+/* A fleet that is made here has no members and counts as empty. */
+static struct fleet *take_fleet(struct fleets *fleets, const char *key, struct server *server)
+{
+	uint64_t hash = index_mix(text_hash(key) + server->link.hash);
+	struct fleet *fleet;
+
+	for (struct index_link *at = index_bucket(&fleets->fleets, hash); at; at = at->next)
+		if (at->hash == hash && FLEET_OF(at)->server == server &&
+		    strcmp(FLEET_OF(at)->baseline.workload, key) == 0)
+			return FLEET_OF(at);
+	fleet = calloc(1, sizeof(*fleet));
+	if (!fleet)
+		return NULL;
+	fleet->server = server;
+	server->fleet_count++;
+	(void)snprintf(fleet->baseline.workload, sizeof(fleet->baseline.workload), "%s", key);
+	fleet->baseline.remote = server->remote;
+	fleet->baseline.netns = server->netns;
+	index_insert(&fleets->fleets, &fleet->link, hash);
+	link_first(fleets, fleet);
+	fleets->empty_count++;
+	return fleet;
+}
+
+/* NULL when out of memory. */
+static struct fleet *find_or_make(struct fleets *fleets, const char *key,
+				  const struct netaddr *remote, uint32_t netns)
+{
+	struct server *server = take_server(fleets, remote, is_loopback(remote) ? netns : 0);
+	struct fleet *fleet = server ? take_fleet(fleets, key, server) : NULL;
+
+	if (server && server->fleet_count == 0)
+		drop_server(fleets, server);
+	return fleet;
+}
+
+void fleets_free(struct fleets *fleets)
+{
+	if (!fleets)
+		return;
+	while (fleets->first)
+		drop_fleet(fleets, fleets->first);
+	index_destroy(&fleets->fleets);
+	index_destroy(&fleets->servers);
+	free(fleets);
+}
+
+/* --- members ---------------------------------------------------------------------------------- */
+
+int fleet_join(struct bench *bench, struct judgement *judgement, uint64_t t_ns)
+{
+	struct membership *membership = &judgement->membership;
+	const struct endpoint_rule *rule = NULL;
+	const struct pool *pool = judgement->pool;
+	char key[FLEET_KEY_SIZE];
+	struct fleet *fleet;
+
+	(void)fleet_key(pool->client, key, sizeof(key));
+	fleet = find_or_make(bench->fleets, key, &pool->remote, pool->netns);
+	if (!fleet)
+		return -ENOMEM;
+	if (bench->databases)
+		rule = dbkind_endpoint(bench->databases, &pool->remote);
+	fleet->server->limit = rule && rule->limit < UINT32_MAX ? (uint32_t)rule->limit : 0;
+	if (fleet->member_count++ == 0)
+		bench->fleets->empty_count--;
+	membership->fleet = fleet;
+	membership->joined_ns = t_ns;
+	membership->early_close_count = fleet->server->early_close_count;
+	membership->next = fleet->first;
+	if (membership->next)
+		membership->next->membership.prev = judgement;
+	fleet->first = judgement;
+	return 0;
+}
+
+static void keep_baseline(struct fleet *fleet, const struct membership *membership, uint64_t t_ns)
+{
+	struct baseline *baseline = &fleet->baseline;
+
+	if (membership->settled == 0 || t_ns - membership->joined_ns < LIFE_MIN_NS)
+		return;
+	if (baseline->plateau == 0 || t_ns - baseline->epoch_ns >= EPOCH_NS) {
+		baseline->plateau_before = baseline->plateau;
+		baseline->plateau = 0;
+		baseline->rate = 0;
+		baseline->epoch_ns = t_ns;
+	}
+	if (membership->settled > baseline->plateau)
+		baseline->plateau = membership->settled;
+	baseline->rate = fmax(baseline->rate, (double)membership->rate_peak);
+	baseline->busy = (double)membership->busy;
+	baseline->known_ns = t_ns;
+	baseline->joined_ns = membership->joined_ns;
+}
+
+static void drop_oldest(struct fleets *fleets)
+{
+	struct fleet *fleet = fleets->last, *prev;
+
+	for (; fleet && fleets->empty_count > FLEETS_MAX; fleet = prev) {
+		prev = fleet->prev;
+		if (fleet->member_count > 0)
+			continue;
+		fleets->empty_count--;
+		drop_fleet(fleets, fleet);
+	}
+}
+
+void fleet_leave(struct bench *bench, struct judgement *judgement, uint64_t t_ns)
+{
+	struct membership *membership = &judgement->membership;
+	struct fleet *fleet = membership->fleet;
+
+	if (!fleet)
+		return;
+	keep_baseline(fleet, membership, t_ns);
+	if (membership->prev)
+		membership->prev->membership.next = membership->next;
+	else
+		fleet->first = membership->next;
+	if (membership->next)
+		membership->next->membership.prev = membership->prev;
+	if (fleet->leader == judgement)
+		fleet->leader = NULL;
+	if (fleet->server->largest == judgement)
+		fleet->server->largest = NULL;
+	*membership = (struct membership){0};
+	if (--fleet->member_count > 0)
+		return;
+	bench->fleets->empty_count++;
+	if (fleet->baseline.plateau == 0) {
+		bench->fleets->empty_count--;
+		drop_fleet(bench->fleets, fleet);
+		return;
+	}
+	unlink_fleet(bench->fleets, fleet);
+	link_first(bench->fleets, fleet);
+	drop_oldest(bench->fleets);
+}
+
+/* --- time ------------------------------------------------------------------------------------- */
+
+static void follow(struct judgement *judgement, const struct settings *settings, uint64_t t_ns)
+{
+	struct membership *membership = &judgement->membership;
+	double busy = meter_busy(&judgement->meter, BUSY_SAMPLES);
+
+	if (t_ns - membership->joined_ns <= FIRST_NS &&
+	    judgement->pool->conn_count > membership->first_count)
+		membership->first_count = judgement->pool->conn_count;
+	if (plateau_stands(&judgement->plateau, settings, t_ns) &&
+	    judgement->plateau.open > membership->settled)
+		membership->settled = judgement->plateau.open;
+	if (!isnan(busy))
+		membership->busy += BUSY_WEIGHT * ((float)busy - membership->busy);
+	if (judgement->coverage.rate > membership->rate_peak)
+		membership->rate_peak = judgement->coverage.rate;
+}
+
+static void add_up(struct judgement *judgement)
+{
+	struct server *server = judgement->membership.fleet->server;
+	const struct pool *pool = judgement->pool;
+
+	server->open_count += pool->conn_count - pool->connecting_count;
+	server->suspect_count += judgement->leak.stage != LEAK_NONE;
+	server->early_close_count += pool->totals.early_peer_close_count;
+	if (!server->largest || pool->conn_count > server->largest->pool->conn_count)
+		server->largest = judgement;
+}
+
+void fleets_advance(struct bench *bench, const struct moment *moment)
+{
+	struct fleet *fleet;
+
+	for (fleet = bench->fleets->first; fleet; fleet = fleet->next) {
+		fleet->server->open_count = 0;
+		fleet->server->suspect_count = 0;
+		fleet->server->early_close_count = 0;
+		fleet->server->largest = NULL;
+	}
+	for (fleet = bench->fleets->first; fleet; fleet = fleet->next) {
+		struct judgement *member = fleet->first;
+
+		for (; member; member = member->membership.next) {
+			follow(member, moment->settings, moment->t_ns);
+			add_up(member);
+		}
+		spread_advance(fleet, moment);
+	}
+}
+
+/* --- baselines -------------------------------------------------------------------------------- */
+
+const struct fleet *fleets_first(const struct fleets *fleets)
+{
+	return fleets->first;
+}
+
+int fleets_import(struct fleets *fleets, const struct baseline *baseline)
+{
+	struct fleet *fleet;
+
+	if (baseline->workload[0] == '\0' || baseline->remote.port == 0 || baseline->plateau == 0 ||
+	    !memchr(baseline->workload, '\0', sizeof(baseline->workload)))
+		return -EINVAL;
+	if (fleets->empty_count >= FLEETS_MAX)
+		return -ENOSPC;
+	fleet = find_or_make(fleets, baseline->workload, &baseline->remote, baseline->netns);
+	if (!fleet)
+		return -ENOMEM;
+	fleet->baseline = *baseline;
+	fleet->baseline.netns = fleet->server->netns;
+	fleet->baseline.joined_ns = 0;
+	return 0;
+}

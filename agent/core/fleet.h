@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A fleet is all processes of one workload on this host that talk to one server: prefork workers,
+ * replicas, and one after the other the processes of each deploy. Their pools are judged one by
+ * one; what only shows in the sum, or in comparison with the process before, is found here.
+ *
+ *	fleets --< server (remote) --< fleet (workload, remote) --< pool's judgement
+ *
+ * A fleet outlives its processes, for the sake of what is known of them: its baseline.
+ */
+#ifndef CONNLEAK_CORE_FLEET_H
+#define CONNLEAK_CORE_FLEET_H
+
+#include "eprocess.h"
+#include "index.h"
+#include "table.h"
+
+struct bench;
+struct judgement;
+struct moment;
+
+#define FLEET_KEY_SIZE 160
+#define FLEET_SCALES 2
+
+/* What the processes of a workload have been like; plain data, to be kept over a restart. */
+struct baseline {
+	char workload[FLEET_KEY_SIZE]; /* fleet_key() of a process */
+	struct netaddr remote;
+	uint32_t netns; /* 0 unless remote is a loopback address */
+	uint32_t plateau; /* most connections that one process kept for a minute; 0 = unknown */
+	uint32_t plateau_before; /* the same of the epoch before */
+	double rate; /* most bytes a second that one process sent, over minutes */
+	double busy; /* share of connections to which an answer was owed, over minutes; 0 to 1 */
+	uint64_t epoch_ns; /* when plateau began to be measured */
+	uint64_t known_ns; /* when the last process left */
+	uint64_t joined_ns; /* and when that one had come; 0 = before the observation */
+};
+
+/* One of each remote address. */
+struct server {
+	struct index_link link;
+	struct netaddr remote;
+	uint32_t netns;
+	uint32_t fleet_count;
+	uint32_t limit; /* configured; 0 = none */
+	uint32_t open_count; /* of this host, as of the last tick */
+	uint32_t suspect_count; /* pools that are suspected or worse, the same */
+	uint64_t early_close_count; /* closes by the server within 1 s, of all pools there are */
+	struct judgement *largest; /* the same */
+};
+
+struct fleet {
+	struct index_link link;
+	struct fleet *next, *prev; /* all, the one that emptied last first */
+	struct server *server;
+	struct judgement *first; /* by membership.next, the latest to come first */
+	uint32_t member_count;
+	struct judgement *leader; /* the one with most of the stock; NULL = none */
+	uint32_t stock, holder_count; /* silent connections, and processes that have them */
+	struct eprocess scales[FLEET_SCALES];
+	struct baseline baseline;
+};
+
+/* Part of a judgement. Zeroed memory belongs to no fleet. */
+struct membership {
+	struct fleet *fleet;
+	struct judgement *next, *prev;
+	uint64_t joined_ns;
+	uint64_t tested_count; /* opens tested when stock was counted */
+	uint32_t stock; /* silent connections at the last open tested */
+	uint32_t base; /* the most of these in its first ten minutes */
+	uint32_t first_count; /* most connections open in its first seconds */
+	uint32_t settled; /* most that were open for a minute without growth */
+	uint64_t early_close_count; /* of the server, on the tick before it came */
+	float busy, rate_peak;
+};
+
+struct fleets;
+
+/* Returns NULL when out of memory. Free with fleets_free(), when all have left. */
+struct fleets *fleets_new(void);
+void fleets_free(struct fleets *fleets);
+
+/* Returns 0 or -ENOMEM. */
+int fleet_join(struct bench *bench, struct judgement *judgement, uint64_t t_ns);
+
+/* Leaves what is known of the process with the fleet. Accepts one that belongs to none. */
+void fleet_leave(struct bench *bench, struct judgement *judgement, uint64_t t_ns);
+
+/* To be called on each tick, before the pools are reviewed. */
+void fleets_advance(struct bench *bench, const struct moment *moment);
+
+/* "name of the workload" as far as a socket's owner shows it, for struct baseline. */
+const char *fleet_key(const struct client *client, char *buffer, size_t size);
+
+/* The first fleet, then fleet->next, for those who keep baselines. */
+const struct fleet *fleets_first(const struct fleets *fleets);
+
+/* Takes what was kept. Returns 0, -EINVAL for one without workload or address, -ENOMEM, -ENOSPC. */
+int fleets_import(struct fleets *fleets, const struct baseline *baseline);
+
+#endif

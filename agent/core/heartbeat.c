@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The plain tests take payload for work, so a leaked client hides behind its own heartbeats. A
+ * heartbeat is known by its shape: the same bytes out and in, three times, at a steady gap of
+ * GAP_MIN_NS or more.
+ *
+ * The test is that on opens with another stock: connections that have only beaten for a long
+ * time, counted at opens that no close paid for. A healthy client keeps a constant number of
+ * them (a MongoClient two a server), and constants set no records. What is long is learned, as
+ * for silence, from beats that ended in work; pings keep an idle pool beating all night.
+ *
+ * It stays a hint: workers that poll an empty queue, each by itself, come one by one, beat alike
+ * and belong to somebody, and no figure of a socket tells them from clients that nobody closes.
+ * Where the leaked clients' other connections are silent the test on opens raises the leak, and
+ * this one names their heartbeats as well.
+ *
+ * Invariant: beat.count says how many exchanges in a row were alike, the latest included.
+ * Does not see beats that a look has lumped together.
+ */
+#include "heartbeat.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "format.h"
+
+/* A connection that is looked at every 5 s shows gaps that are short by the source's rounding. */
+#define GAP_MIN_NS (5 * NS_PER_SEC - 50 * NS_PER_MS)
+/* The unit of beat.gap; its 16 bits hold an hour and three quarters. */
+#define GAP_UNIT_NS (NS_PER_SEC / 10)
+#define TEST_GAP_NS (10 * NS_PER_SEC)
+/* The monitors of the first client need as long to be known. */
+#define WARM_UP_NS (120 * NS_PER_SEC)
+#define LIMIT_FACTOR 4
+#define LIMIT_QUANTILE 0.99
+#define SAMPLE_MAX_NS (24 * 3600 * NS_PER_SEC)
+#define COMEBACK_FACTOR 0.1
+
+int64_t heartbeat_worked_ns(const struct conn *conn)
+{
+	return heartbeat_is_beating(conn) ? (int64_t)(conn->beat.since_s * NS_PER_SEC)
+					  : conn->last_active_ns;
+}
+
+uint64_t heartbeat_length_ns(const struct conn *conn)
+{
+	int64_t worked_ns = heartbeat_worked_ns(conn);
+
+	return conn->last_active_ns > worked_ns ? (uint64_t)(conn->last_active_ns - worked_ns) : 0;
+}
+
+static uint64_t limit_ns(const struct heartbeat *heartbeat)
+{
+	return LIMIT_FACTOR * silence_quantile_ns(&heartbeat->benign, LIMIT_QUANTILE);
+}
+
+/* --- beats ------------------------------------------------------------------------------------ */
+
+/* A fifth: a timer that looks every eighth of its period is as late as that. */
+static bool is_steady(uint16_t a, uint16_t b)
+{
+	return abs((int)a - (int)b) <= (a > b ? a : b) / 5 + 1;
+}
+
+static void learn_length(struct heartbeat *heartbeat, uint64_t length_ns, int64_t until_ns)
+{
+	if (!heartbeat->process.has_begun || until_ns - (int64_t)length_ns >= heartbeat->known_ns)
+		return;
+	if (eprocess_value(&heartbeat->process) > 1 && length_ns > limit_ns(heartbeat))
+		eprocess_discount(&heartbeat->process, COMEBACK_FACTOR);
+	silence_add(&heartbeat->benign, length_ns < SAMPLE_MAX_NS ? length_ns : SAMPLE_MAX_NS);
+}
+
+static uint32_t seconds_of(int64_t t_ns)
+{
+	return t_ns > 0 ? (uint32_t)((uint64_t)t_ns / NS_PER_SEC) : 0;
+}
+
+static void note_exchange(struct heartbeat *heartbeat, const struct change *change)
+{
+	struct conn *conn = change->conn;
+	struct beat next = {0};
+	uint64_t gap = change->silence_ns / GAP_UNIT_NS;
+
+	if (change->silence_ns >= GAP_MIN_NS && gap <= UINT16_MAX &&
+	    change->sent_bytes <= UINT16_MAX && change->received_bytes <= UINT16_MAX)
+		next = (struct beat){.sent = (uint16_t)change->sent_bytes,
+				     .received = (uint16_t)change->received_bytes,
+				     .gap = (uint16_t)gap,
+				     .count = 1,
+				     .since_s = seconds_of(change->silent_since_ns)};
+	if (next.count > 0 && conn->beat.count > 0 && next.sent == conn->beat.sent &&
+	    next.received == conn->beat.received && is_steady(next.gap, conn->beat.gap)) {
+		if (conn->beat.count < UINT16_MAX)
+			conn->beat.count++;
+		return;
+	}
+	if (heartbeat_is_beating(conn))
+		learn_length(heartbeat, heartbeat_length_ns(conn), change->silent_since_ns);
+	conn->beat = next;
+}
+
+/* --- tests ------------------------------------------------------------------------------------ */
+
+static void observe_close(struct heartbeat *heartbeat, const struct moment *moment,
+			  const struct change *change)
+{
+	const struct conn *conn = change->conn;
+	int64_t age_ns = (int64_t)moment->t_ns - conn->open_ns;
+
+	if (conn->age_is_bound || age_ns >= (int64_t)moment->settings->credit_ns)
+		credit_add(&heartbeat->credit, moment->t_ns, moment->settings->credit_ns);
+	if (heartbeat_is_beating(conn) && change_is_own_close(change))
+		learn_length(heartbeat, heartbeat_length_ns(conn), conn->last_active_ns);
+}
+
+void heartbeat_observe(struct heartbeat *heartbeat, const struct moment *moment,
+		       const struct change *change)
+{
+	if (change->type == CHANGE_ACTIVE)
+		note_exchange(heartbeat, change);
+	else if (change->type == CHANGE_CLOSED)
+		observe_close(heartbeat, moment, change);
+	else if (change->type == CHANGE_OPENED &&
+		 !credit_take(&heartbeat->credit, moment->t_ns, moment->settings->credit_ns))
+		heartbeat->has_opened = true;
+}
+
+static bool counts(const struct finding *finding, const struct conn *conn)
+{
+	/* Listeners that are all told the same at the same time receive, and do not ask. */
+	if (!heartbeat_is_beating(conn) || conn->beat.sent == 0 ||
+	    heartbeat_length_ns(conn) <= limit_ns(finding->state))
+		return false;
+	/* Those that beat before the evidence began are not its growth. */
+	return finding->base == 0 || heartbeat_worked_ns(conn) >= (int64_t)finding->began_ns;
+}
+
+/* Everything open is walked, for what beats is not silent. */
+static void begin(struct finding *finding, const struct heartbeat *heartbeat, uint64_t t_ns)
+{
+	finding->state = heartbeat;
+	finding->counts = counts;
+	finding->limits = (struct stock_limits){.kind = STOCK_IDLE, .known_ns = (int64_t)t_ns};
+}
+
+static uint32_t count_beating(const struct finding *finding, const struct pool *pool,
+			      const struct losses *losses)
+{
+	struct stock_walk walk;
+	struct conn *conn;
+	uint32_t count = 0;
+
+	stock_begin(&walk, pool, &finding->limits, losses);
+	while ((conn = stock_next(&walk)))
+		count += counts(finding, conn);
+	return count;
+}
+
+void heartbeat_advance(struct heartbeat *heartbeat, const struct moment *moment,
+		       const struct pool *pool)
+{
+	struct finding finding = {0};
+
+	if (!heartbeat->has_opened || moment->t_ns - pool->first_ns < WARM_UP_NS ||
+	    !eprocess_is_due(&heartbeat->process, moment->t_ns, TEST_GAP_NS))
+		return;
+	heartbeat->has_opened = false;
+	heartbeat->known_ns = (int64_t)moment->t_ns;
+	begin(&finding, heartbeat, moment->t_ns);
+	eprocess_test(&heartbeat->process, moment->settings->i0, moment->settings->p_min,
+		      count_beating(&finding, pool, &moment->losses), moment->t_ns);
+}
+
+double heartbeat_value(const struct heartbeat *heartbeat)
+{
+	return eprocess_value(&heartbeat->process);
+}
+
+/* --- what it found ---------------------------------------------------------------------------- */
+
+static void explain(const struct finding *finding, char *text, size_t size)
+{
+	char limit[32];
+	uint64_t length_ns = limit_ns(finding->state);
+
+	if (length_ns == 0)
+		(void)snprintf(text, size,
+			       "%u connections do nothing but exchange the same few bytes at a "
+			       "steady gap, %u when it began; none that did so ever worked again "
+			       "(e-value %.3g)",
+			       finding->stock, finding->base, finding->value);
+	else
+		(void)snprintf(
+			text, size,
+			"%u connections have for longer than %s done nothing but exchange "
+			"the same few bytes at a steady gap, %u when it began (e-value %.3g)",
+			finding->stock, format_duration(length_ns, limit, sizeof(limit)),
+			finding->base, finding->value);
+}
+
+void heartbeat_find(const struct heartbeat *heartbeat, const struct moment *moment,
+		    const struct pool *pool, struct finding *ret_finding)
+{
+	unsigned int bet = eprocess_best(&heartbeat->process);
+
+	begin(ret_finding, heartbeat, moment->t_ns);
+	ret_finding->stock = count_beating(ret_finding, pool, &moment->losses);
+	ret_finding->test = "heartbeats";
+	ret_finding->value = heartbeat_value(heartbeat);
+	ret_finding->base = heartbeat->process.base[bet];
+	ret_finding->began_ns = heartbeat->process.began_ns[bet];
+	ret_finding->is_hint = true;
+	ret_finding->evidence = "heartbeats_only";
+	ret_finding->explain = explain;
+	ret_finding->excess = finding_excess(ret_finding->stock, ret_finding->base);
+}

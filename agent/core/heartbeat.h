@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Heartbeats, and the test on connections that do nothing else. A client that nobody closes (a
+ * MongoClient or a pool for each request) is not silent: its monitors and pings go on for ever.
+ */
+#ifndef CONNLEAK_CORE_HEARTBEAT_H
+#define CONNLEAK_CORE_HEARTBEAT_H
+
+#include "credit.h"
+#include "eprocess.h"
+#include "finding.h"
+#include "moment.h"
+#include "silence.h"
+
+/* As many equal exchanges at a steady gap make a heartbeat. */
+#define HEARTBEAT_MIN 3
+
+/* Zeroed memory is a valid new test. */
+struct heartbeat {
+	struct eprocess process;
+	struct silences benign; /* stretches of beats that spanned a test and ended in work */
+	struct credit credit;
+	bool has_opened; /* since the last test, and no close paid for it */
+	int64_t known_ns; /* as of the last test */
+};
+
+/* Exchanges bytes with nobody's work in them. */
+static inline bool heartbeat_is_beating(const struct conn *conn)
+{
+	return conn->beat.count >= HEARTBEAT_MIN;
+}
+
+/* How long a connection has done nothing but beat, to the second; 0 where it does not. */
+uint64_t heartbeat_length_ns(const struct conn *conn);
+
+/* Its last activity that was no heartbeat. */
+int64_t heartbeat_worked_ns(const struct conn *conn);
+
+/*
+ * To be called for each change before the other tests: it keeps conn->beat, which they ask.
+ */
+void heartbeat_observe(struct heartbeat *heartbeat, const struct moment *moment,
+		       const struct change *change);
+
+/* To be called on each tick. */
+void heartbeat_advance(struct heartbeat *heartbeat, const struct moment *moment,
+		       const struct pool *pool);
+
+double heartbeat_value(const struct heartbeat *heartbeat);
+
+/* The finding refers to heartbeat. */
+void heartbeat_find(const struct heartbeat *heartbeat, const struct moment *moment,
+		    const struct pool *pool, struct finding *ret_finding);
+
+#endif

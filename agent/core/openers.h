@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which threads opened the connections of a verdict, as far as opens alone tell: connections that
+ * belong to one thread each are left behind when the threads end.
+ */
+#ifndef CONNLEAK_CORE_OPENERS_H
+#define CONNLEAK_CORE_OPENERS_H
+
+#include "table.h"
+
+struct openers {
+	uint32_t suspect_count; /* suspects whose opener is known */
+	uint32_t thread_count; /* distinct openers of these */
+	uint32_t still_count; /* of these threads, those that have another connection in the pool */
+};
+
+/* Looks at the marked connections of pool, at most 256 of them. */
+void openers_count(const struct pool *pool, struct openers *ret_openers);
+
+/* Each suspect has an opener of its own, and none of these has another connection. */
+bool openers_are_gone(const struct openers *openers);
+
+#endif

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Whether a pool is small or full cannot be read off its size. It is full when it would have had
+ * every reason to grow and did not, and that takes two looks: here at the count, and at the demand
+ * by those who call plateau_push().
+ *
+ *	open ^        ____ highest ___            flat: no open that no close paid for,
+ *	     |   ____/                \__ _       and as many open as ever, but for those
+ *	     |__/                                 that are being replaced
+ *
+ * Opens that the server refuses (a failed connect, a close within a second) are no growth: a pool
+ * in front of a full server tries all the time.
+ *
+ * Invariant: ceiling is 0 or at least as high as what was open at any tick since it was learned.
+ * Does not judge and does not know whether connections are busy.
+ */
+#include "plateau.h"
+
+#include "figures.h"
+#include "format.h"
+#include "judgement.h"
+
+/* What was open hours ago, in another mode of the load, is no measure of the maximum of now. */
+#define EPOCH_NS (1800 * NS_PER_SEC)
+/* Pushes further apart than this are two occasions. */
+#define OCCASION_NS (300 * NS_PER_SEC)
+#define EARLY_NS NS_PER_SEC
+#define EARLY_BYTES 200
+#define REFUSED_S 60.0f
+#define CLOCK_SIZE 48
+
+static bool is_early(const struct conn *conn, uint64_t t_ns)
+{
+	return !conn->age_is_bound && (int64_t)t_ns - conn->open_ns < (int64_t)EARLY_NS &&
+	       conn->received_bytes < EARLY_BYTES;
+}
+
+void plateau_observe(struct plateau *plateau, const struct settings *settings,
+		     const struct change *change)
+{
+	const struct conn *conn = change->conn;
+
+	switch (change->type) {
+	case CHANGE_ESTABLISHED:
+		if (!credit_take(&plateau->credit, change->t_ns, settings->credit_ns))
+			plateau->grown_count++;
+		break;
+	case CHANGE_PEER_CLOSED:
+		plateau->refused_count += is_early(conn, change->t_ns);
+		/* The server took it, so the pool will need another. */
+		if (!is_early(conn, change->t_ns))
+			credit_add(&plateau->credit, change->t_ns, settings->credit_ns);
+		break;
+	case CHANGE_CLOSED:
+		if (conn->peer_closed_ns != 0)
+			break;
+		if (change->by == CLOSE_RESET && is_early(conn, change->t_ns))
+			plateau->refused_count++;
+		else if (conn->age_is_bound ||
+			 (int64_t)change->t_ns - conn->open_ns >= (int64_t)settings->credit_ns)
+			credit_add(&plateau->credit, change->t_ns, settings->credit_ns);
+		break;
+	case CHANGE_FAILED:
+		plateau->failed_count++;
+		break;
+	case CHANGE_CHURNED:
+		plateau->grown_count++; /* it is served, one by one */
+		break;
+	default:
+		break;
+	}
+}
+
+static uint32_t credit_sum(const struct credit *credit)
+{
+	uint32_t sum = 0;
+
+	for (int i = 0; i < CREDIT_SLOTS; i++)
+		sum += credit->counts[i];
+	return sum;
+}
+
+static void note_highest(struct plateau *plateau, uint64_t now_ns)
+{
+	if (now_ns - plateau->epoch_ns >= EPOCH_NS) {
+		plateau->highest_before =
+			now_ns - plateau->epoch_ns < 2 * EPOCH_NS ? plateau->highest : 0;
+		plateau->highest = plateau->open;
+		plateau->epoch_ns = now_ns;
+	}
+	if (plateau->open > plateau->highest)
+		plateau->highest = plateau->open;
+	if (plateau->open > plateau->ceiling) {
+		plateau->ceiling = 0;
+		plateau->push_count = 0;
+	}
+}
+
+void plateau_sample(struct plateau *plateau, const struct settings *settings,
+		    const struct pool *pool, uint64_t now_ns)
+{
+	uint32_t before = plateau->open, highest;
+	bool has_grown = plateau->grown_count > plateau->refused_count;
+
+	plateau->open = pool->conn_count - pool->connecting_count - pool->peer_closed_count;
+	plateau->refused *= REFUSED_S / (REFUSED_S + (float)settings->tick_ns / NS_PER_SEC);
+	plateau->refused += (float)plateau->refused_count + (float)plateau->failed_count;
+	plateau->grown_count = 0;
+	plateau->failed_count = 0;
+	plateau->refused_count = 0;
+	note_highest(plateau, now_ns);
+	highest = plateau->highest > plateau->highest_before ? plateau->highest
+							     : plateau->highest_before;
+	if (plateau->open < highest) {
+		/* Purses are emptied when they are used; this one may be full of old coins. */
+		struct credit purse = plateau->credit;
+
+		if (credit_take(&purse, now_ns, settings->credit_ns) &&
+		    plateau->open + 1 + credit_sum(&purse) >= highest)
+			highest = plateau->open;
+	}
+	if (plateau->open == 0 || plateau->open < highest || has_grown)
+		plateau->flat_ns = 0;
+	else if (plateau->flat_ns == 0)
+		plateau->flat_ns = before == plateau->open && now_ns > settings->tick_ns
+					   ? now_ns - settings->tick_ns
+					   : now_ns;
+}
+
+bool plateau_stands(const struct plateau *plateau, const struct settings *settings, uint64_t now_ns)
+{
+	return plateau->flat_ns != 0 && now_ns - plateau->flat_ns >= settings->plateau_ns;
+}
+
+void plateau_push(struct plateau *plateau, uint64_t now_ns)
+{
+	if (plateau->ceiling == 0 || plateau->open > plateau->ceiling)
+		plateau->ceiling = plateau->open;
+	if (plateau->push_count == 0 || now_ns - plateau->pushed_ns > OCCASION_NS)
+		plateau->push_count++;
+	plateau->pushed_ns = now_ns;
+}
+
+uint32_t plateau_ceiling(const struct plateau *plateau)
+{
+	return plateau->ceiling;
+}
+
+void plateau_add_evidence(const struct bench *bench, const struct judgement *judgement,
+			  struct verdict *verdict)
+{
+	const struct plateau *plateau = &judgement->plateau;
+	char last[CLOCK_SIZE];
+
+	if (plateau->ceiling == 0 || figures_limit(bench, judgement->pool) > 0)
+		return;
+	(void)format_clock(plateau->pushed_ns, bench->realtime_at_zero_ns, last, sizeof(last));
+	verdict_add_evidence(verdict, "learned_ceiling",
+			     "no limit is configured; learned: the pool stopped at %u connections "
+			     "while more were needed, %u time%s, last at %s",
+			     plateau->ceiling, plateau->push_count,
+			     plateau->push_count == 1 ? "" : "s", last);
+}

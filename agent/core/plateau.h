@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A pool's plateau: its open connections have been at their maximum and have not grown for a
+ * while. A plateau that demand pushed against is a ceiling, configured or not.
+ */
+#ifndef CONNLEAK_CORE_PLATEAU_H
+#define CONNLEAK_CORE_PLATEAU_H
+
+#include "credit.h"
+#include "settings.h"
+#include "table.h"
+#include "verdict.h"
+
+struct bench;
+struct judgement;
+
+/* Zeroed memory is a pool of which nothing is known. */
+struct plateau {
+	struct credit credit; /* rotation: a close of an old connection pays for an open */
+	uint32_t open; /* established and not closed by the server, as of the last tick */
+	uint32_t highest, highest_before; /* of this epoch, and of the one before */
+	uint64_t epoch_ns; /* when this epoch began */
+	uint64_t flat_ns; /* since when it has not grown and was at its maximum; 0 = it is not */
+	uint32_t grown_count, refused_count,
+		failed_count; /* unpaid opens, and early closes; since the tick */
+	float refused; /* connects that failed or were closed at once, of the last minute or so */
+	uint32_t ceiling; /* learned; 0 = not */
+	uint32_t push_count; /* times that demand pushed against it */
+	uint64_t pushed_ns; /* when it did last */
+};
+
+void plateau_observe(struct plateau *plateau, const struct settings *settings,
+		     const struct change *change);
+
+/* To be called on each tick. */
+void plateau_sample(struct plateau *plateau, const struct settings *settings,
+		    const struct pool *pool, uint64_t now_ns);
+
+/* True when the pool has been at its plateau for settings->plateau_ns. */
+bool plateau_stands(const struct plateau *plateau, const struct settings *settings,
+		    uint64_t now_ns);
+
+/*
+ * To be called while demand pushes against the plateau, which thereby is known to be a ceiling.
+ * Where it holds back nobody, a flat count is no ceiling: the pool has merely not been asked.
+ */
+void plateau_push(struct plateau *plateau, uint64_t now_ns);
+
+/* Most connections that this pool opens, as learned; 0 = unknown. */
+uint32_t plateau_ceiling(const struct plateau *plateau);
+
+/* Says how the ceiling is known, where it is learned and no limit is configured. */
+void plateau_add_evidence(const struct bench *bench, const struct judgement *judgement,
+			  struct verdict *verdict);
+
+#endif

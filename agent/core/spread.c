@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The test on opens, for a fleet: each process counts its silent connections at its own opens, for
+ * an open says nothing of another process's pool, and the test is on the sum of the last counts.
+ *
+ * Each worker may keep a connection of its own on purpose (a listener, a lock), and forty workers
+ * that start one by one are no leak. So a process only counts for what it has more than in its
+ * first ten minutes; and where hardly anyone holds two, that is an order and no leak: a hint.
+ *
+ * One process speaks for the fleet, the one with most, as long as no other has a verdict of its
+ * own. What the others hold counts, and is not named.
+ *
+ * Invariant: fleet->stock is the sum of what its members hold; leader is a member or NULL.
+ * Does not decide who is in a fleet (fleet.c), and says nothing of a fleet of one.
+ */
+#include "spread.h"
+
+#include <stdio.h>
+
+#include "judgement.h"
+
+#define WARM_UP_NS (600 * NS_PER_SEC)
+#define HOLDING_MEAN 1.5
+#define COMEBACK_FACTOR 0.1
+
+static const uint64_t gaps_ns[FLEET_SCALES] = {8 * NS_PER_SEC, 64 * NS_PER_SEC};
+
+static double value_of(const struct fleet *fleet)
+{
+	double sum = 0;
+
+	for (unsigned int i = 0; i < FLEET_SCALES; i++)
+		sum += eprocess_value(&fleet->scales[i]);
+	return sum / FLEET_SCALES;
+}
+
+/* --- counts ----------------------------------------------------------------------------------- */
+
+static uint32_t held_by(const struct judgement *member)
+{
+	return finding_excess(member->membership.stock, member->membership.base);
+}
+
+/* Returns true when the member has tested an open since it was counted last. */
+static bool recount(struct fleet *fleet, struct judgement *member, const struct moment *moment)
+{
+	struct membership *membership = &member->membership;
+	struct stock_limits limits = opens_limits(&member->opens, moment->settings);
+	bool has_tested = member->opens.test_count != membership->tested_count;
+	uint32_t before = membership->stock;
+
+	if (!has_tested && before == 0)
+		return false;
+	membership->stock = stock_count(member->pool, &limits, &moment->losses);
+	membership->tested_count = member->opens.test_count;
+	if (moment->t_ns - membership->joined_ns < WARM_UP_NS &&
+	    membership->base < membership->stock)
+		membership->base = membership->stock;
+	/* One that counted was used or closed after all: so may the others be. */
+	if (!has_tested && membership->stock < before && value_of(fleet) > 1)
+		for (unsigned int i = 0; i < FLEET_SCALES; i++)
+			eprocess_discount(&fleet->scales[i], COMEBACK_FACTOR);
+	return has_tested;
+}
+
+static void choose_leader(struct fleet *fleet)
+{
+	struct judgement *most = NULL;
+
+	for (struct judgement *member = fleet->first; member; member = member->membership.next) {
+		if (member->leak.stage != LEAK_NONE) {
+			most = member;
+			break;
+		}
+		if (held_by(member) > 0 && (!most || held_by(member) > held_by(most)))
+			most = member;
+	}
+	fleet->leader = most;
+}
+
+void spread_advance(struct fleet *fleet, const struct moment *moment)
+{
+	bool has_tested = false;
+
+	if (fleet->member_count < 2)
+		return;
+	fleet->stock = 0;
+	fleet->holder_count = 0;
+	for (struct judgement *member = fleet->first; member; member = member->membership.next) {
+		has_tested |= recount(fleet, member, moment);
+		fleet->stock += held_by(member);
+		fleet->holder_count += held_by(member) > 0;
+	}
+	choose_leader(fleet);
+	for (unsigned int i = 0; has_tested && i < FLEET_SCALES; i++)
+		if (eprocess_is_due(&fleet->scales[i], moment->t_ns, gaps_ns[i]))
+			eprocess_test(&fleet->scales[i], moment->settings->i0,
+				      moment->settings->p_min, fleet->stock, moment->t_ns);
+}
+
+/* --- what it found ---------------------------------------------------------------------------- */
+
+double spread_value(const struct judgement *judgement)
+{
+	const struct fleet *fleet = judgement->membership.fleet;
+
+	if (!fleet || fleet->member_count < 2 || fleet->leader != judgement)
+		return 1;
+	return value_of(fleet);
+}
+
+static void explain(const struct finding *finding, char *text, size_t size)
+{
+	const struct judgement *judgement = finding->state;
+	const struct fleet *fleet = judgement->membership.fleet;
+
+	(void)snprintf(
+		text, size,
+		"%u connections are silent in %u of %u processes of this workload, %u of them "
+		"in this one; %u when it began (e-value %.3g)",
+		fleet->stock, fleet->holder_count, fleet->member_count, held_by(judgement),
+		finding->base, finding->value);
+}
+
+void spread_find(const struct judgement *judgement, const struct moment *moment,
+		 struct finding *ret_finding)
+{
+	const struct fleet *fleet = judgement->membership.fleet;
+	const struct eprocess *best = &fleet->scales[0];
+	uint32_t growth;
+	unsigned int bet;
+
+	for (unsigned int i = 1; i < FLEET_SCALES; i++)
+		if (eprocess_value(&fleet->scales[i]) > eprocess_value(best))
+			best = &fleet->scales[i];
+	bet = eprocess_best(best);
+	ret_finding->test = "spread";
+	ret_finding->value = value_of(fleet);
+	ret_finding->base = best->base[bet];
+	ret_finding->began_ns = best->began_ns[bet];
+	ret_finding->limits = opens_limits(&judgement->opens, moment->settings);
+	ret_finding->stock = judgement->membership.stock;
+	growth = finding_excess(fleet->stock, ret_finding->base);
+	ret_finding->excess = held_by(judgement) < growth ? held_by(judgement) : growth;
+	ret_finding->elsewhere = growth - ret_finding->excess;
+	ret_finding->is_hint = fleet->stock < HOLDING_MEAN * fleet->holder_count;
+	ret_finding->hold_ns = moment->settings->coverage_hold_ns;
+	ret_finding->state = judgement;
+	ret_finding->evidence = "silent_stock_of_workload";
+	ret_finding->explain = explain;
+}

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The test on a leak that is spread over the processes of a fleet: forty prefork workers with two
+ * leaked connections each, none of which shows enough by itself.
+ */
+#ifndef CONNLEAK_CORE_SPREAD_H
+#define CONNLEAK_CORE_SPREAD_H
+
+#include "finding.h"
+#include "fleet.h"
+#include "moment.h"
+
+/* To be called on each tick. */
+void spread_advance(struct fleet *fleet, const struct moment *moment);
+
+/* 1 unless the judgement is the one that speaks for its fleet. */
+double spread_value(const struct judgement *judgement);
+
+/* The finding refers to judgement. */
+void spread_find(const struct judgement *judgement, const struct moment *moment,
+		 struct finding *ret_finding);
+
+#endif

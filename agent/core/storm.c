@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A storm is a change: a process that opens a connection for each request does so all day, and
+ * that is its way of life. So what counts is how many connects there are against this process's
+ * own past, and that they come to nothing:
+ *
+ *	connects in 10 s >= max(STORM_MIN, FACTOR x average + 5 sqrt(average))	a surge
+ *	and FAILED of them fail, or the server closes them at once		it is turned away
+ *	 or most live for less than 5 s						it is churn
+ *	 or three times as many are open as before and most of the new ones idle	a stampede
+ *
+ * Being turned away speaks for itself. The other two are also what a burst of honest work does in
+ * a pool that keeps few connections; there the past has to be known for WARM, and the surge has to
+ * be twice the highest one that passed. In either case it has to last: two halves of the 10 s each
+ * have their share, and it began before them, so that neither a burst nor a server that restarts
+ * within a few seconds is one.
+ *
+ * Invariant: what is learned of the past does not contain a storm that is younger than NORMAL.
+ * Counts come from the pool's totals, so connections too short to be seen one by one count as well.
+ */
+#include "storm.h"
+
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "format.h"
+#include "judgement.h"
+#include "report.h"
+
+#define SLOT_S 5.0f
+#define WINDOW_S 10.0f
+/* The slot before the two may have seen the storm begin; it is taken in part. */
+#define BEGUN_SHARE 32
+#define YOUNG_NS (5 * NS_PER_SEC)
+#define AVERAGE_S 1800.0f
+#define PEAK_S (86400.0f / 0.7f)
+#define PEAK_FACTOR 2
+#define WARM_NS (600 * NS_PER_SEC)
+#define RIPE_NS (60 * NS_PER_SEC)
+#define OVER_NS (60 * NS_PER_SEC)
+#define NORMAL_NS (1800 * NS_PER_SEC)
+#define CRITICAL_SHARE 0.5
+#define OPEN_FACTOR 3
+#define DURATION_SIZE 32
+
+/* The last 10 s, and what they are held against. */
+struct surge {
+	double opened; /* in 10 s */
+	double opened_low; /* the same by the quieter half */
+	double opened_earlier; /* the same by the 5 s before */
+	double turned_away; /* share of them that failed or were closed at once */
+	double failed, early; /* counts in the window */
+	double young; /* share that lived for less than 5 s */
+	double threshold, threshold_soft;
+};
+
+static uint64_t sum_of(const uint64_t *counts, int count)
+{
+	uint64_t sum = 0;
+
+	for (int i = 0; i < count; i++)
+		sum += counts[i];
+	return sum;
+}
+
+static uint32_t step_of(uint64_t value, uint64_t *told)
+{
+	uint64_t step = value - *told;
+
+	*told = value;
+	return step < UINT32_MAX ? (uint32_t)step : UINT32_MAX;
+}
+
+static void take_totals(struct storm *storm, const struct pool_totals *totals,
+			struct storm_slot *ret_step)
+{
+	uint64_t failed = sum_of(totals->failed_count, FAIL_REASON_COUNT);
+	uint64_t closed = sum_of(totals->closed_count, CLOSE_BY_COUNT);
+
+	ret_step->opened = step_of(totals->opened_count, &storm->opened_told);
+	ret_step->failed = step_of(failed, &storm->failed_told);
+	ret_step->closed = step_of(closed, &storm->closed_told);
+	ret_step->early = step_of(totals->early_peer_close_count, &storm->early_told);
+}
+
+void storm_begin(struct judgement *judgement, uint64_t t_ns)
+{
+	struct storm *storm = &judgement->storm;
+	struct storm_slot step;
+
+	storm->first_ns = t_ns;
+	storm->ticked_ns = t_ns;
+	take_totals(storm, &judgement->pool->totals, &step);
+}
+
+void storm_observe(struct judgement *judgement, const struct change *change)
+{
+	struct storm_slot *now = &judgement->storm.now;
+	const struct conn *conn = change->conn;
+
+	if (change->type != CHANGE_CLOSED)
+		return;
+	now->closed++;
+	if (!conn->age_is_bound && (int64_t)change->t_ns - conn->open_ns < (int64_t)YOUNG_NS)
+		now->closed_young++;
+}
+
+/* --- the past --------------------------------------------------------------------------------- */
+
+/* A peak counts as benign when a minute has passed and it was no storm. */
+static void learn_peak(struct storm *storm, float opened, float span_s, uint64_t t_ns)
+{
+	storm->peak *= PEAK_S / (PEAK_S + span_s);
+	if (t_ns - storm->candidate_ns >= RIPE_NS) {
+		if (storm->ripening > storm->peak)
+			storm->peak = storm->ripening;
+		storm->ripening = storm->candidate;
+		storm->candidate = 0;
+		storm->candidate_ns = t_ns;
+	}
+	if (opened > storm->candidate)
+		storm->candidate = opened;
+}
+
+static void learn(struct storm *storm, const struct storm_lesson *lesson, uint64_t t_ns)
+{
+	float known_s = (float)(t_ns - storm->first_ns) / NS_PER_SEC;
+	float weight = lesson->span_s / (known_s < AVERAGE_S ? known_s : AVERAGE_S);
+
+	storm->average += weight * (lesson->opened - storm->average);
+	storm->open_average += weight * (lesson->open - storm->open_average);
+	learn_peak(storm, lesson->opened, lesson->span_s, t_ns);
+}
+
+/* Each lesson waits for its turn, for as long as it takes to know a storm. */
+static void take_lesson(struct judgement *judgement, const struct surge *surge, uint64_t t_ns)
+{
+	struct storm *storm = &judgement->storm;
+	struct storm_lesson *lesson = &storm->lessons[storm->lesson_count++ % STORM_LESSONS];
+
+	if (lesson->span_s > 0)
+		learn(storm, lesson, t_ns);
+	*lesson = (struct storm_lesson){.opened = (float)surge->opened,
+					.open = (float)judgement->pool->conn_count,
+					.span_s = storm->last.span_s};
+}
+
+static void skip_lessons(struct storm *storm)
+{
+	memset(storm->lessons, 0, sizeof(storm->lessons));
+	storm->candidate = 0;
+	storm->ripening = 0;
+}
+
+/* --- the last ten seconds --------------------------------------------------------------------- */
+
+/* Returns false while the slot is not full. */
+static bool turn_slot(struct judgement *judgement, uint64_t t_ns)
+{
+	struct storm *storm = &judgement->storm;
+	struct storm_slot step, *now = &storm->now;
+	uint32_t seen_closed;
+
+	now->span_s = (float)(t_ns - storm->ticked_ns) / NS_PER_SEC;
+	if (now->span_s < 0.9f * SLOT_S)
+		return false;
+	take_totals(storm, &judgement->pool->totals, &step);
+	seen_closed = now->closed;
+	now->opened = step.opened;
+	now->failed = step.failed;
+	now->early = step.early;
+	now->closed = step.closed;
+	if (step.closed > seen_closed) /* too short to be seen one by one */
+		now->closed_young += step.closed - seen_closed;
+	storm->earlier =
+		storm->before.span_s > 0 ? (float)storm->before.opened / storm->before.span_s : 0;
+	storm->before = storm->last;
+	storm->last = *now;
+	*now = (struct storm_slot){0};
+	storm->ticked_ns = t_ns;
+	return true;
+}
+
+static double share(double part, double whole)
+{
+	return whole > 0 ? part / whole : 0;
+}
+
+static void measure(const struct bench *bench, const struct storm *storm, struct surge *ret_surge)
+{
+	const struct settings *settings = bench->settings;
+	const struct storm_slot *last = &storm->last, *before = &storm->before;
+	double a = share(last->opened, last->span_s), b = share(before->opened, before->span_s);
+	double opened = (double)last->opened + before->opened;
+	double past = settings->storm_factor * storm->average + 5 * sqrt(storm->average);
+	double peak = PEAK_FACTOR * storm->peak;
+	struct surge *surge = ret_surge;
+
+	surge->opened = WINDOW_S * share(opened, (double)last->span_s + before->span_s);
+	surge->opened_low = WINDOW_S * (a < b ? a : b);
+	surge->opened_earlier = WINDOW_S * storm->earlier;
+	surge->failed = (double)last->failed + before->failed;
+	surge->early = (double)last->early + before->early;
+	surge->turned_away = share(surge->failed + surge->early, opened);
+	surge->young = share((double)last->closed_young + before->closed_young, opened);
+	surge->threshold = past > settings->storm_min ? past : settings->storm_min;
+	surge->threshold_soft = peak > surge->threshold ? peak : surge->threshold;
+}
+
+static bool reaches(const struct surge *surge, double threshold)
+{
+	return surge->opened >= threshold && 2 * surge->opened_low >= threshold &&
+	       BEGUN_SHARE * surge->opened_earlier >= threshold;
+}
+
+/* A pool that grows under load uses what it opens. */
+static bool is_stampede(const struct judgement *judgement, uint64_t t_ns)
+{
+	uint32_t new_count = 0, idle_count = 0;
+
+	if (judgement->pool->conn_count < OPEN_FACTOR * judgement->storm.open_average)
+		return false;
+	for (const struct conn *conn = judgement->pool->oldest; conn; conn = conn->newer) {
+		int64_t age_ns = (int64_t)t_ns - conn->open_ns;
+
+		if (conn->age_is_bound || age_ns > (int64_t)OVER_NS || age_ns < (int64_t)YOUNG_NS)
+			continue;
+		new_count++;
+		idle_count += !conn->has_returned;
+	}
+	return new_count > 0 && 2 * idle_count > new_count;
+}
+
+/* A leak that has filled the server up has every further connect turned away. */
+static bool is_explained(const struct judgement *judgement)
+{
+	const struct leak *leak = &judgement->leak;
+
+	return judgement->exhausted.standing.verdict ||
+	       (leak->stage != LEAK_NONE && 2 * leak->suspect_count >= judgement->pool->conn_count);
+}
+
+static bool is_met(const struct bench *bench, const struct judgement *judgement,
+		   const struct surge *surge, uint64_t t_ns)
+{
+	const struct settings *settings = bench->settings;
+	const struct storm *storm = &judgement->storm;
+
+	if (!reaches(surge, surge->threshold) || is_explained(judgement))
+		return false;
+	if (surge->turned_away >= settings->storm_failed)
+		return true;
+	if (t_ns - storm->first_ns < WARM_NS || !reaches(surge, surge->threshold_soft))
+		return false;
+	return surge->young >= 0.5 || is_stampede(judgement, t_ns);
+}
+
+/* --- what is said ----------------------------------------------------------------------------- */
+
+static void format_thousands(double value, char *buffer, size_t size)
+{
+	uint64_t count = (uint64_t)(value + 0.5);
+
+	if (count < 1000)
+		(void)snprintf(buffer, size, "%" PRIu64, count);
+	else
+		(void)snprintf(buffer, size, "%" PRIu64 ",%03" PRIu64, count / 1000, count % 1000);
+}
+
+static void append_cause(struct verdict *draft, const struct surge *surge)
+{
+	if (surge->turned_away >= 0.01)
+		report_append(draft, ", %.0f%% refused or closed at once",
+			      100 * surge->turned_away);
+	if (surge->young >= 0.01)
+		report_append(draft, ", %.0f%% closed within 5 s", 100 * surge->young);
+}
+
+static int tell(struct bench *bench, struct judgement *judgement, const struct surge *surge,
+		uint64_t t_ns)
+{
+	struct storm *storm = &judgement->storm;
+	struct standing *standing = &storm->standing;
+	const struct verdict *before = standing->verdict;
+	uint64_t window_ns = 2 * (uint64_t)(SLOT_S * NS_PER_SEC);
+	char opened[32], known[DURATION_SIZE];
+	struct verdict draft;
+
+	standing_draft(bench, judgement, VERDICT_STORM, t_ns, &draft);
+	draft.since_ns = before ? before->since_ns : t_ns > window_ns ? t_ns - window_ns : 0;
+	draft.severity =
+		surge->turned_away >= CRITICAL_SHARE ? SEVERITY_CRITICAL : SEVERITY_WARNING;
+	(void)format_duration(t_ns - storm->first_ns, known, sizeof(known));
+	format_thousands(surge->opened, opened, sizeof(opened));
+	verdict_add_evidence(&draft, "connects",
+			     "%s connects in the last 10 s; %.1f on average and %.0f at most in "
+			     "%s of observation; %.0f would be a storm",
+			     opened, storm->average, storm->peak, known, surge->threshold);
+	verdict_add_evidence(&draft, "turned_away",
+			     "%.0f of them failed and %.0f were closed by the server within a "
+			     "second (%.0f%%)",
+			     surge->failed, surge->early, 100 * surge->turned_away);
+	verdict_add_evidence(&draft, "lifetime", "%.0f%% were closed within 5 s",
+			     100 * surge->young);
+	verdict_add_evidence(&draft, "open", "%u are open, %.1f on average before",
+			     judgement->pool->conn_count, storm->open_average);
+	report_begin(&draft, "STORM");
+	report_append(&draft, "%s connects in 10 s (normally %.0f)", opened, storm->average);
+	append_cause(&draft, surge);
+	report_append(&draft, ", %u open (normally %.0f).", judgement->pool->conn_count,
+		      storm->open_average);
+	if (!before)
+		skip_lessons(storm);
+	report_differential(bench, judgement, draft.since_ns, &draft);
+	return standing_tell(bench, standing, &draft);
+}
+
+int storm_review(struct bench *bench, struct judgement *judgement, uint64_t t_ns)
+{
+	struct storm *storm = &judgement->storm;
+	struct standing *standing = &storm->standing;
+	struct surge surge;
+
+	if (!turn_slot(judgement, t_ns))
+		return 0;
+	measure(bench, storm, &surge);
+	if (!standing->verdict || t_ns - standing->verdict->since_ns >= NORMAL_NS)
+		take_lesson(judgement, &surge, t_ns);
+	if (is_met(bench, judgement, &surge, t_ns)) {
+		standing->over_ns = 0;
+		return tell(bench, judgement, &surge, t_ns);
+	}
+	if (standing->verdict &&
+	    standing_lasts(&standing->over_ns, 2 * surge.opened < surge.threshold, t_ns, OVER_NS))
+		return standing_clear(bench, standing, t_ns,
+				      "the storm is over, %.0f connects in 10 s.", surge.opened);
+	return 0;
+}

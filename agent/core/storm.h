@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The storm verdict: many times as many connects as ever, that fail or come to nothing.
+ */
+#ifndef CONNLEAK_CORE_STORM_H
+#define CONNLEAK_CORE_STORM_H
+
+#include "standing.h"
+#include "table.h"
+
+/* Counts of five seconds. */
+struct storm_slot {
+	uint32_t opened, failed, early, closed, closed_young;
+	float span_s;
+};
+
+/* What is learned of a slot, when it has turned out to be no part of a storm. */
+struct storm_lesson {
+	float opened; /* in the 10 s up to its end */
+	float open; /* connections open */
+	float span_s; /* 0 = nothing */
+};
+
+#define STORM_LESSONS 4
+
+/* Zeroed memory is a pool of which nothing is known. */
+struct storm {
+	struct standing standing;
+	struct storm_slot now; /* so far; filled when it is full, but for what was closed */
+	struct storm_slot last, before;
+	float earlier; /* opens a second of the slot before these */
+	uint64_t opened_told, failed_told, early_told, closed_told; /* of pool->totals */
+	uint64_t ticked_ns, first_ns; /* end of the last slot; begin of the judgement */
+	struct storm_lesson lessons[STORM_LESSONS]; /* a ring; not learned yet */
+	uint32_t lesson_count;
+	float average; /* opens in 10 s, of half an hour without storms */
+	float peak; /* most opens in 10 s without a storm; halves in a day */
+	float open_average; /* connections open, the same way */
+	/* Peaks of this minute and of the one before: they may be the beginning of a storm. */
+	float candidate, ripening;
+	uint64_t candidate_ns; /* when this minute began */
+};
+
+/* To be called when a judgement begins, which may be later than the pool. */
+void storm_begin(struct judgement *judgement, uint64_t t_ns);
+
+void storm_observe(struct judgement *judgement, const struct change *change);
+
+/* To be called on each tick. Returns 0 or -ENOMEM. */
+int storm_review(struct bench *bench, struct judgement *judgement, uint64_t t_ns);
+
+#endif

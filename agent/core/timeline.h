@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The course of one pool from when it was first sampled until now, in a fixed number of columns:
+ * when they are used up, two become one. A recording of a minute and one of a week fit alike.
+ */
+#ifndef CONNLEAK_CORE_TIMELINE_H
+#define CONNLEAK_CORE_TIMELINE_H
+
+#include "table.h"
+
+#define TIMELINE_COLUMNS 60
+#define TIMELINE_COLUMN_NS NS_PER_SEC /* of the first column; doubled as needed */
+
+struct timeline_column {
+	uint64_t opened_count, closed_count;
+	uint32_t open_max, stale_max;
+	double busy_sum; /* share of connections to which an answer is owed */
+	uint32_t sample_count; /* 0 = nothing is known of this time */
+};
+
+/* Zeroed memory is a valid new timeline. */
+struct timeline {
+	struct timeline_column columns[TIMELINE_COLUMNS];
+	uint64_t begin_ns, column_ns; /* column_ns 0 = no sample yet */
+	uint64_t opened_told, closed_told;
+	uint32_t count; /* columns up to the last sample */
+};
+
+/*
+ * Adds what pool is at now_ns, which does not go back; opens and closes are those since the sample
+ * before. stale_count: of pool, as the detector counts it.
+ */
+void timeline_sample(struct timeline *timeline, const struct pool *pool, uint32_t stale_count,
+		     uint64_t now_ns);
+
+/* How long after a sample the next one is worth making: a quarter of a column. */
+uint64_t timeline_pause_ns(const struct timeline *timeline);
+
+#endif

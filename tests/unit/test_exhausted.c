@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Pools that leak at a fixed size are said to be exhausted when they are, and not before; those
+ * that merely have nothing to do are left alone.
+ */
+#include "pool_sim.h"
+
+#define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
+#define SEEDS 3
+#define PER_MIN (1.0 / 60)
+
+static const struct sim_line *first_exhausted(const struct sim *sim)
+{
+	for (uint32_t i = 0; i < sim->line_count; i++)
+		if (sim->lines[i].kind == VERDICT_EXHAUSTED)
+			return &sim->lines[i];
+	return NULL;
+}
+
+static void run_until(struct sim *sim, const struct sim_pool *pool, double until)
+{
+	struct sim_pool part = *pool;
+
+	part.hours = (until - sim->now) / 3600;
+	if (part.hours > 0)
+		sim_run(sim, &part, false);
+}
+
+/* --- leaks ------------------------------------------------------------------------------------ */
+
+static const struct sim_pool leaky_pools[] = {
+	{"ten, FIFO, 1/min", SIM_FIFO, .max = 10, .min = 10, .rate = 6, .held_s = 0.2,
+	 .leak_rate = PER_MIN, .leak_from_s = 300},
+	{"ten, LIFO, 1/min", .max = 10, .min = 10, .rate = 6, .held_s = 0.2, .leak_rate = PER_MIN,
+	 .leak_from_s = 300},
+	{"ten, FIFO, 12/h, rotation", SIM_FIFO, .max = 10, .min = 10, .rate = 6, .held_s = 0.2,
+	 .lifetime_s = 1800, .leak_rate = PER_MIN / 5, .leak_from_s = 3600},
+	{"twenty, FIFO, 1/min", SIM_FIFO, .max = 20, .min = 20, .rate = 10, .held_s = 0.3,
+	 .leak_rate = PER_MIN, .leak_from_s = 1800},
+	{"ten, low load", SIM_FIFO, .max = 10, .min = 10, .rate = 1, .held_s = 0.3,
+	 .leak_rate = PER_MIN / 3, .leak_from_s = 1800},
+	{"eight on demand, LIFO", .max = 8, .rate = 4, .held_s = 0.5, .leak_rate = PER_MIN,
+	 .leak_from_s = 1800},
+};
+
+/* Runs until nothing is left to be leaked, and returns when that was. */
+static double run_dry(struct sim *sim, const struct sim_pool *pool)
+{
+	double end = 24 * 3600;
+
+	while (sim->leaked_count < pool->max && sim->now < end)
+		run_until(sim, pool, sim->now + 1);
+	return sim->now;
+}
+
+static void exhausted_is_raised_within_a_minute_of_the_last_leak(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(leaky_pools); i++) {
+		for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+			const struct sim_pool *pool = &leaky_pools[i];
+			struct sim *sim = sim_new(seed);
+			const struct sim_line *line;
+			double dry = run_dry(sim, pool);
+
+			run_until(sim, pool, dry + 120);
+			line = first_exhausted(sim);
+			if (!line || line->t < dry - 1 || line->t > dry + 60) {
+				sim_print(sim, pool->name, seed);
+				fail_msg("%s, seed %u: dry at %.0f s, raised at %.0f s", pool->name,
+					 (unsigned int)seed, dry, line ? line->t : NAN);
+			}
+			assert_int_equal(line->state, VERDICT_RAISED);
+			assert_int_equal(line->severity, SEVERITY_CRITICAL);
+			assert_int_equal(line->suspect_count, pool->max);
+			assert_int_equal(line->right_count, pool->max);
+			sim_free(sim);
+		}
+	}
+}
+
+/* Half of the pool is gone, and what is left cannot carry the load any more. */
+static void exhausted_is_raised_when_the_rest_works_without_rest(void **state)
+{
+	const struct sim_pool pool = {"rest",
+				      SIM_FIFO,
+				      .max = 10,
+				      .min = 10,
+				      .rate = 8,
+				      .slow_share = 1,
+				      .slow_s = 0.4,
+				      .leak_rate = PER_MIN,
+				      .leak_from_s = 600};
+	struct sim *sim = sim_new(1);
+	const struct sim_line *line;
+
+	(void)state;
+	while (sim->leaked_count < 8 && sim->now < 7200)
+		run_until(sim, &pool, sim->now + 1);
+	{
+		struct sim_pool sound = pool;
+
+		sound.leak_rate = 0;
+		run_until(sim, &sound, sim->now + 240);
+	}
+	line = first_exhausted(sim);
+	assert_non_null(line);
+	assert_in_range(line->leaked_count, 5, 8);
+	assert_int_equal(line->right_count, line->suspect_count);
+	assert_non_null(strstr(line->summary, "EXHAUSTED orders-api[4121] -> 10.0.3.7:5432"));
+	assert_non_null(strstr(line->summary, "that are left are busy"));
+	for (uint32_t i = 0; i < sim->line_count; i++)
+		assert_int_not_equal(sim->lines[i].kind, VERDICT_SATURATED);
+	sim_free(sim);
+}
+
+/* --- the line --------------------------------------------------------------------------------- */
+
+static struct sim *new_exhausted(void)
+{
+	struct sim *sim = sim_new(1);
+	double dry = run_dry(sim, &leaky_pools[0]);
+
+	run_until(sim, &leaky_pools[0], dry + 120);
+	assert_non_null(first_exhausted(sim));
+	return sim;
+}
+
+static void exhausted_is_the_worst_verdict_of_its_pool_and_knows_the_ceiling(void **state)
+{
+	struct sim *sim = new_exhausted();
+	const struct verdict *verdict =
+		detector_pool_verdict(sim->detector, table_first_pool(sim->table));
+
+	(void)state;
+	assert_int_equal(verdict->kind, VERDICT_EXHAUSTED);
+	assert_int_equal(verdict->limit, 10);
+	assert_int_equal(verdict->open_count, 10);
+	assert_int_equal(verdict->stale_count, 10);
+	assert_true(verdict->exhausts_in_s == 0);
+	assert_true(verdict->since_ns > 300 * NS_PER_SEC);
+	assert_string_equal(verdict->evidence[0].name, "held");
+	assert_int_equal(detector_standing_count(sim->detector, VERDICT_EXHAUSTED), 1);
+	sim_free(sim);
+}
+
+static void exhausted_is_cleared_when_connections_come_back(void **state)
+{
+	struct sim *sim = new_exhausted();
+
+	(void)state;
+	for (int second = 0; second < 120; second++) {
+		for (uint32_t i = 0; i < sim->conn_count; i++) {
+			sim_use(sim, &sim->conns[i]);
+			/* As many bytes each time would be a heartbeat. */
+			sim->conns[i].sent += (uint64_t)(100 * sim_random(sim));
+		}
+		sim_advance(sim, sim->now + 1);
+	}
+	sim_end(sim);
+	assert_int_equal(detector_standing_count(sim->detector, VERDICT_EXHAUSTED), 0);
+	sim_free(sim);
+}
+
+static void exhausted_is_cleared_when_everything_is_closed(void **state)
+{
+	struct sim *sim = new_exhausted();
+	uint64_t id = first_exhausted(sim)->id;
+	const struct sim_line *line = NULL;
+
+	(void)state;
+	for (uint32_t i = 0; i < sim->conn_count; i++)
+		if (sim->conns[i].state == SIM_LEAKED)
+			sim_close(sim, &sim->conns[i], CLOSE_LOCAL);
+	sim_advance(sim, sim->now + 10);
+	sim_end(sim);
+	for (uint32_t i = 0; i < sim->line_count; i++)
+		if (sim->lines[i].id == id)
+			line = &sim->lines[i];
+	assert_int_equal(line->state, VERDICT_CLEARED);
+	sim_free(sim);
+}
+
+/* --- health ----------------------------------------------------------------------------------- */
+
+struct calm {
+	struct sim_pool pool;
+	double stop_s; /* no requests any more from then on */
+};
+
+#define TEN .max = 10, .min = 10
+
+static const struct calm calms[] = {
+	{.pool = {"FIFO, the load stops for the first time", SIM_FIFO, TEN, .rate = 6,
+		  .held_s = 0.2, .hours = 3},
+	 .stop_s = 3600},
+	{.pool = {"LIFO, the load stops", TEN, .rate = 6, .held_s = 0.2, .hours = 3},
+	 .stop_s = 3600},
+	{.pool = {"LIFO, the load stops after bursts", TEN, .rate = 2, .held_s = 0.2,
+		  .burst_s = 300, .burst = 20, .hours = 3},
+	 .stop_s = 3500},
+	{.pool = {"LIFO, deep excursions", TEN, .rate = 3, .held_s = 0.8, .hours = 6},
+	 .stop_s = 5 * 3600},
+	{.pool = {"rotation goes on, the load stops", SIM_FIFO, TEN, .rate = 6, .held_s = 0.2,
+		  .lifetime_s = 1800, .hours = 6},
+	 .stop_s = 7200},
+	{.pool = {"only keepalive goes on", SIM_FIFO, TEN, .rate = 6, .held_s = 0.2, .ping_s = 120,
+		  .hours = 6},
+	 .stop_s = 7200},
+	{.pool = {"low load that stops", SIM_FIFO, TEN, .rate = 0.2, .held_s = 0.2, .hours = 6},
+	 .stop_s = 7200},
+	{.pool = {"on and off", SIM_FIFO, TEN, .rate = 6, .held_s = 0.2, .on_s = 600, .off_s = 600,
+		  .hours = 6}},
+	{.pool = {"a day and a night", SIM_FIFO, TEN, .rate = 3, .held_s = 0.2, .swing = 1,
+		  .period_s = 7200, .hours = 8}},
+	{.pool = {"long jobs on most of them", TEN, .rate = 0.02, .slow_share = 1, .slow_s = 600,
+		  .hours = 6}},
+	{.pool = {"the server restarts", TEN, .rate = 6, .held_s = 0.2, .restart_s = 1800,
+		  .hours = 4}},
+};
+
+static void exhausted_is_not_said_of_pools_that_are_idle(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(calms); i++) {
+		for (uint64_t seed = 1; seed <= 2 * SEEDS; seed++) {
+			struct sim_pool pool = calms[i].pool;
+			struct sim *sim = sim_new(seed);
+
+			if (calms[i].stop_s > 0)
+				run_until(sim, &pool, calms[i].stop_s);
+			if (calms[i].stop_s > 0)
+				pool.rate = 0, pool.burst_s = 0;
+			run_until(sim, &pool, pool.hours * 3600);
+			if (first_exhausted(sim)) {
+				sim_print(sim, pool.name, seed);
+				fail_msg("%s: a healthy pool was accused", pool.name);
+			}
+			sim_free(sim);
+		}
+	}
+}
+
+/* Ten workers run statements without a pause; each ends at a time of its own. */
+static void run_workers(struct sim *sim, double first_end, double each)
+{
+	struct sim_conn *conns[10];
+
+	for (int i = 0; i < 10; i++)
+		conns[i] = sim_open(sim);
+	while (sim->now < 3600) {
+		sim_advance(sim, sim->now + 0.5);
+		for (int i = 0; i < 10; i++) {
+			if (sim->now > first_end + i * each)
+				continue;
+			sim_use(sim, conns[i]);
+			conns[i]->last_recv = sim->now - 0.1;
+		}
+		for (int i = 0; i < 10; i++)
+			if (sim->now > first_end + i * each && conns[i]->last_recv < sim->now &&
+			    conns[i]->last_send > conns[i]->last_recv)
+				sim_use(sim, conns[i]);
+	}
+	sim_end(sim);
+}
+
+static void exhausted_is_not_said_of_workers_that_finish_one_by_one(void **state)
+{
+	static const struct {
+		double first_end, each;
+	} rows[] = {{600, 60}, {300, 120}, {1200, 30}, {100, 200}};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct sim *sim = sim_new(1);
+
+		run_workers(sim, rows[i].first_end, rows[i].each);
+		if (first_exhausted(sim)) {
+			sim_print(sim, "workers", i);
+			fail_msg("workers that finish, row %zu", i);
+		}
+		sim_free(sim);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(exhausted_is_raised_within_a_minute_of_the_last_leak),
+		cmocka_unit_test(exhausted_is_raised_when_the_rest_works_without_rest),
+		cmocka_unit_test(exhausted_is_the_worst_verdict_of_its_pool_and_knows_the_ceiling),
+		cmocka_unit_test(exhausted_is_cleared_when_connections_come_back),
+		cmocka_unit_test(exhausted_is_cleared_when_everything_is_closed),
+		cmocka_unit_test(exhausted_is_not_said_of_pools_that_are_idle),
+		cmocka_unit_test(exhausted_is_not_said_of_workers_that_finish_one_by_one),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Heartbeats: what is one, that a healthy client's are no evidence, that clients which nobody
+ * closes are suspected, and named whole where silence raises the leak.
+ */
+#include "core/heartbeat.h"
+#include "pool_sim.h"
+
+#define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
+#define SEEDS 3
+#define STEP_S 0.5
+
+/* --- what a beat is --------------------------------------------------------------------------- */
+
+struct step {
+	double gap_s;
+	uint64_t sent, received;
+};
+
+static bool beats_after(const struct step *steps, size_t count)
+{
+	struct heartbeat heartbeat = {0};
+	struct settings settings;
+	struct conn conn = {.last_active_ns = 0};
+	struct pool pool = {0};
+	struct moment moment = {.settings = &settings};
+
+	settings_init(&settings);
+	for (size_t i = 0; i < count; i++) {
+		struct change change = {.type = CHANGE_ACTIVE,
+					.pool = &pool,
+					.conn = &conn,
+					.silence_ns = sim_ns(steps[i].gap_s),
+					.silent_since_ns = conn.last_active_ns,
+					.sent_bytes = steps[i].sent,
+					.received_bytes = steps[i].received};
+
+		conn.last_active_ns += (int64_t)change.silence_ns;
+		moment.t_ns = (uint64_t)conn.last_active_ns;
+		heartbeat_observe(&heartbeat, &moment, &change);
+	}
+	return heartbeat_is_beating(&conn);
+}
+
+static void heartbeat_observe_knows_a_beat_by_bytes_and_gap(void **state)
+{
+	static const struct {
+		const char *name;
+		struct step steps[5];
+		bool beats;
+	} rows[] = {
+		{"three alike",
+		 {{1, 310, 420}, {1, 5, 7}, {10, 65, 314}, {10, 65, 314}, {10, 65, 314}},
+		 true},
+		{"two alike",
+		 {{1, 310, 420}, {1, 5, 7}, {1, 9, 9}, {10, 65, 314}, {10, 65, 314}},
+		 false},
+		{"other bytes",
+		 {{10, 65, 314}, {10, 65, 314}, {10, 65, 315}, {10, 65, 314}, {10, 65, 314}},
+		 false},
+		{"too often",
+		 {{4, 65, 314}, {4, 65, 314}, {4, 65, 314}, {4, 65, 314}, {4, 65, 314}},
+		 false},
+		{"not steady",
+		 {{10, 65, 314}, {20, 65, 314}, {10, 65, 314}, {30, 65, 314}, {10, 65, 314}},
+		 false},
+		{"a late timer",
+		 {{120, 6, 11}, {135, 6, 11}, {120, 6, 11}, {125, 6, 11}, {131, 6, 11}},
+		 true},
+		{"work in between",
+		 {{10, 6, 11}, {10, 6, 11}, {10, 6, 11}, {10, 6, 11}, {3, 600, 9}},
+		 false},
+		{"told, not asked",
+		 {{10, 0, 50}, {10, 0, 50}, {10, 0, 50}, {10, 0, 50}, {10, 0, 50}},
+		 true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++)
+		if (beats_after(rows[i].steps, 5) != rows[i].beats)
+			fail_msg("%s", rows[i].name);
+}
+
+static void heartbeat_length_is_that_of_the_stretch(void **state)
+{
+	struct conn conn = {.last_active_ns = 100 * (int64_t)NS_PER_SEC,
+			    .beat = {.gap = 100, .count = 6, .since_s = 40}};
+
+	(void)state;
+	assert_int_equal(heartbeat_length_ns(&conn), 60 * NS_PER_SEC);
+	assert_int_equal(heartbeat_worked_ns(&conn), 40 * NS_PER_SEC);
+	conn.beat.count = HEARTBEAT_MIN - 1;
+	assert_int_equal(heartbeat_length_ns(&conn), 0);
+}
+
+/* --- processes -------------------------------------------------------------------------------- */
+
+/* The sockets of one MongoClient: two monitors, and one that does the work if there is any. */
+struct mongo {
+	struct sim_conn *monitors[2], *working;
+	double rate; /* of work */
+	bool is_leaked;
+};
+
+static void mongo_open(struct sim *sim, struct mongo *client, double rate, bool leaked)
+{
+	client->monitors[0] = sim_open(sim);
+	client->monitors[1] = sim_open(sim);
+	client->working = rate > 0 || leaked ? sim_open(sim) : NULL;
+	client->rate = rate;
+	client->is_leaked = leaked;
+}
+
+static void mongo_leak(struct sim *sim, struct mongo *client)
+{
+	client->monitors[0]->state = SIM_LEAKED;
+	client->monitors[1]->state = SIM_LEAKED;
+	client->working->state = SIM_LEAKED;
+	sim->leaked_count += 3;
+}
+
+/* The first monitor is told, the second one asks. */
+static void beat(struct sim *sim, struct mongo *client)
+{
+	for (int i = 0; i < 2; i++) {
+		struct sim_conn *conn = client->monitors[i];
+
+		if (sim->now - conn->last_recv < 10)
+			continue;
+		conn->last_recv = sim->now;
+		conn->received += i == 0 ? 480 : 314;
+		conn->is_dirty = true;
+		if (i == 0)
+			continue;
+		conn->last_send = sim->now - 0.001;
+		conn->sent += 65;
+	}
+}
+
+static void work(struct sim *sim, struct mongo *client)
+{
+	if (!client->working || sim_random(sim) >= client->rate * STEP_S)
+		return;
+	sim_use(sim, client->working);
+	client->working->sent += (uint64_t)(sim_random(sim) * 300);
+	client->working->received += (uint64_t)(sim_random(sim) * 3000);
+}
+
+static void run_clients(struct sim *sim, struct mongo *clients, uint32_t count, double until)
+{
+	while (sim->now < until) {
+		sim_advance(sim, sim->now + STEP_S);
+		for (uint32_t i = 0; i < count; i++) {
+			beat(sim, &clients[i]);
+			work(sim, &clients[i]);
+		}
+	}
+}
+
+static void expect_no_leak(struct sim *sim, const char *name, uint64_t seed, bool may_be_suspect)
+{
+	for (uint32_t i = 0; i < sim->line_count; i++) {
+		if (sim->lines[i].kind != VERDICT_LEAK ||
+		    (may_be_suspect && sim->lines[i].state != VERDICT_RAISED))
+			continue;
+		sim_print(sim, name, seed);
+		fail_msg("%s: a healthy process was accused", name);
+	}
+}
+
+static void heartbeat_of_a_healthy_client_is_no_evidence(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+		struct sim *sim = sim_new(seed);
+		struct mongo clients[2];
+
+		mongo_open(sim, &clients[0], 2, false);
+		mongo_open(sim, &clients[1], 0.01, false);
+		run_clients(sim, clients, 2, 6 * 3600);
+		sim_end(sim);
+		expect_no_leak(sim, "two clients", seed, false);
+		sim_free(sim);
+	}
+}
+
+static void heartbeat_of_a_client_for_each_tenant_is_no_leak(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+		struct sim *sim = sim_new(seed);
+		struct mongo clients[40];
+
+		for (uint32_t i = 0; i < 40; i++) {
+			mongo_open(sim, &clients[i], 0.002 * pow(500, sim_random(sim)), false);
+			run_clients(sim, clients, i + 1, sim->now + 200 * sim_random(sim));
+		}
+		run_clients(sim, clients, 40, 4 * 3600);
+		sim_end(sim);
+		expect_no_leak(sim, "tenants", seed, true);
+		sim_free(sim);
+	}
+}
+
+/* Each worker polls an empty queue by itself: alike, steady, and somebody's. */
+static void heartbeat_of_workers_that_poll_is_no_leak(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+		struct sim *sim = sim_new(seed);
+		struct sim_conn *workers[30];
+		uint32_t count = 0;
+
+		while (sim->now < 4 * 3600) {
+			if (count < 30 && sim->now > 120 * count)
+				workers[count++] = sim_open(sim);
+			sim_advance(sim, sim->now + STEP_S);
+			for (uint32_t i = 0; i < count; i++)
+				if (sim->now - workers[i]->last_send >= 5)
+					sim_use(sim, workers[i]);
+		}
+		sim_end(sim);
+		expect_no_leak(sim, "workers that poll", seed, true);
+		sim_free(sim);
+	}
+}
+
+/* A MongoClient that nobody closes, every two minutes. */
+static void run_leaky_clients(struct sim *sim, struct mongo *clients, bool works_first)
+{
+	mongo_open(sim, &clients[0], 2, false);
+	run_clients(sim, clients, 1, 3600);
+	for (uint32_t i = 1; i < 20 && !sim_first(sim, VERDICT_RAISED); i++) {
+		mongo_open(sim, &clients[i], 0, works_first);
+		if (works_first) {
+			mongo_leak(sim, &clients[i]);
+		} else {
+			clients[i].monitors[0]->state = SIM_LEAKED;
+			clients[i].monitors[1]->state = SIM_LEAKED;
+			sim->leaked_count += 2;
+		}
+		run_clients(sim, clients, i + 1, sim->now + 120);
+	}
+}
+
+static void heartbeat_clients_that_nobody_closes_are_suspected(void **state)
+{
+	struct sim *sim = sim_new(1);
+	struct mongo clients[20];
+	const struct sim_line *line;
+
+	(void)state;
+	run_leaky_clients(sim, clients, false);
+	line = sim_first_by(sim, VERDICT_LEAK, VERDICT_SUSPECT, "heartbeats_only");
+	assert_non_null(line);
+	assert_in_range(line->leaked_count, 6, 20);
+	assert_int_equal(line->right_count, line->suspect_count);
+	assert_null(sim_first(sim, VERDICT_RAISED));
+	sim_free(sim);
+}
+
+static void heartbeat_of_leaked_clients_is_named_with_what_is_silent(void **state)
+{
+	struct sim *sim = sim_new(1);
+	struct mongo clients[20];
+	const struct sim_line *line;
+	const struct verdict *verdict;
+
+	(void)state;
+	run_leaky_clients(sim, clients, true);
+	line = sim_first(sim, VERDICT_RAISED);
+	assert_non_null(line);
+	assert_int_equal(line->right_count, line->suspect_count);
+	run_clients(sim, clients, sim->leaked_count / 3 + 1, sim->now + 60);
+	verdict = detector_pool_verdict(sim->detector, table_first_pool(sim->table));
+	assert_non_null(verdict);
+	assert_true(verdict->suspect_count >= sim->leaked_count - 6);
+	assert_true(verdict->growth_per_hour > 45 && verdict->growth_per_hour < 180);
+	sim_free(sim);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(heartbeat_observe_knows_a_beat_by_bytes_and_gap),
+		cmocka_unit_test(heartbeat_length_is_that_of_the_stretch),
+		cmocka_unit_test(heartbeat_of_a_healthy_client_is_no_evidence),
+		cmocka_unit_test(heartbeat_of_a_client_for_each_tenant_is_no_leak),
+		cmocka_unit_test(heartbeat_of_workers_that_poll_is_no_leak),
+		cmocka_unit_test(heartbeat_clients_that_nobody_closes_are_suspected),
+		cmocka_unit_test(heartbeat_of_leaked_clients_is_named_with_what_is_silent),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "core/openers.h"
+
+#define COUNT 8
+
+struct row {
+	const char *name;
+	struct {
+		uint32_t tid;
+		bool is_suspect;
+	} conns[COUNT]; /* up to the first with neither */
+	struct openers openers;
+	bool are_gone;
+};
+
+static const struct row rows[] = {
+	{"a thread each, gone", {{11, true}, {12, true}, {13, true}, {14, false}}, {3, 3, 0}, true},
+	{"a pool's one thread", {{9, true}, {9, true}, {9, true}, {9, false}}, {3, 1, 1}, false},
+	{"one has come back", {{11, true}, {12, true}, {12, false}}, {2, 2, 1}, false},
+	{"two of one thread", {{11, true}, {11, true}, {12, true}}, {3, 2, 0}, false},
+	{"openers not known", {{0, true}, {0, true}, {12, false}}, {0, 0, 0}, false},
+	{"one alone says nothing", {{11, true}, {12, false}}, {1, 1, 0}, false},
+};
+
+static void openers_count_tells_threads_apart(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const struct row *row = &rows[i];
+		struct conn conns[COUNT] = {0};
+		struct pool pool = {.oldest = &conns[0]};
+		struct openers openers;
+
+		for (int k = 0; k < COUNT; k++) {
+			conns[k].tid = row->conns[k].tid;
+			conns[k].is_suspect = row->conns[k].is_suspect;
+			if (k + 1 < COUNT &&
+			    (row->conns[k + 1].tid || row->conns[k + 1].is_suspect))
+				conns[k].newer = &conns[k + 1];
+			else
+				break;
+		}
+		openers_count(&pool, &openers);
+		if (openers.suspect_count != row->openers.suspect_count ||
+		    openers.thread_count != row->openers.thread_count ||
+		    openers.still_count != row->openers.still_count ||
+		    openers_are_gone(&openers) != row->are_gone)
+			fail_msg("%s: %u suspects, %u threads, %u with another", row->name,
+				 openers.suspect_count, openers.thread_count, openers.still_count);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(openers_count_tells_threads_apart),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

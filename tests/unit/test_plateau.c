@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* When a pool is at its plateau, and when that is known to be a ceiling. */
+#include "pool_sim.h"
+
+#include "core/plateau.h"
+
+#define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
+#define SECOND NS_PER_SEC
+
+enum step_type {
+	GROW, /* count connections are established */
+	LOSE, /* count old connections are closed by the process */
+	DROP, /* the same, but they were young */
+	REFUSE, /* count connections are established, and closed by the server at once */
+	FAIL, /* count connects fail */
+	FIN, /* the server closes count old connections */
+	PUSH, /* demand pushes */
+	WAIT, /* count ticks of 5 s */
+};
+
+struct step {
+	enum step_type type;
+	uint32_t count;
+};
+
+struct world {
+	struct settings settings;
+	struct plateau plateau;
+	struct pool pool;
+	uint64_t now_ns;
+};
+
+static void observe(struct world *world, enum change_type type, int64_t open_ns)
+{
+	struct conn conn = {.open_ns = open_ns, .received_bytes = 100};
+	struct change change = {.type = type, .t_ns = world->now_ns, .conn = &conn};
+
+	change.by = CLOSE_LOCAL;
+	plateau_observe(&world->plateau, &world->settings, &change);
+}
+
+static void step_once(struct world *world, enum step_type type)
+{
+	int64_t now_ns = (int64_t)world->now_ns;
+
+	switch (type) {
+	case GROW:
+		world->pool.conn_count++;
+		observe(world, CHANGE_ESTABLISHED, now_ns);
+		break;
+	case LOSE:
+		world->pool.conn_count--;
+		observe(world, CHANGE_CLOSED, now_ns - 600 * (int64_t)SECOND);
+		break;
+	case DROP:
+		world->pool.conn_count--;
+		observe(world, CHANGE_CLOSED, now_ns - 10 * (int64_t)SECOND);
+		break;
+	case REFUSE:
+		observe(world, CHANGE_ESTABLISHED, now_ns);
+		observe(world, CHANGE_PEER_CLOSED, now_ns);
+		break;
+	case FAIL:
+		observe(world, CHANGE_FAILED, now_ns);
+		break;
+	case FIN:
+		world->pool.peer_closed_count++;
+		observe(world, CHANGE_PEER_CLOSED, now_ns - 600 * (int64_t)SECOND);
+		break;
+	case PUSH:
+		plateau_push(&world->plateau, world->now_ns);
+		break;
+	case WAIT:
+		world->now_ns += 5 * SECOND;
+		plateau_sample(&world->plateau, &world->settings, &world->pool, world->now_ns);
+		break;
+	}
+}
+
+static void run(struct world *world, const struct step *steps, size_t count)
+{
+	memset(world, 0, sizeof(*world));
+	settings_init(&world->settings);
+	world->now_ns = 1000 * SECOND;
+	for (size_t i = 0; i < count; i++)
+		for (uint32_t k = 0; k < steps[i].count; k++)
+			step_once(world, steps[i].type);
+}
+
+static void plateau_stands_where_the_count_is_flat_at_its_maximum(void **state)
+{
+	static const struct {
+		const char *name;
+		struct step steps[8];
+		bool stands;
+	} rows[] = {
+		{"flat for a minute", {{GROW, 10}, {WAIT, 14}}, true},
+		{"flat for half a minute", {{GROW, 10}, {WAIT, 7}}, false},
+		{"grows", {{GROW, 10}, {WAIT, 14}, {GROW, 1}, {WAIT, 7}}, false},
+		{"grew a minute ago", {{GROW, 10}, {WAIT, 14}, {GROW, 1}, {WAIT, 14}}, true},
+		{"below its maximum", {{GROW, 10}, {WAIT, 2}, {DROP, 4}, {WAIT, 20}}, false},
+		{"nothing open", {{WAIT, 20}}, false},
+		{"one is replaced",
+		 {{GROW, 10}, {WAIT, 14}, {LOSE, 1}, {WAIT, 1}, {GROW, 1}, {WAIT, 1}},
+		 true},
+		{"two wait for replacement", {{GROW, 10}, {WAIT, 14}, {LOSE, 2}, {WAIT, 3}}, true},
+		{"two are not replaced", {{GROW, 10}, {WAIT, 14}, {LOSE, 2}, {WAIT, 20}}, false},
+		{"more come than went",
+		 {{GROW, 10}, {WAIT, 14}, {LOSE, 1}, {WAIT, 1}, {GROW, 2}, {WAIT, 1}},
+		 false},
+		{"closed young, opened again",
+		 {{GROW, 10}, {WAIT, 14}, {DROP, 1}, {GROW, 1}, {WAIT, 1}},
+		 false},
+		{"the server is full", {{GROW, 10}, {WAIT, 14}, {REFUSE, 3}, {WAIT, 1}}, true},
+		{"connects fail", {{GROW, 10}, {WAIT, 14}, {FAIL, 3}, {WAIT, 1}}, true},
+		{"the server has restarted", {{GROW, 10}, {WAIT, 14}, {FIN, 10}, {WAIT, 1}}, false},
+		{"the maximum is of hours ago",
+		 {{GROW, 10}, {WAIT, 2}, {DROP, 4}, {WAIT, 2 * 360 + 20}},
+		 true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct world world;
+
+		run(&world, rows[i].steps, COUNT(rows[i].steps));
+		if (plateau_stands(&world.plateau, &world.settings, world.now_ns) != rows[i].stands)
+			fail_msg("%s", rows[i].name);
+	}
+}
+
+static void plateau_ceiling_is_what_demand_pushed_against(void **state)
+{
+	static const struct {
+		const char *name;
+		struct step steps[8];
+		uint32_t ceiling, push_count;
+	} rows[] = {
+		{"never pushed", {{GROW, 10}, {WAIT, 500}}, 0, 0},
+		{"pushed", {{GROW, 10}, {WAIT, 14}, {PUSH, 5}}, 10, 1},
+		{"pushed twice",
+		 {{GROW, 10}, {WAIT, 14}, {PUSH, 1}, {WAIT, 100}, {PUSH, 1}},
+		 10,
+		 2},
+		{"smaller since",
+		 {{GROW, 10}, {WAIT, 14}, {PUSH, 1}, {LOSE, 5}, {WAIT, 90}},
+		 10,
+		 1},
+		{"grown since", {{GROW, 10}, {WAIT, 14}, {PUSH, 1}, {GROW, 1}, {WAIT, 1}}, 0, 0},
+		{"pushed higher up",
+		 {{GROW, 10}, {WAIT, 14}, {PUSH, 1}, {GROW, 5}, {WAIT, 14}, {PUSH, 1}},
+		 15,
+		 1},
+		{"one is being replaced",
+		 {{GROW, 9}, {WAIT, 14}, {PUSH, 1}, {LOSE, 1}, {PUSH, 1}},
+		 9,
+		 1},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct world world;
+
+		run(&world, rows[i].steps, COUNT(rows[i].steps));
+		if (plateau_ceiling(&world.plateau) != rows[i].ceiling ||
+		    world.plateau.push_count != rows[i].push_count)
+			fail_msg("%s: %u, %u times", rows[i].name, plateau_ceiling(&world.plateau),
+				 world.plateau.push_count);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(plateau_stands_where_the_count_is_flat_at_its_maximum),
+		cmocka_unit_test(plateau_ceiling_is_what_demand_pushed_against),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,600 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Tables: figures of a pool -> what is ruled out, ruled in, or undecided. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <math.h>
+#include <string.h>
+
+#include "core/rival.h"
+
+#define OUT RULING_RULED_OUT
+#define IN RULING_RULED_IN
+#define UNKNOWN RULING_CANNOT_TELL
+
+struct row {
+	const char *name;
+	void (*change)(struct rival_figures *figures);
+	enum ruling expected;
+	const char *words; /* the sentence has them; NULL = any */
+};
+
+/* Ten minutes of a healthy pool of 20, then five of the same. */
+static struct rival_figures healthy(void)
+{
+	struct meter_figures span = {
+		.observed_ns = 600 * NS_PER_SEC,
+		.opened_per_minute = 1,
+		.operations_per_second = 10,
+		.sent_bytes_per_second = 1000,
+		.exchange_us = 2000,
+		.connect_us = 500,
+		.rtt_us = 300,
+		.connect_p99_us = 1100,
+		.busy = 0.1,
+		.open_max = 20,
+		.opened_count = 10,
+		.closed_count = 10,
+		.operation_count = 6000,
+		.exchange_count = 6000,
+		.connect_count = 10,
+		.rtt_count = 6000,
+		.sample_count = 120,
+		.opened_peak = 2,
+	};
+	struct rival_figures figures = {
+		.before = span,
+		.since = span,
+		.history_ns = 600 * NS_PER_SEC,
+		.observed_ns = 900 * NS_PER_SEC,
+		.stale_limit_ns = 10 * NS_PER_SEC,
+		.open_count = 20,
+		.busy = 0.1,
+		.start_count = 4,
+		.saw_start = true,
+		.other_count = 3,
+	};
+
+	figures.since.observed_ns = 300 * NS_PER_SEC;
+	figures.since.operation_count = 3000;
+	figures.since.exchange_count = 3000;
+	return figures;
+}
+
+static void as_it_is(struct rival_figures *figures)
+{
+	(void)figures;
+}
+
+static void no_history(struct rival_figures *figures)
+{
+	memset(&figures->before, 0, sizeof(figures->before));
+	figures->before.observed_ns = 20 * NS_PER_SEC;
+	figures->before.exchange_us = figures->before.connect_us = figures->before.rtt_us = NAN;
+	figures->history_ns = 20 * NS_PER_SEC;
+}
+
+static void no_time_since(struct rival_figures *figures)
+{
+	memset(&figures->since, 0, sizeof(figures->since));
+	figures->since.exchange_us = figures->since.connect_us = figures->since.rtt_us = NAN;
+	figures->since.connect_p99_us = figures->since.busy = NAN;
+}
+
+static void records_lost(struct rival_figures *figures)
+{
+	figures->lost_count = 3;
+}
+
+static void twelve_silent(struct rival_figures *figures)
+{
+	figures->stale_count = figures->late_stale_count = 12;
+	figures->suspect_count = 12;
+}
+
+static void check(enum rival rival, const struct row *rows, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		struct rival_figures figures = healthy();
+		struct rival_ruling ruling;
+
+		rows[i].change(&figures);
+		rival_rule(&figures, rival, &ruling);
+		if (ruling.ruling != rows[i].expected ||
+		    (rows[i].words && !strstr(ruling.text, rows[i].words)))
+			fail_msg("%s, %s: %s: %s", rival_name(rival), rows[i].name,
+				 ruling_title(ruling.ruling), ruling.text);
+		assert_int_equal(ruling.rival, rival);
+		assert_true(ruling.text[0] != '\0');
+	}
+}
+
+#define CHECK(rival, rows) check(rival, rows, sizeof(rows) / sizeof((rows)[0]))
+
+/* --- traffic ---------------------------------------------------------------------------------- */
+
+static void traffic_2_percent(struct rival_figures *figures)
+{
+	figures->since.operations_per_second = 10.2;
+}
+
+static void traffic_falls(struct rival_figures *figures)
+{
+	figures->since.operations_per_second = 2;
+}
+
+static void traffic_doubles(struct rival_figures *figures)
+{
+	figures->since.operations_per_second = 20;
+	figures->since.sent_bytes_per_second = 2000;
+}
+
+static void traffic_doubles_leaking(struct rival_figures *figures)
+{
+	traffic_doubles(figures);
+	twelve_silent(figures);
+}
+
+/* Each statement outlasts a look, and so is seen twice. */
+static void operations_are_split(struct rival_figures *figures)
+{
+	figures->since.operations_per_second = 30;
+	figures->since.sent_bytes_per_second = 600;
+}
+
+/* Every connection is used between two looks already: only the payload can rise. */
+static void payload_triples(struct rival_figures *figures)
+{
+	figures->since.sent_bytes_per_second = 3000;
+}
+
+static void few_operations(struct rival_figures *figures)
+{
+	figures->since.operation_count = 4;
+}
+
+static void traffic_of_handshakes(struct rival_figures *figures)
+{
+	traffic_doubles(figures);
+	figures->since.connect_count = 2500;
+}
+
+/* 40 against 20 a minute can be chance as well as a step. */
+static void traffic_within_its_error(struct rival_figures *figures)
+{
+	figures->before.operation_count = 20;
+	figures->since.operation_count = 15;
+	figures->since.operations_per_second = 14;
+	figures->since.sent_bytes_per_second = 1400;
+	figures->since.connect_count = 0;
+}
+
+static void rival_rule_traffic_spike(void **state)
+{
+	static const struct row rows[] = {
+		{"flat", as_it_is, OUT, "(+0%)"},
+		{"+2%", traffic_2_percent, OUT, "10.2 operations/s, 10 in 10 min before (+2%)"},
+		{"falls", traffic_falls, OUT, "(-80%)"},
+		{"doubles", traffic_doubles, IN, "(+100%)"},
+		{"doubles beside a leak", traffic_doubles_leaking, UNKNOWN, "serve none of it"},
+		{"only the operations", operations_are_split, OUT, "(+200%); payload sent -40%"},
+		{"only the payload", payload_triples, IN, "payload sent +200%"},
+		{"handshakes", traffic_of_handshakes, UNKNOWN, "handshakes"},
+		{"few operations", few_operations, UNKNOWN, "4 since"},
+		{"within the error", traffic_within_its_error, UNKNOWN, "too few to be sure"},
+		{"no history", no_history, UNKNOWN, "only 20 s of history"},
+		{"no time", no_time_since, UNKNOWN, "too little time"},
+	};
+
+	(void)state;
+	CHECK(RIVAL_TRAFFIC_SPIKE, rows);
+}
+
+/* --- network ---------------------------------------------------------------------------------- */
+
+static void connects_time_out(struct rival_figures *figures)
+{
+	figures->since.failed_count = 8;
+	figures->since.unreached_count = 8;
+}
+
+static void connects_time_out_everywhere(struct rival_figures *figures)
+{
+	connects_time_out(figures);
+	figures->other_bad_count = 2;
+}
+
+static void connects_time_out_alone(struct rival_figures *figures)
+{
+	connects_time_out(figures);
+	figures->other_count = 0;
+}
+
+static void connects_are_refused(struct rival_figures *figures)
+{
+	figures->since.failed_count = figures->since.refused_count = 8;
+}
+
+/* Nothing but refusals: they have come back all the way. */
+static void all_connects_are_refused(struct rival_figures *figures)
+{
+	connects_are_refused(figures);
+	figures->since.connect_count = figures->since.rtt_count = 0;
+	figures->since.connect_us = figures->since.rtt_us = figures->since.connect_p99_us = NAN;
+	figures->since.exchange_count = 0;
+}
+
+static void one_connect_times_out(struct rival_figures *figures)
+{
+	figures->since.failed_count = figures->since.unreached_count = 1;
+}
+
+static void syns_get_lost(struct rival_figures *figures)
+{
+	figures->since.slow_connect_count = 4;
+	figures->since.connect_p99_us = INFINITY;
+	figures->other_bad_count = 1;
+}
+
+static void segments_get_lost(struct rival_figures *figures)
+{
+	figures->since.retransmit_count = 400;
+	figures->other_bad_count = 1;
+}
+
+static void some_segments_get_lost(struct rival_figures *figures)
+{
+	figures->since.retransmit_count = 60;
+}
+
+static void round_trip_rises(struct rival_figures *figures)
+{
+	figures->since.rtt_us = 30000;
+	figures->other_bad_count = 1;
+}
+
+static void round_trip_rises_below_the_floor(struct rival_figures *figures)
+{
+	figures->since.rtt_us = 3000;
+}
+
+static void nothing_but_operations(struct rival_figures *figures)
+{
+	figures->since.connect_count = figures->since.rtt_count = 0;
+	figures->since.connect_us = figures->since.rtt_us = figures->since.connect_p99_us = NAN;
+}
+
+static void nothing_at_all(struct rival_figures *figures)
+{
+	nothing_but_operations(figures);
+	figures->since.sent_bytes_per_second = 0;
+	figures->since.operation_count = figures->since.exchange_count = 0;
+	figures->since.exchange_us = NAN;
+}
+
+static void rival_rule_network(void **state)
+{
+	static const struct row rows[] = {
+		{"sound", as_it_is, OUT, "connect p99 1.1 ms of 10, 0 failures, 0 retransmits"},
+		{"no history", no_history, OUT, "0 failures"},
+		{"timeouts, others sound", connects_time_out, UNKNOWN, "none of 3"},
+		{"timeouts everywhere", connects_time_out_everywhere, IN, "2 of 3"},
+		{"timeouts, no others", connects_time_out_alone, UNKNOWN, "no other endpoint"},
+		{"refused", connects_are_refused, OUT, "8 failures"},
+		{"all refused", all_connects_are_refused, OUT, "no connect succeeded"},
+		{"one timeout", one_connect_times_out, UNKNOWN, "1 unanswered"},
+		{"lost SYNs", syns_get_lost, IN, "over 0.9 s"},
+		{"retransmits", segments_get_lost, IN, "400 retransmits"},
+		{"some retransmits", some_segments_get_lost, UNKNOWN, "60 retransmits"},
+		{"round trip", round_trip_rises, IN, "round trip 30 ms (300 us before)"},
+		{"round trip of 3 ms", round_trip_rises_below_the_floor, OUT, NULL},
+		{"only exchanges", nothing_but_operations, OUT, "0 failures"},
+		{"nothing", nothing_at_all, UNKNOWN, "too little"},
+		{"lost records", records_lost, UNKNOWN, "3 lost records"},
+	};
+
+	(void)state;
+	CHECK(RIVAL_NETWORK, rows);
+}
+
+/* --- the database ----------------------------------------------------------------------------- */
+
+static void exchange_triples(struct rival_figures *figures)
+{
+	figures->since.exchange_us = 6000;
+}
+
+static void exchange_rises_by_70_percent(struct rival_figures *figures)
+{
+	figures->since.exchange_us = 3400;
+}
+
+static void exchange_rises_with_the_path(struct rival_figures *figures)
+{
+	figures->since.exchange_us = 40000;
+	figures->since.rtt_us = 35000;
+}
+
+static void nobody_gets_an_answer(struct rival_figures *figures)
+{
+	figures->owed_count = 18;
+	figures->since.exchange_count = 0;
+	figures->since.exchange_us = NAN;
+}
+
+static void four_get_no_answer(struct rival_figures *figures)
+{
+	figures->owed_count = 4;
+}
+
+static void few_exchanges(struct rival_figures *figures)
+{
+	figures->since.exchange_count = 12;
+	figures->since.sent_bytes_per_second = 0;
+}
+
+/* Always busy, so no exchange is ever seen to end: eight times the work by eight times as many. */
+static void busy_with_more_work(struct rival_figures *figures)
+{
+	figures->since.exchange_count = 0;
+	figures->since.exchange_us = NAN;
+	figures->since.busy = 0.8;
+	figures->since.sent_bytes_per_second = 8000;
+}
+
+static void busy_with_the_same_work(struct rival_figures *figures)
+{
+	busy_with_more_work(figures);
+	figures->since.sent_bytes_per_second = 1000;
+}
+
+static void rival_rule_slow_database(void **state)
+{
+	static const struct row rows[] = {
+		{"normal", as_it_is, OUT, "exchange time 2 ms, 2 ms before (+0%"},
+		{"x3", exchange_triples, IN, "6 ms, 2 ms before (+200%"},
+		{"+70%", exchange_rises_by_70_percent, UNKNOWN, "(+70%"},
+		{"with the path", exchange_rises_with_the_path, UNKNOWN, "round trip"},
+		{"no answers", nobody_gets_an_answer, IN, "18 of the 20"},
+		{"four answers", four_get_no_answer, UNKNOWN, "4 answers owed"},
+		{"busy with more work", busy_with_more_work, OUT, "16.0 connections owed"},
+		{"busy with the same", busy_with_the_same_work, IN, "same payload +700%"},
+		{"few exchanges", few_exchanges, UNKNOWN, "12 since"},
+		{"no history", no_history, UNKNOWN, "only 20 s"},
+	};
+
+	(void)state;
+	CHECK(RIVAL_SLOW_DATABASE, rows);
+}
+
+/* --- the size of the pool --------------------------------------------------------------------- */
+
+static void all_busy(struct rival_figures *figures)
+{
+	figures->busy = 0.95;
+}
+
+static void all_busy_and_opening(struct rival_figures *figures)
+{
+	all_busy(figures);
+	figures->since.opened_count = 15;
+}
+
+static void all_busy_database_slow(struct rival_figures *figures)
+{
+	all_busy(figures);
+	exchange_triples(figures);
+}
+
+static void busy_in_between(struct rival_figures *figures)
+{
+	figures->busy = 0.8;
+}
+
+/* 4 of 20 silent, all others busy: 0.8 over all is 1 over those that count. */
+static void the_rest_is_busy(struct rival_figures *figures)
+{
+	figures->stale_count = 4;
+	figures->busy = 0.8;
+}
+
+static void few_samples(struct rival_figures *figures)
+{
+	figures->busy = NAN;
+	figures->observed_ns = 20 * NS_PER_SEC;
+}
+
+static void nothing_open(struct rival_figures *figures)
+{
+	figures->open_count = 0;
+}
+
+static void rival_rule_pool_too_small(void **state)
+{
+	static const struct row rows[] = {
+		{"idle", as_it_is, OUT, "on 10% of"},
+		{"all busy", all_busy, IN, "on 95% of"},
+		{"all busy with a slow database", all_busy_database_slow, UNKNOWN, "is slow"},
+		{"all busy and opening", all_busy_and_opening, UNKNOWN, "15 opened"},
+		{"in between", busy_in_between, UNKNOWN, NULL},
+		{"the rest is busy", the_rest_is_busy, UNKNOWN, "100%"},
+		{"most are silent", twelve_silent, OUT, "12 of 20"},
+		{"few samples", few_samples, UNKNOWN, "only 20 s"},
+		{"nothing open", nothing_open, UNKNOWN, "no connection"},
+	};
+
+	(void)state;
+	CHECK(RIVAL_POOL_TOO_SMALL, rows);
+}
+
+static void large_from_the_start(struct rival_figures *figures)
+{
+	figures->start_count = 19;
+}
+
+static void large_from_the_start_seen_late(struct rival_figures *figures)
+{
+	figures->start_count = 19;
+	figures->saw_start = false;
+}
+
+static void young(struct rival_figures *figures)
+{
+	figures->start_count = 20;
+	figures->observed_ns = 100 * NS_PER_SEC;
+}
+
+static void six_open(struct rival_figures *figures)
+{
+	figures->open_count = 6;
+}
+
+static void silent_since_the_start(struct rival_figures *figures)
+{
+	figures->start_count = 19;
+	figures->stale_count = 15;
+}
+
+static void rival_rule_oversized(void **state)
+{
+	static const struct row rows[] = {
+		{"grown later", as_it_is, UNKNOWN, "4 of 20"},
+		{"from the start", large_from_the_start, IN, "19 of 20"},
+		{"start not seen", large_from_the_start_seen_late, UNKNOWN, "of the observation"},
+		{"young", young, UNKNOWN, "only 100 s"},
+		{"six open", six_open, OUT, "only 6"},
+		{"busy", all_busy, OUT, "busy 95%"},
+		{"leaked later", twelve_silent, OUT, "12 of the 12"},
+		{"silent stock of the start", silent_since_the_start, IN, "19 of 20"},
+	};
+
+	(void)state;
+	CHECK(RIVAL_OVERSIZED, rows);
+}
+
+/* --- bursts and leaks ------------------------------------------------------------------------- */
+
+static void surge(struct rival_figures *figures)
+{
+	figures->since.opened_peak = 80;
+	figures->since.opened_count = 400;
+}
+
+static void surge_refused(struct rival_figures *figures)
+{
+	surge(figures);
+	figures->since.failed_count = 150;
+	figures->since.early_close_count = 50;
+}
+
+static void surge_that_grows(struct rival_figures *figures)
+{
+	surge(figures);
+	figures->since.open_max = 200;
+}
+
+/* 50 opens in 10 s are nothing for a client without a pool that always does so. */
+static void churn_as_usual(struct rival_figures *figures)
+{
+	figures->before.opened_per_minute = 300;
+	figures->since.opened_peak = 50;
+	figures->since.opened_count = 1500;
+}
+
+static void some_refused(struct rival_figures *figures)
+{
+	figures->since.failed_count = 5;
+}
+
+static void rival_rule_storm(void **state)
+{
+	static const struct row rows[] = {
+		{"quiet", as_it_is, OUT, "at most 2 opens in 10 s"},
+		{"surge", surge, UNKNOWN, "at most 80"},
+		{"surge refused", surge_refused, IN, "150 failed, 50 closed"},
+		{"surge that grows", surge_that_grows, IN, NULL},
+		{"churn as usual", churn_as_usual, OUT, NULL},
+		{"refusals without a surge", some_refused, UNKNOWN, "5 failed"},
+		{"lost records", records_lost, UNKNOWN, "lost"},
+		{"no history", no_history, OUT, NULL},
+		{"no time", no_time_since, UNKNOWN, NULL},
+	};
+
+	(void)state;
+	CHECK(RIVAL_STORM, rows);
+}
+
+static void a_leak_stands(struct rival_figures *figures)
+{
+	twelve_silent(figures);
+	figures->is_leak = true;
+}
+
+static void six_silent(struct rival_figures *figures)
+{
+	figures->stale_count = 6;
+}
+
+static void silent_and_the_rest_busy(struct rival_figures *figures)
+{
+	figures->stale_count = 15;
+	figures->busy = 0.25;
+}
+
+static void barely_observed(struct rival_figures *figures)
+{
+	figures->observed_ns = 30 * NS_PER_SEC;
+}
+
+static void rival_rule_leak(void **state)
+{
+	static const struct row rows[] = {
+		{"none silent", as_it_is, OUT,
+		 "0 of 20 connections are silent for longer than 10 s"},
+		{"a leak stands", a_leak_stands, IN, "12 connections went silent"},
+		{"suspected", twelve_silent, UNKNOWN, "under suspicion"},
+		{"some silent", six_silent, UNKNOWN, "6 of 20"},
+		{"silent, the rest busy", silent_and_the_rest_busy, IN, "15 of 20"},
+		{"barely observed", barely_observed, UNKNOWN, NULL},
+	};
+
+	(void)state;
+	CHECK(RIVAL_LEAK, rows);
+}
+
+/* No figure, however odd, makes a rule print nothing or run over its room. */
+static void rival_rule_empty_figures_cannot_tell(void **state)
+{
+	(void)state;
+	for (unsigned int rival = 0; rival < RIVAL_COUNT; rival++) {
+		struct rival_figures figures = {0};
+		struct rival_ruling ruling;
+
+		rival_rule(&figures, (enum rival)rival, &ruling);
+		/* That nothing is open is the one thing known, and it decides on two. */
+		if (rival == RIVAL_OVERSIZED || rival == RIVAL_LEAK)
+			assert_int_equal(ruling.ruling, OUT);
+		else
+			assert_int_equal(ruling.ruling, UNKNOWN);
+		assert_true(strlen(ruling.text) > 0);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(rival_rule_traffic_spike),
+		cmocka_unit_test(rival_rule_network),
+		cmocka_unit_test(rival_rule_slow_database),
+		cmocka_unit_test(rival_rule_pool_too_small),
+		cmocka_unit_test(rival_rule_oversized),
+		cmocka_unit_test(rival_rule_storm),
+		cmocka_unit_test(rival_rule_leak),
+		cmocka_unit_test(rival_rule_empty_figures_cannot_tell),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

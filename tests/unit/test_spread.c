@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The processes of a workload together: a leak that is spread over prefork workers is found, and
+ * named in the worker that has most; workers that keep a connection each are not.
+ */
+#include "pool_sim.h"
+
+#define WORKERS 16
+#define STEP_S 0.5
+
+/* A worker has one connection for its requests and opens another one now and then. */
+struct worker {
+	uint32_t pid;
+	struct sim_conn *own, *listener;
+	double rate;
+	uint32_t leaked_count;
+};
+
+struct crew {
+	struct sim *sim;
+	struct worker workers[WORKERS];
+	double extra_rate; /* a second connection for a moment, a second and worker */
+	double leak_rate; /* of these, all workers together */
+	double listener_from_s; /* each opens one that it keeps, one after the other; 0 = none */
+	double recycle_s; /* a worker is replaced this often; 0 = never */
+	double next_recycle;
+	uint32_t last_pid, recycled;
+};
+
+static struct sim_conn *open_of(struct crew *crew, const struct worker *worker)
+{
+	struct sim_conn *conn;
+
+	crew->sim->pid = worker->pid;
+	conn = sim_open(crew->sim);
+	conn->state = SIM_BUSY;
+	return conn;
+}
+
+static void begin_worker(struct crew *crew, struct worker *worker)
+{
+	*worker = (struct worker){.pid = ++crew->last_pid,
+				  .rate = 0.05 * pow(40, sim_random(crew->sim))};
+	worker->own = open_of(crew, worker);
+}
+
+static void end_worker(struct crew *crew, const struct worker *worker)
+{
+	struct sim *sim = crew->sim;
+	struct event event = {.type = EVENT_EXIT};
+
+	sim->pid = worker->pid;
+	event.client = sim_client(sim);
+	sim_event(sim, &event);
+	sim_close(sim, worker->own, CLOSE_EXIT);
+	if (worker->listener)
+		sim_close(sim, worker->listener, CLOSE_EXIT);
+}
+
+static bool happens(struct sim *sim, double rate)
+{
+	return sim_random(sim) < rate * STEP_S;
+}
+
+static void step_worker(struct crew *crew, struct worker *worker)
+{
+	struct sim *sim = crew->sim;
+	uint32_t index = (uint32_t)(worker - crew->workers);
+
+	if (happens(sim, worker->rate))
+		sim_use(sim, worker->own);
+	if (happens(sim, crew->leak_rate / WORKERS)) {
+		open_of(crew, worker)->state = SIM_LEAKED;
+		sim->leaked_count++;
+		worker->leaked_count++;
+	}
+	if (happens(sim, crew->extra_rate)) {
+		struct sim_conn *conn = open_of(crew, worker);
+
+		sim_close(sim, conn, CLOSE_LOCAL);
+	}
+	if (crew->listener_from_s > 0 && !worker->listener &&
+	    sim->now > crew->listener_from_s + 120 * index)
+		worker->listener = open_of(crew, worker);
+}
+
+static void step_crew(struct crew *crew)
+{
+	struct sim *sim = crew->sim;
+
+	sim_advance(sim, sim->now + STEP_S);
+	for (int i = 0; i < WORKERS; i++)
+		step_worker(crew, &crew->workers[i]);
+	if (crew->recycle_s > 0 && sim->now >= crew->next_recycle) {
+		struct worker *worker = &crew->workers[crew->recycled++ % WORKERS];
+
+		end_worker(crew, worker);
+		begin_worker(crew, worker);
+		crew->next_recycle = sim->now + crew->recycle_s;
+	}
+}
+
+static void begin_crew(struct crew *crew, uint64_t seed)
+{
+	crew->sim = sim_new(seed);
+	crew->last_pid = 5000;
+	crew->next_recycle = 600;
+	for (int i = 0; i < WORKERS; i++) {
+		begin_worker(crew, &crew->workers[i]);
+		sim_advance(crew->sim, crew->sim->now + 5);
+	}
+}
+
+static uint32_t most_leaked(const struct crew *crew)
+{
+	uint32_t most = 0;
+
+	for (int i = 0; i < WORKERS; i++)
+		if (crew->workers[i].leaked_count > most)
+			most = crew->workers[i].leaked_count;
+	return most;
+}
+
+static void spread_leak_of_one_connection_a_worker_is_found(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= 3; seed++) {
+		struct crew crew = {.extra_rate = 0.005, .leak_rate = 1.0 / 120};
+		const struct sim_line *line = NULL;
+
+		begin_crew(&crew, seed);
+		while (crew.sim->now < 4 * 3600 && !line) {
+			step_crew(&crew);
+			line = sim_first(crew.sim, VERDICT_RAISED);
+		}
+		if (!line) {
+			sim_print(crew.sim, "prefork", seed);
+			fail_msg("seed %u: %u leaked, not found", (unsigned int)seed,
+				 crew.sim->leaked_count);
+		}
+		assert_string_equal(line->evidence, "silent_stock_of_workload");
+		assert_in_range(line->leaked_count, 10, 60);
+		assert_int_equal(line->right_count, line->suspect_count);
+		assert_true(line->suspect_count >= 2 && line->suspect_count <= most_leaked(&crew));
+		assert_int_equal(detector_standing_count(crew.sim->detector, VERDICT_LEAK), 1);
+		sim_free(crew.sim);
+	}
+}
+
+static void expect_silence(struct crew *crew, const char *name, uint64_t seed, double hours,
+			   bool may_be_suspect)
+{
+	begin_crew(crew, seed);
+	while (crew->sim->now < hours * 3600)
+		step_crew(crew);
+	sim_end(crew->sim);
+	if (may_be_suspect ? sim_first(crew->sim, VERDICT_RAISED) != NULL
+			   : crew->sim->line_count > 0) {
+		sim_print(crew->sim, name, seed);
+		fail_msg("%s: healthy processes were accused", name);
+	}
+	sim_free(crew->sim);
+}
+
+static void spread_healthy_workers_stay_silent(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= 3; seed++) {
+		struct crew plain = {.extra_rate = 0.005};
+		struct crew from_start = {.extra_rate = 0.005, .listener_from_s = 60};
+		struct crew late = {.extra_rate = 0.005, .listener_from_s = 3600};
+		struct crew recycled = {
+			.extra_rate = 0.005, .listener_from_s = 60, .recycle_s = 97};
+
+		expect_silence(&plain, "plain", seed, 4, false);
+		expect_silence(&from_start, "a listener each", seed, 4, true);
+		expect_silence(&late, "a listener each, later", seed, 4, true);
+		expect_silence(&recycled, "recycled", seed, 4, true);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(spread_leak_of_one_connection_a_worker_is_found),
+		cmocka_unit_test(spread_healthy_workers_stay_silent),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
