@@ -2,7 +2,10 @@
 # connleak. `make demo` and `make test` do all of their set-up; `make help` lists the rest.
 
 VERSION  := 0.1.0
-CC       ?= gcc
+# make knows a CC of its own, so ?= would never be gcc.
+ifeq ($(origin CC),default)
+CC       := gcc
+endif
 CLANG    ?= clang
 BPFTOOL  ?= $(firstword $(wildcard /usr/sbin/bpftool /usr/local/sbin/bpftool) bpftool)
 # One tree of objects per compiler and sanitizer, so that switching rebuilds nothing wrongly.

@@ -34,7 +34,7 @@ static void say_losses(const struct live *live)
 
 	source_bpf_lost(live->source, counts);
 	for (unsigned int i = 0; i < SOURCE_LOST_COUNT; i++)
-		if (counts[i])
+		if (counts[i] && i != PROBES_LOST_MISSED)
 			log_notice("%llu records lost: %s", (unsigned long long)counts[i],
 				   source_bpf_lost_name(i));
 	if (table_overflow_count(pipeline_table(live->pipeline)))
@@ -52,7 +52,7 @@ int cmd_agent(const struct options *options)
 	if (status)
 		goto out;
 	r = live_look(&agent.live);
-	status = live_status(r);
+	status = live_status(&agent.live, r);
 	if (r < 0)
 		goto out;
 	live_announce(&agent.live);

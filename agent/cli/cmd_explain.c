@@ -89,7 +89,7 @@ static int watch(struct explain *explain)
 	explain->realtime_at_zero_ns = explain->view.realtime_at_zero_ns;
 	explain->view.on_look = on_look;
 	r = live_look(&explain->view);
-	status = live_status(r);
+	status = live_status(&explain->view, r);
 	if (r < 0)
 		return status;
 	live_announce(&explain->view);

@@ -24,15 +24,12 @@ static void print_header(const struct live *live, uint64_t observed_ns)
 {
 	const struct table *table = pipeline_table(live->pipeline);
 	char clock[32], observed[32];
-	uint64_t counts[SOURCE_LOST_COUNT], lost = 0;
 
-	source_bpf_lost(live->source, counts);
-	for (unsigned int i = 0; i < SOURCE_LOST_COUNT; i++)
-		lost += counts[i];
 	printf("%s  %u connections in %u pools, watching for %s, %llu records lost\n",
 	       format_clock(live->now_ns, live->realtime_at_zero_ns, clock, sizeof(clock)),
 	       table_conn_count(table), table_pool_count(table),
-	       format_duration(observed_ns, observed, sizeof(observed)), (unsigned long long)lost);
+	       format_duration(observed_ns, observed, sizeof(observed)),
+	       (unsigned long long)source_bpf_lost_sum(live->source));
 }
 
 static int print_tables(struct live *live)
@@ -101,7 +98,7 @@ int cmd_top(const struct options *options)
 	if (status)
 		goto out;
 	r = live_look(&live);
-	status = live_status(r);
+	status = live_status(&live, r);
 	if (r < 0)
 		goto out;
 	live_announce(&live);

@@ -115,6 +115,16 @@ static int print_event(struct tracer *tracer, const struct event *event)
 	return 0;
 }
 
+/* Once; what went wrong with stdout is reported when it is closed. */
+static int check_write(struct tracer *tracer, int r)
+{
+	if (r >= 0 || tracer->out == stdout || tracer->live.is_reported)
+		return r;
+	log_error("%s: %s", tracer->live.options->output, strerror(-r));
+	tracer->live.is_reported = true;
+	return r;
+}
+
 static int on_event(struct live *live, const struct event *event)
 {
 	struct tracer *tracer = live->userdata;
@@ -125,14 +135,14 @@ static int on_event(struct live *live, const struct event *event)
 	/* One end, at the end: the clock of each look is not news. */
 	if (event->type == EVENT_END)
 		return 0;
-	return jsonl_write_event(tracer->out, event);
+	return check_write(tracer, jsonl_write_event(tracer->out, event));
 }
 
 static int on_look(struct live *live)
 {
 	struct tracer *tracer = live->userdata;
 
-	return jsonl_flush(tracer->out);
+	return check_write(tracer, jsonl_flush(tracer->out));
 }
 
 static int on_verdict(void *userdata, const struct verdict *verdict)
@@ -164,7 +174,7 @@ static int open_output(struct tracer *tracer, const struct options *options)
 
 	tracer->out = stdout;
 	tracer->is_trace = options->json || options->output;
-	if (!options->output)
+	if (!options->output || !strcmp(options->output, "-"))
 		return 0;
 	/* What processes connect to is nobody else's business. */
 	fd = open(options->output, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -193,9 +203,7 @@ static int close_output(struct tracer *tracer, int status)
 		r = -errno;
 	if (r == 0 || r == -EPIPE)
 		return status;
-	log_error("%s: %s",
-		  tracer->live.options->output ? tracer->live.options->output : "standard output",
-		  strerror(-r));
+	(void)check_write(tracer, r);
 	return EXIT_RUNTIME;
 }
 
@@ -216,7 +224,7 @@ int cmd_trace(const struct options *options)
 	r = tracer.is_trace ? write_header(&tracer) : 0;
 	if (r == 0)
 		r = live_look(&tracer.live);
-	status = live_status(r);
+	status = live_status(&tracer.live, r);
 	if (r == 0) {
 		live_announce(&tracer.live);
 		status = live_run(&tracer.live, options->interval_ns, options->duration_ns);

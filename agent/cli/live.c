@@ -173,12 +173,12 @@ int live_look(struct live *live)
 	return live->on_look ? live->on_look(live) : 0;
 }
 
-int live_status(int r)
+int live_status(const struct live *live, int r)
 {
 	if (r >= 0 || r == -EPIPE) /* the reader has seen enough */
 		return EXIT_DONE;
 	/* A failure to write is reported once, where the stream is closed. */
-	if (!ferror(stdout))
+	if (!ferror(stdout) && !live->is_reported)
 		log_error("cannot go on watching: %s", strerror(-r));
 	return EXIT_RUNTIME;
 }
@@ -289,5 +289,5 @@ int live_run(struct live *live, uint64_t interval_ns, uint64_t duration_ns)
 	/* A signal or the deadline: what has happened since the last look belongs to the run. */
 	if (r == 0)
 		r = live_look(live);
-	return live_status(r);
+	return live_status(live, r);
 }

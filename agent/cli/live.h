@@ -24,6 +24,7 @@ struct live {
 	/* Called after each look; may be NULL. Positive ends the run in good order. */
 	int (*on_look)(struct live *live);
 	void *userdata;
+	bool is_reported; /* set by a callback that has reported its failure itself */
 };
 
 /*
@@ -45,7 +46,7 @@ int live_look(struct live *live);
 int live_run(struct live *live, uint64_t interval_ns, uint64_t duration_ns);
 
 /* The exit status for a result of live_look(); writes one line to stderr where it is a failure. */
-int live_status(int r);
+int live_status(const struct live *live, int r);
 
 /* "watching 27 ports, 5 connections already open" */
 void live_announce(const struct live *live);

@@ -148,15 +148,13 @@ static json_t *snapshot_pool(const struct live *live, const struct pool *pool, u
 	return finish(object, r);
 }
 
-static json_t *snapshot_lost(const struct live *live, uint64_t *ret_sum)
+static json_t *snapshot_lost(const struct live *live)
 {
 	uint64_t counts[SOURCE_LOST_COUNT];
 	json_t *object = json_object();
 
-	*ret_sum = 0;
 	source_bpf_lost(live->source, counts);
 	for (unsigned int i = 0; object && i < SOURCE_LOST_COUNT; i++) {
-		*ret_sum += counts[i];
 		(void)json_object_set_new(object, source_bpf_lost_name(i),
 					  json_integer((json_int_t)counts[i]));
 	}
@@ -167,15 +165,15 @@ json_t *snapshot_pools(const struct live *live, struct pool *const *pools, size_
 		       uint64_t observed_ns)
 {
 	json_t *object = json_object(), *array = json_array(), *lost;
-	uint64_t lost_sum;
 	int r = object && array ? 0 : -1;
 
-	lost = snapshot_lost(live, &lost_sum);
+	lost = snapshot_lost(live);
 	for (size_t i = 0; !r && i < count; i++)
 		r |= json_array_append_new(array, snapshot_pool(live, pools[i], observed_ns));
 	r |= json_object_set_new(object, "t", json_real(SECONDS(live->now_ns)));
 	r |= json_object_set_new(object, "observed_s", json_real(SECONDS(observed_ns)));
-	r |= json_object_set_new(object, "lost", json_integer((json_int_t)lost_sum));
+	r |= json_object_set_new(object, "lost",
+				 json_integer((json_int_t)source_bpf_lost_sum(live->source)));
 	r |= json_object_set_new(object, "lost_by_reason", lost);
 	r |= json_object_set_new(object, "pools", array);
 	return finish(object, r);

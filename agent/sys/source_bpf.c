@@ -21,8 +21,7 @@
 #include "clock.h"
 #include "core/trace.h"
 #include "log.h"
-#include "proc.h"
-#include "proc_watch.h"
+#include "roster.h"
 
 /*
  * Who holds what is asked anew this often, and at once when a process leaves connections behind.
@@ -30,19 +29,9 @@
  */
 #define WALK_INTERVAL_NS (30 * NS_PER_SEC)
 
-struct live_client {
-	struct client_id id;
-	uint32_t conn_count; /* announced and open */
-	uint32_t pool_count; /* entries in the cache of short connections */
-	bool exited;
-	bool exit_told;
-	char *cgroup, *exe; /* until the end of the look that found it; owned */
-	UT_hash_handle hh;
-};
-
 struct live_conn {
 	uint64_t id;
-	struct live_client *client;
+	struct roster_client *client;
 	uint32_t full_pass; /* the last full pass that met it */
 	UT_hash_handle hh;
 };
@@ -50,24 +39,23 @@ struct live_conn {
 struct live_pool {
 	struct pool_key key;
 	struct pool_counts told;
-	struct live_client *client;
+	struct roster_client *client;
 	UT_hash_handle hh;
 };
 
 struct source_bpf {
 	struct probes *probes;
-	struct proc_watch *watch;
+	struct roster *roster;
 	struct batch *batch;
-	struct live_client *clients;
 	struct live_conn *conns;
 	struct live_pool *pools;
 	struct tick_clock clock;
 	uint64_t attached_ns;
 	uint64_t next_walk_ns;
+	uint64_t exits_ns; /* time of the exits being told */
 	uint64_t lost[SOURCE_LOST_COUNT];
-	uint64_t unwatched_count;
+	uint64_t absent_count; /* announced connections that were found to be gone */
 	uint32_t full_pass;
-	int proc_fd;
 	int error; /* first failure inside a callback of this look */
 	bool tell_short;
 	bool walk_wanted;
@@ -90,75 +78,22 @@ static void emit(struct source_bpf *source, const struct event *event)
 		source->error = r;
 }
 
-/* --- clients ---------------------------------------------------------------------------------- */
-
-/* What it is part of is read once; a process that is gone by now leaves it unknown. */
-static void read_details(struct source_bpf *source, struct live_client *client)
-{
-	struct proc_client details;
-
-	if (client->exited || proc_read_client(source->proc_fd, client->id, &details) < 0)
-		return;
-	/* Without memory they are unknown as well. */
-	client->cgroup = details.cgroup[0] ? strdup(details.cgroup) : NULL;
-	client->exe = details.exe[0] ? strdup(details.exe) : NULL;
-}
-
-static void forget_details(struct live_client *client)
-{
-	free(client->cgroup);
-	free(client->exe);
-	client->cgroup = client->exe = NULL;
-}
-
-static struct live_client *get_client(struct source_bpf *source, const struct abi_client *abi)
-{
-	struct client_id id;
-	struct live_client *client;
-	int r;
-
-	memset(&id, 0, sizeof(id)); /* the padding is hashed too */
-	id.pid = abi->pid;
-	id.start_ns = abi->start_ns;
-	HASH_FIND(hh, source->clients, &id, sizeof(id), client);
-	if (client)
-		return client;
-	client = calloc(1, sizeof(*client));
-	if (!client) {
-		source->error = -ENOMEM;
-		return NULL;
-	}
-	memcpy(&client->id, &id, sizeof(id));
-	r = proc_watch_add(source->watch, id);
-	if (r == -ESRCH)
-		client->exited = true;
-	else if (r < 0)
-		source->unwatched_count++;
-	read_details(source, client);
-	HASH_ADD(hh, source->clients, id, sizeof(client->id), client);
-	return client;
-}
-
-static void drop_unused_client(struct source_bpf *source, struct live_client *client)
-{
-	if (!client->exit_told || client->conn_count || client->pool_count)
-		return;
-	HASH_DEL(source->clients, client);
-	forget_details(client);
-	free(client);
-}
+/* --- connections ------------------------------------------------------------------------------ */
 
 /*
  * Fills in who opened. What it is part of is told in the look that found the process, with all its
  * connections, because which of them comes first is known when they have been sorted.
  */
-static struct live_client *fill_client(struct source_bpf *source, struct event *event,
-				       const struct pool_key *key, const __u8 *comm)
+static struct roster_client *fill_client(struct source_bpf *source, struct event *event,
+					 const struct pool_key *key, const __u8 *comm)
 {
-	struct live_client *client = get_client(source, &key->client);
+	struct roster_client *client =
+		roster_get(source->roster, key->client.pid, key->client.start_ns);
 
-	if (!client)
+	if (!client) {
+		source->error = -ENOMEM;
 		return NULL;
+	}
 	event->client = client->id;
 	memcpy(event->comm, comm, COMM_SIZE);
 	event->netns = key->netns;
@@ -169,31 +104,19 @@ static struct live_client *fill_client(struct source_bpf *source, struct event *
 	return client;
 }
 
-/* --- connections ------------------------------------------------------------------------------ */
-
 static uint64_t to_us(int64_t ns)
 {
 	return ns > 0 ? (uint64_t)ns - (uint64_t)ns % NS_PER_US : 0;
 }
 
-static uint64_t last_send_ns(const struct source_bpf *source, const struct conn_sample *sample)
+/* The moment of a stamp of the kernel; 0 where no byte has ever moved that way. */
+static uint64_t stamp_ns(const struct source_bpf *source, const struct conn_sample *sample,
+			 uint64_t bytes, uint32_t age_jiffies)
 {
-	if (!sample->io.sent_bytes)
-		return 0;
-	return to_us(
-		tick_clock_to_ns(&source->clock, sample->jiffies - sample->io.send_age_jiffies));
+	return bytes ? to_us(tick_clock_to_ns(&source->clock, sample->jiffies - age_jiffies)) : 0;
 }
 
-static uint64_t last_recv_ns(const struct source_bpf *source, const struct conn_sample *sample)
-{
-	if (!sample->io.received_bytes)
-		return 0;
-	return to_us(
-		tick_clock_to_ns(&source->clock, sample->jiffies - sample->io.recv_age_jiffies));
-}
-
-/* For a connection that was open before: how long it has been silent, and at least how old it is.
- */
+/* Of a connection that was open before: how long it is silent, and at least how old it is. */
 static void fill_ages(const struct source_bpf *source, const struct conn_sample *sample,
 		      struct event *event)
 {
@@ -222,6 +145,20 @@ static void fill_ages(const struct source_bpf *source, const struct conn_sample 
 	event->age_ns = t > oldest_ns ? t - oldest_ns : 0;
 }
 
+/* The new owner is held before the one before is let go: they could be the same. */
+static void give_to(struct source_bpf *source, struct live_conn *conn, struct roster_client *client)
+{
+	struct roster_client *before = conn->client;
+
+	conn->client = client;
+	client->conn_count++;
+	roster_hold(client);
+	if (!before)
+		return;
+	before->conn_count--;
+	roster_release(source->roster, before);
+}
+
 static struct live_conn *announce(struct source_bpf *source, const struct conn_sample *sample,
 				  bool again, uint64_t now_ns)
 {
@@ -232,7 +169,7 @@ static struct live_conn *announce(struct source_bpf *source, const struct conn_s
 		.conn = sample->id,
 		.tid = sample->tid,
 	};
-	struct live_client *client;
+	struct roster_client *client;
 	struct live_conn *conn;
 
 	client = fill_client(source, &event, &sample->key, sample->comm);
@@ -246,10 +183,7 @@ static struct live_conn *announce(struct source_bpf *source, const struct conn_s
 		event.age_ns = now_ns - sample->open_ns;
 	emit(source, &event);
 	HASH_FIND(hh, source->conns, &sample->id, sizeof(sample->id), conn);
-	if (conn) {
-		conn->client->conn_count--;
-		drop_unused_client(source, conn->client);
-	} else {
+	if (!conn) {
 		conn = calloc(1, sizeof(*conn));
 		if (!conn) {
 			source->error = -ENOMEM;
@@ -258,19 +192,18 @@ static struct live_conn *announce(struct source_bpf *source, const struct conn_s
 		conn->id = sample->id;
 		HASH_ADD(hh, source->conns, id, sizeof(conn->id), conn);
 	}
-	conn->client = client;
-	client->conn_count++;
+	give_to(source, conn, client);
 	return conn;
 }
 
 static void retire(struct source_bpf *source, struct live_conn *conn)
 {
-	struct live_client *client = conn->client;
+	struct roster_client *client = conn->client;
 
 	HASH_DEL(source->conns, conn);
 	free(conn);
 	client->conn_count--;
-	drop_unused_client(source, client);
+	roster_release(source->roster, client);
 }
 
 /* What a sample has to say beyond the connection's existence, at t_ns. */
@@ -290,8 +223,10 @@ static void tell_progress(struct source_bpf *source, const struct conn_sample *s
 		event.t_ns = t_ns;
 		event.sent_bytes = sample->io.sent_bytes;
 		event.received_bytes = sample->io.received_bytes;
-		event.last_send_ns = last_send_ns(source, sample);
-		event.last_recv_ns = last_recv_ns(source, sample);
+		event.last_send_ns = stamp_ns(source, sample, sample->io.sent_bytes,
+					      sample->io.send_age_jiffies);
+		event.last_recv_ns = stamp_ns(source, sample, sample->io.received_bytes,
+					      sample->io.recv_age_jiffies);
 		event.rtt_us = sample->io.srtt_us;
 		event.retransmit_count = sample->io.retransmit_count;
 		emit(source, &event);
@@ -365,6 +300,7 @@ static void conclude_absent(struct source_bpf *source, uint64_t now_ns)
 
 		if (conn->full_pass == source->full_pass)
 			continue;
+		source->absent_count++;
 		if (conn->client->exited)
 			event.by = CLOSE_EXIT;
 		emit(source, &event);
@@ -398,7 +334,7 @@ static void on_pool(void *userdata, const struct pool_key *key, const struct poo
 {
 	struct source_bpf *source = userdata;
 	struct event event = {.type = EVENT_CHURN, .t_ns = monotonic_ns()};
-	struct live_client *client;
+	struct roster_client *client;
 	struct live_pool *pool;
 
 	HASH_FIND(hh, source->pools, key, sizeof(*key), pool);
@@ -407,8 +343,7 @@ static void on_pool(void *userdata, const struct pool_key *key, const struct poo
 		if (pool->client->exit_told) {
 			probes_forget_pool(source->probes, key);
 			HASH_DEL(source->pools, pool);
-			pool->client->pool_count--;
-			drop_unused_client(source, pool->client);
+			roster_release(source->roster, pool->client);
 			free(pool);
 		}
 		return;
@@ -424,7 +359,7 @@ static void on_pool(void *userdata, const struct pool_key *key, const struct poo
 		}
 		pool->key = *key;
 		pool->client = client;
-		client->pool_count++;
+		roster_hold(client);
 		HASH_ADD(hh, source->pools, key, sizeof(pool->key), pool);
 	}
 	if (take_churn(pool, counts, &event.churn))
@@ -433,32 +368,20 @@ static void on_pool(void *userdata, const struct pool_key *key, const struct poo
 
 /* --- the look --------------------------------------------------------------------------------- */
 
+static void on_exit_of(void *userdata, const struct roster_client *client)
+{
+	struct source_bpf *source = userdata;
+	struct event event = {.type = EVENT_EXIT, .t_ns = source->exits_ns, .client = client->id};
+
+	emit(source, &event);
+	if (client->conn_count)
+		source->walk_wanted = true;
+}
+
 static void tell_exits(struct source_bpf *source, uint64_t now_ns)
 {
-	struct live_client *client, *next;
-	struct client_id id;
-
-	for (;;) {
-		memset(&id, 0, sizeof(id));
-		if (!proc_watch_next_exit(source->watch, &id))
-			break;
-		HASH_FIND(hh, source->clients, &id, sizeof(id), client);
-		if (client)
-			client->exited = true;
-	}
-	HASH_ITER(hh, source->clients, client, next)
-	{
-		struct event event = {.type = EVENT_EXIT, .t_ns = now_ns, .client = client->id};
-
-		forget_details(client);
-		if (!client->exited || client->exit_told)
-			continue;
-		client->exit_told = true;
-		emit(source, &event);
-		if (client->conn_count)
-			source->walk_wanted = true;
-		drop_unused_client(source, client);
-	}
+	source->exits_ns = now_ns;
+	roster_take_exits(source->roster, on_exit_of, source);
 }
 
 /*
@@ -478,7 +401,8 @@ static int tell_lost(struct source_bpf *source, uint64_t now_ns)
 
 	if (r < 0)
 		return r;
-	counts[SOURCE_LOST_EXIT] = source->unwatched_count;
+	counts[SOURCE_LOST_END] = source->absent_count;
+	counts[SOURCE_LOST_EXIT] = roster_unwatched_count(source->roster);
 	for (unsigned int i = 0; i < SOURCE_LOST_COUNT; i++) {
 		if (counts[i] == source->lost[i])
 			continue;
@@ -581,7 +505,18 @@ void source_bpf_lost(const struct source_bpf *source, uint64_t ret_counts[SOURCE
 
 const char *source_bpf_lost_name(unsigned int reason)
 {
+	if (reason == SOURCE_LOST_END)
+		return "end_missed";
 	return reason == SOURCE_LOST_EXIT ? "exit_unwatched" : probes_lost_name(reason);
+}
+
+uint64_t source_bpf_lost_sum(const struct source_bpf *source)
+{
+	uint64_t sum = 0;
+
+	for (unsigned int i = 0; i < SOURCE_LOST_COUNT; i++)
+		sum += i == PROBES_LOST_MISSED ? 0 : source->lost[i];
+	return sum;
 }
 
 /* The clock is needed before the first sample can be read. */
@@ -614,11 +549,10 @@ int source_bpf_open(const struct probes_filter *filter, int proc_fd, struct sour
 	snprintf(ret_error, error_size, "out of memory");
 	if (!source)
 		return r;
-	source->proc_fd = proc_fd;
 	source->tell_short = filter->tell_short;
 	source->batch = batch_new();
-	source->watch = proc_watch_new(proc_fd);
-	if (!source->batch || !source->watch)
+	source->roster = roster_new(proc_fd);
+	if (!source->batch || !source->roster)
 		goto fail;
 	r = probes_open(filter, &source->probes, ret_error, error_size);
 	if (r < 0)
@@ -642,7 +576,6 @@ fail:
 
 void source_bpf_close(struct source_bpf *source)
 {
-	struct live_client *client, *next_client;
 	struct live_conn *conn, *next_conn;
 	struct live_pool *pool, *next_pool;
 
@@ -658,13 +591,7 @@ void source_bpf_close(struct source_bpf *source)
 		HASH_DEL(source->pools, pool);
 		free(pool);
 	}
-	HASH_ITER(hh, source->clients, client, next_client)
-	{
-		HASH_DEL(source->clients, client);
-		forget_details(client);
-		free(client);
-	}
-	proc_watch_free(source->watch);
+	roster_free(source->roster);
 	batch_free(source->batch);
 	probes_close(source->probes);
 	free(source);

@@ -36,12 +36,19 @@ int source_bpf_fd(const struct source_bpf *source);
 uint64_t source_bpf_attached_ns(const struct source_bpf *source);
 
 /*
- * Cumulative counts of what was lost: the reasons of the probes, and processes that cannot be
- * watched, so that their exit is not told.
+ * Cumulative counts, by reason: those of the probes; connections whose end nobody told, noticed by
+ * their absence; and processes that cannot be watched, so that their exit is not told.
  */
-#define SOURCE_LOST_EXIT PROBES_LOST_COUNT
-#define SOURCE_LOST_COUNT (PROBES_LOST_COUNT + 1)
+#define SOURCE_LOST_END PROBES_LOST_COUNT
+#define SOURCE_LOST_EXIT (PROBES_LOST_COUNT + 1)
+#define SOURCE_LOST_COUNT (PROBES_LOST_COUNT + 2)
 void source_bpf_lost(const struct source_bpf *source, uint64_t ret_counts[SOURCE_LOST_COUNT]);
+
+/*
+ * What was lost in all. Runs of the probe that the kernel skipped are not among it: most would have
+ * had nothing to tell, and what the others would have told is made up for or counted as an end.
+ */
+uint64_t source_bpf_lost_sum(const struct source_bpf *source);
 
 /* "storage_refused" ...: what the reason is called in metrics and messages. */
 const char *source_bpf_lost_name(unsigned int reason);

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The processes that the live source has something of: what they are part of, and when they exit.
+ */
+#ifndef CONNLEAK_SYS_ROSTER_H
+#define CONNLEAK_SYS_ROSTER_H
+
+#include <uthash.h>
+
+#include "core/types.h"
+
+struct roster;
+
+/* Owned by the roster; valid while it is held, and until its exit has been told. */
+struct roster_client {
+	struct client_id id;
+	uint32_t conn_count; /* open connections that hold it; the caller's */
+	uint32_t hold_count;
+	bool exited;
+	bool exit_told;
+	char *cgroup, *exe; /* NULL = unknown, or told in an earlier look */
+	UT_hash_handle hh;
+};
+
+/* proc_fd is a directory of the proc file system; borrowed. NULL when out of memory. */
+struct roster *roster_new(int proc_fd);
+void roster_free(struct roster *roster);
+
+/*
+ * The client of that id. A new one has its cgroup and executable read, and is watched from now on;
+ * one that is gone already has exited set. NULL when out of memory.
+ */
+struct roster_client *roster_get(struct roster *roster, uint32_t pid, uint64_t start_ns);
+
+void roster_hold(struct roster_client *client);
+void roster_release(struct roster *roster, struct roster_client *client);
+
+/*
+ * Ends a look: forgets what the look has told of new clients, and hands over each client whose exit
+ * has not been told yet. handle may not release it.
+ */
+void roster_take_exits(struct roster *roster,
+		       void (*handle)(void *userdata, const struct roster_client *client),
+		       void *userdata);
+
+/* How many could not be watched, so that their exit is never told. */
+uint64_t roster_unwatched_count(const struct roster *roster);
+
+#endif
