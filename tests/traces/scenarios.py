@@ -44,8 +44,9 @@ GO = ("{go}",)  # where the recorder has built it
 GIVES_BACK = "every connection is given back; a night without work lies in the middle"
 FORGETS = "one request in 50 forgets what it borrowed; the ceiling is far off"
 STANDS = (
-    "the leak empties a pool of fixed size: all ten connections are silent and every request "
-    "waits; there are no opens that could be tested, so leak cannot be asked for"
+    "one request in 200 forgets; the leak empties a pool of fixed size: all ten connections are "
+    "silent and every request waits; there are no opens that could be tested, so leak cannot be "
+    "asked for"
 )
 LEAK = ("leak",)
 

@@ -77,7 +77,8 @@ def leaked_ids(events, ports):
 def merged(names):
     """The text of one trace out of several that were recorded together."""
     header = read_text(names[0]).partition("\n")[0]
-    events = [event for name in names for event in read_events(name) if event["ev"] != "end"]
-    events.sort(key=lambda event: event["t"])
-    events.append({"t": events[-1]["t"], "ev": "end"})
+    events = sorted((e for name in names for e in read_events(name)), key=lambda event: event["t"])
+    # The observation went on after the last thing that happened: nothing happening is a sign too.
+    end = {"t": events[-1]["t"], "ev": "end"}
+    events = [event for event in events if event["ev"] != "end"] + [end]
     return "".join(line + "\n" for line in [header, *map(json.dumps, events)])

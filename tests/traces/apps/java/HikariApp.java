@@ -25,6 +25,8 @@ public class HikariApp {
 	static final int RUSH = 8; // requests that come all at once
 	static final int RUSH_EVERY_MS = 10000; // to twice that
 	static final int LEAK_EVERY = 50; // requests; the others all give back what they borrow
+	// A pool that is empty half a minute after its start has shown no habits to be told from.
+	static final int LEAK_EVERY_OF_FEW = 200;
 
 	interface Task {
 		void run() throws Exception;
@@ -32,6 +34,7 @@ public class HikariApp {
 
 	final HikariConfig config = new HikariConfig();
 	final boolean leaks;
+	final int leakEvery;
 	final Queue<Integer> leaked = new ConcurrentLinkedQueue<>();
 	final AtomicInteger number = new AtomicInteger();
 	final AtomicInteger requests = new AtomicInteger();
@@ -45,6 +48,7 @@ public class HikariApp {
 		config.setJdbcUrl("jdbc:postgresql://127.0.0.1:" + port + "/postgres?sslmode=disable");
 		config.setUsername("postgres");
 		leaks = !mode.equals("healthy");
+		leakEvery = mode.equals("exhausting") ? LEAK_EVERY_OF_FEW : LEAK_EVERY;
 		if (mode.equals("leaking")) {
 			config.setMinimumIdle(2);
 			config.setMaximumPoolSize(100);
@@ -76,7 +80,7 @@ public class HikariApp {
 
 	void serveOne() {
 		try {
-			if (leaks && number.incrementAndGet() % LEAK_EVERY == 0)
+			if (leaks && number.incrementAndGet() % leakEvery == 0)
 				leaked.add(failingRequest());
 			else
 				request();

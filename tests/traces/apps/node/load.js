@@ -23,8 +23,9 @@ exports.statements = function statements() {
 	return Array.from({ length: Math.ceil(Math.random() * 3) }, () => between(0, 0.015));
 };
 
-// failingRequest, when there is one, returns the sockets it has leaked.
-exports.run = function run(request, failingRequest) {
+// failingRequest, when there is one, takes the place of one request in leakEvery and returns the
+// sockets it has leaked.
+exports.run = function run(request, failingRequest, leakEvery = LEAK_EVERY) {
 	const leaked = [];
 	let requests = 0;
 	let errors = 0;
@@ -38,7 +39,7 @@ exports.run = function run(request, failingRequest) {
 
 	async function serveOne() {
 		try {
-			if (failingRequest && ++number % LEAK_EVERY === 0)
+			if (failingRequest && ++number % leakEvery === 0)
 				leaked.push(await failingRequest());
 			else
 				await request();
