@@ -121,7 +121,14 @@ text_of()
 echo "$raised" | text_of summary
 echo
 echo "  Evidence:"
-echo "$raised" | text_of text | sed 's/^/  /'
+echo "$raised" | sed 's/,"summary":.*//' | text_of text | sed 's/^/  /'
+ruled_out='"name":"\([a-z_]*\)","ruling":"ruled_out","text":"\([^"]*\)"'
+if rivals=$(echo "$raised" | grep -o "$ruled_out"); then
+	echo
+	echo "  Ruled out:"
+	# An underscore is a blank, in the name only.
+	echo "$rivals" | sed -e "s/$ruled_out/    \1: \2/" -e ':next' -e 's/^\([^:]*\)_/\1 /' -e 'tnext'
+fi
 echo
 
 while read -r pid; do
