@@ -104,7 +104,6 @@ struct conn_record {
 	__u64 open_ns;
 	__u64 established_ns; /* 0 = not yet, or before the observation */
 	__u64 peer_closed_ns; /* 0 = no FIN yet */
-	__u64 cgroup_id; /* of the opener in the v2 hierarchy */
 	__u8 comm[ABI_COMM_SIZE]; /* of the owner's thread group leader; NUL-padded */
 	__u32 tid; /* the thread that connected */
 	__u32 phase; /* PHASE_ */
@@ -138,7 +137,6 @@ struct conn_sample {
 	__u64 open_ns;
 	__u64 established_ns;
 	__u64 peer_closed_ns;
-	__u64 cgroup_id;
 	__u64 jiffies; /* jiffies64 when the sample was taken; the ages in io count from here */
 	struct conn_io io;
 	__u8 local_ip[16]; /* network byte order; IPv4 as ::ffff:a.b.c.d */
@@ -156,7 +154,7 @@ struct pass_result {
 	__u64 jiffies; /* jiffies64 and the monotonic time at one moment */
 	__u64 now_ns;
 	__u32 sample_count; /* may exceed ABI_SAMPLES_MAX: then ask again */
-	__u32 open_count; /* records of open connections that were met */
+	__u32 pad;
 };
 
 /* A record of the ring: a connection is over. */
@@ -187,9 +185,9 @@ struct listener_key {
 
 _Static_assert(sizeof(struct pool_key) == 40, "pool_key has holes");
 _Static_assert(sizeof(struct pool_counts) == 144, "pool_counts has holes");
-_Static_assert(sizeof(struct conn_record) == 176, "conn_record has holes");
-_Static_assert(sizeof(struct conn_sample) == 168, "conn_sample has holes");
-_Static_assert(sizeof(struct end_event) == 192, "end_event has holes");
+_Static_assert(sizeof(struct conn_record) == 168, "conn_record has holes");
+_Static_assert(sizeof(struct conn_sample) == 160, "conn_sample has holes");
+_Static_assert(sizeof(struct end_event) == 184, "end_event has holes");
 _Static_assert(sizeof(struct probe_config) == 8336, "probe_config has holes");
 
 #endif

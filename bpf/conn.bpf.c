@@ -129,7 +129,6 @@ static __always_inline void on_syn_sent(struct sock *sk)
 	record->open_ns = bpf_ktime_get_ns();
 	record->established_ns = 0;
 	record->peer_closed_ns = 0;
-	record->cgroup_id = bpf_get_current_cgroup_id();
 	record->tid = task->pid;
 	record->flags = 0;
 	record->told = 0;

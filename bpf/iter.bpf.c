@@ -131,7 +131,6 @@ int tell_news(struct bpf_iter__bpf_sk_storage_map *ctx)
 		record->phase = is_client(record, sk) ? PHASE_FRESH : PHASE_OVER;
 	if (record->phase != PHASE_FRESH && record->phase != PHASE_SEEN)
 		return 0;
-	pass.open_count++;
 	make_up(record, sk);
 	owner_changed = change_owner(record);
 	tell(record, sk, owner_changed);

@@ -42,8 +42,8 @@ int probes_walk_files(struct probes *probes);
 
 /*
  * One pass over the records: ret_samples gets what has news (with full, everything), valid until
- * the next pass; ret_pass the clocks and counts. Call again while it returns 1: there was more than
- * fits. A series of passes begins with first. Returns -errno on failure.
+ * the next pass; ret_pass the clocks and the count. Call again while it returns 1: there was more
+ * than fits. A series of passes begins with first. Returns -errno on failure.
  */
 int probes_pass(struct probes *probes, bool first, bool full,
 		const struct conn_sample **ret_samples, struct pass_result *ret_pass);
