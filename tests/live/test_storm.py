@@ -63,7 +63,8 @@ def test_top_through_5000_short_connections_a_second_counts_every_one(connleak, 
     assert agent.stop() == 0
     assert agent.complaints() == [] and top.complaints() == []
     # A storm of short connections is not a leak.
-    assert agent.out.lines == []
+    # A storm it is, where connects are refused and reset at this rate; nothing else is.
+    assert {json.loads(line)["kind"] for line in agent.out.lines} <= {"storm"}
 
 
 def test_top_counts_what_is_open_and_what_went(connleak, server, client):
