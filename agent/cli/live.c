@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <systemd/sd-event.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -283,6 +282,8 @@ int live_run(struct live *live, uint64_t interval_ns, uint64_t duration_ns)
 
 	if (r >= 0)
 		r = set_up(&loop, event, duration_ns);
+	if (r >= 0 && live->on_loop)
+		r = live->on_loop(live, event);
 	if (r >= 0)
 		r = sd_event_loop(event);
 	sd_event_unref(event);

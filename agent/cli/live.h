@@ -6,6 +6,8 @@
 #ifndef CONNLEAK_CLI_LIVE_H
 #define CONNLEAK_CLI_LIVE_H
 
+#include <systemd/sd-event.h>
+
 #include "option.h"
 #include "pipeline.h"
 #include "sys/source_bpf.h"
@@ -23,6 +25,11 @@ struct live {
 	int (*on_event)(struct live *live, const struct event *event);
 	/* Called after each look; may be NULL. Positive ends the run in good order. */
 	int (*on_look)(struct live *live);
+	/*
+	 * Called before the loop begins, to add what else it waits for: a terminal, a socket, a
+	 * watchdog. May be NULL. Negative ends the run. The loop owns what is added as floating.
+	 */
+	int (*on_loop)(struct live *live, sd_event *event);
 	void *userdata;
 	bool is_reported; /* set by a callback that has reported its failure itself */
 };
