@@ -67,7 +67,7 @@ static int refuse_key(struct reader *reader, const char *key)
 {
 	struct nearest nearest = {.typed = key};
 	const struct option_row *rows;
-	char safe[80], known[160] = "";
+	char safe[80], known[320] = "";
 	size_t count, used = 0;
 
 	rows = option_rows(&count);

@@ -77,6 +77,7 @@ void options_free(struct options *options)
 	if (!options)
 		return;
 	dbkind_free(options->databases);
+	free(options->state);
 	for (uint32_t i = 0; i < options->cgroup_count; i++)
 		free(options->cgroups[i]);
 	*options = (struct options){0};

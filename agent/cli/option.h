@@ -32,6 +32,12 @@ enum command {
 	COMMAND_EXPLAIN = 1 << 6,
 };
 
+/* Whether verdicts go to the journal. */
+enum journal_choice { JOURNAL_AUTO, JOURNAL_YES, JOURNAL_NO };
+
+/* The value of an option that turns off what it names. */
+#define OPTION_NONE "none"
+
 #define OPTION_PIDS_MAX 256
 #define OPTION_COMMS_MAX 64
 #define OPTION_CGROUPS_MAX 16
@@ -60,6 +66,9 @@ struct options {
 	const char *recording; /* explain --replay FILE; NULL = watch */
 	uint32_t subject_pid; /* explain PID */
 	uint32_t fail_on; /* bit per enum verdict_kind */
+	char *state; /* agent: its directory; owned; NULL = the default, "none" = keeps nothing */
+	enum journal_choice journal; /* agent */
+	bool check_config; /* agent: look at the config files and end */
 	int verbosity;
 };
 

@@ -83,6 +83,35 @@ static int apply_output(struct options *options, const char *value, char *ret_er
 	return 0;
 }
 
+static int apply_state(struct options *options, const char *value, char *ret_error,
+		       size_t error_size)
+{
+	if (value[0] != '/' && strcmp(value, OPTION_NONE) != 0) {
+		snprintf(ret_error, error_size, "not an absolute path, and not " OPTION_NONE);
+		return -EINVAL;
+	}
+	return value_set_text(&options->state, value);
+}
+
+static int apply_journal(struct options *options, const char *value, char *ret_error,
+			 size_t error_size)
+{
+	static const char *const choices[] = {
+		[JOURNAL_AUTO] = "auto",
+		[JOURNAL_YES] = "yes",
+		[JOURNAL_NO] = "no",
+	};
+
+	for (size_t i = 0; i < sizeof(choices) / sizeof(choices[0]); i++) {
+		if (strcmp(value, choices[i]) != 0)
+			continue;
+		options->journal = (enum journal_choice)i;
+		return 0;
+	}
+	snprintf(ret_error, error_size, "not auto, yes or no");
+	return -EINVAL;
+}
+
 static const struct command_row command_table[] = {
 	{COMMAND_LIST, "list", NULL, "every open database connection now, one line each",
 	 "Prints one line for each TCP connection that a process on this host has open "
@@ -256,6 +285,26 @@ static const struct option_row option_table[] = {
 	 .apply = value_add_fail_on,
 	 .help = "exit with status 4 when such a verdict stands at the end: leak, exhausted, "
 		 "saturated, storm, oversized; may be repeated or a comma list (default: none)"},
+	{.name = "state",
+	 .argument = "DIR",
+	 .commands = COMMAND_AGENT,
+	 .kind = OPTION_VALUE,
+	 .in_config = true,
+	 .apply = apply_state,
+	 .help = "keep verdicts and baselines over a restart in DIR; none keeps nothing "
+		 "(default: $STATE_DIRECTORY, else /var/lib/connleak)"},
+	{.name = "journal",
+	 .argument = "WHEN",
+	 .commands = COMMAND_AGENT,
+	 .kind = OPTION_VALUE,
+	 .in_config = true,
+	 .apply = apply_journal,
+	 .help = "write verdicts to the journal with all their fields: yes, no, or auto: when "
+		 "standard error goes there, as in a service (default: auto)"},
+	{.name = "check-config",
+	 .commands = COMMAND_AGENT,
+	 FLAG(check_config),
+	 .help = "say what is wrong with the config files, and end: 0 nothing, 2 something"},
 	{.name = "verbose",
 	 .letter = 'v',
 	 .commands = ALL,

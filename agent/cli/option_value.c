@@ -325,3 +325,14 @@ int value_apply_setting(struct options *options, const char *assignment, char *r
 	key[length] = '\0';
 	return value_set_setting(options, key, assignment + length + 1, ret_error, error_size);
 }
+
+int value_set_text(char **text, const char *value)
+{
+	char *copy = strdup(value);
+
+	if (!copy)
+		return -ENOMEM;
+	free(*text);
+	*text = copy;
+	return 0;
+}

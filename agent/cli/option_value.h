@@ -34,4 +34,7 @@ int value_set_setting(struct options *options, const char *key, const char *valu
 int value_apply_setting(struct options *options, const char *assignment, char *ret_error,
 			size_t error_size);
 
+/* Replaces *text by a copy: values of the config file do not outlive the parser. 0 or -ENOMEM. */
+int value_set_text(char **text, const char *value);
+
 #endif

@@ -12,14 +12,14 @@ import tempfile
 
 import pytest
 
-from harness import wait_until
+from harness import AGENT_ALONE, wait_until
 
 HOST = 3
 WATCHING_COMMANDS = [
     ["list"],
     ["top", "--once"],
     ["trace", "--duration", "1"],
-    ["agent", "--duration", "1"],
+    ["agent", *AGENT_ALONE, "--duration", "1"],
 ]
 
 
@@ -162,7 +162,7 @@ def programs_loaded():
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 def test_agent_that_is_stopped_leaves_no_program_behind(connleak, number):
-    agent = connleak.start("agent", "--json", "--port", "7001")
+    agent = connleak.start("agent", *AGENT_ALONE, "--json", "--port", "7001")
     held = programs_held_by(agent.process.pid)
     assert held and held <= programs_loaded()
 

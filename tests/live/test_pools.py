@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from harness import CLIENTS, NODE, PYTHON, Connleak, LineProgram, wait_until
+from harness import AGENT_ALONE, CLIENTS, NODE, PYTHON, Connleak, LineProgram, wait_until
 
 SECONDS = 120
 # Half-way round the world from UTC: sentences tell local time, and a replay the same.
@@ -33,7 +33,9 @@ class Recording:
             *("trace", "--json", "--verdicts", *self.port_option, "-o", path), env=ENVIRONMENT
         )
         # The daemon sees short connections as counts only; it is to come to the same judgement.
-        agent = connleak.start("agent", "--json", "--fail-on", "leak", *self.port_option)
+        agent = connleak.start(
+            *("agent", *AGENT_ALONE, "--json", "--fail-on", "leak", *self.port_option)
+        )
         try:
             for mode in ("healthy", "leaky"):
                 for load, argv in LOADS.items():

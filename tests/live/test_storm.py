@@ -3,6 +3,8 @@
 
 import json
 
+from harness import AGENT_ALONE
+
 PER_SECOND = 5000
 SECONDS = 10
 TOTAL = PER_SECOND * SECONDS
@@ -27,7 +29,7 @@ def filled(counts, **expected):
 def test_top_through_5000_short_connections_a_second_counts_every_one(connleak, server, client):
     echo, refused, reset = server.listen("echo"), server.listen("closed"), server.listen("rst")
     ports = f"echo={echo},refused={refused},reset={reset}"
-    agent = connleak.start("agent", "--json", "--port", ports)
+    agent = connleak.start("agent", *AGENT_ALONE, "--json", "--port", ports)
     top = connleak.start(
         *("top", "--once", "--json", "-d", WATCH_S, "--port", ports, "--pid", client.pid)
     )

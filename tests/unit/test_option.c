@@ -209,6 +209,21 @@ static void options_parse_last_of_single_values_counts(void **state)
 	finish(&run);
 }
 
+static void options_parse_agent_keeps_its_own_copies(void **state)
+{
+	struct run run;
+
+	(void)state;
+	assert_runs(&run, "agent|--state|/a|--state|none|--journal|yes");
+	assert_string_equal(run.options.state, "none");
+	assert_int_equal(run.options.journal, JOURNAL_YES);
+	finish(&run);
+	assert_runs(&run, "agent");
+	assert_null(run.options.state);
+	assert_int_equal(run.options.journal, JOURNAL_AUTO);
+	finish(&run);
+}
+
 static void options_parse_mistakes_are_named(void **state)
 {
 	static const struct {
@@ -289,6 +304,11 @@ static void options_parse_mistakes_are_named(void **state)
 		{"list|--config|/nonexistent", "/nonexistent", "No such file"},
 		{"list|--config|/tmp", "/tmp", "directory"},
 		{"list|--config|a|--config|b", "--config", "twice"},
+		{"agent|--state|here", "--state 'here'", "absolute path"},
+		{"agent|--state|", "--state ''", "absolute path"},
+		{"agent|--journal|maybe", "--journal 'maybe'", "auto, yes or no"},
+		{"list|--state|none", "list does not take --state", "agent"},
+		{"agent|--check-config=x", "--check-config", "takes no value"},
 		{"help|frobnicate", "'frobnicate'", "not list"},
 		{"help|list|more", "'more'", "one word"},
 		{"list|--pid|1\n2", "1\\x0a2", "not a process id"},
@@ -524,6 +544,7 @@ int main(void)
 		cmocka_unit_test(options_parse_options_before_the_command_count),
 		cmocka_unit_test(options_parse_operand_and_options_mix),
 		cmocka_unit_test(options_parse_last_of_single_values_counts),
+		cmocka_unit_test(options_parse_agent_keeps_its_own_copies),
 		cmocka_unit_test(options_parse_mistakes_are_named),
 		cmocka_unit_test(options_parse_too_many_values_are_refused),
 		cmocka_unit_test(options_parse_help_is_printed_in_80_columns),
