@@ -36,6 +36,9 @@ static int set_pool(json_t *object, const struct live *live, const struct pool *
 	r |= json_object_set_new(object, "pstart", json_real(SECONDS(pool->client->id.start_ns)));
 	r |= json_object_set_new(object, "comm", json_string(comm));
 	r |= json_object_set_new(object, "workload", json_string(workload));
+	r |= json_object_set_new(object, "namespace", string_or_null(pool->client->namespace));
+	r |= json_object_set_new(object, "pod", string_or_null(pool->client->pod));
+	r |= json_object_set_new(object, "container", string_or_null(pool->client->container));
 	r |= json_object_set_new(object, "remote", json_string(remote));
 	r |= json_object_set_new(object, "endpoint", string_or_null(rule ? rule->name : NULL));
 	r |= json_object_set_new(object, "database",

@@ -19,7 +19,6 @@
 #include "cgroup.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -116,6 +115,11 @@ static size_t uid_length(const char *text, size_t length)
 		at++;
 	}
 	return at;
+}
+
+bool cgroup_is_pod_uid(const char *text, size_t length)
+{
+	return length > 0 && uid_length(text, length) == length && !memchr(text, '_', length);
 }
 
 /* "pod<uid>" at the start of a component or behind a dash, up to its end, a dot or a colon. */

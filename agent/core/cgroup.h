@@ -6,6 +6,7 @@
 #ifndef CONNLEAK_CORE_CGROUP_H
 #define CONNLEAK_CORE_CGROUP_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,6 +24,9 @@ struct workload {
  * what cannot be told is left empty.
  */
 void workload_parse(const char *cgroup_path, struct workload *ret_workload);
+
+/* "01234567-89ab-...", or the 32 digits of a pod that the kubelet read from a file. */
+bool cgroup_is_pod_uid(const char *text, size_t length);
 
 /*
  * One word for people: "pod 1f0c.../3b9aca00..." shortened to 12 digits each, "orders.service", or

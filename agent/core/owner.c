@@ -14,6 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cgroup.h"
+#include "kube.h"
+
 #define CLIENT_OF(index_link)                                                                      \
 	((struct client *)((char *)(index_link)-offsetof(struct client, link)))
 #define POOL_OF(index_link) ((struct pool *)((char *)(index_link)-offsetof(struct pool, link)))
@@ -103,7 +106,22 @@ static void update_client(struct client *client, const struct event *event)
 		memcpy(client->comm, event->comm, sizeof(client->comm));
 	replace_name(&client->cgroup, event->cgroup);
 	replace_name(&client->exe, event->exe);
+	replace_name(&client->namespace, event->namespace);
+	replace_name(&client->pod, event->pod);
+	replace_name(&client->container, event->container);
+	if (event->ns_pid)
+		client->ns_pid = event->ns_pid;
 	client->exited = false;
+}
+
+const char *client_workload(const struct client *client, char *buffer, size_t size)
+{
+	struct workload workload;
+
+	if (client->namespace && client->pod)
+		return kube_label(client->namespace, client->pod, client->container, buffer, size);
+	workload_parse(client->cgroup, &workload);
+	return workload_label(&workload, client->exe, buffer, size);
 }
 
 static struct client *new_client(struct owners *owners, struct client_id id)
@@ -122,6 +140,9 @@ static void drop_client(struct owners *owners, struct client *client)
 	index_remove(&owners->clients, &client->link);
 	free(client->cgroup);
 	free(client->exe);
+	free(client->namespace);
+	free(client->pod);
+	free(client->container);
 	free(client);
 }
 

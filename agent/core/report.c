@@ -15,7 +15,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "cgroup.h"
 #include "dbkind.h"
 #include "differential.h"
 #include "figures.h"
@@ -25,20 +24,25 @@
 #define DURATION_SIZE 32
 #define CLOCK_SIZE 48
 
+static void copy_name(char *to, size_t size, const char *name)
+{
+	(void)snprintf(to, size, "%s", name ? name : "");
+}
+
 void report_subject(const struct bench *bench, const struct pool *pool, struct verdict *verdict)
 {
 	const struct client *client = pool->client;
 	const struct endpoint_rule *rule = NULL;
-	struct workload workload;
 
 	verdict->client = client->id;
 	memcpy(verdict->comm, client->comm, sizeof(verdict->comm));
 	verdict->remote = pool->remote;
-	if (client->cgroup || client->exe) {
-		workload_parse(client->cgroup, &workload);
-		(void)workload_label(&workload, client->exe, verdict->workload,
-				     sizeof(verdict->workload));
-	}
+	verdict->ns_pid = client->ns_pid;
+	if (client->cgroup || client->exe || client->pod)
+		(void)client_workload(client, verdict->workload, sizeof(verdict->workload));
+	copy_name(verdict->namespace, sizeof(verdict->namespace), client->namespace);
+	copy_name(verdict->pod, sizeof(verdict->pod), client->pod);
+	copy_name(verdict->container, sizeof(verdict->container), client->container);
 	if (!bench->databases)
 		return;
 	verdict->database = dbkind_name(bench->databases, pool->remote.port);
@@ -180,10 +184,16 @@ static const char *plural(uint64_t count)
 static void append_subject(struct verdict *verdict, const char *word)
 {
 	char comm[4 * COMM_SIZE + 1], remote[ADDR_TEXT_SIZE], name[4 * 64 + 1];
+	char pod[2 * KUBE_LABEL_SIZE + KUBE_POD_SIZE + 2];
 
 	(void)format_comm(verdict->comm, comm, sizeof(comm));
 	(void)format_netaddr(&verdict->remote, remote, sizeof(remote));
-	append(verdict, "%s %s[%u] -> ", word, comm, verdict->client.pid);
+	append(verdict, "%s %s[%u]", word, comm, verdict->client.pid);
+	if (verdict->pod[0] != '\0')
+		append(verdict, " in %s",
+		       kube_label(verdict->namespace, verdict->pod, verdict->container, pod,
+				  sizeof(pod)));
+	append(verdict, " -> ");
 	if (verdict->endpoint[0] != '\0')
 		append(verdict, "%s ",
 		       format_safe(verdict->endpoint, sizeof(verdict->endpoint), name,

@@ -27,6 +27,8 @@ struct client {
 	char comm[COMM_SIZE];
 	char *cgroup; /* NULL = unknown; owned */
 	char *exe; /* NULL = unknown; owned */
+	char *namespace, *pod, *container; /* of Kubernetes (kube.h); NULL = unknown; owned */
+	uint32_t ns_pid; /* its pid in its own container; 0 = the same as id.pid, or unknown */
 	struct pool *pools; /* list by next_of_client */
 	uint32_t pool_count;
 	bool exited;
@@ -185,6 +187,12 @@ uint64_t table_now_ns(const struct table *table); /* time of the last event */
  */
 uint64_t table_look_ns(const struct table *table);
 uint64_t table_look_before_ns(const struct table *table);
+
+/*
+ * What the client belongs to, for people: "namespace/pod/container" where the names are known, else
+ * what its cgroup and executable say (workload_label()). Terminal-safe. Returns buffer.
+ */
+const char *client_workload(const struct client *client, char *buffer, size_t size);
 
 /* Time since the last payload byte, or since the open when there was none. */
 uint64_t conn_silence_ns(const struct conn *conn, uint64_t now_ns);

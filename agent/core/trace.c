@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "format.h"
+#include "kube.h"
 #include "rfc3339.h"
 #include "trace_line.h"
 
@@ -331,6 +332,34 @@ static int take_u32(const struct parse *parse, enum trace_key key, uint32_t *ret
 	return r;
 }
 
+/* A name that Kubernetes would not have given is not one. */
+static int take_kube_name(const struct parse *parse, enum trace_key key,
+			  bool (*is_valid)(const char *text, size_t length), const char **ret_name)
+{
+	const char *text = NULL;
+	int r = take_string(parse, key, OPTIONAL, &text);
+
+	if (r || !text)
+		return r;
+	if (!is_valid(text, strlen(text)))
+		return refuse(parse, key, ": not a name of Kubernetes");
+	*ret_name = text;
+	return 0;
+}
+
+static int take_container(const struct parse *parse, struct event *event)
+{
+	int r = take_kube_name(parse, KEY_NAMESPACE, kube_is_label, &event->namespace);
+
+	if (!r)
+		r = take_kube_name(parse, KEY_POD, kube_is_subdomain, &event->pod);
+	if (!r)
+		r = take_kube_name(parse, KEY_CONTAINER, kube_is_label, &event->container);
+	if (!r)
+		r = take_u32(parse, KEY_NS_PID, &event->ns_pid);
+	return r;
+}
+
 static int take_open(const struct parse *parse, struct event *event)
 {
 	int r = take_client(parse, &event->client);
@@ -351,6 +380,8 @@ static int take_open(const struct parse *parse, struct event *event)
 		r = take_string(parse, KEY_EXE, OPTIONAL, &event->exe);
 	if (!r)
 		r = take_string(parse, KEY_SITE, OPTIONAL, &event->site);
+	if (!r)
+		r = take_container(parse, event);
 	return r;
 }
 

@@ -30,6 +30,7 @@ static const char *const key_names[TRACE_KEY_COUNT] = {
 	[KEY_PID] = "pid",
 	[KEY_TID] = "tid",
 	[KEY_EXE] = "exe",
+	[KEY_POD] = "pod",
 	[KEY_AGE] = "age",
 	[KEY_CONN] = "conn",
 	[KEY_COMM] = "comm",
@@ -45,12 +46,15 @@ static const char *const key_names[TRACE_KEY_COUNT] = {
 	[KEY_PSTART] = "pstart",
 	[KEY_REMOTE] = "remote",
 	[KEY_CGROUP] = "cgroup",
+	[KEY_NS_PID] = "ns_pid",
 	[KEY_RTT_US] = "rtt_us",
 	[KEY_RETRANS] = "retrans",
 	[KEY_RECEIVED] = "received",
 	[KEY_REALTIME] = "realtime",
 	[KEY_LAST_SEND] = "last_send",
 	[KEY_LAST_RECV] = "last_recv",
+	[KEY_NAMESPACE] = "namespace",
+	[KEY_CONTAINER] = "container",
 	[KEY_CONNLEAK_TRACE] = "connleak_trace",
 };
 
@@ -76,10 +80,10 @@ static const uint8_t first_of_length[KEY_LENGTH_MAX + 2] = {
 	[15] = TRACE_KEY_COUNT,
 };
 
-_Static_assert(TRACE_KEY_COUNT <= 32, "one bit a key");
+_Static_assert(TRACE_KEY_COUNT <= 64, "one bit a key");
 
 struct trace_line {
-	uint32_t present; /* bit per key */
+	uint64_t present; /* bit per key */
 	struct trace_value values[TRACE_KEY_COUNT]; /* only those of present are set */
 	json_t *root; /* owner of the strings after a parse; NULL after a scan */
 	char strings[TRACE_LINE_MAX + 1]; /* of a scan; each is shorter here than with its quotes */
@@ -116,7 +120,7 @@ const char *trace_key_name(enum trace_key key)
 
 const struct trace_value *trace_line_value(const struct trace_line *line, enum trace_key key)
 {
-	return line->present & 1U << key ? &line->values[key] : &absent;
+	return line->present & 1ULL << key ? &line->values[key] : &absent;
 }
 
 static enum trace_key find_key(const char *name, size_t length)
@@ -232,11 +236,11 @@ static bool scan_member(struct trace_line *line, const char **at, const char *en
 	if (!skip_char(at, end, '"') || !scan_string(at, end, &name, &length))
 		return false;
 	key = find_key(name, length);
-	if (key == TRACE_KEY_COUNT || line->present & 1U << key)
+	if (key == TRACE_KEY_COUNT || line->present & 1ULL << key)
 		return false;
 	if (!skip_char(at, end, ':') || !scan_value(line, at, end, &line->values[key]))
 		return false;
-	line->present |= 1U << key;
+	line->present |= 1ULL << key;
 	return true;
 }
 
@@ -318,7 +322,7 @@ int trace_line_parse(struct trace_line *line, const char *text, size_t length, c
 		if (key == TRACE_KEY_COUNT)
 			continue;
 		line->values[key] = value_of(member);
-		line->present |= 1U << key;
+		line->present |= 1ULL << key;
 	}
 	return 0;
 }

@@ -166,6 +166,11 @@ static void put_open(struct out *out, const struct event *event)
 	put_string_of(out, "cgroup", event->cgroup);
 	put_string_of(out, "exe", event->exe);
 	put_string_of(out, "site", event->site);
+	put_string_of(out, "namespace", event->namespace);
+	put_string_of(out, "pod", event->pod);
+	put_string_of(out, "container", event->container);
+	if (event->ns_pid)
+		put_number_of(out, "ns_pid", event->ns_pid);
 }
 
 static void put_seen(struct out *out, const struct event *event)

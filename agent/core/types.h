@@ -97,6 +97,9 @@ struct event {
 	const char *cgroup; /* OPEN, SEEN: path in the hierarchy; NULL = unknown or as before */
 	const char *exe; /* OPEN, SEEN: path of the executable; NULL = unknown or as before */
 	const char *site; /* OPEN, SEEN; NULL = unknown */
+	/* OPEN, SEEN: names that Kubernetes gave its container (kube.h); NULL as for cgroup. */
+	const char *namespace, *pod, *container;
+	uint32_t ns_pid; /* OPEN, SEEN: its pid in its own container; 0 = the same, or as before */
 	enum seen_state seen_state; /* SEEN */
 	uint64_t idle_ns; /* SEEN: silent for this long at t_ns */
 	bool has_idle; /* SEEN */

@@ -6,6 +6,7 @@
 #ifndef CONNLEAK_CORE_VERDICT_H
 #define CONNLEAK_CORE_VERDICT_H
 
+#include "kube.h"
 #include "types.h"
 
 enum verdict_kind {
@@ -66,7 +67,10 @@ struct verdict {
 	enum severity severity;
 	struct client_id client;
 	char comm[COMM_SIZE]; /* raw bytes: escape before showing */
+	uint32_t ns_pid; /* the client's pid in its own container; 0 = the same, or unknown */
 	char workload[256]; /* "" = unknown */
+	/* What Kubernetes calls its container: valid names (kube.h); "" = unknown. */
+	char namespace[KUBE_LABEL_SIZE], pod[KUBE_POD_SIZE], container[KUBE_LABEL_SIZE];
 	struct netaddr remote;
 	char endpoint[64]; /* configured name; "" = none */
 	const char *database; /* "postgresql"; static or the configuration's; NULL = unknown */

@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cgroup.h"
 #include "format.h"
 #include "trace.h"
 
@@ -146,14 +145,6 @@ const char *conn_state_name(uint8_t state)
 	};
 
 	return state < sizeof(names) / sizeof(names[0]) ? names[state] : "?";
-}
-
-const char *client_workload(const struct client *client, char *buffer, size_t size)
-{
-	struct workload workload;
-
-	workload_parse(client->cgroup, &workload);
-	return workload_label(&workload, client->exe, buffer, size);
 }
 
 uint64_t pool_failed_count(const struct pool *pool)

@@ -43,9 +43,6 @@ struct view *view_pools(struct pool *const *pools, size_t count, const struct db
 /* "established", "connecting", "peer_closed", "closed" */
 const char *conn_state_name(uint8_t state);
 
-/* Base name, unit or container of a client; terminal-safe. Returns buffer. */
-const char *client_workload(const struct client *client, char *buffer, size_t size);
-
 /* Sums that more than one output shows. */
 uint64_t pool_failed_count(const struct pool *pool);
 uint64_t pool_closed_count(const struct pool *pool);

@@ -177,6 +177,10 @@ json_t *jsonl_verdict_json(const struct verdict *verdict)
 	add(line, "evidence", evidence_json(verdict, &r), &r);
 	add(line, "summary", text_json(verdict->summary, sizeof(verdict->summary)), &r);
 	add(line, "workload", text_json(verdict->workload, sizeof(verdict->workload)), &r);
+	add(line, "namespace", text_json(verdict->namespace, sizeof(verdict->namespace)), &r);
+	add(line, "pod", text_json(verdict->pod, sizeof(verdict->pod)), &r);
+	add(line, "container", text_json(verdict->container, sizeof(verdict->container)), &r);
+	add(line, "ns_pid", verdict->ns_pid ? count_json(verdict->ns_pid) : json_null(), &r);
 	add(line, "endpoint", text_json(verdict->endpoint, sizeof(verdict->endpoint)), &r);
 	add(line, "rivals", rivals_json(verdict, &r), &r);
 	if (!r)

@@ -49,7 +49,9 @@ static bool same_event(const struct event *a, const struct event *b)
 	       a->netns == b->netns && !memcmp(a->comm, b->comm, COMM_SIZE) &&
 	       same_addr(&a->local, &b->local) && same_addr(&a->remote, &b->remote) &&
 	       same_text(a->cgroup, b->cgroup) && same_text(a->exe, b->exe) &&
-	       same_text(a->site, b->site) && a->seen_state == b->seen_state &&
+	       same_text(a->site, b->site) && same_text(a->namespace, b->namespace) &&
+	       same_text(a->pod, b->pod) && same_text(a->container, b->container) &&
+	       a->ns_pid == b->ns_pid && a->seen_state == b->seen_state &&
 	       a->has_idle == b->has_idle && same_time(a->idle_ns, b->idle_ns) &&
 	       same_time(a->age_ns, b->age_ns) && a->sent_bytes == b->sent_bytes &&
 	       a->received_bytes == b->received_bytes &&

@@ -254,6 +254,35 @@ static void detector_summary_is_safe_and_knows_the_time_of_day(void **state)
 	sim_free(sim);
 }
 
+static void detector_verdict_names_pod_and_container(void **state)
+{
+	struct sim *sim = sim_new_quick();
+
+	(void)state;
+	for (uint32_t i = 0; !sim_first(sim, VERDICT_RAISED) && i < 60; i++) {
+		struct event event = {.type = EVENT_OPEN,
+				      .conn = 1000 + i,
+				      .namespace = "shop",
+				      .pod = "orders-7d9f",
+				      .container = "api",
+				      .ns_pid = 7};
+
+		sim_fill_owner(sim, &event);
+		sim_event(sim, &event);
+		event = (struct event){.type = EVENT_ESTABLISHED, .conn = 1000 + i};
+		sim_event(sim, &event);
+		sim_advance(sim, sim->now + 2);
+	}
+	assert_non_null(
+		strstr(sim_last(sim)->summary, "[4121] in shop/orders-7d9f/api -> 10.0.3.7:5432"));
+	assert_string_equal(standing(sim)->workload, "shop/orders-7d9f/api");
+	assert_string_equal(standing(sim)->namespace, "shop");
+	assert_string_equal(standing(sim)->pod, "orders-7d9f");
+	assert_string_equal(standing(sim)->container, "api");
+	assert_int_equal(standing(sim)->ns_pid, 7);
+	sim_free(sim);
+}
+
 /* --- time and ownership ----------------------------------------------------------------------- */
 
 static void detector_due_is_every_tick_and_rare_after_an_hour(void **state)
@@ -363,6 +392,7 @@ int main(void)
 		cmocka_unit_test(detector_limit_gives_time_to_exhaustion_and_severity),
 		cmocka_unit_test(detector_site_of_suspects_is_grouped),
 		cmocka_unit_test(detector_summary_is_safe_and_knows_the_time_of_day),
+		cmocka_unit_test(detector_verdict_names_pod_and_container),
 		cmocka_unit_test(detector_due_is_every_tick_and_rare_after_an_hour),
 		cmocka_unit_test(detector_conn_is_stale_beyond_the_pools_limit),
 		cmocka_unit_test(detector_judgement_of_an_empty_pool_is_freed),

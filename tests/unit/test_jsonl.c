@@ -29,6 +29,10 @@ static struct verdict sample(void)
 		.client = {.pid = 4711, .start_ns = 3500 * NS_PER_MS},
 		.comm = "orders-api",
 		.workload = "orders.service",
+		.namespace = "shop",
+		.pod = "orders-0",
+		.container = "api",
+		.ns_pid = 7,
 		.rivals = {{.rival = RIVAL_TRAFFIC_SPIKE,
 			    .ruling = RULING_RULED_OUT,
 			    .text = "queries/s +2%"}},
@@ -86,7 +90,8 @@ static void jsonl_write_verdict_line_is_the_contract(void **state)
 		"\"sites\":[{\"site\":\"OrderRepo.save\",\"open\":12,\"role\":\"last_send\"}],"
 		"\"evidence\":[{\"name\":\"silent_stock_at_opens\",\"text\":\"because\"}],"
 		"\"summary\":\"LEAK orders-api[4711] -> 10.0.3.7:5432\","
-		"\"workload\":\"orders.service\",\"endpoint\":\"orders-db\","
+		"\"workload\":\"orders.service\",\"namespace\":\"shop\",\"pod\":\"orders-0\","
+		"\"container\":\"api\",\"ns_pid\":7,\"endpoint\":\"orders-db\","
 		"\"rivals\":[{\"name\":\"traffic_spike\",\"ruling\":\"ruled_out\","
 		"\"text\":\"queries/s +2%\"}]}\n");
 	free(text);
@@ -94,10 +99,20 @@ static void jsonl_write_verdict_line_is_the_contract(void **state)
 
 static void jsonl_write_verdict_unknown_is_null(void **state)
 {
-	static const char *const keys[] = {
-		"pstart",	   "comm",	    "database",		 "limit",
-		"growth_per_hour", "exhausts_in_s", "exhausts_in_low_s", "exhausts_in_high_s",
-		"workload",	   "endpoint"};
+	static const char *const keys[] = {"pstart",
+					   "comm",
+					   "database",
+					   "limit",
+					   "growth_per_hour",
+					   "exhausts_in_s",
+					   "exhausts_in_low_s",
+					   "exhausts_in_high_s",
+					   "workload",
+					   "namespace",
+					   "pod",
+					   "container",
+					   "ns_pid",
+					   "endpoint"};
 	struct verdict verdict = {.growth_per_hour = NAN,
 				  .exhausts_in_s = NAN,
 				  .exhausts_in_low_s = NAN,

@@ -114,6 +114,39 @@ static void table_apply_open_makes_client_pool_and_conn(void **state)
 	assert_int_equal(table_pool_count(table), 1);
 }
 
+static void client_workload_of(const struct client *client, const char *expected)
+{
+	char text[128];
+
+	assert_string_equal(client_workload(client, text, sizeof(text)), expected);
+}
+
+static void client_workload_names_of_kubernetes_come_before_ids_and_stay(void **state)
+{
+	struct table *table = *state;
+	struct event event = on_client(EVENT_OPEN, 1, 1, 4711);
+	struct change change;
+
+	event.exe = "/usr/bin/orders";
+	change = done(table, event);
+	client_workload_of(change.client, "orders");
+	/* Known a look later, and then in two steps. */
+	event.conn = 2;
+	event.namespace = "shop";
+	event.pod = "orders-0";
+	event.ns_pid = 7;
+	(void)done(table, event);
+	client_workload_of(change.client, "shop/orders-0");
+	event.conn = 3;
+	event.container = "api";
+	(void)done(table, event);
+	client_workload_of(change.client, "shop/orders-0/api");
+	event = on_client(EVENT_OPEN, 2, 4, 4711);
+	(void)done(table, event);
+	client_workload_of(change.client, "shop/orders-0/api");
+	assert_int_equal(change.client->ns_pid, 7);
+}
+
 static void table_apply_pools_are_apart_by_client_netns_and_remote(void **state)
 {
 	struct table *table = *state;
@@ -510,6 +543,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TABLE_TEST(table_apply_open_makes_client_pool_and_conn),
+		TABLE_TEST(client_workload_names_of_kubernetes_come_before_ids_and_stay),
 		TABLE_TEST(table_apply_pools_are_apart_by_client_netns_and_remote),
 		TABLE_TEST(table_apply_io_moves_conn_and_tells_silence),
 		TABLE_TEST(table_apply_io_without_newer_times_is_no_activity),

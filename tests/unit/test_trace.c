@@ -53,7 +53,8 @@ static void trace_parse_event_open_sets_every_member(void **state)
 		"4720,"
 		"\"netns\":4026531840,\"comm\":\"orders-api\",\"remote\":\"10.0.3.7:5432\","
 		"\"local\":\"[2001:db8::1]:40000\",\"cgroup\":\"/a.slice/b.service\","
-		"\"exe\":\"/usr/bin/java\",\"site\":\"OrderRepo.save\"}";
+		"\"exe\":\"/usr/bin/java\",\"site\":\"OrderRepo.save\","
+		"\"namespace\":\"shop\",\"pod\":\"orders-0.x\",\"container\":\"api\",\"ns_pid\":7}";
 	char slow[700], text[ADDR_TEXT_SIZE];
 
 	for (int i = 0; i < 2; i++) {
@@ -74,6 +75,10 @@ static void trace_parse_event_open_sets_every_member(void **state)
 		assert_string_equal(event.cgroup, "/a.slice/b.service");
 		assert_string_equal(event.exe, "/usr/bin/java");
 		assert_string_equal(event.site, "OrderRepo.save");
+		assert_string_equal(event.namespace, "shop");
+		assert_string_equal(event.pod, "orders-0.x");
+		assert_string_equal(event.container, "api");
+		assert_int_equal(event.ns_pid, 7);
 	}
 }
 
@@ -290,6 +295,14 @@ static void trace_parse_event_wrong_value_is_named(void **state)
 		{OPEN(WHO ",\"remote\":\"1.2.3.4:5\",\"tid\":4294967296"),
 		 "tid 4294967296: not in 0-4294967295"},
 		{OPEN(WHO ",\"remote\":\"1.2.3.4:5\",\"comm\":7"), "comm 7: not a string"},
+		{OPEN(WHO ",\"remote\":\"1.2.3.4:5\",\"pod\":\"a/b\""),
+		 "pod 'a/b': not a name of Kubernetes"},
+		{OPEN(WHO ",\"remote\":\"1.2.3.4:5\",\"namespace\":\"a.b\""),
+		 "namespace 'a.b': not a name of Kubernetes"},
+		{OPEN(WHO ",\"remote\":\"1.2.3.4:5\",\"container\":\"\""),
+		 "container '': not a name of Kubernetes"},
+		{OPEN(WHO ",\"remote\":\"1.2.3.4:5\",\"ns_pid\":-1"),
+		 "ns_pid -1: not in 0-4294967295"},
 		{OPEN(WHO ",\"remote\":\"\\u001b[2J\\n\""),
 		 "remote '\\x1b[2J\\x0a': not ADDR:PORT or [V6]:PORT"},
 		{SEEN ",\"state\":\"gone\"}", "state 'gone' is unknown"},
@@ -420,13 +433,18 @@ static void trace_format_event_is_read_back_the_same(void **state)
 	event.seen_state = SEEN_PEER_CLOSED;
 	event.has_idle = true;
 	event.age_ns = 1;
+	event.namespace = "shop";
+	event.pod = "orders-0";
+	event.container = "api";
+	event.ns_pid = 7;
 	assert_int_equal(parse_netaddr("[::1]:40000", &event.local), 0);
 	check_round_trip(
 		*state, &event,
 		"{\"t\":12.034,\"ev\":\"seen\",\"conn\":8812,\"pid\":4711,\"pstart\":3.5,"
 		"\"tid\":4720,\"netns\":9,\"comm\":\"orders-api\",\"remote\":\"10.0.3.7:5432\","
 		"\"local\":\"[::1]:40000\",\"cgroup\":\"/a\\\"\\\\\\u000a\\u0001\","
-		"\"exe\":\"/usr/bin/java\",\"site\":\"save\xc3\xa9\",\"state\":\"peer_closed\","
+		"\"exe\":\"/usr/bin/java\",\"site\":\"save\xc3\xa9\",\"namespace\":\"shop\","
+		"\"pod\":\"orders-0\",\"container\":\"api\",\"ns_pid\":7,\"state\":\"peer_closed\","
 		"\"idle\":0.0,\"age\":0.000000001}\n");
 }
 
