@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "check_config.h"
 #include "command.h"
 #include "core/view.h"
 #include "live.h"
@@ -48,8 +49,8 @@ int cmd_agent(const struct options *options)
 	struct agent agent = {.json = options->json};
 	int r, status;
 
-	if (options->check_config) /* whoever is here has read it without a complaint */
-		return EXIT_DONE;
+	if (options->check_config)
+		return check_config(options);
 	status = live_open(&agent.live, options, false, true, on_verdict, &agent);
 	if (status)
 		goto out;

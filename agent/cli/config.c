@@ -24,6 +24,7 @@
 #include "nearest.h"
 
 #define DETECTOR_SECTION "detector"
+#define CONFIG_PROBLEM_SIZE 512
 
 struct reader {
 	struct config *config;
@@ -169,14 +170,15 @@ static int read_line(struct reader *reader, char *line, size_t length)
 	return text[0] == '[' ? read_section(reader, text) : read_assignment(reader, text);
 }
 
-int config_parse(const char *bytes, size_t length, struct config *ret_config, char *ret_error,
-		 size_t error_size)
+int config_parse_all(const char *bytes, size_t length, config_problem_fn on_problem, void *userdata,
+		     struct config *ret_config)
 {
 	struct config config = {.text = malloc(length + 1)};
+	char error[CONFIG_PROBLEM_SIZE];
 	struct reader reader = {
 		.config = &config,
-		.error = ret_error,
-		.error_size = error_size,
+		.error = error,
+		.error_size = sizeof(error),
 	};
 	size_t start = 0;
 	int ret = 0;
@@ -186,24 +188,58 @@ int config_parse(const char *bytes, size_t length, struct config *ret_config, ch
 	if (length > 0)
 		memcpy(config.text, bytes, length);
 	config.text[length] = '\0';
-	while (ret == 0 && start < length) {
+	while (ret != -ENOMEM && start < length) {
 		char *line = config.text + start;
 		char *newline = memchr(line, '\n', length - start);
 		size_t line_length = newline ? (size_t)(newline - line) : length - start;
+		int r;
 
 		start += line_length + 1;
 		if (line_length > 0 && line[line_length - 1] == '\r')
 			line_length--;
 		line[line_length] = '\0';
 		reader.line++;
-		ret = read_line(&reader, line, line_length);
+		r = read_line(&reader, line, line_length);
+		if (r == -EINVAL)
+			on_problem(userdata, error);
+		if (r < 0)
+			ret = r;
 	}
-	if (ret < 0) {
+	if (ret == -ENOMEM)
 		config_clear(&config);
-		return ret;
-	}
-	*ret_config = config;
-	return 0;
+	else
+		*ret_config = config;
+	return ret;
+}
+
+/* Keeps the first problem. */
+struct first_problem {
+	char *text;
+	size_t size;
+	bool is_there;
+};
+
+static void keep_first(void *userdata, const char *problem)
+{
+	struct first_problem *first = userdata;
+
+	if (!first->is_there)
+		snprintf(first->text, first->size, "%s", problem);
+	first->is_there = true;
+}
+
+int config_parse(const char *bytes, size_t length, struct config *ret_config, char *ret_error,
+		 size_t error_size)
+{
+	struct first_problem first = {ret_error, error_size, false};
+	struct config config;
+	int ret = config_parse_all(bytes, length, keep_first, &first, &config);
+
+	if (ret == 0)
+		*ret_config = config;
+	else if (ret != -ENOMEM)
+		config_clear(&config);
+	return ret;
 }
 
 /* All of a regular file of at most CONFIG_FILE_MAX bytes, or -errno. */
@@ -250,9 +286,27 @@ static const char *read_problem(int error)
 	return strerror(-error);
 }
 
-int config_load(const char *path, struct config *ret_config, char *ret_error, size_t error_size)
+/* Puts the name of the file before each problem. */
+struct naming {
+	config_problem_fn on_problem;
+	void *userdata;
+	const char *path; /* terminal-safe */
+};
+
+static void name_file(void *userdata, const char *problem)
 {
-	char safe[512], problem[512];
+	struct naming *naming = userdata;
+	char text[CONFIG_PROBLEM_SIZE + 600];
+
+	snprintf(text, sizeof(text), "%s:%s", naming->path, problem);
+	naming->on_problem(naming->userdata, text);
+}
+
+int config_load_all(const char *path, config_problem_fn on_problem, void *userdata,
+		    struct config *ret_config)
+{
+	char safe[512], text[1024];
+	struct naming naming = {on_problem, userdata, safe};
 	char *bytes = NULL;
 	size_t length = 0;
 	/* Nonblocking, so that a FIFO is refused and not waited for. */
@@ -263,15 +317,28 @@ int config_load(const char *path, struct config *ret_config, char *ret_error, si
 		close(fd);
 	format_safe(path, strlen(path), safe, sizeof(safe));
 	if (ret < 0) {
-		snprintf(ret_error, error_size, "%s: %s", safe, read_problem(ret));
+		snprintf(text, sizeof(text), "%s: %s", safe, read_problem(ret));
+		on_problem(userdata, text);
+		*ret_config = (struct config){0};
 		return ret;
 	}
-	ret = config_parse(bytes, length, ret_config, problem, sizeof(problem));
+	ret = config_parse_all(bytes, length, name_file, &naming, ret_config);
 	free(bytes);
-	if (ret == -EINVAL)
-		snprintf(ret_error, error_size, "%s:%s", safe, problem);
-	else if (ret < 0)
-		snprintf(ret_error, error_size, "%s: %s", safe, strerror(-ret));
+	return ret;
+}
+
+int config_load(const char *path, struct config *ret_config, char *ret_error, size_t error_size)
+{
+	struct first_problem first = {ret_error, error_size, false};
+	struct config config = {0};
+	int ret = config_load_all(path, keep_first, &first, &config);
+
+	if (ret == 0)
+		*ret_config = config;
+	else if (ret != -ENOMEM)
+		config_clear(&config);
+	else
+		snprintf(ret_error, error_size, "out of memory");
 	return ret;
 }
 

@@ -16,10 +16,11 @@
 #include <errno.h>
 #include <getopt.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "config.h"
+#include "config_set.h"
 #include "core/format.h"
 #include "help.h"
 #include "nearest.h"
@@ -44,8 +45,8 @@ struct parser {
 	const struct command_row *command; /* NULL = not found yet */
 	struct given *given; /* owned */
 	size_t given_count, given_capacity;
-	struct config config;
-	const char *config_path; /* NULL = none */
+	struct config_set config;
+	const char *config_path; /* as --config has it; NULL = not given */
 };
 
 __attribute__((format(printf, 2, 3))) static enum option_result refuse(struct parser *parser,
@@ -64,7 +65,7 @@ static const char *safe_of(const char *text, char *buffer, size_t size)
 	return format_safe(text, strlen(text), buffer, size);
 }
 
-static int options_init(struct options *options)
+int options_init(struct options *options)
 {
 	*options = (struct options){.interval_ns = INTERVAL_DEFAULT_NS};
 	settings_init(&options->settings);
@@ -275,42 +276,6 @@ static bool is_given(const struct parser *parser, const struct option_row *row)
 	return false;
 }
 
-static enum option_result apply_config_entry(struct parser *parser, struct options *options,
-					     const struct config_entry *entry)
-{
-	char place[640], safe[512], problem[512];
-
-	safe_of(parser->config_path, safe, sizeof(safe));
-	if (entry->row) {
-		snprintf(place, sizeof(place), "%s:%u: %s", safe, entry->line, entry->key);
-		return apply(parser, options, entry->row, entry->value, place);
-	}
-	if (value_set_setting(options, entry->key, entry->value, problem, sizeof(problem)) < 0)
-		return refuse(parser, "%s:%u: %s", safe, entry->line, problem);
-	return OPTION_RUN;
-}
-
-/* The file's values in the order of the table; skip_given leaves out what the command line has. */
-static enum option_result apply_config(struct parser *parser, struct options *options,
-				       bool skip_given)
-{
-	enum option_result result = OPTION_RUN;
-	size_t count;
-	const struct option_row *rows = option_rows(&count);
-
-	for (size_t i = 0; i <= count && result == OPTION_RUN; i++) {
-		const struct option_row *row = i < count ? &rows[i] : NULL;
-
-		if (row && skip_given && is_given(parser, row))
-			continue;
-		for (size_t j = 0; j < parser->config.entry_count && result == OPTION_RUN; j++)
-			if (parser->config.entries[j].row == row)
-				result = apply_config_entry(parser, options,
-							    &parser->config.entries[j]);
-	}
-	return result;
-}
-
 static enum option_result apply_given(struct parser *parser)
 {
 	enum option_result result = OPTION_RUN;
@@ -334,22 +299,61 @@ static enum option_result apply_given(struct parser *parser)
 	return result;
 }
 
-static enum option_result load_config(struct parser *parser)
+static bool is_given_row(const void *userdata, const struct option_row *row)
+{
+	return is_given(userdata, row);
+}
+
+/* The parser's error is the first one. */
+static void keep_problem(void *userdata, const char *problem)
+{
+	struct parser *parser = userdata;
+
+	if (!parser->error[0])
+		refuse(parser, "%s", problem);
+}
+
+static enum option_result load_config(struct parser *parser, const char *path, bool may_be_missing)
 {
 	struct options scratch = {0};
-	enum option_result result;
-	char problem[1200];
+	int ret;
 
-	if (config_load(parser->config_path, &parser->config, problem, sizeof(problem)) < 0)
-		return refuse(parser, "%s", problem);
+	parser->error[0] = '\0';
+	ret = config_set_load(path, may_be_missing, keep_problem, parser, &parser->config);
 	/* What the command line overrides must be right, too: into a scratch copy with all of it.
 	 */
-	if (options_init(&scratch) < 0)
-		result = refuse(parser, "out of memory");
-	else
-		result = apply_config(parser, &scratch, false);
+	if (ret == 0)
+		ret = options_init(&scratch);
+	if (ret == 0)
+		ret = config_set_apply(&parser->config, &scratch, NULL, NULL, keep_problem, parser);
+	if (ret == 0)
+		ret = config_set_apply(&parser->config, parser->options, is_given_row, parser,
+				       keep_problem, parser);
 	options_free(&scratch);
-	return result == OPTION_RUN ? apply_config(parser, parser->options, true) : result;
+	if (ret == -ENOMEM)
+		return refuse(parser, "out of memory");
+	return ret < 0 ? OPTION_ERROR : OPTION_RUN;
+}
+
+/* The file that --config names; for the agent, which has a default, it need not be there. */
+static enum option_result take_config(struct parser *parser)
+{
+	struct options *options = parser->options;
+
+	if (parser->config_path)
+		options->config =
+			strcmp(parser->config_path, OPTION_NONE) ? parser->config_path : NULL;
+	else if (parser->command->command == COMMAND_AGENT)
+		options->config = CONFIG_DEFAULT_PATH;
+	options->config_may_be_missing = !parser->config_path;
+	/* --check-config wants to hear of every problem and looks itself. */
+	for (size_t i = 0; i < parser->given_count; i++)
+		if (parser->given[i].row->flag_offset == offsetof(struct options, check_config) &&
+		    parser->given[i].row->kind == OPTION_FLAG)
+			return OPTION_RUN;
+	return options->config
+		       ? load_config(parser, options->config, options->config_may_be_missing)
+		       : OPTION_RUN;
 }
 
 /* An option of another command: "list does not take -n (it belongs to top)". */
@@ -437,8 +441,8 @@ static enum option_result parse(struct parser *parser, int argc, char **argv)
 		result = check_commands(parser);
 	if (result == OPTION_RUN)
 		result = take_operands(parser, argc - optind, argv + optind);
-	if (result == OPTION_RUN && parser->config_path)
-		result = load_config(parser);
+	if (result == OPTION_RUN)
+		result = take_config(parser);
 	if (result == OPTION_RUN)
 		result = apply_given(parser);
 	return result == OPTION_RUN ? check_whole(parser) : result;
@@ -459,7 +463,7 @@ enum option_result options_parse_to(int argc, char **argv, FILE *out, struct opt
 		return refuse(&parser, "out of memory");
 	result = parse(&parser, argc, argv);
 	free(parser.given);
-	config_clear(&parser.config);
+	config_set_clear(&parser.config);
 	return result;
 }
 

@@ -69,6 +69,8 @@ struct options {
 	char *state; /* agent: its directory; owned; NULL = the default, "none" = keeps nothing */
 	enum journal_choice journal; /* agent */
 	bool check_config; /* agent: look at the config files and end */
+	const char *config; /* first of the config files; NULL = none */
+	bool config_may_be_missing; /* it is the default */
 	int verbosity;
 };
 
@@ -90,6 +92,8 @@ enum option_result options_parse(int argc, char **argv, struct options *ret_opti
  */
 enum option_result options_parse_to(int argc, char **argv, FILE *out, struct options *ret_options,
 				    char *ret_error, size_t error_size);
+/* The defaults. Returns 0 or -ENOMEM; options_free() in any case. */
+int options_init(struct options *ret_options);
 void options_free(struct options *options);
 
 #endif

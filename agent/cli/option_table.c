@@ -210,7 +210,9 @@ static const struct option_row option_table[] = {
 	 .argument = "FILE",
 	 .commands = ALL,
 	 .kind = OPTION_CONFIG,
-	 .help = "read options from FILE; the command line wins (default: none)"},
+	 .help = "read options from FILE, then from the files FILE.d/*.conf in the order of their "
+		 "names; the command line wins; none reads none (default: none; agent: "
+		 "/etc/connleak/connleak.conf)"},
 	{.name = "set",
 	 .argument = "KEY=VALUE",
 	 .commands = ALL,
