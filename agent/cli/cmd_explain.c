@@ -162,7 +162,7 @@ static int replay(struct explain *explain)
 
 int cmd_explain(const struct options *options)
 {
-	struct explain explain = {.options = options, .view = {.proc_fd = -1}};
+	struct explain explain = {.options = options, .stream = stdout, .view = {.proc_fd = -1}};
 	int status = options->recording ? replay(&explain) : watch(&explain);
 
 	explain_free(&explain);

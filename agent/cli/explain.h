@@ -5,6 +5,8 @@
 #ifndef CONNLEAK_CLI_EXPLAIN_H
 #define CONNLEAK_CLI_EXPLAIN_H
 
+#include <stdio.h>
+
 #include "core/timeline.h"
 #include "core/verdict.h"
 #include "live.h"
@@ -23,6 +25,7 @@ struct explained_pool {
 
 struct explain {
 	const struct options *options;
+	FILE *stream; /* where it is printed; borrowed */
 	struct explained_pool *pools; /* in the order in which they were found; owned */
 	size_t pool_count;
 	struct verdict
@@ -63,7 +66,7 @@ enum explain_group {
 enum explain_group explain_group_of(const struct explain *explain, const struct conn *conn);
 const char *explain_group_name(enum explain_group group); /* "suspect" */
 
-/* Each prints everything to stdout; 0 or -errno. */
+/* Each prints everything to explain->stream; 0 or -errno. */
 int explain_print_text(const struct explain *explain, bool utf8);
 int explain_print_json(const struct explain *explain);
 

@@ -155,7 +155,7 @@ int explain_print_json(const struct explain *explain)
 	r |= json_object_set_new(object, "lost", whole(explain->lost_count));
 	r |= json_object_set_new(object, "pools", pools);
 	if (!r)
-		return snapshot_print(object);
+		return snapshot_write(explain->stream, object);
 	json_decref(object);
 	return -ENOMEM;
 }

@@ -33,16 +33,17 @@ static void print_head(const struct explain *explain, const struct explained_poo
 	char comm[4 * COMM_SIZE + 1], remote[ADDR_TEXT_SIZE], observed[32], safe[4 * 64 + 1];
 	const char *state = known->exited ? ", the process has exited" : "";
 
-	printf("%s[%u] -> %s", format_comm(known->comm, comm, sizeof(comm)), known->client.pid,
-	       format_netaddr(&known->remote, remote, sizeof(remote)));
+	fprintf(explain->stream, "%s[%u] -> %s", format_comm(known->comm, comm, sizeof(comm)),
+		known->client.pid, format_netaddr(&known->remote, remote, sizeof(remote)));
 	if (database)
-		printf(" (%s)", format_safe(database, 64, safe, sizeof(safe)));
+		fprintf(explain->stream, " (%s)", format_safe(database, 64, safe, sizeof(safe)));
 	if (rule)
-		printf(" %s", format_safe(rule->name, 64, safe, sizeof(safe)));
-	printf("\n%*sworkload %s, watched for %s%s\n", INDENT, "", known->workload,
-	       format_duration(explain->now_ns - known->timeline.begin_ns, observed,
-			       sizeof(observed)),
-	       state);
+		fprintf(explain->stream, " %s", format_safe(rule->name, 64, safe, sizeof(safe)));
+	fprintf(explain->stream, "\n%*sworkload %s, watched for %s%s\n", INDENT, "",
+		known->workload,
+		format_duration(explain->now_ns - known->timeline.begin_ns, observed,
+				sizeof(observed)),
+		state);
 }
 
 /* --- verdicts --------------------------------------------------------------------------------- */
@@ -51,19 +52,20 @@ static int print_verdicts(const struct explain *explain, const struct explained_
 {
 	size_t count = 0;
 
-	putchar('\n');
+	fputc('\n', explain->stream);
 	for (size_t i = 0; i < explain->verdict_count; i++) {
 		int r;
 
 		if (!explain_concerns(&explain->verdicts[i], known))
 			continue;
 		count++;
-		r = text_write_verdict(stdout, &explain->verdicts[i], explain->realtime_at_zero_ns);
+		r = text_write_verdict(explain->stream, &explain->verdicts[i],
+				       explain->realtime_at_zero_ns);
 		if (r < 0)
 			return r;
 	}
 	if (count == 0)
-		printf("%*sno verdict on this pool\n", INDENT, "");
+		fprintf(explain->stream, "%*sno verdict on this pool\n", INDENT, "");
 	return 0;
 }
 
@@ -139,20 +141,21 @@ static int print_course(const struct explain *explain, const struct timeline *ti
 	text = plot_render(rows, ROWS, timeline->count, first, last, INDENT, utf8);
 	if (!text)
 		return -ENOMEM;
-	printf("\n%*sCourse, a column is %s\n%s", INDENT, "",
-	       format_duration(timeline->column_ns, column, sizeof(column)), text);
+	fprintf(explain->stream, "\n%*sCourse, a column is %s\n%s", INDENT, "",
+		format_duration(timeline->column_ns, column, sizeof(column)), text);
 	free(text);
 	return 0;
 }
 
 /* --- figures ---------------------------------------------------------------------------------- */
 
-static void print_time(const char *name, double us)
+static void print_time(FILE *stream, const char *name, double us)
 {
 	char text[32];
 
 	if (isfinite(us))
-		printf(", %s %s", name, format_duration((uint64_t)(us * 1000), text, sizeof(text)));
+		fprintf(stream, ", %s %s", name,
+			format_duration((uint64_t)(us * 1000), text, sizeof(text)));
 }
 
 static void print_figures(const struct explain *explain, const struct pool *pool)
@@ -167,17 +170,18 @@ static void print_figures(const struct explain *explain, const struct pool *pool
 	meter_sum(meter, meter->first_ns, meter->last_ns, &figures);
 	if (figures.observed_ns == 0)
 		return;
-	printf("\n%*sFigures of the last %s\n%*s%.3g operations/s, %s/s sent", INDENT, "",
-	       format_duration(figures.observed_ns, span, sizeof(span)), 2 * INDENT, "",
-	       figures.operations_per_second,
-	       format_bytes((uint64_t)figures.sent_bytes_per_second, sent, sizeof(sent)));
-	print_time("exchange", figures.exchange_us);
-	print_time("connect", figures.connect_us);
-	print_time("round trip", figures.rtt_us);
-	printf("\n%*s%" PRIu64 " opened, %" PRIu64 " closed, %" PRIu64 " failed, %" PRIu64
-	       " closed early by the server, %" PRIu64 " retransmits, busy %.0f%%\n",
-	       2 * INDENT, "", figures.opened_count, figures.closed_count, figures.failed_count,
-	       figures.early_close_count, figures.retransmit_count, 100 * figures.busy);
+	fprintf(explain->stream, "\n%*sFigures of the last %s\n%*s%.3g operations/s, %s/s sent",
+		INDENT, "", format_duration(figures.observed_ns, span, sizeof(span)), 2 * INDENT,
+		"", figures.operations_per_second,
+		format_bytes((uint64_t)figures.sent_bytes_per_second, sent, sizeof(sent)));
+	print_time(explain->stream, "exchange", figures.exchange_us);
+	print_time(explain->stream, "connect", figures.connect_us);
+	print_time(explain->stream, "round trip", figures.rtt_us);
+	fprintf(explain->stream,
+		"\n%*s%" PRIu64 " opened, %" PRIu64 " closed, %" PRIu64 " failed, %" PRIu64
+		" closed early by the server, %" PRIu64 " retransmits, busy %.0f%%\n",
+		2 * INDENT, "", figures.opened_count, figures.closed_count, figures.failed_count,
+		figures.early_close_count, figures.retransmit_count, 100 * figures.busy);
 }
 
 /* --- connections ------------------------------------------------------------------------------ */
@@ -215,12 +219,12 @@ static int add_conn(struct view *view, const struct conn *conn, uint64_t now_ns)
 	return r;
 }
 
-static void print_indented(const char *text)
+static void print_indented(FILE *stream, const char *text)
 {
 	while (*text) {
 		size_t length = strcspn(text, "\n");
 
-		printf("%*s%.*s\n", 2 * INDENT, "", (int)length, text);
+		fprintf(stream, "%*s%.*s\n", 2 * INDENT, "", (int)length, text);
 		text += length + (text[length] == '\n');
 	}
 }
@@ -254,11 +258,12 @@ static int print_group(const struct explain *explain, const struct pool *pool,
 		r = text ? 0 : -ENOMEM;
 	}
 	if (text) {
-		printf("\n%*sConnections %s: %u\n", INDENT, "", titles[group], count);
-		print_indented(text);
+		fprintf(explain->stream, "\n%*sConnections %s: %u\n", INDENT, "", titles[group],
+			count);
+		print_indented(explain->stream, text);
 		if (count > CONNS_SHOWN)
-			printf("%*s... and %u that were active later\n", 2 * INDENT, "",
-			       count - CONNS_SHOWN);
+			fprintf(explain->stream, "%*s... and %u that were active later\n",
+				2 * INDENT, "", count - CONNS_SHOWN);
 	}
 	free(text);
 	view_free(view);
@@ -287,11 +292,11 @@ int explain_print_text(const struct explain *explain, bool utf8)
 		int r;
 
 		if (i > 0)
-			putchar('\n');
+			fputc('\n', explain->stream);
 		r = print_pool(explain, &explain->pools[i], utf8);
 		if (r < 0)
 			return r;
 	}
 	errno = 0;
-	return fflush(stdout) == EOF ? (errno ? -errno : -EIO) : 0;
+	return fflush(explain->stream) == EOF ? (errno ? -errno : -EIO) : 0;
 }

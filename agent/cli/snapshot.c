@@ -184,13 +184,18 @@ json_t *snapshot_pools(const struct live *live, struct pool *const *pools, size_
 
 int snapshot_print(json_t *object)
 {
+	return snapshot_write(stdout, object);
+}
+
+int snapshot_write(FILE *stream, json_t *object)
+{
 	int r = -ENOMEM;
 
 	if (!object)
 		return r;
 	r = 0;
-	if (json_dumpf(object, stdout, JSON_COMPACT | JSON_REAL_PRECISION(15)) < 0 ||
-	    putchar('\n') == EOF || fflush(stdout) == EOF)
+	if (json_dumpf(object, stream, JSON_COMPACT | JSON_REAL_PRECISION(15)) < 0 ||
+	    fputc('\n', stream) == EOF || fflush(stream) == EOF)
 		r = errno ? -errno : -EIO;
 	json_decref(object);
 	return r;

@@ -6,6 +6,7 @@
 #define CONNLEAK_CLI_SNAPSHOT_H
 
 #include <jansson.h>
+#include <stdio.h>
 
 #include "live.h"
 
@@ -16,7 +17,8 @@ json_t *snapshot_conn(const struct live *live, const struct conn *conn);
 json_t *snapshot_pools(const struct live *live, struct pool *const *pools, size_t count,
 		       uint64_t observed_ns);
 
-/* Writes it as one line to stdout and frees it. Returns 0 or -errno. */
+/* Writes it as one line to stream, or to stdout, and frees it. Returns 0 or -errno. */
+int snapshot_write(FILE *stream, json_t *object);
 int snapshot_print(json_t *object);
 
 #endif
