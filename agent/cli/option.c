@@ -29,6 +29,8 @@
 
 #define LONG_BASE 256 /* getopt's values of rows; above every letter */
 #define INTERVAL_DEFAULT_NS NS_PER_SEC
+#define LISTEN_DEFAULT "127.0.0.1:9435" /* no other exporter of Prometheus's list has this port */
+#define SERIES_DEFAULT 1000
 
 /* One option as it stands on the command line. */
 struct given {
@@ -67,7 +69,11 @@ static const char *safe_of(const char *text, char *buffer, size_t size)
 
 int options_init(struct options *options)
 {
-	*options = (struct options){.interval_ns = INTERVAL_DEFAULT_NS};
+	*options = (struct options){
+		.interval_ns = INTERVAL_DEFAULT_NS,
+		.metrics_series = SERIES_DEFAULT,
+	};
+	(void)parse_netaddr(LISTEN_DEFAULT, &options->listen); /* is one */
 	settings_init(&options->settings);
 	options->databases = dbkind_new();
 	return options->databases ? 0 : -ENOMEM;
@@ -79,6 +85,7 @@ void options_free(struct options *options)
 		return;
 	dbkind_free(options->databases);
 	free(options->state);
+	free(options->socket);
 	for (uint32_t i = 0; i < options->cgroup_count; i++)
 		free(options->cgroups[i]);
 	*options = (struct options){0};

@@ -71,6 +71,11 @@ struct options {
 	bool check_config; /* agent: look at the config files and end */
 	const char *config; /* first of the config files; NULL = none */
 	bool config_may_be_missing; /* it is the default */
+	char *socket; /* of the agent; owned; NULL = the default, "none" = without */
+	struct netaddr listen; /* agent: metrics; port 0 = nowhere */
+	bool metrics_per_process; /* agent */
+	uint32_t metrics_series; /* agent: most label sets in the metrics */
+	uint64_t given; /* bit per row of the option table that has got a value */
 	int verbosity;
 };
 

@@ -15,13 +15,17 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/format.h"
 #include "option_value.h"
+#include "sys/api_client.h"
 
 #define ITERATIONS_HIGHEST 1000000000
 #define INTERVAL_LOW_NS (100 * NS_PER_MS)
 #define INTERVAL_HIGH_NS (3600 * NS_PER_SEC)
 #define DURATION_LOW_NS (100 * NS_PER_MS)
 #define DURATION_HIGH_NS (365 * 86400 * NS_PER_SEC)
+#define SERIES_HIGHEST 100000
+#define SOCKET_PATH_MAX 108 /* sun_path of struct sockaddr_un, with the NUL */
 
 static int apply_port(struct options *options, const char *value, char *ret_error,
 		      size_t error_size)
@@ -110,6 +114,45 @@ static int apply_journal(struct options *options, const char *value, char *ret_e
 	}
 	snprintf(ret_error, error_size, "not auto, yes or no");
 	return -EINVAL;
+}
+
+static int apply_socket(struct options *options, const char *value, char *ret_error,
+			size_t error_size)
+{
+	if (strcmp(value, OPTION_NONE) != 0 &&
+	    (value[0] != '/' || strlen(value) >= SOCKET_PATH_MAX)) {
+		snprintf(ret_error, error_size,
+			 "not an absolute path of at most %d bytes, and not " OPTION_NONE,
+			 SOCKET_PATH_MAX - 1);
+		return -EINVAL;
+	}
+	return value_set_text(&options->socket, value);
+}
+
+static int apply_listen(struct options *options, const char *value, char *ret_error,
+			size_t error_size)
+{
+	if (strcmp(value, OPTION_NONE) == 0) {
+		options->listen = (struct netaddr){.port = 0};
+		return 0;
+	}
+	if (parse_netaddr(value, &options->listen) == 0)
+		return 0;
+	snprintf(ret_error, error_size,
+		 "not ADDR:PORT or [ADDR]:PORT with an address, and not " OPTION_NONE);
+	return -EINVAL;
+}
+
+static int apply_metrics_series(struct options *options, const char *value, char *ret_error,
+				size_t error_size)
+{
+	uint64_t count;
+	int ret = value_parse_count(value, 1, SERIES_HIGHEST, &count, "a number of label sets",
+				    ret_error, error_size);
+
+	if (ret == 0)
+		options->metrics_series = (uint32_t)count;
+	return ret;
 }
 
 static const struct command_row command_table[] = {
@@ -307,6 +350,35 @@ static const struct option_row option_table[] = {
 	 .commands = COMMAND_AGENT,
 	 FLAG(check_config),
 	 .help = "say what is wrong with the config files, and end: 0 nothing, 2 something"},
+	{.name = "socket",
+	 .argument = "PATH",
+	 .commands = COMMAND_AGENT | COMMAND_TOP | COMMAND_LIST | COMMAND_EXPLAIN,
+	 .kind = OPTION_VALUE,
+	 .in_config = true,
+	 .apply = apply_socket,
+	 .help = "where the agent answers; without an agent there, or with none, other commands "
+		 "use probes of their own (default: " API_SOCKET_PATH ")"},
+	{.name = "listen",
+	 .argument = "ADDR:PORT",
+	 .commands = COMMAND_AGENT,
+	 .kind = OPTION_VALUE,
+	 .in_config = true,
+	 .apply = apply_listen,
+	 .help = "serve metrics and health over HTTP here; none: nowhere "
+		 "(default: 127.0.0.1:9435)"},
+	{.name = "metrics-per-process",
+	 .commands = COMMAND_AGENT,
+	 FLAG(metrics_per_process),
+	 .in_config = true,
+	 .help = "a label pid in the metrics: many more series (default: off)"},
+	{.name = "metrics-series",
+	 .argument = "N",
+	 .commands = COMMAND_AGENT,
+	 .kind = OPTION_VALUE,
+	 .in_config = true,
+	 .apply = apply_metrics_series,
+	 .help = "at most this many workloads and endpoints apart in the metrics; what is beyond "
+		 "is counted as one (default: 1000)"},
 	{.name = "verbose",
 	 .letter = 'v',
 	 .commands = ALL,
@@ -362,11 +434,21 @@ const struct option_row *option_find(const char *name)
 	return NULL;
 }
 
+_Static_assert(COUNT_OF(option_table) <= 64, "a bit a row");
+
+bool option_is_given(const struct options *options, const char *name)
+{
+	const struct option_row *row = option_find(name);
+
+	return row && (options->given & 1ULL << (row - option_table));
+}
+
 int option_apply(const struct option_row *row, struct options *options, const char *value,
 		 char *ret_error, size_t error_size)
 {
 	void *member = (char *)options + row->flag_offset;
 
+	options->given |= 1ULL << (row - option_table);
 	switch (row->kind) {
 	case OPTION_FLAG:
 		*(bool *)member = true;

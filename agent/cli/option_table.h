@@ -60,4 +60,7 @@ const struct option_row *option_find(const char *name); /* by long name; NULL = 
 int option_apply(const struct option_row *row, struct options *options, const char *value,
 		 char *ret_error, size_t error_size);
 
+/* Whether the option of that long name has got a value, from the command line or the file. */
+bool option_is_given(const struct options *options, const char *name);
+
 #endif

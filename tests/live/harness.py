@@ -28,7 +28,7 @@ NODE = ROOT / "tests/live/node"
 PYTHON = "/usr/bin/python3"
 # What an agent of a test is told: to keep nothing on this host that another one could meet. A test
 # of one of these gives its own value behind them, the last one counts.
-AGENT_ALONE = ["--state", "none", "--journal", "no"]
+AGENT_ALONE = ["--state", "none", "--journal", "no", "--socket", "none", "--listen", "none"]
 ANSWER_TIMEOUT_S = 60
 POLL_S = 0.05
 

@@ -224,6 +224,34 @@ static void options_parse_agent_keeps_its_own_copies(void **state)
 	finish(&run);
 }
 
+static void options_parse_places_of_the_agent(void **state)
+{
+	struct run run;
+
+	(void)state;
+	assert_runs(&run, "agent");
+	assert_null(run.options.socket);
+	assert_int_equal(run.options.listen.port, 9435);
+	assert_int_equal(run.options.listen.ip[12], 127);
+	assert_false(run.options.metrics_per_process);
+	assert_int_equal(run.options.metrics_series, 1000);
+	assert_false(option_is_given(&run.options, "socket"));
+	finish(&run);
+	assert_runs(&run, "agent|--socket|none|--listen|none|--metrics-per-process|"
+			  "--metrics-series|7");
+	assert_string_equal(run.options.socket, "none");
+	assert_int_equal(run.options.listen.port, 0);
+	assert_true(run.options.metrics_per_process);
+	assert_int_equal(run.options.metrics_series, 7);
+	assert_true(option_is_given(&run.options, "socket"));
+	assert_false(option_is_given(&run.options, "port"));
+	finish(&run);
+	assert_runs(&run, "agent|--listen|[::1]:80");
+	assert_int_equal(run.options.listen.port, 80);
+	assert_int_equal(run.options.listen.ip[15], 1);
+	finish(&run);
+}
+
 static void options_parse_mistakes_are_named(void **state)
 {
 	static const struct {
@@ -308,6 +336,13 @@ static void options_parse_mistakes_are_named(void **state)
 		{"agent|--state|", "--state ''", "absolute path"},
 		{"agent|--journal|maybe", "--journal 'maybe'", "auto, yes or no"},
 		{"list|--state|none", "list does not take --state", "agent"},
+		{"agent|--socket|run/x", "--socket 'run/x'", "absolute path"},
+		{"list|--socket|", "--socket ''", "absolute path"},
+		{"agent|--listen|localhost:9435", "--listen 'localhost:9435'", "ADDR:PORT"},
+		{"agent|--listen|127.0.0.1", "--listen '127.0.0.1'", "ADDR:PORT"},
+		{"agent|--listen|127.0.0.1:0", "--listen '127.0.0.1:0'", "ADDR:PORT"},
+		{"list|--listen|none", "list does not take --listen", "agent"},
+		{"agent|--metrics-series|0", "--metrics-series '0'", "1 to 100000"},
 		{"agent|--check-config=x", "--check-config", "takes no value"},
 		{"help|frobnicate", "'frobnicate'", "not list"},
 		{"help|list|more", "'more'", "one word"},
@@ -545,6 +580,7 @@ int main(void)
 		cmocka_unit_test(options_parse_operand_and_options_mix),
 		cmocka_unit_test(options_parse_last_of_single_values_counts),
 		cmocka_unit_test(options_parse_agent_keeps_its_own_copies),
+		cmocka_unit_test(options_parse_places_of_the_agent),
 		cmocka_unit_test(options_parse_mistakes_are_named),
 		cmocka_unit_test(options_parse_too_many_values_are_refused),
 		cmocka_unit_test(options_parse_help_is_printed_in_80_columns),

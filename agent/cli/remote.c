@@ -1,0 +1,74 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * An agent that runs knows more than a command that has just been started (real ages, evidence of
+ * hours), and lets people ask who may not load probes. But it watches what its own options say:
+ * where a command was told otherwise, an answer of the agent would be one to another question.
+ *
+ * Invariant: a command never gets part of its answer from the agent and part from own probes.
+ */
+#include "remote.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "option_table.h"
+#include "sys/api_client.h"
+#include "sys/log.h"
+
+/* What changes neither what is watched nor how it is judged. */
+static const char *const harmless[] = {"socket", "json", "verbose", "config", NULL};
+
+const char *remote_socket(const struct options *options)
+{
+	if (!options->socket)
+		return API_SOCKET_PATH;
+	return strcmp(options->socket, OPTION_NONE) == 0 ? NULL : options->socket;
+}
+
+static bool is_among(const char *name, const char *const *names)
+{
+	for (; names && *names; names++)
+		if (strcmp(name, *names) == 0)
+			return true;
+	return false;
+}
+
+const char *remote_obstacle(const struct options *options, const char *const *served)
+{
+	size_t count;
+	const struct option_row *rows = option_rows(&count);
+
+	for (size_t i = 0; i < count; i++)
+		if (option_is_given(options, rows[i].name) && !is_among(rows[i].name, harmless) &&
+		    !is_among(rows[i].name, served) && (rows[i].commands & options->command))
+			return rows[i].name;
+	return NULL;
+}
+
+int remote_get(const struct options *options, const char *const *served, const char *target,
+	       char **ret_body, size_t *ret_size)
+{
+	const char *path = remote_socket(options), *obstacle;
+	char error[512];
+	int r;
+
+	if (!path)
+		return 0;
+	obstacle = remote_obstacle(options, served);
+	if (obstacle) {
+		log_detail("own probes, not the agent: it cannot serve --%s", obstacle);
+		return 0;
+	}
+	r = api_get(path, target, ret_body, ret_size, error, sizeof(error));
+	if (r == 0) {
+		log_detail("from the agent at %s", path);
+		return 1;
+	}
+	if (api_is_absent(r)) {
+		/* Nobody has asked for an agent at the default place. */
+		(options->socket ? log_notice : log_detail)("own probes, not the agent: %s", error);
+		return 0;
+	}
+	log_error("%s", error);
+	return r;
+}
