@@ -10,12 +10,15 @@
 
 #include "command.h"
 #include "core/format.h"
+#include "core/sample_follow.h"
 #include "core/view.h"
 #include "live.h"
+#include "sample_json.h"
 #include "snapshot.h"
 #include "sys/log.h"
 
 struct top {
+	struct sample *before; /* owned; NULL = none yet */
 	uint64_t shown_count;
 	uint64_t due_ns; /* of the next table */
 };
@@ -32,6 +35,23 @@ static void print_header(const struct live *live, uint64_t observed_ns)
 	       (unsigned long long)source_bpf_lost_sum(live->source));
 }
 
+/* One line; the rates are those since the one before. */
+static int print_json(struct live *live)
+{
+	struct top *top = live->userdata;
+	struct sample *sample;
+	int r = snapshot_sample(live, true, &sample);
+
+	if (r < 0)
+		return r;
+	r = sample_follow(sample, top->before);
+	if (r == 0)
+		r = snapshot_print(sample_json_encode(sample));
+	sample_free(top->before);
+	top->before = sample;
+	return r;
+}
+
 static int print_tables(struct live *live)
 {
 	const struct options *options = live->options;
@@ -40,14 +60,13 @@ static int print_tables(struct live *live)
 	struct view *view;
 	char *text = NULL;
 	size_t count;
-	int r = view_collect_pools(pipeline_table(live->pipeline), &pools, &count);
+	int r;
 
+	if (options->json)
+		return print_json(live);
+	r = view_collect_pools(pipeline_table(live->pipeline), &pools, &count);
 	if (r < 0)
 		return r;
-	if (options->json) {
-		r = snapshot_print(snapshot_pools(live, pools, count, observed_ns));
-		goto out;
-	}
 	view = view_pools(pools, count, options->databases, pipeline_detector(live->pipeline),
 			  live->now_ns, observed_ns);
 	text = view ? view_render(view) : NULL;
@@ -102,10 +121,15 @@ int cmd_top(const struct options *options)
 	if (r < 0)
 		goto out;
 	live_announce(&live);
+	r = snapshot_sample(&live, false, &top.before);
+	status = live_status(&live, r);
+	if (r < 0)
+		goto out;
 	top.due_ns = live.now_ns + options->interval_ns;
 	live.on_look = on_look;
 	status = live_run(&live, look_ns, 0);
 out:
+	sample_free(top.before);
 	live_close(&live);
 	return status;
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The same figures as the tables for people, with nothing rounded and nothing shortened. Names from
- * outside are escaped here too, so that a line can be printed as it is.
+ * outside are escaped here too, so that a line can be printed as it is. Pools are a sample, which
+ * has a JSON form of its own (sample_json.c).
  */
 #include "snapshot.h"
 
@@ -10,7 +11,6 @@
 #include <stdlib.h>
 
 #include "core/format.h"
-#include "core/trace.h"
 #include "core/view.h"
 #include "sys/proc.h"
 
@@ -21,7 +21,7 @@ static json_t *string_or_null(const char *text)
 	return text ? json_string(text) : json_null();
 }
 
-/* What a connection and a pool have in common. Steals nothing; -1 when out of memory. */
+/* Whose connection it is, and where to. Steals nothing; -1 when out of memory. */
 static int set_pool(json_t *object, const struct live *live, const struct pool *pool)
 {
 	const struct dbkind *kinds = live->options->databases;
@@ -91,95 +91,33 @@ json_t *snapshot_conn(const struct live *live, const struct conn *conn)
 	return finish(object, r);
 }
 
-/* {"ECONNREFUSED":3}: only what is not zero. */
-static json_t *failures(const struct pool *pool)
+int snapshot_sample(const struct live *live, bool with_sites, struct sample **ret_sample)
 {
-	json_t *object = json_object();
-
-	for (int i = 0; object && i < FAIL_REASON_COUNT; i++)
-		if (pool->totals.failed_count[i])
-			(void)json_object_set_new(
-				object, fail_reason_name((enum fail_reason)i),
-				json_integer((json_int_t)pool->totals.failed_count[i]));
-	return object;
-}
-
-static json_t *closes(const struct pool *pool)
-{
-	json_t *object = json_object();
-
-	for (int i = 0; object && i < CLOSE_BY_COUNT; i++)
-		(void)json_object_set_new(object, close_by_name((enum close_by)i),
-					  json_integer((json_int_t)pool->totals.closed_count[i]));
-	return object;
-}
-
-static const char *verdict_word(const struct verdict *verdict)
-{
-	if (!verdict || verdict->state == VERDICT_CLEARED)
-		return NULL;
-	return verdict->state == VERDICT_SUSPECT ? "suspect" : verdict_kind_name(verdict->kind);
-}
-
-static json_t *snapshot_pool(const struct live *live, const struct pool *pool, uint64_t observed_ns)
-{
-	const struct detector *detector = pipeline_detector(live->pipeline);
-	const struct verdict *verdict = detector ? detector_pool_verdict(detector, pool) : NULL;
-	double seconds = observed_ns ? SECONDS(observed_ns) : 1;
-	json_t *object = json_object();
-	int r = object ? 0 : -1;
-
-	if (r)
-		return NULL;
-	r |= set_pool(object, live, pool);
-	r |= json_object_set_new(object, "open", json_integer(pool->conn_count));
-	r |= json_object_set_new(object, "connecting", json_integer(pool->connecting_count));
-	r |= json_object_set_new(object, "peer_closed", json_integer(pool->peer_closed_count));
-	r |= json_object_set_new(object, "stale",
-				 json_integer(pool_stale_count(pool, detector, live->now_ns)));
-	r |= json_object_set_new(object, "opened",
-				 json_integer((json_int_t)pool->totals.opened_count));
-	r |= json_object_set_new(object, "established",
-				 json_integer((json_int_t)pool->totals.established_count));
-	r |= json_object_set_new(object, "failed", failures(pool));
-	r |= json_object_set_new(object, "closed", closes(pool));
-	r |= json_object_set_new(object, "opens_per_s",
-				 json_real((double)pool->totals.opened_count / seconds));
-	r |= json_object_set_new(object, "closes_per_s",
-				 json_real((double)pool_closed_count(pool) / seconds));
-	r |= json_object_set_new(object, "verdict", string_or_null(verdict_word(verdict)));
-	return finish(object, r);
-}
-
-static json_t *snapshot_lost(const struct live *live)
-{
+	struct sample_scene scene = {
+		.table = pipeline_table(live->pipeline),
+		.detector = pipeline_detector(live->pipeline),
+		.databases = live->options->databases,
+		.now_ns = live->now_ns,
+		.since_ns = source_bpf_attached_ns(live->source),
+		.realtime_at_zero_ns = live->realtime_at_zero_ns,
+		.lost_count = source_bpf_lost_sum(live->source),
+		.with_sites = with_sites,
+	};
 	uint64_t counts[SOURCE_LOST_COUNT];
-	json_t *object = json_object();
+	struct sample *sample;
+	int r = sample_take(&scene, &sample);
 
+	if (r < 0)
+		return r;
 	source_bpf_lost(live->source, counts);
-	for (unsigned int i = 0; object && i < SOURCE_LOST_COUNT; i++) {
-		(void)json_object_set_new(object, source_bpf_lost_name(i),
-					  json_integer((json_int_t)counts[i]));
+	for (unsigned int i = 0; r == 0 && i < SOURCE_LOST_COUNT; i++)
+		r = sample_add_loss(sample, source_bpf_lost_name(i), counts[i]);
+	if (r < 0) {
+		sample_free(sample);
+		return r;
 	}
-	return object;
-}
-
-json_t *snapshot_pools(const struct live *live, struct pool *const *pools, size_t count,
-		       uint64_t observed_ns)
-{
-	json_t *object = json_object(), *array = json_array(), *lost;
-	int r = object && array ? 0 : -1;
-
-	lost = snapshot_lost(live);
-	for (size_t i = 0; !r && i < count; i++)
-		r |= json_array_append_new(array, snapshot_pool(live, pools[i], observed_ns));
-	r |= json_object_set_new(object, "t", json_real(SECONDS(live->now_ns)));
-	r |= json_object_set_new(object, "observed_s", json_real(SECONDS(observed_ns)));
-	r |= json_object_set_new(object, "lost",
-				 json_integer((json_int_t)source_bpf_lost_sum(live->source)));
-	r |= json_object_set_new(object, "lost_by_reason", lost);
-	r |= json_object_set_new(object, "pools", array);
-	return finish(object, r);
+	*ret_sample = sample;
+	return 0;
 }
 
 int snapshot_print(json_t *object)

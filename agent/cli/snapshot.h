@@ -8,14 +8,14 @@
 #include <jansson.h>
 #include <stdio.h>
 
+#include "core/sample_take.h"
 #include "live.h"
 
 /* One object for one connection; NULL when out of memory. */
 json_t *snapshot_conn(const struct live *live, const struct conn *conn);
 
-/* One object for all pools, with the loss counters; NULL when out of memory. */
-json_t *snapshot_pools(const struct live *live, struct pool *const *pools, size_t count,
-		       uint64_t observed_ns);
+/* All pools as of the last look, with the source's losses. Returns 0 or -ENOMEM. */
+int snapshot_sample(const struct live *live, bool with_sites, struct sample **ret_sample);
 
 /* Writes it as one line to stream, or to stdout, and frees it. Returns 0 or -errno. */
 int snapshot_write(FILE *stream, json_t *object);

@@ -236,6 +236,21 @@ static bool is_harmless(uint32_t code)
 	return true;
 }
 
+bool format_is_safe(const char *text)
+{
+	size_t length = strlen(text);
+
+	for (size_t i = 0; i < length;) {
+		uint32_t code = 0;
+		size_t step = utf8_decode(text + i, length - i, &code);
+
+		if (!step || (code != '\\' && !is_harmless(code)))
+			return false;
+		i += step;
+	}
+	return true;
+}
+
 const char *format_safe(const char *text, size_t max, char *buffer, size_t size)
 {
 	static const char hex[] = "0123456789abcdef";

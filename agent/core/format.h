@@ -36,6 +36,9 @@ int parse_ip(const char *text, uint8_t ret_ip[static 16]);
  */
 const char *format_safe(const char *text, size_t max, char *buffer, size_t size);
 
+/* True when text is as format_safe() writes: valid UTF-8, nothing but printable characters. */
+bool format_is_safe(const char *text);
+
 /*
  * Bytes of the valid UTF-8 sequence that text begins with, and its code point; 0 where it begins
  * with none (cut off, overlong, a surrogate, above U+10FFFF).
