@@ -4,8 +4,9 @@
  * worker is small in each of forty workers. Both need somebody who knows which processes belong
  * together: those of the same container or unit, and of the same executable.
  *
- * A container is one instance of a deploy, so the processes of two deploys are compared only where
- * the cgroup does not change with each: units, and programs without either. Mixing up two
+ * A container is one instance of a deploy. Where Kubernetes has given it a name, the pods of a
+ * controller are one workload and the containers of one name in them; of other containers the
+ * processes of two deploys cannot be compared, as their cgroup changes with each. Mixing up two
  * programs would be worse than not to know the one before.
  *
  * Invariant: a fleet without members has a baseline with a plateau; there are at most FLEETS_MAX
@@ -23,6 +24,7 @@
 #include "cgroup.h"
 #include "dbkind.h"
 #include "judgement.h"
+#include "kube.h"
 #include "spread.h"
 
 #define FLEETS_MAX 4096
@@ -66,6 +68,20 @@ struct fleets *fleets_new(void)
 
 /* --- keys ------------------------------------------------------------------------------------- */
 
+/* The label of what does not change with each deploy. */
+static void name_workload(const struct client *client, const struct workload *workload,
+			  char *buffer, size_t size)
+{
+	char controller[KUBE_POD_SIZE];
+
+	if (client->pod)
+		(void)kube_label(client->namespace,
+				 kube_controller(client->pod, controller, sizeof(controller)),
+				 client->container, buffer, size);
+	else
+		(void)workload_label(workload, client->exe, buffer, size);
+}
+
 const char *fleet_key(const struct client *client, char *buffer, size_t size)
 {
 	const char *exe = client->exe;
@@ -73,13 +89,13 @@ const char *fleet_key(const struct client *client, char *buffer, size_t size)
 	struct workload workload;
 
 	workload_parse(client->cgroup, &workload);
-	(void)workload_label(&workload, exe, label, sizeof(label));
+	name_workload(client, &workload, label, sizeof(label));
 	if (!exe)
 		(void)snprintf(buffer, size, "%s:%.*s", label, COMM_SIZE, client->comm);
-	else if (workload.kind == WORKLOAD_EXE)
+	else if (workload.kind == WORKLOAD_EXE && !client->pod)
 		(void)snprintf(buffer, size, "%s", exe);
 	else
-		(void)snprintf(buffer, size, "%.80s:%s", label, exe);
+		(void)snprintf(buffer, size, "%.140s:%s", label, exe);
 	return buffer;
 }
 

@@ -19,7 +19,7 @@ struct bench;
 struct judgement;
 struct moment;
 
-#define FLEET_KEY_SIZE 160
+#define FLEET_KEY_SIZE 256
 #define FLEET_SCALES 2
 
 /* What the processes of a workload have been like; plain data, to be kept over a restart. */

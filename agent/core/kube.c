@@ -19,6 +19,21 @@
 #define ID_LENGTH 64
 #define LOG_SUFFIX ".log"
 
+/* Without vowels, so that no word comes out: k8s.io/apimachinery, util/rand (alphanums). */
+#define GENERATED "bcdfghjklmnpqrstvwxz2456789"
+#define DIGITS "0123456789"
+/* k8s.io/apiserver, storage/names (randomLength). */
+#define RANDOM_LENGTH 5
+/*
+ * The pod template's hash is a 32-bit number in decimal, written with the letters above
+ * (k8s.io/kubernetes, controller_utils.go, ComputeHash); 998 of 1000 have this many digits.
+ */
+#define HASH_LENGTH_MIN 8
+#define HASH_LENGTH_MAX 10
+/* A CronJob's Job: minutes since 1970 (cronjob/utils.go, getJobName), until the year 2160. */
+#define MINUTES_LENGTH 8
+#define ORDINAL_LENGTH_MAX 4
+
 static bool is_alnum(char c)
 {
 	return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
@@ -117,4 +132,36 @@ const char *kube_label(const char *namespace, const char *pod, const char *conta
 		(void)snprintf(text, sizeof(text), "%s/%s%s%s", namespace, pod,
 			       container && container[0] ? "/" : "", container ? container : "");
 	return format_safe(text, sizeof(text), buffer, size);
+}
+
+/*
+ * The length without a last piece "-..." of low to high characters, all of them out of set; as it
+ * was where there is none.
+ */
+static size_t strip(const char *name, size_t length, const char *set, size_t low, size_t high)
+{
+	size_t piece = 0;
+
+	while (piece < length && piece <= high && strchr(set, name[length - 1 - piece]))
+		piece++;
+	if (piece < low || piece > high || piece + 1 >= length || name[length - 1 - piece] != '-')
+		return length;
+	return length - piece - 1;
+}
+
+const char *kube_controller(const char *pod, char *buffer, size_t size)
+{
+	size_t length = strlen(pod);
+	size_t base = strip(pod, length, GENERATED, RANDOM_LENGTH, RANDOM_LENGTH);
+
+	if (base == length) {
+		base = strip(pod, length, DIGITS, 1, ORDINAL_LENGTH_MAX);
+	} else {
+		size_t job = strip(pod, base, DIGITS, MINUTES_LENGTH, MINUTES_LENGTH);
+
+		base = job < base ? job
+				  : strip(pod, base, GENERATED, HASH_LENGTH_MIN, HASH_LENGTH_MAX);
+	}
+	(void)snprintf(buffer, size, "%.*s", (int)base, pod);
+	return buffer;
 }

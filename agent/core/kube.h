@@ -46,4 +46,15 @@ bool kube_parse_pod_dir(const char *file, struct kube_names *ret_names,
 const char *kube_label(const char *namespace, const char *pod, const char *container, char *buffer,
 		       size_t size);
 
+/*
+ * What the pods of one controller have in common: the pod's name without what Kubernetes generates
+ * for each, so that one rollout can be compared with the next. A name that nothing was generated
+ * for is returned as it is. Returns buffer.
+ *	orders-7d9fb6c5d8-x2vqz   orders	ReplicaSet of a Deployment
+ *	agent-x2vqz		  agent		DaemonSet, Job, ReplicaSet
+ *	nightly-29384756-x2vqz	  nightly	Job of a CronJob
+ *	db-0			  db		StatefulSet
+ */
+const char *kube_controller(const char *pod, char *buffer, size_t size);
+
 #endif

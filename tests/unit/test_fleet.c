@@ -57,6 +57,37 @@ static void fleet_join_puts_processes_of_one_workload_together(void **state)
 	sim_free(sim);
 }
 
+/* A rollout gives each pod a new name, a new cgroup and a new id; the workload is the same. */
+static void fleet_join_puts_pods_of_one_controller_together(void **state)
+{
+	static const struct {
+		const char *pod, *container;
+		uint32_t fleets; /* with this one */
+	} rows[] = {
+		{"orders-7d9fb6c5d8-x2vqz", "api", 1},
+		{"orders-5c8b94f7d6-b9d5k", "api", 1},
+		{"orders-5c8b94f7d6-b9d5k", "proxy", 2},
+		{"billing-5c8b94f7d6-b9d5k", "api", 3},
+	};
+	struct sim *sim = sim_new(1);
+
+	(void)state;
+	for (uint32_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct event event = {.type = EVENT_OPEN, .conn = ++sim->last_id};
+
+		sim_fill_owner(sim, &event);
+		event.client.pid = 100 + i;
+		event.exe = "/srv/orders";
+		event.namespace = "shop";
+		event.pod = rows[i].pod;
+		event.container = rows[i].container;
+		assert_int_equal(parse_netaddr("10.0.3.7:5432", &event.remote), 0);
+		sim_event(sim, &event);
+		assert_int_equal(fleet_count(sim), rows[i].fleets);
+	}
+	sim_free(sim);
+}
+
 /* Lives for an hour with ten connections, and goes. */
 static void live_and_go(struct sim *sim, uint32_t pid)
 {
@@ -175,6 +206,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(fleet_join_puts_processes_of_one_workload_together),
+		cmocka_unit_test(fleet_join_puts_pods_of_one_controller_together),
 		cmocka_unit_test(fleet_leave_keeps_the_baseline),
 		cmocka_unit_test(fleet_leave_forgets_a_process_that_was_hardly_seen),
 		cmocka_unit_test(fleets_import_gives_back_what_was_kept),

@@ -154,9 +154,39 @@ static void label_says_what_is_known(void **state)
 	assert_int_equal(strlen(kube_label("shop", "orders", "api", text, 8)), 7);
 }
 
+static void controller_is_the_name_without_what_was_generated(void **state)
+{
+	static const struct {
+		const char *pod, *controller;
+	} rows[] = {
+		{"orders-7d9fb6c5d8-x2vqz", "orders"},
+		{"orders-api-7d9fb6c5d8-x2vqz", "orders-api"},
+		{"agent-x2vqz", "agent"},
+		{"nightly-29384756-x2vqz", "nightly"},
+		{"db-0", "db"},
+		{"db-1-12", "db-1"},
+		/* Words have vowels; and what is too short for a hash stays. */
+		{"orders-green", "orders-green"},
+		{"orders-hotfixes-x2vqz", "orders-hotfixes"},
+		{"orders-pgsql-x2vqz", "orders-pgsql"},
+		{"etcd-node-a", "etcd-node-a"},
+		{"orders", "orders"},
+		{"-x2vqz", "-x2vqz"},
+		{"x2vqz", "x2vqz"},
+		{"", ""},
+	};
+	char controller[KUBE_POD_SIZE];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		assert_string_equal(kube_controller(rows[i].pod, controller, sizeof(controller)),
+				    rows[i].controller);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(controller_is_the_name_without_what_was_generated),
 		cmocka_unit_test(is_label_takes_what_the_api_server_takes),
 		cmocka_unit_test(is_subdomain_takes_labels_joined_by_dots),
 		cmocka_unit_test(parse_log_link_has_pod_namespace_container_and_id),
