@@ -100,6 +100,43 @@ static int check_host(void)
 	return EXIT_HOST;
 }
 
+/* A host without the kubelet's directories has no names to offer; one that was asked for has. */
+static int open_pod_logs(struct live *live)
+{
+	const char *dir = live->options->pod_logs ? live->options->pod_logs : "/var/log";
+	int fd;
+
+	if (strcmp(dir, "none") == 0)
+		return 0;
+	fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0 && live->options->pod_logs) {
+		log_error("--pod-logs '%s': %s", dir, strerror(errno));
+		return EXIT_USAGE;
+	}
+	if (fd < 0) {
+		log_detail("%s: %s; pods have no names", dir, strerror(errno));
+		return 0;
+	}
+	live->pod_logs = pod_logs_new(fd, POD_LOGS_CAPACITY);
+	if (live->pod_logs)
+		return 0;
+	log_error("out of memory");
+	return EXIT_RUNTIME;
+}
+
+static void say_pod_logs(const struct live *live)
+{
+	struct pod_logs_counts counts;
+
+	if (!live->pod_logs)
+		return;
+	pod_logs_count(live->pod_logs, &counts);
+	log_detail(
+		"names of pods: %u known, %llu readings, %llu forgotten, %llu file names refused",
+		counts.known_count, (unsigned long long)counts.scan_count,
+		(unsigned long long)counts.evicted_count, (unsigned long long)counts.refused_count);
+}
+
 int live_open(struct live *live, const struct options *options, bool tell_short, bool judge,
 	      pipeline_verdict_fn on_verdict, void *userdata)
 {
@@ -124,12 +161,16 @@ int live_open(struct live *live, const struct options *options, bool tell_short,
 		log_error("/proc: %s", strerror(errno));
 		return EXIT_HOST;
 	}
+	r = open_pod_logs(live);
+	if (r)
+		return r;
 	live->pipeline = pipeline_new(options, judge, on_verdict, userdata);
 	if (!live->pipeline) {
 		log_error("out of memory");
 		return EXIT_RUNTIME;
 	}
-	r = source_bpf_open(&filter, live->proc_fd, &live->source, error, sizeof(error));
+	r = source_bpf_open(&filter, live->proc_fd, live->pod_logs, &live->source, error,
+			    sizeof(error));
 	if (r < 0) {
 		log_error("%s", error);
 		return r == -EPERM || r == -EACCES ? EXIT_HOST : EXIT_RUNTIME;
@@ -141,11 +182,14 @@ int live_open(struct live *live, const struct options *options, bool tell_short,
 
 void live_close(struct live *live)
 {
+	say_pod_logs(live);
 	source_bpf_close(live->source);
+	pod_logs_free(live->pod_logs);
 	pipeline_free(live->pipeline);
 	if (live->proc_fd >= 0)
 		close(live->proc_fd);
 	live->source = NULL;
+	live->pod_logs = NULL;
 	live->pipeline = NULL;
 	live->proc_fd = -1;
 }

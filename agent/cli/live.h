@@ -17,6 +17,7 @@ struct live {
 	struct pipeline *pipeline;
 	struct source_bpf *source;
 	int proc_fd;
+	struct pod_logs *pod_logs; /* NULL = names of pods are not to be had */
 	int64_t realtime_at_zero_ns; /* local wall clock at t = 0 */
 	int64_t utc_at_zero_ns;
 	int32_t utc_offset_s; /* whole minutes, so that a trace can hold it */

@@ -86,6 +86,7 @@ void options_free(struct options *options)
 	dbkind_free(options->databases);
 	free(options->state);
 	free(options->socket);
+	free(options->pod_logs);
 	for (uint32_t i = 0; i < options->cgroup_count; i++)
 		free(options->cgroups[i]);
 	*options = (struct options){0};

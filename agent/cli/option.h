@@ -61,6 +61,7 @@ struct options {
 	uint32_t iterations; /* top -n; 0 = until interrupted */
 	uint64_t interval_ns; /* top -d, agent and trace: time between two looks */
 	uint64_t duration_ns; /* trace, agent, explain --duration; 0 = not given */
+	char *pod_logs; /* directory with the kubelet's logs, or "none"; NULL = not given; owned */
 	const char *output; /* trace -o; NULL = stdout */
 	const char *file; /* replay FILE */
 	const char *recording; /* explain --replay FILE; NULL = watch */

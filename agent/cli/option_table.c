@@ -155,6 +155,16 @@ static int apply_metrics_series(struct options *options, const char *value, char
 	return ret;
 }
 
+static int apply_pod_logs(struct options *options, const char *value, char *ret_error,
+			  size_t error_size)
+{
+	if (value[0] == '\0') {
+		snprintf(ret_error, error_size, "not a directory name");
+		return -EINVAL;
+	}
+	return value_set_text(&options->pod_logs, value);
+}
+
 static const struct command_row command_table[] = {
 	{COMMAND_LIST, "list", NULL, "every open database connection now, one line each",
 	 "Prints one line for each TCP connection that a process on this host has open "
@@ -249,6 +259,14 @@ static const struct option_row option_table[] = {
 	 .apply = value_add_cgroup,
 	 .help = "only processes in this cgroup and below it; absolute, or relative to the "
 		 "cgroup mount; may be repeated (default: all)"},
+	{.name = "pod-logs",
+	 .argument = "DIR",
+	 .commands = COMMAND_LIVE,
+	 .kind = OPTION_VALUE,
+	 .in_config = true,
+	 .apply = apply_pod_logs,
+	 .help = "where the kubelet keeps its logs, whose file names hold those of pods and "
+		 "containers; none = show ids only (default: /var/log)"},
 	{.name = "config",
 	 .argument = "FILE",
 	 .commands = ALL,

@@ -12,6 +12,9 @@
 	(COMMAND_TOP | COMMAND_LIST | COMMAND_TRACE | COMMAND_REPLAY | COMMAND_AGENT |             \
 	 COMMAND_CHECK | COMMAND_EXPLAIN)
 
+/* With probes of their own. */
+#define COMMAND_LIVE (COMMAND_TOP | COMMAND_LIST | COMMAND_TRACE | COMMAND_AGENT | COMMAND_EXPLAIN)
+
 struct command_row {
 	enum command command;
 	const char *name;

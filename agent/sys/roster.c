@@ -18,16 +18,18 @@ struct roster {
 	struct roster_client *clients;
 	struct proc_watch *watch;
 	uint64_t unwatched_count;
+	struct pod_logs *logs;
 	int proc_fd;
 };
 
-struct roster *roster_new(int proc_fd)
+struct roster *roster_new(int proc_fd, struct pod_logs *logs)
 {
 	struct roster *roster = calloc(1, sizeof(*roster));
 
 	if (!roster)
 		return NULL;
 	roster->proc_fd = proc_fd;
+	roster->logs = logs;
 	roster->watch = proc_watch_new(proc_fd);
 	if (!roster->watch) {
 		free(roster);
@@ -40,13 +42,24 @@ static void forget_details(struct roster_client *client)
 {
 	free(client->cgroup);
 	free(client->exe);
+	free(client->names);
 	client->cgroup = client->exe = NULL;
+	client->names = NULL;
+	client->ns_pid = 0;
+	client->is_asked = false;
+}
+
+static void stop_asking(struct roster_client *client)
+{
+	free(client->unnamed);
+	client->unnamed = NULL;
 }
 
 static void drop(struct roster *roster, struct roster_client *client)
 {
 	HASH_DEL(roster->clients, client);
 	forget_details(client);
+	stop_asking(client);
 	free(client);
 }
 
@@ -64,6 +77,42 @@ void roster_free(struct roster *roster)
 	free(roster);
 }
 
+/* The kubelet makes the links a moment after it has started a container, so this may be repeated.
+ */
+static void ask_names(const struct roster *roster, struct roster_client *client)
+{
+	struct kube_names names;
+
+	if (!client->unnamed || client->is_asked)
+		return;
+	client->is_asked = true;
+	if (!pod_logs_find(roster->logs, client->unnamed, &names))
+		return;
+	client->names = malloc(sizeof(names));
+	if (!client->names)
+		return;
+	*client->names = names;
+	if (names.container[0])
+		stop_asking(client);
+}
+
+static void read_names(const struct roster *roster, struct roster_client *client,
+		       const char *cgroup)
+{
+	struct workload workload;
+
+	if (!roster->logs)
+		return;
+	workload_parse(cgroup, &workload);
+	if (workload.kind != WORKLOAD_CONTAINER)
+		return;
+	client->unnamed = malloc(sizeof(workload));
+	if (!client->unnamed)
+		return;
+	*client->unnamed = workload;
+	ask_names(roster, client);
+}
+
 /* What it is part of is read once; a process that is gone by now leaves it unknown. */
 static void read_details(const struct roster *roster, struct roster_client *client)
 {
@@ -74,6 +123,8 @@ static void read_details(const struct roster *roster, struct roster_client *clie
 	/* Without memory they are unknown as well. */
 	client->cgroup = details.cgroup[0] ? strdup(details.cgroup) : NULL;
 	client->exe = details.exe[0] ? strdup(details.exe) : NULL;
+	client->ns_pid = details.ns_pid == client->id.pid ? 0 : details.ns_pid;
+	read_names(roster, client, details.cgroup);
 }
 
 struct roster_client *roster_get(struct roster *roster, uint32_t pid, uint64_t start_ns)
@@ -86,8 +137,10 @@ struct roster_client *roster_get(struct roster *roster, uint32_t pid, uint64_t s
 	id.pid = pid;
 	id.start_ns = start_ns;
 	HASH_FIND(hh, roster->clients, &id, sizeof(id), client);
-	if (client)
+	if (client) {
+		ask_names(roster, client);
 		return client;
+	}
 	client = calloc(1, sizeof(*client));
 	if (!client)
 		return NULL;
@@ -100,6 +153,20 @@ struct roster_client *roster_get(struct roster *roster, uint32_t pid, uint64_t s
 	read_details(roster, client);
 	HASH_ADD(hh, roster->clients, id, sizeof(client->id), client);
 	return client;
+}
+
+void roster_describe(const struct roster_client *client, struct event *event)
+{
+	const struct kube_names *names = client->names;
+
+	event->cgroup = client->cgroup;
+	event->exe = client->exe;
+	event->ns_pid = client->ns_pid;
+	if (!names)
+		return;
+	event->namespace = names->namespace;
+	event->pod = names->pod;
+	event->container = names->container[0] ? names->container : NULL;
 }
 
 void roster_hold(struct roster_client *client)

@@ -8,6 +8,7 @@
 #include <uthash.h>
 
 #include "core/types.h"
+#include "pod_logs.h"
 
 struct roster;
 
@@ -19,18 +20,29 @@ struct roster_client {
 	bool exited;
 	bool exit_told;
 	char *cgroup, *exe; /* NULL = unknown, or told in an earlier look */
+	struct kube_names *names; /* of its container; NULL as above */
+	uint32_t ns_pid; /* its pid in its own container; 0 = the same, or as above */
+	struct workload *unnamed; /* a container of which names are still to be found; else NULL */
+	bool is_asked; /* for them, in this look */
 	UT_hash_handle hh;
 };
 
-/* proc_fd is a directory of the proc file system; borrowed. NULL when out of memory. */
-struct roster *roster_new(int proc_fd);
+/*
+ * proc_fd is a directory of the proc file system, logs knows the names of pods (NULL = nobody
+ * does); both are borrowed. NULL when out of memory.
+ */
+struct roster *roster_new(int proc_fd, struct pod_logs *logs);
 void roster_free(struct roster *roster);
 
 /*
  * The client of that id. A new one has its cgroup and executable read, and is watched from now on;
- * one that is gone already has exited set. NULL when out of memory.
+ * one that is gone already has exited set. The names of a container that has just begun may come in
+ * a later look, with its next connection. NULL when out of memory.
  */
 struct roster_client *roster_get(struct roster *roster, uint32_t pid, uint64_t start_ns);
+
+/* Fills in what this look knows of a client: cgroup, executable, names; the event borrows them. */
+void roster_describe(const struct roster_client *client, struct event *event);
 
 void roster_hold(struct roster_client *client);
 void roster_release(struct roster *roster, struct roster_client *client);

@@ -99,8 +99,7 @@ static struct roster_client *fill_client(struct source_bpf *source, struct event
 	event->netns = key->netns;
 	memcpy(event->remote.ip, key->remote_ip, sizeof(event->remote.ip));
 	event->remote.port = key->remote_port;
-	event->cgroup = client->cgroup;
-	event->exe = client->exe;
+	roster_describe(client, event);
 	return client;
 }
 
@@ -540,8 +539,8 @@ static int calibrate(struct source_bpf *source)
 				  second.now_ns);
 }
 
-int source_bpf_open(const struct probes_filter *filter, int proc_fd, struct source_bpf **ret_source,
-		    char *ret_error, size_t error_size)
+int source_bpf_open(const struct probes_filter *filter, int proc_fd, struct pod_logs *logs,
+		    struct source_bpf **ret_source, char *ret_error, size_t error_size)
 {
 	struct source_bpf *source = calloc(1, sizeof(*source));
 	int r = -ENOMEM;
@@ -551,7 +550,7 @@ int source_bpf_open(const struct probes_filter *filter, int proc_fd, struct sour
 		return r;
 	source->tell_short = filter->tell_short;
 	source->batch = batch_new();
-	source->roster = roster_new(proc_fd);
+	source->roster = roster_new(proc_fd, logs);
 	if (!source->batch || !source->roster)
 		goto fail;
 	r = probes_open(filter, &source->probes, ret_error, error_size);

@@ -11,13 +11,17 @@
 #define CONNLEAK_SYS_SOURCE_BPF_H
 
 #include "core/types.h"
+#include "pod_logs.h"
 #include "probes.h"
 
 struct source_bpf;
 
-/* Errors as probes_open(). proc_fd is a directory of the proc file system; borrowed. */
-int source_bpf_open(const struct probes_filter *filter, int proc_fd, struct source_bpf **ret_source,
-		    char *ret_error, size_t error_size);
+/*
+ * Errors as probes_open(). proc_fd is a directory of the proc file system, logs knows the names of
+ * pods or is NULL; both are borrowed.
+ */
+int source_bpf_open(const struct probes_filter *filter, int proc_fd, struct pod_logs *logs,
+		    struct source_bpf **ret_source, char *ret_error, size_t error_size);
 void source_bpf_close(struct source_bpf *source);
 
 /* Looks once: everything that has changed since the last look is ready for source_bpf_next(). */

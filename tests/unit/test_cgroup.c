@@ -55,6 +55,19 @@ static const struct row rows[] = {
 	 WORKLOAD_CONTAINER, UID, ID_A, "", POD_LABEL},
 	{"/docker/" ID_B "/kubelet/kubepods/burstable/pod" UID "/" ID_A, WORKLOAD_CONTAINER, UID,
 	 ID_A, "", POD_LABEL},
+	/* CRI-O, cgroupfs driver, and with the container in a cgroup of its own below the scope */
+	{"/kubepods/burstable/pod" UID "/crio-" ID_A, WORKLOAD_CONTAINER, UID, ID_A, "", POD_LABEL},
+	{"/kubepods.slice/kubepods-pod" UID_SYSTEMD ".slice/crio-" ID_A ".scope/container",
+	 WORKLOAD_CONTAINER, UID, ID_A, "", POD_LABEL},
+	/* read from within a cgroup namespace: the way up comes first, and what is shared is left
+	 * out
+	 */
+	{"/../../kubepods-besteffort-pod" UID_SYSTEMD ".slice/cri-containerd-" ID_A ".scope",
+	 WORKLOAD_CONTAINER, UID, ID_A, "", POD_LABEL},
+	{"/../cri-containerd-" ID_A ".scope", WORKLOAD_CONTAINER, "", ID_A, "",
+	 "container 3b9aca0012ab"},
+	{"/../../../../system.slice/orders.service", WORKLOAD_UNIT, "", "", "orders.service",
+	 "orders.service"},
 	/* no pod */
 	{"/docker/" ID_A, WORKLOAD_CONTAINER, "", ID_A, "", "container 3b9aca0012ab"},
 	{"/system.slice/docker-" ID_A ".scope", WORKLOAD_CONTAINER, "", ID_A, "",

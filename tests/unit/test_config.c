@@ -88,9 +88,9 @@ static void config_parse_bad_lines_are_named(void **state)
 		const char *text, *error;
 	} cases[] = {
 		{"prot = 1", "1: unknown key 'prot' (did you mean 'port'?)"},
-		{"\n\nfrobnicate = 1",
-		 "3: unknown key 'frobnicate' (known: port, endpoint, comm, cgroup, no-stacks, "
-		 "interval, json, "},
+		{"\n\nfrobnicate = 1", "3: unknown key 'frobnicate' (known: port, endpoint, comm, "
+				       "cgroup, pod-logs, no-stacks, "
+				       "interval, json, "},
 		{"pid = 1", "1: unknown key 'pid'"},
 		{"set = T0=1", "1: unknown key 'set'"},
 		{"config = other", "1: unknown key 'config'"},
