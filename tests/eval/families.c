@@ -68,14 +68,17 @@ static const struct family families[] = {
 	 "load=bursts|night,rate=120,after=2h", 3},
 
 	{"leak-small", CLASS_EXHAUSTED, T, build_exhausted,
-	 "pool=hikari|psycopg|rails|node-pg,load=poisson|diurnal,rps=6,rate=60|12,after=0|1h", 2},
+	 "pool=hikari|psycopg|rails|node-pg|psycopg2-threaded,load=poisson|diurnal,rps=6,rate=60|"
+	 "12,after=0|1h",
+	 2},
 	{"held-leak-small", CLASS_EXHAUSTED, H, build_exhausted,
 	 "pool=c3p0|dbcp2|sqlalchemy|sequelize|jedis,load=mmpp,rps=9,rate=60|20,after=2h", 2},
 
 	/* --- health --------------------------------------------------------------------------- */
 	{"steady", CLASS_ORDINARY, T, build_steady,
 	 "pool=hikari|hikari-ping|hikari-elastic|tomcat|dbcp2|go|pgxpool|node-pg|mysql2|"
-	 "mongo-node|django|django-kept|rails|pgbouncer,load=poisson|diurnal|mmpp|bursts",
+	 "mongo-node|django|django-kept|rails|pgbouncer|psycopg2-threaded,load=poisson|diurnal|"
+	 "mmpp|bursts",
 	 3},
 	{"nights", CLASS_ORDINARY, T, build_steady,
 	 "pool=hikari-ping|tomcat|go|mysql2|mongo-node,load=night", 4},

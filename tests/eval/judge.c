@@ -15,8 +15,11 @@
 #include <time.h>
 
 #include "agent/cli/pipeline.h"
+#include "bound.h"
+#include "census.h"
 
 #define NAMED_AFTER_NS (60 * NS_PER_SEC)
+#define COLD_S 1800.0
 
 struct judge {
 	struct result *result;
@@ -28,6 +31,7 @@ struct judge {
 	uint64_t baseline_due_ns, naming_due_ns;
 	uint64_t tte_at_ns[TTE_POINTS];
 	double tte_s[TTE_POINTS];
+	struct bound bound;
 	bool has_begun; /* the leak */
 };
 
@@ -126,6 +130,9 @@ static int on_verdict(void *userdata, const struct verdict *verdict)
 		take_forecast(judge, verdict);
 	if (verdict->state != VERDICT_RAISED)
 		return 0;
+	if (verdict->kind == VERDICT_SATURATED && !result->raised_count[verdict->kind])
+		result->was_saturated =
+			judge->scenario->counted && census_is_saturated(judge->scenario->counted);
 	result->raised_count[verdict->kind]++;
 	keep_first(&result->first_raised_s[verdict->kind], verdict);
 	if (verdict->kind == VERDICT_LEAK)
@@ -186,6 +193,7 @@ static void note_begin(struct judge *judge)
 
 	judge->has_begun = true;
 	judge->result->first_leak_s = seconds_of(judge->world->leaks[0].t_ns);
+	judge->result->was_cold = judge->result->first_leak_s < COLD_S;
 	judge->result->surplus = pool ? pool->idle_count : 0;
 }
 
@@ -197,6 +205,9 @@ static int feed(void *userdata, const struct event *event)
 
 	if (world->leak_count > 0 && !judge->has_begun)
 		note_begin(judge);
+	if (judge->has_begun && event->type == EVENT_OPEN)
+		bound_observe_open(&judge->bound, world, &judge->options.settings,
+				   judge->result->was_cold);
 	if (event->t_ns >= judge->naming_due_ns)
 		check_names(judge);
 	if (event->t_ns >= judge->baseline_due_ns)
@@ -269,7 +280,7 @@ static void settle(struct judge *judge)
 	result->end_s = seconds_of(world->end_ns);
 	result->onset_s = judge->scenario->onset_ns ? seconds_of(judge->scenario->onset_ns)
 						    : result->exhausted_s;
-	result->was_cold = result->first_leak_s < 1800;
+	result->bound_leaked = judge->bound.leaked_count;
 	settle_forecasts(judge);
 }
 

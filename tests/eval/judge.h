@@ -29,8 +29,10 @@ struct result {
 	/* The detector. */
 	double suspect_s, detected_s; /* of the leak that is there */
 	uint32_t leaked_at_detection;
+	uint32_t bound_leaked; /* at the bound of principle (bound.h); 0 = it was not reached */
 	uint32_t raised_count[VERDICT_KIND_COUNT];
 	double first_raised_s[VERDICT_KIND_COUNT];
+	bool was_saturated; /* at the first such verdict, by the truth */
 	uint32_t suspect_count, false_leaks;
 	double first_false_s, first_suspect_s;
 	char false_evidence[EVIDENCE_NAME_SIZE], suspect_evidence[EVIDENCE_NAME_SIZE];

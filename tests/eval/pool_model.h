@@ -10,6 +10,7 @@
 
 #define WAITERS_MAX 8192
 #define THREADS_MAX 256
+#define CENSUS_SPAN 60
 
 enum leak_kind {
 	LEAK_NOTHING,
@@ -64,6 +65,7 @@ struct pool_model {
 	bool thread_is_busy[THREADS_MAX];
 	bool is_stopped, is_watching, is_retrying;
 	uint32_t refused_count;
+	uint16_t in_use[CENSUS_SPAN]; /* ring, one a second (census.h) */
 	struct pool_model *next; /* the scenario's */
 };
 

@@ -27,8 +27,11 @@ static const struct pool_profile profiles[] = {
 	 .validate_s = 1, .step = 1},
 	{"node-pg", 10, 0, KEEP_ALL, REUSE_LIFO, .idle_s = 10, .sweep_s = 1, .step = 1,
 	 .notices_fin = true},
-	{"mysql2", 10, 0, KEEP_ALL, REUSE_LIFO, .idle_s = 60, .sweep_s = 1, .step = 1,
-	 .notices_fin = true},
+	/* Its idle timeout of 60 s counts only where maxIdle is below connectionLimit. */
+	{"mysql2", 10, 0, KEEP_ALL, REUSE_LIFO, .sweep_s = 1, .step = 1, .notices_fin = true},
+	/* minconn is opened at once; what is returned beyond it is closed; no waiting at maxconn.
+	 */
+	{"psycopg2-threaded", 10, 2, 2, REUSE_LIFO, .sweep_s = 30, .wait_s = 0.001, .step = 1},
 	{"mongo-node", 100, 0, KEEP_ALL, REUSE_LIFO, .sweep_s = 30, .step = 1, .connecting_max = 2,
 	 .monitors = 2, .notices_fin = true},
 	{"pymongo", 100, 0, KEEP_ALL, REUSE_LIFO, .sweep_s = 30, .step = 1, .connecting_max = 2,

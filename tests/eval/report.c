@@ -94,7 +94,11 @@ static void print_caught(struct score *score)
 		    &score->caught[GROUP_SMALL], -1);
 	print_median("leaked at detection, median (no surplus)", &score->at_detection);
 	print_share("  within rate x 10 s + 8, with history", "all", &score->timely[0], 1);
+	print_share("    somebody who knows what is leaked (bound)", "", &score->timely_bound[0],
+		    -1);
 	print_share("  within rate x 10 s + 12, cold", "all", &score->timely[1], 1);
+	print_share("    somebody who knows what is leaked (bound)", "", &score->timely_bound[1],
+		    -1);
 	print_share("  either, without what was free when it began (principle)", "",
 		    &score->timely_less_surplus, -1);
 	print_median("  less rate x 10 s, with history (3 records are needed)",

@@ -3,8 +3,10 @@
  * Trouble that is not a leak: each has its own verdict, or none, and must not be taken for
  * another. Everything begins after an hour (parameter `at`) of health.
  *
- * Invariant: onset_ns is the first moment at which the verdict would be right.
+ * Invariant: onset_ns is the moment from which the verdict is right for certain. Where load comes
+ * in surges it may be right for a while before, and then the census says so.
  */
+#include "census.h"
 #include "scenario.h"
 
 #define HOUR_S 3600.0
@@ -48,8 +50,10 @@ void build_saturated(struct scenario *scenario)
 	scenario->onset_ns = scenario->world->spike.from_ns + ns_of(SATURATED_AFTER_S);
 	scenario->deadline_s = 300;
 	scenario->allowed = 1u << VERDICT_SATURATED;
+	scenario->counted = pool;
 	scenario_set_duration(scenario, begin_s(scenario) + 1500);
 	pool_start(pool);
+	census_begin(pool);
 }
 
 /* More users than ever, and the pool takes them. */

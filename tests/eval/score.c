@@ -88,6 +88,8 @@ bool result_was_in_time(const struct result *result, enum verdict_kind kind)
 			 EARLY_SHARE * (result->exhausted_s - result->first_leak_s);
 	if (kind == VERDICT_STORM)
 		from_s = result->onset_s;
+	if (kind == VERDICT_SATURATED && result->was_saturated)
+		from_s = 0;
 	return raised_s >= from_s && raised_s <= result->onset_s + deadline_s(kind);
 }
 
@@ -178,6 +180,8 @@ static void score_moment(struct score *score, const struct result *result)
 	add_sample(&score->at_detection, result->leaked_at_detection);
 	add_sample(&score->over_rate[result->was_cold], result->leaked_at_detection - rate * 10);
 	count_share(&score->timely[result->was_cold], result->leaked_at_detection <= goal);
+	count_share(&score->timely_bound[result->was_cold],
+		    result->bound_leaked > 0 && result->bound_leaked <= goal);
 }
 
 static void score_baselines(struct score *score, const struct result *result)

@@ -34,6 +34,7 @@ struct score {
 	struct share caught[GROUP_COUNT]; /* before exhaustion */
 	struct share timely[2]; /* [was_cold]: leaked at detection within the goal */
 	struct share timely_less_surplus; /* what was free when it began does not count */
+	struct share timely_bound[2]; /* the same for somebody who knows what is leaked */
 	struct samples at_detection; /* leaked; without a surplus */
 	struct samples over_rate[2]; /* [was_cold]: the same less rate x 10 s */
 	struct samples beyond_surplus; /* leaked beyond the surplus, where there was one */

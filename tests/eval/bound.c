@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A figure that falls short of its goal says nothing about the detector until one knows how far
+ * anybody could have come. A leak shows at opens only: until the pool needs a new connection,
+ * nothing tells what is leaked from what lies free. And one record is no evidence: three are
+ * needed where a history says how rare they are, seven where there is none (detector's A and
+ * PMIN), and LMIN connections that have been silent for T0.
+ *
+ * Invariant: knows the truth and nothing else; evictions may tell more, and beat it.
+ */
+#include "bound.h"
+
+#define RECORDS_WITH_HISTORY 3
+#define RECORDS_COLD 7
+
+static uint32_t count_silent(const struct world *world, uint64_t t0_ns)
+{
+	uint32_t count = 0;
+
+	/* In the order of time. */
+	for (uint32_t i = 0; i < world->leak_count; i++) {
+		if (world->leaks[i].t_ns + t0_ns > world->now_ns)
+			break;
+		count += world->leaks[i].end_ns == NEVER_NS;
+	}
+	return count;
+}
+
+void bound_observe_open(struct bound *bound, const struct world *world,
+			const struct settings *settings, bool is_cold)
+{
+	uint32_t stock;
+
+	if (bound->leaked_count > 0)
+		return;
+	stock = count_silent(world, settings->t0_ns);
+	if (stock > bound->record) {
+		bound->record = stock;
+		bound->record_count++;
+	}
+	if (bound->record_count >= (is_cold ? RECORDS_COLD : RECORDS_WITH_HISTORY) &&
+	    stock >= settings->leak_min)
+		bound->leaked_count = world->leak_count;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The bound of principle on how early a leak can be told at the opens of its pool: what somebody
+ * would say who is told which connections are leaked, and must still wait for the same records.
+ */
+#ifndef CONNLEAK_EVAL_BOUND_H
+#define CONNLEAK_EVAL_BOUND_H
+
+#include "core/settings.h"
+#include "world.h"
+
+/* Zeroed memory is a valid new bound. */
+struct bound {
+	uint32_t record, record_count;
+	uint32_t leaked_count; /* leaked when it was reached; 0 = not yet */
+};
+
+/* To be called at each open of the leaking process, from the first leak on. */
+void bound_observe_open(struct bound *bound, const struct world *world,
+			const struct settings *settings, bool is_cold);
+
+#endif
