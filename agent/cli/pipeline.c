@@ -61,6 +61,12 @@ void pipeline_set_realtime(struct pipeline *pipeline, int64_t realtime_at_zero_n
 		detector_set_realtime(pipeline->detector, realtime_at_zero_ns);
 }
 
+void pipeline_set_databases(struct pipeline *pipeline, const struct dbkind *databases)
+{
+	if (pipeline->detector)
+		detector_set_databases(pipeline->detector, databases);
+}
+
 static int drain_verdicts(struct pipeline *pipeline)
 {
 	const struct verdict *verdict;

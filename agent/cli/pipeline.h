@@ -23,6 +23,9 @@ void pipeline_free(struct pipeline *pipeline);
 /* Wall clock at t = 0, with the zone's offset added; for the times in sentences. */
 void pipeline_set_realtime(struct pipeline *pipeline, int64_t realtime_at_zero_ns);
 
+/* Other names and limits of endpoints from now on; borrowed. */
+void pipeline_set_databases(struct pipeline *pipeline, const struct dbkind *databases);
+
 /*
  * Applies one event. Returns 0; a positive errno where the table refuses the event (the errors of
  * table_apply(), nothing has changed, the next event may be fed); a negative one of on_verdict, or

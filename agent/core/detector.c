@@ -54,6 +54,14 @@ void detector_set_realtime(struct detector *detector, int64_t realtime_at_zero_n
 	detector->bench.realtime_at_zero_ns = realtime_at_zero_ns;
 }
 
+void detector_set_databases(struct detector *detector, const struct dbkind *databases)
+{
+	detector->bench.databases = databases;
+	for (const struct judgement *judgement = detector->first; judgement;
+	     judgement = judgement->next)
+		fleet_take_limit(&detector->bench, judgement);
+}
+
 /* --- judgements ------------------------------------------------------------------------------- */
 
 static struct judgement *take_judgement(struct detector *detector, struct pool *pool, uint64_t t_ns)

@@ -31,6 +31,12 @@ void detector_free(struct detector *detector);
  */
 void detector_set_realtime(struct detector *detector, int64_t realtime_at_zero_ns);
 
+/*
+ * Other names and limits from now on; borrowed as those of detector_new(). What is said next of a
+ * pool has them.
+ */
+void detector_set_databases(struct detector *detector, const struct dbkind *databases);
+
 /* Looks at one change, before table_settle(). Returns 0 or -ENOMEM. */
 int detector_observe(struct detector *detector, const struct change *change);
 

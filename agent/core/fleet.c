@@ -242,10 +242,19 @@ void fleets_free(struct fleets *fleets)
 
 /* --- members ---------------------------------------------------------------------------------- */
 
+void fleet_take_limit(const struct bench *bench, const struct judgement *judgement)
+{
+	const struct endpoint_rule *rule = NULL;
+
+	if (bench->databases)
+		rule = dbkind_endpoint(bench->databases, &judgement->pool->remote);
+	judgement->membership.fleet->server->limit =
+		rule && rule->limit < UINT32_MAX ? (uint32_t)rule->limit : 0;
+}
+
 int fleet_join(struct bench *bench, struct judgement *judgement, uint64_t t_ns)
 {
 	struct membership *membership = &judgement->membership;
-	const struct endpoint_rule *rule = NULL;
 	const struct pool *pool = judgement->pool;
 	char key[FLEET_KEY_SIZE];
 	struct fleet *fleet;
@@ -254,12 +263,10 @@ int fleet_join(struct bench *bench, struct judgement *judgement, uint64_t t_ns)
 	fleet = find_or_make(bench->fleets, key, &pool->remote, pool->netns);
 	if (!fleet)
 		return -ENOMEM;
-	if (bench->databases)
-		rule = dbkind_endpoint(bench->databases, &pool->remote);
-	fleet->server->limit = rule && rule->limit < UINT32_MAX ? (uint32_t)rule->limit : 0;
 	if (fleet->member_count++ == 0)
 		bench->fleets->empty_count--;
 	membership->fleet = fleet;
+	fleet_take_limit(bench, judgement);
 	membership->joined_ns = t_ns;
 	membership->early_close_count = fleet->server->early_close_count;
 	membership->next = fleet->first;

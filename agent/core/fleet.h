@@ -84,6 +84,9 @@ void fleets_free(struct fleets *fleets);
 /* Returns 0 or -ENOMEM. */
 int fleet_join(struct bench *bench, struct judgement *judgement, uint64_t t_ns);
 
+/* Looks up what the server of its pool is configured to take; for all members after a reload. */
+void fleet_take_limit(const struct bench *bench, const struct judgement *judgement);
+
 /* Leaves what is known of the process with the fleet. Accepts one that belongs to none. */
 void fleet_leave(struct bench *bench, struct judgement *judgement, uint64_t t_ns);
 

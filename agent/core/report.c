@@ -45,7 +45,8 @@ void report_subject(const struct bench *bench, const struct pool *pool, struct v
 	copy_name(verdict->container, sizeof(verdict->container), client->container);
 	if (!bench->databases)
 		return;
-	verdict->database = dbkind_name(bench->databases, pool->remote.port);
+	copy_name(verdict->database, sizeof(verdict->database),
+		  dbkind_name(bench->databases, pool->remote.port));
 	rule = dbkind_endpoint(bench->databases, &pool->remote);
 	if (rule)
 		(void)snprintf(verdict->endpoint, sizeof(verdict->endpoint), "%s", rule->name);
@@ -199,8 +200,10 @@ static void append_subject(struct verdict *verdict, const char *word)
 		       format_safe(verdict->endpoint, sizeof(verdict->endpoint), name,
 				   sizeof(name)));
 	append(verdict, "%s", remote);
-	if (verdict->database)
-		append(verdict, " (%s)", format_safe(verdict->database, 64, name, sizeof(name)));
+	if (verdict->database[0])
+		append(verdict, " (%s)",
+		       format_safe(verdict->database, sizeof(verdict->database), name,
+				   sizeof(name)));
 	append(verdict, ": ");
 }
 

@@ -73,7 +73,7 @@ struct verdict {
 	char namespace[KUBE_LABEL_SIZE], pod[KUBE_POD_SIZE], container[KUBE_LABEL_SIZE];
 	struct netaddr remote;
 	char endpoint[64]; /* configured name; "" = none */
-	const char *database; /* "postgresql"; static or the configuration's; NULL = unknown */
+	char database[64]; /* "postgresql", or what the operator calls it; "" = unknown */
 	uint32_t open_count;
 	uint32_t stale_count;
 	uint64_t limit; /* 0 = unknown */

@@ -144,7 +144,7 @@ static void add_subject(json_t *line, const struct verdict *verdict, int *r)
 	add(line, "pstart", client.start_ns ? seconds_json(client.start_ns) : json_null(), r);
 	add(line, "comm", text_json(verdict->comm, sizeof(verdict->comm)), r);
 	add(line, "remote", netaddr_json(&verdict->remote), r);
-	add(line, "database", string_json(verdict->database), r);
+	add(line, "database", text_json(verdict->database, sizeof(verdict->database)), r);
 }
 
 static void add_figures(json_t *line, const struct verdict *verdict, int *r)
