@@ -11,7 +11,7 @@ int cmd_list(const struct options *options);
 int cmd_top(const struct options *options);
 int cmd_trace(const struct options *options);
 int cmd_replay(const struct options *options);
-int cmd_agent(const struct options *options);
+int cmd_agent(struct options *options); /* a reload changes them */
 int cmd_explain(const struct options *options);
 int cmd_check(const struct options *options);
 

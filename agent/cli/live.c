@@ -194,6 +194,25 @@ void live_close(struct live *live)
 	live->proc_fd = -1;
 }
 
+int live_set_options(struct live *live, const struct options *options)
+{
+	struct probes_filter filter;
+	int r = fill_filter(options, false, &filter);
+
+	if (r)
+		return r;
+	r = source_bpf_set_filter(live->source, &filter);
+	if (r < 0) {
+		log_error("cannot change what is watched: %s", strerror(-r));
+		return EXIT_RUNTIME;
+	}
+	pipeline_set_databases(live->pipeline, options->databases);
+	live->options = options;
+	live->interval_ns = options->interval_ns;
+	log_set_verbosity(options->verbosity);
+	return 0;
+}
+
 int live_look(struct live *live)
 {
 	struct event event;
@@ -241,8 +260,12 @@ void live_announce(const struct live *live)
 
 struct loop {
 	struct live *live;
-	uint64_t interval_us;
 };
+
+static uint64_t interval_us(const struct loop *loop)
+{
+	return loop->live->interval_ns / NS_PER_US;
+}
 
 static int look_and_maybe_stop(sd_event_source *source, struct loop *loop)
 {
@@ -265,7 +288,7 @@ static int on_timer(sd_event_source *source, uint64_t due_us, void *userdata)
 	 * up. */
 	r = sd_event_now(sd_event_source_get_event(source), CLOCK_MONOTONIC, &now_us);
 	if (r >= 0)
-		r = sd_event_source_set_time(source, now_us + loop->interval_us);
+		r = sd_event_source_set_time(source, now_us + interval_us(loop));
 	return r < 0 ? r : sd_event_source_set_enabled(source, SD_EVENT_ON);
 }
 
@@ -302,8 +325,8 @@ static int set_up(struct loop *loop, sd_event *event, uint64_t duration_ns)
 		r = sd_event_now(event, CLOCK_MONOTONIC, &now_us);
 	/* An accuracy of a tenth of the interval lets the kernel gather wake-ups. */
 	if (r >= 0)
-		r = sd_event_add_time(event, NULL, CLOCK_MONOTONIC, now_us + loop->interval_us,
-				      loop->interval_us / 10, on_timer, loop);
+		r = sd_event_add_time(event, NULL, CLOCK_MONOTONIC, now_us + interval_us(loop),
+				      interval_us(loop) / 10, on_timer, loop);
 	if (r >= 0 && duration_ns)
 		r = sd_event_add_time(event, NULL, CLOCK_MONOTONIC,
 				      now_us + duration_ns / NS_PER_US, NS_PER_MS / NS_PER_US,
@@ -320,10 +343,11 @@ static int set_up(struct loop *loop, sd_event *event, uint64_t duration_ns)
 
 int live_run(struct live *live, uint64_t interval_ns, uint64_t duration_ns)
 {
-	struct loop loop = {.live = live, .interval_us = interval_ns / NS_PER_US};
+	struct loop loop = {.live = live};
 	sd_event *event = NULL;
 	int r = sd_event_new(&event);
 
+	live->interval_ns = interval_ns;
 	if (r >= 0)
 		r = set_up(&loop, event, duration_ns);
 	if (r >= 0 && live->on_loop)

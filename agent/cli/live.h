@@ -22,6 +22,7 @@ struct live {
 	int64_t utc_at_zero_ns;
 	int32_t utc_offset_s; /* whole minutes, so that a trace can hold it */
 	uint64_t now_ns; /* time of the last look */
+	uint64_t interval_ns; /* between two looks of live_run(); may be changed while it runs */
 	/* Called for each event before it is applied; may be NULL. Negative ends the run. */
 	int (*on_event)(struct live *live, const struct event *event);
 	/* Called after each look; may be NULL. Positive ends the run in good order. */
@@ -43,6 +44,13 @@ struct live {
 int live_open(struct live *live, const struct options *options, bool tell_short, bool judge,
 	      pipeline_verdict_fn on_verdict, void *userdata);
 void live_close(struct live *live);
+
+/*
+ * Takes ports, filters and names of endpoints from other options, which from now on are borrowed
+ * in the place of those before. Nothing has changed where it returns an exit status, after one line
+ * on stderr; 0 otherwise.
+ */
+int live_set_options(struct live *live, const struct options *options);
 
 /* One look: all events through the pipeline. Returns what on_look returned, or -errno. */
 int live_look(struct live *live);

@@ -32,7 +32,7 @@ static int open_missing_streams(void)
 	return 0;
 }
 
-static int run(const struct options *options)
+static int run(struct options *options)
 {
 	switch (options->command) {
 	case COMMAND_TOP:

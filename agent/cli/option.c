@@ -469,6 +469,8 @@ enum option_result options_parse_to(int argc, char **argv, FILE *out, struct opt
 
 	if (options_init(ret_options) < 0)
 		return refuse(&parser, "out of memory");
+	ret_options->argc = argc;
+	ret_options->argv = argv;
 	result = parse(&parser, argc, argv);
 	free(parser.given);
 	config_set_clear(&parser.config);

@@ -38,6 +38,7 @@ enum journal_choice { JOURNAL_AUTO, JOURNAL_YES, JOURNAL_NO };
 /* The value of an option that turns off what it names. */
 #define OPTION_NONE "none"
 
+#define OPTION_ROWS_MAX 64
 #define OPTION_PIDS_MAX 256
 #define OPTION_COMMS_MAX 64
 #define OPTION_CGROUPS_MAX 16
@@ -70,13 +71,17 @@ struct options {
 	char *state; /* agent: its directory; owned; NULL = the default, "none" = keeps nothing */
 	enum journal_choice journal; /* agent */
 	bool check_config; /* agent: look at the config files and end */
+	int argc; /* the command line, for reading it again */
+	char **argv;
 	const char *config; /* first of the config files; NULL = none */
 	bool config_may_be_missing; /* it is the default */
 	char *socket; /* of the agent; owned; NULL = the default, "none" = without */
 	struct netaddr listen; /* agent: metrics; port 0 = nowhere */
 	bool metrics_per_process; /* agent */
 	uint32_t metrics_series; /* agent: most label sets in the metrics */
-	uint64_t given; /* bit per row of the option table that has got a value */
+	/* Of the texts that made up each row's value; 0 = the default. Tells what a reload changes.
+	 */
+	uint64_t value_hashes[OPTION_ROWS_MAX];
 	int verbosity;
 };
 

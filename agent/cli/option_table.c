@@ -223,6 +223,7 @@ static const struct option_row option_table[] = {
 	 .kind = OPTION_VALUE,
 	 .in_config = true,
 	 .apply = apply_port,
+	 .at_run_time = true,
 	 .help = "watch these ports only: 5432,6000-6010,orders=7000 "
 		 "(default: the well-known ports of databases)"},
 	{.name = "endpoint",
@@ -232,6 +233,7 @@ static const struct option_row option_table[] = {
 	 .in_config = true,
 	 .is_list = true,
 	 .apply = apply_endpoint,
+	 .at_run_time = true,
 	 .help = "name a server and its limit: NAME=ADDR[/LEN][:PORT][,limit=N]; "
 		 "may be repeated (default: none)"},
 	{.name = "pid",
@@ -240,6 +242,7 @@ static const struct option_row option_table[] = {
 	 .kind = OPTION_VALUE,
 	 .is_list = true,
 	 .apply = value_add_pids,
+	 .at_run_time = true,
 	 .help = "only these processes (default: all)"},
 	{.name = "comm",
 	 .argument = "NAME",
@@ -248,6 +251,7 @@ static const struct option_row option_table[] = {
 	 .in_config = true,
 	 .is_list = true,
 	 .apply = value_add_comms,
+	 .at_run_time = true,
 	 .help = "only processes with this command name, at most 15 bytes; may be "
 		 "repeated or a comma list (default: all)"},
 	{.name = "cgroup",
@@ -257,6 +261,7 @@ static const struct option_row option_table[] = {
 	 .in_config = true,
 	 .is_list = true,
 	 .apply = value_add_cgroup,
+	 .at_run_time = true,
 	 .help = "only processes in this cgroup and below it; absolute, or relative to the "
 		 "cgroup mount; may be repeated (default: all)"},
 	{.name = "pod-logs",
@@ -280,6 +285,7 @@ static const struct option_row option_table[] = {
 	 .kind = OPTION_VALUE,
 	 .is_list = true,
 	 .apply = value_apply_setting,
+	 .at_run_time = true,
 	 .help = "change a setting of the detector; may be repeated; "
 		 "'connleak help settings' lists them"},
 	{.name = "no-stacks",
@@ -310,6 +316,7 @@ static const struct option_row option_table[] = {
 	 .kind = OPTION_VALUE,
 	 .in_config = true,
 	 .apply = apply_interval,
+	 .at_run_time = true,
 	 .help = "time between two looks, 0.1 to 3600 (default: 1)"},
 	{.name = "json",
 	 .commands = ALL,
@@ -346,6 +353,7 @@ static const struct option_row option_table[] = {
 	 .kind = OPTION_VALUE,
 	 .is_list = true,
 	 .apply = value_add_fail_on,
+	 .at_run_time = true,
 	 .help = "exit with status 4 when such a verdict stands at the end: leak, exhausted, "
 		 "saturated, storm, oversized; may be repeated or a comma list (default: none)"},
 	{.name = "state",
@@ -402,6 +410,7 @@ static const struct option_row option_table[] = {
 	 .commands = ALL,
 	 .kind = OPTION_COUNT,
 	 .flag_offset = offsetof(struct options, verbosity),
+	 .at_run_time = true,
 	 .help = "say more on standard error; twice: what libbpf says, too"},
 	{.name = "version", .commands = ALL, .kind = OPTION_VERSION, .help = "print the version"},
 	{.name = "help",
@@ -438,6 +447,8 @@ const struct command_row *command_row_of(enum command command)
 	return NULL;
 }
 
+_Static_assert(COUNT_OF(option_table) <= OPTION_ROWS_MAX, "value_hashes has one for each row");
+
 const struct option_row *option_rows(size_t *ret_count)
 {
 	*ret_count = COUNT_OF(option_table);
@@ -452,21 +463,30 @@ const struct option_row *option_find(const char *name)
 	return NULL;
 }
 
-_Static_assert(COUNT_OF(option_table) <= 64, "a bit a row");
-
 bool option_is_given(const struct options *options, const char *name)
 {
 	const struct option_row *row = option_find(name);
 
-	return row && (options->given & 1ULL << (row - option_table));
+	return row && options->value_hashes[row - option_table];
+}
+
+/* FNV-1a: equal for equal texts in the same order, which is all that is asked of it. */
+static uint64_t hash_text(uint64_t hash, const char *text)
+{
+	hash = hash ? hash : 14695981039346656037ULL;
+	for (; *text; text++)
+		hash = (hash ^ (unsigned char)*text) * 1099511628211ULL;
+	return (hash ^ ',') * 1099511628211ULL;
 }
 
 int option_apply(const struct option_row *row, struct options *options, const char *value,
 		 char *ret_error, size_t error_size)
 {
 	void *member = (char *)options + row->flag_offset;
+	uint64_t *hash = &options->value_hashes[row - option_table];
 
-	options->given |= 1ULL << (row - option_table);
+	*hash = hash_text(row->is_list || row->kind == OPTION_COUNT ? *hash : 0,
+			  value ? value : "");
 	switch (row->kind) {
 	case OPTION_FLAG:
 		*(bool *)member = true;

@@ -41,6 +41,7 @@ struct option_row {
 	enum option_kind kind;
 	bool in_config;
 	bool is_list; /* may be repeated, values add up; else the last one counts */
+	bool at_run_time; /* the agent takes another value on a reload; else at the next start */
 	size_t flag_offset;
 	/* Returns 0, -EINVAL with a sentence in ret_error, or -ENOMEM. */
 	int (*apply)(struct options *options, const char *value, char *ret_error,

@@ -44,7 +44,24 @@ static int on_ring_record(void *context, void *data, size_t size)
 	return 0;
 }
 
-static int fill_filter(struct probes *probes, const struct probes_filter *filter)
+/* Empties a map of filters; key_size is at most that of a name. */
+static void clear_map(struct bpf_map *map, size_t key_size)
+{
+	char key[ABI_COMM_SIZE], next[ABI_COMM_SIZE];
+	bool more = !bpf_map__get_next_key(map, NULL, key, key_size);
+
+	while (more) {
+		more = !bpf_map__get_next_key(map, key, next, key_size);
+		(void)bpf_map__delete_elem(map, key, key_size, 0); /* gone is as good */
+		memcpy(key, next, key_size);
+	}
+}
+
+/*
+ * The flags that say whether to look into a map go last where it is filled, so that nothing is
+ * watched meanwhile that need not be; what is missed meanwhile, the next walk finds.
+ */
+int probes_set_filter(struct probes *probes, const struct probes_filter *filter)
 {
 	struct probe_config config = {
 		.match_pids = filter->pid_count > 0,
@@ -57,6 +74,8 @@ static int fill_filter(struct probes *probes, const struct probes_filter *filter
 
 	memcpy(config.port_bitmap, filter->port_bitmap, sizeof(config.port_bitmap));
 	memcpy(config.cgroup_ids, filter->cgroup_ids, sizeof(config.cgroup_ids));
+	clear_map(probes->conn->maps.pids, sizeof(uint32_t));
+	clear_map(probes->conn->maps.comms, ABI_COMM_SIZE);
 	for (uint32_t i = 0; i < filter->pid_count; i++)
 		if (bpf_map__update_elem(probes->conn->maps.pids, &filter->pids[i],
 					 sizeof(uint32_t), &one, sizeof(one), BPF_ANY))
@@ -130,7 +149,7 @@ static int load(struct probes *probes, const struct probes_filter *filter, const
 	if (!probes->conn)
 		return -errno;
 	*ret_step = "fill the filters";
-	r = fill_filter(probes, filter);
+	r = probes_set_filter(probes, filter);
 	if (r < 0)
 		return r;
 	*ret_step = "load the iterators";

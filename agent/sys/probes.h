@@ -34,6 +34,13 @@ int probes_open(const struct probes_filter *filter, struct probes **ret_probes, 
 void probes_close(struct probes *probes);
 
 /*
+ * Another filter from now on. What has a record already keeps it until it is closed; what is open
+ * and matches only now, the next walk finds. Returns 0 or -errno, after which the filter is
+ * undefined.
+ */
+int probes_set_filter(struct probes *probes, const struct probes_filter *filter);
+
+/*
  * Goes over all open files of all processes: notes who holds which connection, and makes records of
  * those that have none, because they were there before the probe or because it missed their open.
  * Returns 0 or -errno.

@@ -477,6 +477,15 @@ int source_bpf_collect(struct source_bpf *source)
 	return source->error;
 }
 
+int source_bpf_set_filter(struct source_bpf *source, const struct probes_filter *filter)
+{
+	struct probes_filter own = *filter;
+
+	own.tell_short = source->tell_short;
+	source->walk_wanted = true;
+	return probes_set_filter(source->probes, &own);
+}
+
 int source_bpf_next(struct source_bpf *source, struct event *ret_event)
 {
 	const struct event *event = batch_next(source->batch);

@@ -24,6 +24,13 @@ int source_bpf_open(const struct probes_filter *filter, int proc_fd, struct pod_
 		    struct source_bpf **ret_source, char *ret_error, size_t error_size);
 void source_bpf_close(struct source_bpf *source);
 
+/*
+ * Watches by another filter from now on; tell_short stays. Connections that are followed already
+ * are followed to their end, open ones that match only now are in the next look. Returns 0 or
+ * -errno.
+ */
+int source_bpf_set_filter(struct source_bpf *source, const struct probes_filter *filter);
+
 /* Looks once: everything that has changed since the last look is ready for source_bpf_next(). */
 int source_bpf_collect(struct source_bpf *source);
 
