@@ -49,6 +49,8 @@ help:
 	@echo "make man        man pages in $(BUILD)/man"
 	@echo "make unit       unit tests only (cmocka); SANITIZE=-fsanitize=address,undefined works"
 	@echo "make live       live tests only, against real servers (root)"
+	@echo "make lint       every static checker; lint-quick without the slowest (packaging/deps.sh lint)"
+	@echo "make coverage   which lines of core/ the unit tests run"
 	@echo "make check-pure core/ has no I/O, no clock and no threads"
 	@echo "make format     clang-format in place; format-check only looks"
 
@@ -111,6 +113,7 @@ format-check:
 	git ls-files '*.c' '*.h' | xargs clang-format --dry-run -Werror
 
 include tests/tests.mk
+include tests/lint/lint.mk
 include tests/fuzz/Makefile.inc
 include tests/bench/bench.mk
 include tests/eval/eval.mk

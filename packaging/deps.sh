@@ -4,7 +4,7 @@
 # Installs the Debian packages that a purpose needs and that are not there yet; does nothing at
 # all when none is missing. No daemon that comes with a package is started, none is stopped.
 #
-# usage: packaging/deps.sh build|demo|test
+# usage: packaging/deps.sh build|demo|test|lint
 
 set -euo pipefail
 
@@ -19,6 +19,8 @@ test_packages=(git libcmocka-dev liburing-dev clang-format libclang-rt-14-dev sh
 	       postgresql mariadb-server redis-server
 	       iproute2 procps util-linux
 	       qemu-system-x86 busybox cpio gzip)
+lint_packages=(git gcc clang-tidy cppcheck shellcheck codespell gcovr libcmocka-dev
+	       liburing-dev python3)
 
 fail()
 {
@@ -41,8 +43,9 @@ case "${1:-}" in
 build) packages=("${build_packages[@]}") ;;
 demo) packages=("${build_packages[@]}" "${demo_packages[@]}") ;;
 test) packages=("${build_packages[@]}" "${demo_packages[@]}" "${test_packages[@]}") ;;
+lint) packages=("${build_packages[@]}" "${lint_packages[@]}") ;;
 *)
-	echo "usage: deps.sh build|demo|test" >&2
+	echo "usage: deps.sh build|demo|test|lint" >&2
 	exit 2
 	;;
 esac

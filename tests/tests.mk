@@ -5,7 +5,7 @@ LIVE_BIN := $(addprefix $(BUILD)/live/,client server spawn-as)
 DEMO_BIN := $(addprefix $(BUILD)/demo/,healthy-app leaky-app)
 PYTHON   := /usr/bin/python3
 
-.PHONY: test-programs test-run vm-5.10 shellcheck
+.PHONY: test-programs test-run vm-5.10
 
 deps:
 	@packaging/deps.sh build
@@ -34,9 +34,6 @@ live: $(BUILD)/connleak test-programs
 
 vm-5.10: $(BUILD)/connleak
 	CONNLEAK_BUILD=$(BUILD) $(PYTHON) -m pytest -p no:cacheprovider -rs tests/vm
-
-shellcheck:
-	git ls-files '*.sh' .ci/run | xargs shellcheck
 
 LIVE_OBJ := $(patsubst %,$(BUILD)/tests/live/clients/%.o,client line opener process server spawn_as)
 DEMO_OBJ := $(patsubst %,$(BUILD)/tests/demo/%.o,pool healthy_app leaky_app)

@@ -35,7 +35,7 @@ int dbkind_set_ports(struct dbkind *kinds, const char *list, char *ret_error, si
  * follows). A port that is not watched yet becomes watched, with the database kind NAME.
  * Errors as dbkind_set_ports().
  */
-int dbkind_add_endpoint(struct dbkind *kinds, const char *rule, char *ret_error, size_t error_size);
+int dbkind_add_endpoint(struct dbkind *kinds, const char *text, char *ret_error, size_t error_size);
 
 bool dbkind_is_watched(const struct dbkind *kinds, uint16_t port);
 

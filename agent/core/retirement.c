@@ -22,7 +22,7 @@
 #define BEYOND_SHARE 0.02
 /* Bins: the lifetime less a quarter, and what a retirement waits for, are within three. */
 #define NEAR_BINS 3
-#define OLD_FACTOR 5 / 4
+#define OLD_AGE(life_ns) (5 * (life_ns) / 4)
 #define GAP_NS (60 * NS_PER_SEC)
 #define SILENT_NS (60 * NS_PER_SEC)
 /* Longer than a statement may run; some protocols end an exchange with a send, so not for ever. */
@@ -82,7 +82,7 @@ static bool begin(struct finding *finding, const struct retirement *retirement,
 
 	finding->state = retirement;
 	finding->counts = counts;
-	finding->threshold = (uint32_t)(life_ns * OLD_FACTOR / RETIREMENT_UNIT_NS);
+	finding->threshold = (uint32_t)(OLD_AGE(life_ns) / RETIREMENT_UNIT_NS);
 	finding->limits = (struct stock_limits){
 		.kind = STOCK_IDLE,
 		.known_ns = retirement->known_ns,
@@ -99,7 +99,7 @@ static void take_back(struct retirement *retirement, const struct change *change
 
 	if (eprocess_value(&retirement->process) > 1 && life_ns > 0 &&
 	    change->silent_since_ns < retirement->known_ns - (int64_t)SILENT_NS &&
-	    age_ns(change->conn, retirement->known_ns) > life_ns * OLD_FACTOR)
+	    age_ns(change->conn, retirement->known_ns) > OLD_AGE(life_ns))
 		eprocess_discount(&retirement->process, COMEBACK_FACTOR);
 }
 

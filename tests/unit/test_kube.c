@@ -18,8 +18,8 @@ static void is_label_takes_what_the_api_server_takes(void **state)
 {
 	static const char *const valid[] = {"a", "0", "shop", "a-b", "1-2", LABEL_63};
 	static const char *const invalid[] = {
-		"",    "-a",   "a-",  "A",	     "a.b",   "a_b",	   "a b",
-		"a/b", "\033", "a\n", "caf\xc3\xa9", "a\x7f", LABEL_63 "x"};
+		"",    "-a",   "a-",  "A",	     "a.b",   "a_b",	     "a b",
+		"a/b", "\033", "a\n", "caf\xc3\xa9", "a\x7f", (LABEL_63 "x")};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(valid) / sizeof(valid[0]); i++)

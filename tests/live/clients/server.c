@@ -257,6 +257,7 @@ int main(void)
 	server->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	if (server->epoll_fd < 0) {
 		perror("server: epoll_create1");
+		free(server);
 		return 1;
 	}
 	server_watch(server, STDIN_FILENO);
