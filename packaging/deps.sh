@@ -18,6 +18,7 @@ test_packages=(git libcmocka-dev liburing-dev clang-format libclang-rt-14-dev sh
 	       python3 python3-pytest python3-psycopg2 python3-sqlalchemy python3-pymysql python3-redis
 	       postgresql mariadb-server redis-server
 	       iproute2 procps util-linux
+	       runc
 	       qemu-system-x86 busybox cpio gzip)
 lint_packages=(git gcc clang-tidy cppcheck shellcheck codespell gcovr libcmocka-dev
 	       liburing-dev python3)

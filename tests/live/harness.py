@@ -252,7 +252,7 @@ class Running:
         events = [json.loads(line) for line in list(self.out.lines)]
         return [event for event in events if not kinds or event.get("ev") in kinds]
 
-    def wait_events(self, kind, count, timeout=20, **fields):
+    def wait_events(self, kind, count, /, timeout=20, **fields):
         """Waits for so many events of a kind with these fields. Returns them."""
 
         def matching():
