@@ -15,12 +15,13 @@ SANITIZE ?=
 # V=1 shows the commands.
 Q        := $(if $(V),,@)
 
-PKGS     := libbpf libelf zlib jansson libsystemd
+PKGS     := libbpf libelf libdw zlib jansson libsystemd libcap libseccomp
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Werror
 CFLAGS   ?= -O2 -g
 ALL_CFLAGS = -std=gnu11 $(WARNINGS) $(CFLAGS) $(SANITIZE) -fno-omit-frame-pointer -D_GNU_SOURCE \
 	    -DCONNLEAK_VERSION='"$(VERSION)"' -I. -Iagent -I$(BUILD)
-LIBS     = $(shell pkg-config --libs $(PKGS))
+# libiberty: names of C++ and Rust. It has no pkg-config file.
+LIBS     = $(shell pkg-config --libs $(PKGS)) -liberty
 
 CORE_SRC  := $(wildcard agent/core/*.c)
 AGENT_SRC := $(wildcard agent/sys/*.c agent/sinks/*.c agent/cli/*.c)

@@ -183,6 +183,62 @@ struct listener_key {
 	__u16 pad;
 };
 
+/* --- sites: who opened a connection, who sent on it last ----------------------------------------
+ */
+
+#define ABI_STACK_BYTES_MAX 16384
+#define ABI_STACK_STEP_BYTES 2048
+#define ABI_REGISTERS_MAX 34 /* x86_64: 17 in the order of DWARF; arm64: x0-x30, sp, pc */
+#define ABI_SCRIPT_FRAMES_MAX 32
+
+#define ROLE_OPEN 0u
+#define ROLE_LAST_SEND 1u
+
+#define MACHINE_X86_64 1u
+#define MACHINE_ARM64 2u
+
+/* A frame of an interpreter: two of its own addresses, to be looked up later. */
+struct script_frame {
+	__u64 code; /* the code object */
+	__u64 position; /* the instruction that it is at */
+};
+
+/* The user side of a thread at one moment: record of the ring stacks, value of last_sends. */
+struct stack_sample {
+	__u64 id; /* of the connection */
+	__u64 t_ns;
+	struct abi_client client;
+	__u32 tid; /* in the initial pid namespace */
+	__u32 role; /* ROLE_ */
+	__u32 machine; /* MACHINE_; 0 = no registers */
+	__u32 stack_bytes; /* of stack, from the stack pointer upwards */
+	__u32 script_frame_count;
+	__u32 sequence; /* last_sends: counts its sends; odd while it is being written */
+	__u8 thread_comm[ABI_COMM_SIZE];
+	__u64 registers[ABI_REGISTERS_MAX];
+	struct script_frame script_frames[ABI_SCRIPT_FRAMES_MAX]; /* innermost first */
+	__u8 stack[ABI_STACK_BYTES_MAX];
+};
+
+/*
+ * Where an interpreter keeps its frames, as offsets into its own structures; value of scripts,
+ * by process. Filled in by the agent, which has read the interpreter's version.
+ */
+struct script_layout {
+	__u64 start_ns; /* of the process: a pid that was given out anew is another one */
+	__u64 interpreters_head; /* address of the pointer to the first interpreter */
+	__u32 threads_head; /* in the interpreter */
+	__u32 thread_next; /* in the thread's state */
+	__u32 thread_id; /* pthread_self() of the thread */
+	__u32 thread_frame; /* pointer to the innermost frame, or to the structure that has it */
+	__u32 frame_of_indirection; /* in that structure; ~0 = there is none */
+	__u32 frame_previous; /* in the frame */
+	__u32 frame_code;
+	__u32 frame_position;
+};
+
+_Static_assert(sizeof(struct script_layout) == 48, "script_layout has holes");
+_Static_assert(sizeof(struct stack_sample) % 8 == 0, "stack_sample has holes");
 _Static_assert(sizeof(struct pool_key) == 40, "pool_key has holes");
 _Static_assert(sizeof(struct pool_counts) == 144, "pool_counts has holes");
 _Static_assert(sizeof(struct conn_record) == 168, "conn_record has holes");

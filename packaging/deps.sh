@@ -10,7 +10,7 @@ set -euo pipefail
 
 POLICY=/usr/sbin/policy-rc.d
 
-build_packages=(gcc libc6-dev make clang llvm bpftool libbpf-dev libelf-dev zlib1g-dev
+build_packages=(gcc libc6-dev make clang llvm bpftool libbpf-dev libelf-dev libdw-dev libiberty-dev libcap-dev libseccomp-dev zlib1g-dev
 		libjansson-dev libsystemd-dev uthash-dev pkg-config)
 # procps and util-linux are essential or nearly so, but minimal images have dropped procps.
 demo_packages=(procps util-linux)

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "command.h"
+#include "sys/symbolizer.h"
 
 /*
  * A standard stream that the caller closed would give its number to the next file opened, and
@@ -84,6 +85,8 @@ int main(int argc, char **argv)
 	struct options options;
 	int status = EXIT_RUNTIME;
 
+	if (argc == 1 && strcmp(argv[0], SYMBOLIZER_NAME) == 0)
+		return symbolizer_main(STDIN_FILENO);
 	if (open_missing_streams() < 0)
 		return EXIT_RUNTIME;
 	(void)signal(SIGPIPE, SIG_IGN); /* cannot fail for SIGPIPE */

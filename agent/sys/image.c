@@ -1,0 +1,590 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * libdw can report a process by itself (dwfl_linux_proc_report()), but then it opens the paths of
+ * /proc/PID/maps in our own mount namespace, where they are other files or none. So the mappings
+ * are read here, and each file is opened below the root of the process, and only when it is the
+ * inode that is mapped.
+ *
+ * Invariant: a module is a run of mappings of one file; its file is opened at most once, lazily,
+ * by libdw's callback. Everything read here is bounded. Does not know what a symbol is.
+ */
+#include "image.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "proc.h"
+#include "rooted.h"
+
+struct mapping {
+	uint64_t low, high, file_offset;
+	uint64_t inode;
+	uint32_t dev_major, dev_minor;
+	char *path; /* owned; shared by none */
+	const char *refusal; /* static; NULL = none */
+	struct image *image;
+	bool is_first; /* of its module */
+	bool is_executable;
+};
+
+struct image {
+	struct client_id id;
+	int proc_fd;
+	int root_fd;
+	uint32_t inner_pid;
+	Dwfl *dwfl;
+	struct mapping *mappings;
+	size_t mapping_count;
+	enum image_runtime runtime;
+	struct stat exe;
+	char comm[COMM_SIZE];
+	struct perf_map *perf_map; /* NULL = none read yet */
+	uint64_t perf_map_taken; /* bytes */
+	ino_t perf_map_inode;
+};
+
+/* --- mappings --------------------------------------------------------------------------------- */
+
+static char *read_maps(int proc_fd, uint32_t pid)
+{
+	size_t room = 64 << 10, used = 0;
+	char path[32], *text = malloc(room);
+	ssize_t n = -1;
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "%u/maps", pid);
+	fd = openat(proc_fd, path, O_RDONLY | O_CLOEXEC);
+	while (text && fd >= 0 && (n = read(fd, text + used, room - used - 1)) > 0) {
+		char *bigger;
+
+		used += (size_t)n;
+		if (room - used > 4096)
+			continue;
+		bigger = room < IMAGE_MAPS_BYTES_MAX ? realloc(text, room * 2) : NULL;
+		if (!bigger)
+			break;
+		text = bigger;
+		room *= 2;
+	}
+	if (fd >= 0)
+		close(fd);
+	if (!text || fd < 0 || n < 0) {
+		free(text);
+		return NULL;
+	}
+	text[used] = '\0';
+	return text;
+}
+
+/* The kernel writes a newline in a name as \012, so that a line is a mapping. */
+static bool parse_mapping(char *line, struct mapping *ret_mapping)
+{
+	char permissions[5];
+	int path_at = 0;
+
+	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %x:%x %" SCNu64 " %n",
+		   &ret_mapping->low, &ret_mapping->high, permissions, &ret_mapping->file_offset,
+		   &ret_mapping->dev_major, &ret_mapping->dev_minor, &ret_mapping->inode,
+		   &path_at) != 7 ||
+	    path_at == 0)
+		return false;
+	if (ret_mapping->inode == 0 || line[path_at] != '/' ||
+	    ret_mapping->high <= ret_mapping->low)
+		return false;
+	ret_mapping->is_executable = permissions[2] == 'x';
+	ret_mapping->path = line + path_at;
+	return true;
+}
+
+static void free_mappings(struct mapping *mappings, size_t count)
+{
+	for (size_t i = 0; i < count; i++)
+		free(mappings[i].path);
+	free(mappings);
+}
+
+static bool is_same_file(const struct mapping *a, const struct mapping *b)
+{
+	return a->inode == b->inode && a->dev_major == b->dev_major && a->dev_minor == b->dev_minor;
+}
+
+/* Only files that have code; a database that is mapped in a thousand pieces is no module. */
+static int parse_maps(struct image *image, char *text, struct mapping **ret_mappings,
+		      size_t *ret_count)
+{
+	size_t room = 256, count = 0;
+	struct mapping *mappings = calloc(room, sizeof(*mappings));
+	char *rest = text, *line;
+
+	while (mappings && (line = strsep(&rest, "\n"))) {
+		struct mapping mapping = {.image = image};
+
+		if (!parse_mapping(line, &mapping))
+			continue;
+		if (count == room && room >= IMAGE_MODULES_MAX * 8)
+			break;
+		if (count == room) {
+			struct mapping *bigger =
+				reallocarray(mappings, room * 2, sizeof(*mappings));
+
+			if (!bigger)
+				break;
+			mappings = bigger;
+			room *= 2;
+		}
+		mapping.path = strdup(mapping.path);
+		if (!mapping.path)
+			break;
+		mapping.is_first = count == 0 || !is_same_file(&mappings[count - 1], &mapping);
+		mappings[count++] = mapping;
+	}
+	if (!mappings)
+		return -ENOMEM;
+	*ret_mappings = mappings;
+	*ret_count = count;
+	return 0;
+}
+
+/* --- modules ---------------------------------------------------------------------------------- */
+
+/* A file system like overlayfs shows another device number in stat() than in maps: the inode must
+ * do, and the name has led to it. */
+static int open_mapped(const struct mapping *mapping, const char **ret_refusal)
+{
+	const struct image *image = mapping->image;
+	struct stat st;
+	int fd = -ENOENT;
+
+	if (image->root_fd >= 0)
+		fd = rooted_open_file(image->root_fd, mapping->path, IMAGE_FILE_BYTES_MAX, &st);
+	if (fd >= 0 && st.st_ino == mapping->inode)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	/* A process below chroot(): maps has the path from our own root. */
+	fd = rooted_open_own_file(mapping->path, IMAGE_FILE_BYTES_MAX, &st);
+	if (fd >= 0 && st.st_ino == mapping->inode)
+		return fd;
+	if (fd >= 0)
+		close(fd);
+	*ret_refusal = fd == -EFBIG			     ? "its file is too large"
+		       : strstr(mapping->path, " (deleted)") ? "its file was replaced on disk"
+							     : "its file cannot be opened";
+	return -ENOENT;
+}
+
+/* The executable stays to be had, even deleted, for as long as it runs. */
+static int open_exe(const struct image *image, const struct mapping *mapping)
+{
+	char path[32];
+	struct stat st;
+	int fd;
+
+	(void)snprintf(path, sizeof(path), "%u/exe", image->id.pid);
+	fd = openat(image->proc_fd, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd < 0)
+		return -errno;
+	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_ino == mapping->inode &&
+	    (uint64_t)st.st_size <= IMAGE_FILE_BYTES_MAX)
+		return fd;
+	close(fd);
+	return -ENOENT;
+}
+
+static int find_elf(Dwfl_Module *module, void **userdata, const char *name, Dwarf_Addr base,
+		    char **ret_file_name, Elf **ret_elf)
+{
+	struct mapping *mapping = *userdata;
+	const char *refusal = NULL;
+	int fd;
+
+	(void)module;
+	(void)name;
+	(void)base;
+	(void)ret_elf;
+	if (!mapping || mapping->refusal)
+		return -1;
+	fd = open_exe(mapping->image, mapping);
+	if (fd < 0)
+		fd = open_mapped(mapping, &refusal);
+	if (fd < 0) {
+		mapping->refusal = refusal;
+		return -1;
+	}
+	*ret_file_name = strdup(mapping->path);
+	return fd;
+}
+
+/* By build-id, in the container's /usr/lib/debug and then in ours. A name alone proves nothing. */
+static int find_debuginfo(Dwfl_Module *module, void **userdata, const char *name, Dwarf_Addr base,
+			  const char *file_name, const char *link, GElf_Word crc,
+			  char **ret_file_name)
+{
+	const struct mapping *mapping = *userdata;
+	const unsigned char *id;
+	GElf_Addr id_address;
+	char path[256];
+	struct stat st;
+	int fd = -ENOENT, at, length = dwfl_module_build_id(module, &id, &id_address);
+
+	if (length < 3 || length > 64 || !mapping)
+		return -1;
+	at = snprintf(path, sizeof(path), "/usr/lib/debug/.build-id/%02x/", id[0]);
+	for (int i = 1; i < length; i++)
+		at += snprintf(path + at, sizeof(path) - (size_t)at, "%02x", id[i]);
+	(void)snprintf(path + at, sizeof(path) - (size_t)at, ".debug");
+	if (mapping->image->root_fd >= 0)
+		fd = rooted_open_file(mapping->image->root_fd, path, IMAGE_FILE_BYTES_MAX, &st);
+	if (fd < 0)
+		fd = rooted_open_own_file(path, IMAGE_FILE_BYTES_MAX, &st);
+	if (fd >= 0) {
+		*ret_file_name = strdup(path);
+		return fd;
+	}
+	/* The alternate file of dwz is asked for with a module that has its own already. */
+	return link && strstr(link, "/.dwz/")
+		       ? dwfl_standard_find_debuginfo(module, userdata, name, base, file_name, link,
+						      crc, ret_file_name)
+		       : -1;
+}
+
+static const Dwfl_Callbacks callbacks = {
+	.find_elf = find_elf,
+	.find_debuginfo = find_debuginfo,
+	.section_address = dwfl_offline_section_address,
+};
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+static enum image_runtime runtime_of(const struct mapping *mappings, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		const char *name = base_name(mappings[i].path);
+
+		if (!mappings[i].is_first)
+			continue;
+		if (!strncmp(name, "python", 6) || !strncmp(name, "libpython", 9))
+			return RUNTIME_PYTHON;
+		if (!strcmp(name, "libjvm.so"))
+			return RUNTIME_JAVA;
+		if (!strcmp(name, "node") || !strcmp(name, "nodejs") ||
+		    !strncmp(name, "libnode.so", 10))
+			return RUNTIME_NODE;
+		if (!strncmp(name, "php", 3) || !strncmp(name, "libphp", 6))
+			return RUNTIME_PHP;
+	}
+	return RUNTIME_NATIVE;
+}
+
+static int report_modules(Dwfl *dwfl, struct mapping *mappings, size_t count)
+{
+	size_t module_count = 0;
+
+	dwfl_report_begin(dwfl);
+	for (size_t first = 0, end; first < count; first = end) {
+		bool has_code = false;
+		Dwfl_Module *module;
+		void **userdata;
+
+		for (end = first; end < count && (end == first || !mappings[end].is_first); end++)
+			has_code |= mappings[end].is_executable;
+		if (!has_code || module_count++ >= IMAGE_MODULES_MAX)
+			continue;
+		module = dwfl_report_module(dwfl, mappings[first].path, mappings[first].low,
+					    mappings[end - 1].high);
+		if (!module)
+			continue;
+		(void)dwfl_module_info(module, &userdata, NULL, NULL, NULL, NULL, NULL, NULL);
+		*userdata = &mappings[first];
+	}
+	return dwfl_report_end(dwfl, NULL, NULL) ? -ENOMEM : 0;
+}
+
+static bool is_same_process(const struct image *image)
+{
+	uint64_t start_ns;
+
+	return proc_read_start_ns(image->proc_fd, image->id.pid, &start_ns) == 0 &&
+	       (image->id.start_ns == 0 || proc_start_matches(start_ns, image->id.start_ns));
+}
+
+static int stat_exe(const struct image *image, struct stat *ret_stat)
+{
+	char path[32];
+
+	(void)snprintf(path, sizeof(path), "%u/exe", image->id.pid);
+	return fstatat(image->proc_fd, path, ret_stat, 0) < 0 ? -errno : 0;
+}
+
+int image_refresh(struct image *image)
+{
+	struct mapping *mappings = NULL;
+	size_t count = 0;
+	Dwfl *dwfl;
+	char *text = read_maps(image->proc_fd, image->id.pid);
+	int r;
+
+	if (!text)
+		return errno == EACCES ? -EACCES : -ESRCH;
+	r = parse_maps(image, text, &mappings, &count);
+	free(text);
+	if (r < 0)
+		return r;
+	dwfl = dwfl_begin(&callbacks);
+	if (!dwfl || report_modules(dwfl, mappings, count) < 0 || !is_same_process(image)) {
+		dwfl_end(dwfl);
+		free_mappings(mappings, count);
+		return dwfl ? -ESRCH : -ENOMEM;
+	}
+	dwfl_end(image->dwfl);
+	free_mappings(image->mappings, image->mapping_count);
+	image->dwfl = dwfl;
+	image->mappings = mappings;
+	image->mapping_count = count;
+	image->runtime = runtime_of(mappings, count);
+	(void)stat_exe(image, &image->exe); /* without it, it is stale next time */
+	(void)proc_read_comm(image->proc_fd, image->id.pid, image->comm); /* else "" */
+	return 0;
+}
+
+int image_open(int proc_fd, struct client_id id, struct image **ret_image)
+{
+	struct image *image = calloc(1, sizeof(*image));
+	int r;
+
+	if (!image)
+		return -ENOMEM;
+	image->id = id;
+	image->proc_fd = proc_fd;
+	image->root_fd = rooted_open_root(proc_fd, id.pid);
+	image->inner_pid = id.pid;
+	(void)proc_read_ns_pid(proc_fd, id.pid, &image->inner_pid); /* else they are the same */
+	r = image_refresh(image);
+	if (r < 0) {
+		image_free(image);
+		return r;
+	}
+	*ret_image = image;
+	return 0;
+}
+
+void image_free(struct image *image)
+{
+	if (!image)
+		return;
+	dwfl_end(image->dwfl);
+	free_mappings(image->mappings, image->mapping_count);
+	perf_map_free(image->perf_map);
+	if (image->root_fd >= 0)
+		close(image->root_fd);
+	free(image);
+}
+
+bool image_is_stale(const struct image *image)
+{
+	struct stat st;
+
+	/* One that has exited stays what it was. */
+	return stat_exe(image, &st) == 0 &&
+	       (st.st_ino != image->exe.st_ino || st.st_dev != image->exe.st_dev);
+}
+
+Dwfl *image_dwfl(const struct image *image)
+{
+	return image->dwfl;
+}
+
+struct client_id image_client(const struct image *image)
+{
+	return image->id;
+}
+
+enum image_runtime image_runtime(const struct image *image)
+{
+	return image->runtime;
+}
+
+uint32_t image_inner_pid(const struct image *image)
+{
+	return image->inner_pid;
+}
+
+const char *image_comm(const struct image *image)
+{
+	return image->comm;
+}
+
+static const struct mapping *find_mapping(const struct image *image, uint64_t address)
+{
+	size_t low = 0, high = image->mapping_count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (image->mappings[middle].high <= address)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low < image->mapping_count && image->mappings[low].low <= address
+		       ? &image->mappings[low]
+		       : NULL;
+}
+
+bool image_find_file(const struct image *image, uint64_t address, const char **ret_path,
+		     uint64_t *ret_offset)
+{
+	const struct mapping *mapping = find_mapping(image, address);
+
+	if (!mapping)
+		return false;
+	*ret_path = mapping->path;
+	*ret_offset = address - mapping->low + mapping->file_offset;
+	return true;
+}
+
+const char *image_refusal(const struct image *image, uint64_t address)
+{
+	const struct mapping *mapping = find_mapping(image, address);
+
+	while (mapping && !mapping->is_first)
+		mapping--;
+	return mapping ? mapping->refusal : NULL;
+}
+
+/* --- JIT code --------------------------------------------------------------------------------- */
+
+/* /tmp belongs to everybody: a map that another user has put there is a lie or an accident. */
+static bool is_map_of(const struct image *image, const struct stat *map)
+{
+	char path[16];
+	struct stat process;
+
+	(void)snprintf(path, sizeof(path), "%u", image->id.pid);
+	return fstatat(image->proc_fd, path, &process, 0) == 0 &&
+	       (map->st_uid == process.st_uid || map->st_uid == 0);
+}
+
+static void read_perf_map(struct image *image, int fd, const struct stat *st)
+{
+	uint64_t size = (uint64_t)st->st_size;
+	size_t length;
+	char *text;
+	ssize_t n;
+	int64_t taken;
+
+	/* Written anew: what is known of it is over. */
+	if (image->perf_map &&
+	    (image->perf_map_inode != st->st_ino || size < image->perf_map_taken)) {
+		perf_map_free(image->perf_map);
+		image->perf_map = NULL;
+	}
+	if (!image->perf_map) {
+		image->perf_map = perf_map_new();
+		image->perf_map_taken = 0;
+		image->perf_map_inode = st->st_ino;
+	}
+	if (!image->perf_map || size <= image->perf_map_taken)
+		return;
+	length = (size_t)(size - image->perf_map_taken);
+	text = malloc(length);
+	if (!text)
+		return;
+	n = pread(fd, text, length, (off_t)image->perf_map_taken);
+	taken = n > 0 ? perf_map_add(image->perf_map, text, (size_t)n) : 0;
+	if (taken > 0)
+		image->perf_map_taken += (uint64_t)taken;
+	free(text);
+}
+
+static void refresh_perf_map(struct image *image)
+{
+	char path[64];
+	struct stat st;
+	int fd;
+
+	if (image->root_fd < 0)
+		return;
+	(void)snprintf(path, sizeof(path), "/tmp/perf-%u.map", image->inner_pid);
+	fd = rooted_open_file(image->root_fd, path, PERF_MAP_BYTES_MAX, &st);
+	if (fd < 0)
+		return;
+	if (is_map_of(image, &st))
+		read_perf_map(image, fd, &st);
+	close(fd);
+}
+
+const char *image_find_jit(struct image *image, uint64_t address, bool *ret_has_map)
+{
+	const char *name = NULL;
+
+	/* Code comes and goes: the newest word on an address is asked for each time. */
+	refresh_perf_map(image);
+	*ret_has_map = image->perf_map && perf_map_entry_count(image->perf_map) > 0;
+	if (image->perf_map)
+		name = perf_map_find(image->perf_map, address);
+	return name;
+}
+
+/* --- symbols and memory ----------------------------------------------------------------------- */
+
+struct search {
+	const char *name;
+	uint64_t address, size;
+};
+
+static int search_module(Dwfl_Module *module, void **userdata, const char *path, Dwarf_Addr base,
+			 void *context)
+{
+	struct search *search = context;
+	const char *name = base_name(path);
+	int count;
+
+	(void)userdata;
+	(void)base;
+	if (strncmp(name, "python", 6) != 0 && strncmp(name, "libpython", 9) != 0)
+		return DWARF_CB_OK;
+	count = dwfl_module_getsymtab(module);
+	for (int i = 0; i < count; i++) {
+		GElf_Sym symbol;
+		GElf_Addr address;
+		const char *found =
+			dwfl_module_getsym_info(module, i, &symbol, &address, NULL, NULL, NULL);
+
+		if (found && !strcmp(found, search->name) && symbol.st_shndx != SHN_UNDEF) {
+			search->address = address;
+			search->size = symbol.st_size;
+			return DWARF_CB_ABORT;
+		}
+	}
+	return DWARF_CB_OK;
+}
+
+uint64_t image_find_symbol(struct image *image, const char *name, uint64_t *ret_size)
+{
+	struct search search = {.name = name};
+
+	(void)dwfl_getmodules(image->dwfl, search_module, &search, 0); /* found or not */
+	*ret_size = search.size;
+	return search.address;
+}
+
+bool image_read_memory(const struct image *image, uint64_t address, void *buffer, size_t size)
+{
+	struct iovec local = {.iov_base = buffer, .iov_len = size};
+	struct iovec remote = {.iov_base = (void *)(uintptr_t)address, .iov_len = size};
+
+	return process_vm_readv((pid_t)image->id.pid, &local, 1, &remote, 1, 0) == (ssize_t)size;
+}
