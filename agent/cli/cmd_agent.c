@@ -11,7 +11,7 @@
 
 #include "check_config.h"
 #include "command.h"
-#include "core/view.h"
+#include "core/ledger.h"
 #include "live.h"
 #include "reload.h"
 #include "service.h"
@@ -25,17 +25,44 @@
 struct agent {
 	struct live live;
 	struct service service;
+	struct ledger *ledger;
 	struct options *options;
 	bool json;
 };
 
+static int emit(struct agent *agent, const struct ledger_line *line)
+{
+	if (line->news == LEDGER_REPEAT)
+		return 0;
+	if (agent->json)
+		return jsonl_write_verdict(stdout, line->verdict);
+	return text_write_verdict(stdout, line->verdict, agent->live.realtime_at_zero_ns);
+}
+
 static int on_verdict(void *userdata, const struct verdict *verdict)
 {
 	struct agent *agent = userdata;
+	struct ledger_line line;
+	int r = ledger_take(agent->ledger, pipeline_table(agent->live.pipeline), verdict, &line);
 
-	if (agent->json)
-		return jsonl_write_verdict(stdout, verdict);
-	return text_write_verdict(stdout, verdict, agent->live.realtime_at_zero_ns);
+	return r < 0 ? r : emit(agent, &line);
+}
+
+/* What the detector does not judge because a former run has told it. */
+static int review_carried(struct agent *agent)
+{
+	const struct table *table = pipeline_table(agent->live.pipeline);
+	struct ledger_line line;
+	int r = 0;
+
+	while (r == 0 && ledger_review(agent->ledger, table, agent->live.now_ns, &line))
+		r = emit(agent, &line);
+	return r;
+}
+
+static int on_look(struct live *live)
+{
+	return review_carried(live->userdata);
 }
 
 static void on_reload(void *userdata)
@@ -45,20 +72,10 @@ static void on_reload(void *userdata)
 	(void)reload(&agent->live, agent->options); /* says itself what came of it */
 }
 
-static uint32_t standing_count(const struct pipeline *pipeline)
-{
-	uint32_t count = 0;
-
-	for (int kind = 0; kind < VERDICT_KIND_COUNT; kind++)
-		count += detector_standing_count(pipeline_detector(pipeline),
-						 (enum verdict_kind)kind);
-	return count;
-}
-
 static void tell_status(struct agent *agent)
 {
 	const struct table *table = pipeline_table(agent->live.pipeline);
-	uint32_t standing = standing_count(agent->live.pipeline);
+	uint32_t standing = ledger_standing_count(agent->ledger);
 
 	service_status(&agent->service, "%u connections in %u pools; %u verdict%s stand%s",
 		       table_conn_count(table), table_pool_count(table), standing,
@@ -109,6 +126,7 @@ static int run(struct agent *agent)
 	int r, status;
 
 	live->on_loop = on_loop;
+	live->on_look = on_look;
 	r = live_look(live);
 	status = live_status(live, r);
 	if (r < 0)
@@ -116,7 +134,7 @@ static int run(struct agent *agent)
 	live_announce(live);
 	status = live_run(live, agent->options->interval_ns, agent->options->duration_ns);
 	say_losses(live);
-	if (status == EXIT_DONE && pipeline_stands(live->pipeline, agent->options->fail_on))
+	if (status == EXIT_DONE && ledger_stands(agent->ledger, agent->options->fail_on))
 		status = EXIT_VERDICT;
 	return status;
 }
@@ -134,9 +152,15 @@ int cmd_agent(struct options *options)
 		return check_config(options);
 	if (service_block_signals() < 0)
 		return EXIT_RUNTIME;
+	agent.ledger = ledger_new();
+	if (!agent.ledger) {
+		log_error("out of memory");
+		return EXIT_RUNTIME;
+	}
 	status = live_open(&agent.live, options, false, true, on_verdict, &agent);
 	if (status == 0)
 		status = run(&agent);
 	live_close(&agent.live);
+	ledger_free(agent.ledger);
 	return status;
 }

@@ -1,0 +1,408 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Why: a restart of the agent is not news. Whoever was called for verdict 17 is not to be called
+ * again for the same leak as verdict 1, and is to hear when 17 is over.
+ *
+ *	detector's id --index--> entry (ledger's id) --> last line told
+ *
+ * Invariant: an entry is in the index exactly while detector_id is set; ids are given out once.
+ * A verdict that was carried over ends in one of three ways: the detector finds it again and from
+ * then on decides; what it is about is gone; or, where nothing can be looked up, its time is over.
+ */
+#include "ledger.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "report.h"
+
+/* As the detector's CLEAR, and it gives plateaus time to be found again. */
+#define GRACE_NS (600 * NS_PER_SEC)
+/* A storm is over or found again within its own two windows of a minute. */
+#define STORM_GRACE_NS (120 * NS_PER_SEC)
+/* A leak is over when less than this part of what it named is still silent; as CLEAR has it. */
+#define REMAINING_SHARE 5
+
+struct ledger {
+	struct index index;
+	struct ledger_entry *first, *last;
+	uint32_t count;
+	uint64_t next_id;
+	uint64_t overflow_count;
+	struct verdict told; /* what the last call handed out, when it is in no entry */
+};
+
+struct ledger *ledger_new(void)
+{
+	struct ledger *ledger = calloc(1, sizeof(*ledger));
+
+	if (!ledger)
+		return NULL;
+	if (index_init(&ledger->index) < 0) {
+		free(ledger);
+		return NULL;
+	}
+	ledger->next_id = 1;
+	return ledger;
+}
+
+static void destroy_entry(struct ledger_entry *entry)
+{
+	verdict_clear(&entry->verdict);
+	free(entry->suspects);
+	free(entry);
+}
+
+void ledger_free(struct ledger *ledger)
+{
+	struct ledger_entry *next;
+
+	if (!ledger)
+		return;
+	for (struct ledger_entry *entry = ledger->first; entry; entry = next) {
+		next = entry->next;
+		destroy_entry(entry);
+	}
+	index_destroy(&ledger->index);
+	verdict_clear(&ledger->told);
+	free(ledger);
+}
+
+/* --- entries ---------------------------------------------------------------------------------- */
+
+static struct ledger_entry *find_by_detector(const struct ledger *ledger, uint64_t id)
+{
+	uint64_t hash = index_mix(id);
+
+	for (struct index_link *link = index_bucket(&ledger->index, hash); link;
+	     link = link->next) {
+		struct ledger_entry *entry = (struct ledger_entry *)link;
+
+		if (entry->detector_id == id)
+			return entry;
+	}
+	return NULL;
+}
+
+_Static_assert(offsetof(struct ledger_entry, link) == 0, "a link is cast to its entry");
+
+/* What was carried over and is about the same. */
+static struct ledger_entry *find_carried(const struct ledger *ledger, const struct verdict *line)
+{
+	for (struct ledger_entry *entry = ledger->first; entry; entry = entry->next)
+		if (entry->detector_id == 0 && entry->known_ns != 0 &&
+		    entry->verdict.kind == line->kind &&
+		    client_id_equal(entry->verdict.client, line->client) &&
+		    memcmp(&entry->verdict.remote, &line->remote, sizeof(line->remote)) == 0)
+			return entry;
+	return NULL;
+}
+
+static struct ledger_entry *add_entry(struct ledger *ledger, uint64_t id)
+{
+	struct ledger_entry *entry = calloc(1, sizeof(*entry));
+	struct ledger_entry *after = ledger->last;
+
+	if (!entry)
+		return NULL;
+	entry->verdict.id = id;
+	while (after && after->verdict.id > id)
+		after = after->prev;
+	entry->prev = after;
+	entry->next = after ? after->next : ledger->first;
+	*(entry->prev ? &entry->prev->next : &ledger->first) = entry;
+	*(entry->next ? &entry->next->prev : &ledger->last) = entry;
+	ledger->count++;
+	return entry;
+}
+
+static void bind_entry(struct ledger *ledger, struct ledger_entry *entry, uint64_t detector_id)
+{
+	entry->detector_id = detector_id;
+	index_insert(&ledger->index, &entry->link, index_mix(detector_id));
+}
+
+/* Takes an entry out; its verdict stays, as what was told last. */
+static void retire_entry(struct ledger *ledger, struct ledger_entry *entry)
+{
+	*(entry->prev ? &entry->prev->next : &ledger->first) = entry->next;
+	*(entry->next ? &entry->next->prev : &ledger->last) = entry->prev;
+	if (entry->detector_id)
+		index_remove(&ledger->index, &entry->link);
+	ledger->count--;
+	verdict_clear(&ledger->told);
+	ledger->told = entry->verdict;
+	entry->verdict = (struct verdict){0};
+	destroy_entry(entry);
+}
+
+static int compare_addresses(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct netaddr));
+}
+
+/* Connections are known by an id while their source lives, and by their addresses for longer. */
+static void note_suspects(struct ledger_entry *entry, const struct table *table)
+{
+	uint32_t count = entry->verdict.suspect_count, known = 0;
+	struct netaddr *suspects;
+
+	if (count > LEDGER_SUSPECTS_MAX)
+		count = LEDGER_SUSPECTS_MAX;
+	suspects = reallocarray(entry->suspects, count ? count : 1, sizeof(*suspects));
+	if (!suspects)
+		return; /* those of the line before will do */
+	for (uint32_t i = 0; i < count; i++) {
+		const struct conn *conn = table_find_conn(table, entry->verdict.suspects[i]);
+
+		if (conn && conn->local_port)
+			suspects[known++] = conn->local;
+	}
+	qsort(suspects, known, sizeof(*suspects), compare_addresses);
+	entry->suspects = suspects;
+	entry->suspect_count = known;
+}
+
+/* --- lines of the detector -------------------------------------------------------------------- */
+
+static int pass_on(struct ledger *ledger, const struct verdict *line, struct ledger_line *ret_line)
+{
+	int r;
+
+	verdict_clear(&ledger->told);
+	r = verdict_copy(line, &ledger->told);
+	if (r < 0)
+		return r;
+	ledger->told.id = ledger->next_id++;
+	ledger->overflow_count++;
+	ret_line->verdict = &ledger->told;
+	ret_line->news = line->state == VERDICT_SUSPECT ? LEDGER_LINE : LEDGER_NEWS;
+	return 0;
+}
+
+/*
+ * What a line means to somebody who has heard the lines before it: state and severity of the entry
+ * are still those of the last line.
+ */
+static enum ledger_news weigh(const struct ledger_entry *entry, const struct verdict *line)
+{
+	bool is_heavier = line->severity != entry->verdict.severity;
+
+	switch (line->state) {
+	case VERDICT_SUSPECT:
+		return entry->is_raised ? LEDGER_REPEAT : LEDGER_LINE;
+	case VERDICT_RAISED:
+		if (!entry->is_raised)
+			return LEDGER_NEWS;
+		return is_heavier ? LEDGER_NEWS : LEDGER_REPEAT;
+	case VERDICT_UPDATED:
+		if (!entry->is_raised)
+			return LEDGER_LINE;
+		return is_heavier ? LEDGER_NEWS : LEDGER_LINE;
+	case VERDICT_CLEARED:
+		break;
+	}
+	return entry->is_raised ? LEDGER_NEWS : LEDGER_LINE;
+}
+
+static int write_line(struct ledger_entry *entry, const struct verdict *line)
+{
+	struct verdict copy;
+	int r = verdict_copy(line, &copy);
+
+	if (r < 0)
+		return r;
+	copy.id = entry->verdict.id;
+	/* Found again, it is not raised a second time. */
+	if (entry->is_raised && line->state == VERDICT_RAISED)
+		copy.state = VERDICT_UPDATED;
+	verdict_clear(&entry->verdict);
+	entry->verdict = copy;
+	entry->is_raised |= line->state == VERDICT_RAISED || line->state == VERDICT_UPDATED;
+	return 0;
+}
+
+int ledger_take(struct ledger *ledger, const struct table *table, const struct verdict *line,
+		struct ledger_line *ret_line)
+{
+	struct ledger_entry *entry = find_by_detector(ledger, line->id);
+	int r;
+
+	if (!entry) {
+		entry = find_carried(ledger, line);
+		if (!entry && ledger->count >= LEDGER_MAX)
+			return pass_on(ledger, line, ret_line);
+		if (!entry)
+			entry = add_entry(ledger, ledger->next_id);
+		if (!entry)
+			return -ENOMEM;
+		if (entry->verdict.id == ledger->next_id)
+			ledger->next_id++;
+		bind_entry(ledger, entry, line->id);
+	}
+	ret_line->news = weigh(entry, line);
+	/* A suspicion says less than what is known: the line of the verdict stays. */
+	if (ret_line->news != LEDGER_REPEAT || line->state != VERDICT_SUSPECT) {
+		r = write_line(entry, line);
+		if (r < 0)
+			return r;
+		note_suspects(entry, table);
+	}
+	ret_line->verdict = &entry->verdict;
+	if (line->state == VERDICT_CLEARED) {
+		retire_entry(ledger, entry);
+		ret_line->verdict = &ledger->told;
+	}
+	return 0;
+}
+
+/* --- over a restart --------------------------------------------------------------------------- */
+
+int ledger_carry(struct ledger *ledger, const struct verdict *verdict,
+		 const struct netaddr *suspects, uint32_t suspect_count, uint64_t known_ns,
+		 uint64_t now_ns)
+{
+	struct ledger_entry *entry;
+	int r;
+
+	if (verdict->id == 0 || verdict->id == UINT64_MAX || verdict->state == VERDICT_SUSPECT ||
+	    verdict->state == VERDICT_CLEARED)
+		return -EINVAL;
+	for (entry = ledger->first; entry; entry = entry->next)
+		if (entry->verdict.id == verdict->id)
+			return -EINVAL;
+	if (ledger->count >= LEDGER_MAX || suspect_count > LEDGER_SUSPECTS_MAX)
+		return -ENOSPC;
+	entry = add_entry(ledger, verdict->id);
+	if (!entry)
+		return -ENOMEM;
+	entry->carried_ns = now_ns;
+	entry->known_ns = known_ns;
+	entry->is_raised = true;
+	r = verdict_copy(verdict, &entry->verdict);
+	if (r == 0 && suspect_count > 0) {
+		entry->suspects = calloc(suspect_count, sizeof(*suspects));
+		r = entry->suspects ? 0 : -ENOMEM;
+	}
+	if (r < 0) {
+		retire_entry(ledger, entry);
+		return r;
+	}
+	if (suspect_count > 0) {
+		memcpy(entry->suspects, suspects, suspect_count * sizeof(*suspects));
+		qsort(entry->suspects, suspect_count, sizeof(*suspects), compare_addresses);
+	}
+	entry->suspect_count = suspect_count;
+	ledger_reserve(ledger, verdict->id + 1);
+	return 0;
+}
+
+void ledger_reserve(struct ledger *ledger, uint64_t next_id)
+{
+	if (next_id > ledger->next_id)
+		ledger->next_id = next_id;
+}
+
+uint64_t ledger_next_id(const struct ledger *ledger)
+{
+	return ledger->next_id;
+}
+
+static const struct pool *find_pool(const struct table *table, const struct verdict *verdict)
+{
+	const struct client *client = table_find_client(table, verdict->client);
+	const struct pool *found = NULL;
+
+	if (!client || client->exited)
+		return NULL;
+	for (const struct pool *pool = client->pools; pool; pool = pool->next_of_client)
+		if (pool->conn_count > 0 &&
+		    memcmp(&pool->remote, &verdict->remote, sizeof(pool->remote)) == 0)
+			found = pool;
+	return found;
+}
+
+/* How many of the connections named are open and have been silent ever since. */
+static uint32_t count_remaining(const struct ledger_entry *entry, const struct pool *pool)
+{
+	uint32_t count = 0;
+
+	for (const struct conn *conn = pool->oldest; conn; conn = conn->newer)
+		count += conn->local_port && conn->last_active_ns <= (int64_t)entry->known_ns &&
+			 bsearch(&conn->local, entry->suspects, entry->suspect_count,
+				 sizeof(conn->local), compare_addresses);
+	return count;
+}
+
+/* Why it is over; NULL = it is not. */
+static const char *find_end(const struct ledger_entry *entry, const struct table *table,
+			    uint64_t now_ns)
+{
+	const struct verdict *verdict = &entry->verdict;
+	uint64_t grace_ns = verdict->kind == VERDICT_STORM ? STORM_GRACE_NS : GRACE_NS;
+	const struct pool *pool;
+
+	if (entry->known_ns == 0)
+		return "the host was restarted";
+	pool = find_pool(table, verdict);
+	if (!pool)
+		return "the process has none of these connections any more";
+	if (entry->suspect_count > 0)
+		return count_remaining(entry, pool) <= entry->suspect_count / REMAINING_SHARE
+			       ? "the connections it named were closed or used again"
+			       : NULL;
+	return now_ns > entry->carried_ns && now_ns - entry->carried_ns > grace_ns
+		       ? "not found again since connleak was restarted"
+		       : NULL;
+}
+
+bool ledger_review(struct ledger *ledger, const struct table *table, uint64_t now_ns,
+		   struct ledger_line *ret_line)
+{
+	for (struct ledger_entry *entry = ledger->first; entry; entry = entry->next) {
+		const char *reason = entry->detector_id ? NULL : find_end(entry, table, now_ns);
+		struct verdict *verdict = &entry->verdict;
+
+		if (!reason)
+			continue;
+		verdict->t_ns = now_ns;
+		verdict->state = VERDICT_CLEARED;
+		report_begin(verdict, "CLEARED");
+		report_append(verdict, "%s.", reason);
+		retire_entry(ledger, entry);
+		ret_line->verdict = &ledger->told;
+		ret_line->news = LEDGER_NEWS;
+		return true;
+	}
+	return false;
+}
+
+/* --- answers ---------------------------------------------------------------------------------- */
+
+const struct ledger_entry *ledger_first(const struct ledger *ledger)
+{
+	return ledger->first;
+}
+
+bool ledger_stands(const struct ledger *ledger, uint32_t kinds)
+{
+	for (const struct ledger_entry *entry = ledger->first; entry; entry = entry->next)
+		if (entry->is_raised && kinds & (1u << entry->verdict.kind))
+			return true;
+	return false;
+}
+
+uint32_t ledger_standing_count(const struct ledger *ledger)
+{
+	uint32_t count = 0;
+
+	for (const struct ledger_entry *entry = ledger->first; entry; entry = entry->next)
+		count += entry->is_raised;
+	return count;
+}
+
+uint64_t ledger_overflow_count(const struct ledger *ledger)
+{
+	return ledger->overflow_count;
+}
