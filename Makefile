@@ -48,6 +48,8 @@ help:
 	@echo "make eval       how good the detector is: labelled scenarios, goals, baselines"
 	@echo "make bench      what the core costs"
 	@echo "make man        man pages in $(BUILD)/man"
+	@echo "make install    below DESTDIR, with PREFIX (/usr/local)"
+	@echo "make deb        a Debian package in $(BUILD)/deb"
 	@echo "make unit       unit tests only (cmocka); SANITIZE=-fsanitize=address,undefined works"
 	@echo "make live       live tests only, against real servers (root)"
 	@echo "make lint       every static checker; lint-quick without the slowest (packaging/deps.sh lint)"
@@ -113,6 +115,7 @@ format:
 format-check:
 	git ls-files '*.c' '*.h' | xargs clang-format --dry-run -Werror
 
+include packaging/packaging.mk
 include tests/tests.mk
 include tests/lint/lint.mk
 include tests/fuzz/Makefile.inc

@@ -182,3 +182,39 @@ void help_print_settings_man(FILE *out)
 		fputs(".\n", out);
 	}
 }
+
+static const char *or_none(const char *text)
+{
+	return text ? text : "-";
+}
+
+static void print_option_row(FILE *out, const struct option_row *row)
+{
+	size_t count;
+	const struct command_row *commands = command_rows(&count);
+	const char letter[2] = {row->letter, '\0'};
+
+	fprintf(out, "option\t%s\t%s\t%s", row->name, or_none(row->letter ? letter : NULL),
+		or_none(row->argument));
+	for (size_t i = 0; i < count; i++)
+		if (row->commands & commands[i].command)
+			fprintf(out, "\t%s", commands[i].name);
+	fputc('\n', out);
+}
+
+void help_print_table(FILE *out)
+{
+	size_t command_count, option_count, setting_count;
+	const struct command_row *commands = command_rows(&command_count);
+	const struct option_row *options = option_rows(&option_count);
+	const struct setting_row *settings = settings_rows(&setting_count);
+
+	for (size_t i = 0; i < command_count; i++)
+		fprintf(out, "command\t%s\t%s\n", commands[i].name, or_none(commands[i].operand));
+	for (size_t i = 0; i < option_count; i++)
+		print_option_row(out, &options[i]);
+	for (size_t i = 0; i < setting_count; i++)
+		fprintf(out, "setting\t%s\n", settings[i].key);
+	for (unsigned int kind = 0; kind < VERDICT_KIND_COUNT; kind++)
+		fprintf(out, "verdict\t%s\n", verdict_kind_name((enum verdict_kind)kind));
+}

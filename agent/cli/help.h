@@ -20,4 +20,11 @@ void help_print_settings(FILE *out);
 void help_print_man(FILE *out, const struct command_row *command);
 void help_print_settings_man(FILE *out);
 
+/*
+ * The tables themselves, one row a line, fields parted by tabs and "-" for none: "command NAME
+ * OPERAND", "option NAME LETTER ARGUMENT COMMAND...", "setting KEY", "verdict KIND". What the shell
+ * completion is built from.
+ */
+void help_print_table(FILE *out);
+
 #endif

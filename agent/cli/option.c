@@ -240,7 +240,10 @@ static enum option_result refuse_command(struct parser *parser, const char *word
 	return refuse(parser, "unknown command '%s': not %s", safe, known);
 }
 
-/* "help", "help COMMAND", "help settings", and for building the man pages "help --man TOPIC". */
+/*
+ * "help", "help COMMAND", "help settings"; for building the man pages "help --man TOPIC", for the
+ * shell completion "help --table".
+ */
 static enum option_result answer_help(struct parser *parser, int argc, char **argv)
 {
 	bool is_man = argc > 1 && strcmp(argv[1], "--man") == 0;
@@ -248,6 +251,10 @@ static enum option_result answer_help(struct parser *parser, int argc, char **ar
 	const struct command_row *command = topic ? command_find(topic) : NULL;
 	char safe[80];
 
+	if (argc == 2 && strcmp(argv[1], "--table") == 0) {
+		help_print_table(parser->out);
+		return OPTION_DONE;
+	}
 	if (argc > 2 + is_man)
 		return refuse(parser, "help takes one word, not '%s' as well",
 			      safe_of(argv[2 + is_man], safe, sizeof(safe)));
