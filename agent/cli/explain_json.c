@@ -97,6 +97,13 @@ static json_t *verdicts_json(const struct explain *explain, const struct explain
 	return NULL;
 }
 
+static json_t *site_json(const char *site)
+{
+	char text[1200];
+
+	return site ? json_string(format_utf8(site, 390, text, sizeof(text))) : json_null();
+}
+
 static json_t *connections_json(const struct explain *explain, const struct pool *pool)
 {
 	json_t *array = json_array();
@@ -105,13 +112,9 @@ static json_t *connections_json(const struct explain *explain, const struct pool
 	for (const struct conn *conn = pool ? pool->oldest : NULL; conn; conn = conn->newer) {
 		json_t *object = snapshot_conn(&explain->view, conn);
 		enum explain_group group = explain_group_of(explain, conn);
-		char site[1024];
-
 		r |= json_object_set_new(object, "group", json_string(explain_group_name(group)));
-		r |= json_object_set_new(
-			object, "site",
-			conn->site ? json_string(format_utf8(conn->site, 300, site, sizeof(site)))
-				   : json_null());
+		r |= json_object_set_new(object, "site", site_json(conn->site));
+		r |= json_object_set_new(object, "last_site", site_json(conn->last_site));
 		r |= json_array_append_new(array, object);
 	}
 	if (!r)

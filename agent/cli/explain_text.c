@@ -204,6 +204,19 @@ static int add_duration(struct view *view, uint64_t ns, bool is_bound)
 	return view_add(view, text);
 }
 
+/* Whoever sent last is nearer to the leak than whoever opened it. */
+static int add_site(struct view *view, const struct conn *conn)
+{
+	const char *site = conn->last_site ? conn->last_site : conn->site;
+	char safe[4 * 96 + 1], text[sizeof(safe) + 16];
+
+	if (!site)
+		return view_add(view, "-");
+	(void)snprintf(text, sizeof(text), "%s%s", conn->last_site ? "sent: " : "",
+		       format_safe(site, 96, safe, sizeof(safe)));
+	return view_add(view, text);
+}
+
 static int add_conn(struct view *view, const struct conn *conn, uint64_t now_ns)
 {
 	char text[4 * 64 + 1];
@@ -215,8 +228,7 @@ static int add_conn(struct view *view, const struct conn *conn, uint64_t now_ns)
 	r |= view_add(view, conn_state_name(conn->state));
 	r |= view_add(view, format_bytes(conn->sent_bytes, text, sizeof(text)));
 	r |= view_add(view, format_bytes(conn->received_bytes, text, sizeof(text)));
-	r |= view_add(view, conn->site ? format_safe(conn->site, 64, text, sizeof(text)) : "-");
-	return r;
+	return r | add_site(view, conn);
 }
 
 static void print_indented(FILE *stream, const char *text)

@@ -146,37 +146,64 @@ static int compare_sites(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
-/* Keeps the most frequent ones, most frequent first. */
-static int keep_site(struct verdict *verdict, const char *site, uint32_t count)
+#define SITES_A_ROLE (VERDICT_SITES_MAX / 2)
+
+/* Keeps the most frequent ones of a role, most frequent first; its sites begin at first. */
+static int keep_site(struct verdict *verdict, uint32_t first, const char *role, const char *site,
+		     uint32_t count)
 {
 	uint32_t at = verdict->site_count;
 	char *copy;
 
-	while (at > 0 && verdict->sites[at - 1].open_count < count)
+	while (at > first && verdict->sites[at - 1].open_count < count)
 		at--;
-	if (at == VERDICT_SITES_MAX)
+	if (at == first + SITES_A_ROLE)
 		return 0;
 	copy = strdup(site);
 	if (!copy)
 		return -ENOMEM;
-	if (verdict->site_count == VERDICT_SITES_MAX)
+	if (verdict->site_count == first + SITES_A_ROLE)
 		free(verdict->sites[--verdict->site_count].site);
 	memmove(&verdict->sites[at + 1], &verdict->sites[at],
 		(verdict->site_count - at) * sizeof(verdict->sites[0]));
-	verdict->sites[at] =
-		(struct verdict_site){.site = copy, .open_count = count, .role = "open"};
+	verdict->sites[at] = (struct verdict_site){.site = copy, .open_count = count, .role = role};
 	verdict->site_count++;
 	return 0;
 }
 
-static int group_sites(struct verdict *verdict, const char **sites, uint32_t count)
+static int group_sites(struct verdict *verdict, const char *role, const char **sites,
+		       uint32_t count)
 {
+	uint32_t first = verdict->site_count;
+
 	qsort(sites, count, sizeof(*sites), compare_sites);
 	for (uint32_t i = 0, end; i < count; i = end) {
 		end = i + 1;
 		while (end < count && strcmp(sites[i], sites[end]) == 0)
 			end++;
-		if (keep_site(verdict, sites[i], end - i) < 0)
+		if (keep_site(verdict, first, role, sites[i], end - i) < 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+/* Who sent last leads: in a pool the opener is the pool. */
+static int fill_sites(const struct judgement *judgement, const char **sites, uint32_t room,
+		      struct verdict *verdict)
+{
+	static const char *const roles[] = {"last_send", "open"};
+
+	for (unsigned role = 0; role < 2; role++) {
+		uint32_t count = 0;
+
+		for (const struct conn *conn = next_suspect(judgement->pool->oldest);
+		     conn && count < room; conn = next_suspect(conn->newer)) {
+			const char *site = role == 0 ? conn->last_site : conn->site;
+
+			if (site)
+				sites[count++] = site;
+		}
+		if (group_sites(verdict, roles[role], sites, count) < 0)
 			return -ENOMEM;
 	}
 	return 0;
@@ -184,7 +211,7 @@ static int group_sites(struct verdict *verdict, const char **sites, uint32_t cou
 
 int figures_fill_suspects(const struct judgement *judgement, struct verdict *verdict)
 {
-	uint32_t count = judgement->leak.suspect_count, site_count = 0;
+	uint32_t count = judgement->leak.suspect_count;
 	const char **sites;
 	int error;
 
@@ -197,12 +224,9 @@ int figures_fill_suspects(const struct judgement *judgement, struct verdict *ver
 		return -ENOMEM;
 	}
 	for (const struct conn *conn = next_suspect(judgement->pool->oldest);
-	     conn && verdict->suspect_count < count; conn = next_suspect(conn->newer)) {
+	     conn && verdict->suspect_count < count; conn = next_suspect(conn->newer))
 		verdict->suspects[verdict->suspect_count++] = conn->id;
-		if (conn->site)
-			sites[site_count++] = conn->site;
-	}
-	error = group_sites(verdict, sites, site_count);
+	error = fill_sites(judgement, sites, count, verdict);
 	free(sites);
 	return error;
 }

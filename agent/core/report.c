@@ -20,6 +20,7 @@
 #include "figures.h"
 #include "format.h"
 #include "openers.h"
+#include "site.h"
 
 #define DURATION_SIZE 32
 #define CLOCK_SIZE 48
@@ -342,14 +343,31 @@ static void append_growth(struct verdict *verdict)
 	append(verdict, ".");
 }
 
+static const struct verdict_site *first_site(const struct verdict *verdict, const char *role)
+{
+	for (uint32_t i = 0; i < verdict->site_count; i++)
+		if (strcmp(verdict->sites[i].role, role) == 0)
+			return &verdict->sites[i];
+	return NULL;
+}
+
+static void append_site(struct verdict *verdict, const char *role, const char *words)
+{
+	const struct verdict_site *site = first_site(verdict, role);
+	char lead[128], safe[2 * sizeof(lead)];
+
+	if (!site)
+		return;
+	(void)site_lead(site->site, lead, sizeof(lead));
+	append(verdict, " %s: %s (%u of %u).", words,
+	       format_safe(lead, sizeof(lead), safe, sizeof(safe)), site->open_count,
+	       verdict->suspect_count);
+}
+
 static void append_sites(struct verdict *verdict)
 {
-	char site[256];
-
-	if (verdict->site_count > 0)
-		append(verdict, " Opened by: %s (%u of %u).",
-		       format_safe(verdict->sites[0].site, 120, site, sizeof(site)),
-		       verdict->sites[0].open_count, verdict->suspect_count);
+	append_site(verdict, "last_send", "Last sender");
+	append_site(verdict, "open", "Opened by");
 }
 
 void report_write(const struct bench *bench, const struct judgement *judgement,

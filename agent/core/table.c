@@ -67,6 +67,7 @@ static void free_conn(struct conn *conn)
 	if (!conn)
 		return;
 	free(conn->site);
+	free(conn->last_site);
 	free(conn);
 }
 
@@ -135,6 +136,21 @@ static void detach(struct conn *conn)
 	conn->pool->conn_count--;
 }
 
+/* NULL is "as before". */
+static int take_text(char **text, const char *news)
+{
+	char *copy;
+
+	if (!news || (*text && strcmp(*text, news) == 0))
+		return 0;
+	copy = strdup(news);
+	if (!copy)
+		return -ENOMEM;
+	free(*text);
+	*text = copy;
+	return 0;
+}
+
 static int new_conn(struct table *table, const struct event *event, struct conn **ret_conn)
 {
 	struct conn *conn;
@@ -146,12 +162,9 @@ static int new_conn(struct table *table, const struct event *event, struct conn 
 	conn = calloc(1, sizeof(*conn));
 	if (!conn)
 		return -ENOMEM;
-	if (event->site) {
-		conn->site = strdup(event->site);
-		if (!conn->site) {
-			free(conn);
-			return -ENOMEM;
-		}
+	if (take_text(&conn->site, event->site) < 0) {
+		free(conn);
+		return -ENOMEM;
 	}
 	conn->id = event->conn;
 	conn->tid = event->tid;
@@ -360,6 +373,9 @@ static int apply_io(struct table *table, struct conn *conn, const struct event *
 {
 	uint64_t send_ns, recv_ns, active_ns;
 
+	if (take_text(&conn->site, event->site) < 0 ||
+	    take_text(&conn->last_site, event->last_site) < 0)
+		return -ENOMEM;
 	if (event->t_ns != table->look_ns) {
 		table->look_before_ns = table->look_ns;
 		table->look_ns = event->t_ns;

@@ -88,7 +88,8 @@ struct conn {
 	uint64_t io_ns; /* time of the last EVENT_IO; 0 = none yet */
 	uint32_t rtt_us; /* smoothed round trip; 0 = not measured */
 	uint32_t retransmit_count;
-	char *site; /* NULL = unknown; owned */
+	char *site; /* where it was opened; NULL = unknown; owned */
+	char *last_site; /* who sent on it last; NULL = unknown; owned */
 	uint32_t tid;
 	uint16_t local_port; /* 0 = unknown */
 	uint8_t state; /* enum conn_state */

@@ -415,6 +415,10 @@ static int take_io(const struct parse *parse, struct event *event)
 		r = take_u32(parse, KEY_RTT_US, &event->rtt_us);
 	if (!r)
 		r = take_u32(parse, KEY_RETRANS, &event->retransmit_count);
+	if (!r)
+		r = take_string(parse, KEY_SITE, OPTIONAL, &event->site);
+	if (!r)
+		r = take_string(parse, KEY_LAST_SITE, OPTIONAL, &event->last_site);
 	return r;
 }
 

@@ -53,6 +53,7 @@ static const char *const key_names[TRACE_KEY_COUNT] = {
 	[KEY_REALTIME] = "realtime",
 	[KEY_LAST_SEND] = "last_send",
 	[KEY_LAST_RECV] = "last_recv",
+	[KEY_LAST_SITE] = "last_site",
 	[KEY_NAMESPACE] = "namespace",
 	[KEY_CONTAINER] = "container",
 	[KEY_CONNLEAK_TRACE] = "connleak_trace",

@@ -199,6 +199,8 @@ static void put_io(struct out *out, const struct event *event)
 		put_number_of(out, "rtt_us", event->rtt_us);
 	if (event->retransmit_count)
 		put_number_of(out, "retrans", event->retransmit_count);
+	put_string_of(out, "site", event->site);
+	put_string_of(out, "last_site", event->last_site);
 }
 
 static const char *event_word(enum event_type type)

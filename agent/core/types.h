@@ -96,7 +96,9 @@ struct event {
 	struct netaddr remote; /* OPEN, SEEN, CHURN */
 	const char *cgroup; /* OPEN, SEEN: path in the hierarchy; NULL = unknown or as before */
 	const char *exe; /* OPEN, SEEN: path of the executable; NULL = unknown or as before */
-	const char *site; /* OPEN, SEEN; NULL = unknown */
+	const char *site; /* OPEN, SEEN, IO: where it was opened (site.h); NULL = unknown or as
+			     before */
+	const char *last_site; /* IO: who sent on it last; NULL = unknown or as before */
 	/* OPEN, SEEN: names that Kubernetes gave its container (kube.h); NULL as for cgroup. */
 	const char *namespace, *pod, *container;
 	uint32_t ns_pid; /* OPEN, SEEN: its pid in its own container; 0 = the same, or as before */

@@ -91,8 +91,9 @@ int batch_add(struct batch *batch, const struct event *event)
 	slot->event.t_ns -= event->t_ns % NS_PER_US;
 	slot->sequence = batch->count;
 	if (keep_string(batch, &slot->event.cgroup) || keep_string(batch, &slot->event.exe) ||
-	    keep_string(batch, &slot->event.site) || keep_string(batch, &slot->event.namespace) ||
-	    keep_string(batch, &slot->event.pod) || keep_string(batch, &slot->event.container))
+	    keep_string(batch, &slot->event.site) || keep_string(batch, &slot->event.last_site) ||
+	    keep_string(batch, &slot->event.namespace) || keep_string(batch, &slot->event.pod) ||
+	    keep_string(batch, &slot->event.container))
 		return -ENOMEM;
 	batch->count++;
 	return 0;

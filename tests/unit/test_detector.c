@@ -231,6 +231,41 @@ static void detector_site_of_suspects_is_grouped(void **state)
 	sim_free(sim);
 }
 
+/* The pool's own thread opens; who leaks is whoever sent last. */
+static void detector_last_senders_lead_the_sites(void **state)
+{
+	struct sim *sim = sim_new_quick();
+	const struct verdict *verdict;
+
+	(void)state;
+	for (uint32_t i = 0; !sim_first(sim, VERDICT_RAISED) && i < 60; i++) {
+		struct event event = {.type = EVENT_OPEN, .conn = 1000 + i};
+
+		sim_fill_owner(sim, &event);
+		event.site = "Pool.fill (pool.c:9) < main";
+		sim_event(sim, &event);
+		event = (struct event){.type = EVENT_ESTABLISHED, .conn = 1000 + i};
+		sim_event(sim, &event);
+		/* Of the first ones nobody has seen the last send. */
+		if (i > 1) {
+			event = (struct event){.type = EVENT_IO, .conn = 1000 + i};
+			event.last_site = i % 5 ? "leak_rows (b.c:7) < main" : "other";
+			sim_event(sim, &event);
+		}
+		sim_advance(sim, sim->now + 2);
+	}
+	verdict = standing(sim);
+	assert_int_equal(verdict->site_count, 3);
+	assert_string_equal(verdict->sites[0].role, "last_send");
+	assert_string_equal(verdict->sites[0].site, "leak_rows (b.c:7) < main");
+	assert_string_equal(verdict->sites[1].site, "other");
+	assert_string_equal(verdict->sites[2].role, "open");
+	assert_int_equal(verdict->sites[2].open_count, verdict->suspect_count);
+	assert_non_null(strstr(verdict->summary, "Last sender: leak_rows (b.c:7) ("));
+	assert_non_null(strstr(verdict->summary, "Opened by: Pool.fill (pool.c:9) ("));
+	sim_free(sim);
+}
+
 static void detector_summary_is_safe_and_knows_the_time_of_day(void **state)
 {
 	struct sim *sim = sim_new_quick();
@@ -391,6 +426,7 @@ int main(void)
 		cmocka_unit_test(detector_line_carries_figures_and_evidence),
 		cmocka_unit_test(detector_limit_gives_time_to_exhaustion_and_severity),
 		cmocka_unit_test(detector_site_of_suspects_is_grouped),
+		cmocka_unit_test(detector_last_senders_lead_the_sites),
 		cmocka_unit_test(detector_summary_is_safe_and_knows_the_time_of_day),
 		cmocka_unit_test(detector_verdict_names_pod_and_container),
 		cmocka_unit_test(detector_due_is_every_tick_and_rare_after_an_hour),

@@ -105,6 +105,19 @@ static void trace_parse_event_optional_keys_absent_or_null_are_unknown(void **st
 	}
 }
 
+static void trace_io_carries_sites_there_and_back(void **state)
+{
+	struct event event = {.type = EVENT_IO, .t_ns = NS_PER_SEC, .conn = 3};
+	char line[512];
+
+	event.site = "Pool.fill (pool.c:9) < main";
+	event.last_site = "leak_rows (b.c:7)";
+	assert_true(trace_format_event(&event, line, sizeof(line)) > 0);
+	event = parsed(*state, line);
+	assert_string_equal(event.site, "Pool.fill (pool.c:9) < main");
+	assert_string_equal(event.last_site, "leak_rows (b.c:7)");
+}
+
 static void trace_parse_event_seen_has_state_idle_and_age(void **state)
 {
 #define SEEN "{\"t\":9,\"ev\":\"seen\",\"conn\":1,\"pid\":2,\"pstart\":1,\"remote\":\"1.2.3.4:5\""
@@ -617,6 +630,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(trace_parse_event_open_sets_every_member),
 		TEST(trace_parse_event_optional_keys_absent_or_null_are_unknown),
+		TEST(trace_io_carries_sites_there_and_back),
 		TEST(trace_parse_event_seen_has_state_idle_and_age),
 		TEST(trace_parse_event_other_events_set_their_members),
 		TEST(trace_parse_event_io_before_the_origin_is_never),
