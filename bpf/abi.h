@@ -13,8 +13,11 @@
 #include <linux/types.h>
 #endif
 
-/* Changed whenever a layout or a meaning below changes: maps of another version are not reused. */
-#define ABI_VERSION 1
+/*
+ * Changed whenever a layout or a meaning below changes, or the meaning of a map: what is pinned
+ * under another version is not reused.
+ */
+#define ABI_VERSION 2
 
 #define ABI_COMM_SIZE 16
 #define ABI_PORT_BITMAP_BYTES 8192
@@ -30,9 +33,10 @@
 #define PHASE_SEEN 2u /* open, reported */
 #define PHASE_OVER 3u /* closed or failed, or never ours */
 #define PHASE_SEEDED 4u /* found open at the start, not yet held against the listeners */
+#define PHASE_HIDDEN 5u /* open, of an earlier session; this one does not watch it */
 
 /* struct conn_record.flags; written in the socket's own context only */
-#define RECORD_SEED (1u << 0) /* open_ns is when it was found, not when it was opened */
+#define RECORD_SEED (1u << 0) /* open_ns is the latest moment at which it can have been opened */
 #define RECORD_HALF_CLOSED (1u << 1) /* shutdown(SHUT_WR) here, still held */
 
 /* What a sample tells for the first time. */
@@ -64,11 +68,16 @@
 /* Every way to lose something has a slot in the map lost_counts. */
 #define LOST_STORAGE 0u /* the kernel refused storage for a socket: it is not seen at all */
 #define LOST_RING 1u /* the ring was full: an end is noticed later, without its reason */
-#define LOST_POOL 2u /* the map of pools was full: a short connection is not counted */
+#define LOST_POOL 2u /* the map of pools was full: an end is not counted there */
 #define LOST_LISTENER                                                                              \
 	3u /* too many listening sockets: a server's socket may count as a client's                \
 	    */
 #define LOST_COUNT 4u
+
+/* Elements of the map counters. */
+#define COUNTER_CONN 0u /* the last id given to a connection */
+#define COUNTER_SESSION 1u /* of the agent: starts of an agent on these maps */
+#define COUNTER_COUNT 2u
 
 /* One process instance. */
 struct abi_client {
@@ -86,14 +95,20 @@ struct pool_key {
 	__u16 pad;
 };
 
-/* The connections of a pool that opened and ended without the agent having seen them open. */
-struct pool_counts {
-	__u64 opened_count;
-	__u64 established_count;
+/* Connections that have ended. */
+struct end_counts {
+	__u64 opened_count; /* without those that were open before the probe */
+	__u64 established_count; /* likewise */
 	__u64 failed_count[FAILED_COUNT];
 	__u64 closed_count[ENDED_COUNT];
 	__u64 early_peer_close_count; /* FIN or RST within 1 s of the open, under 200 bytes received
 				       */
+};
+
+/* The connections of a pool that have ended. */
+struct pool_counts {
+	struct end_counts brief; /* opened and ended without the agent having seen them open */
+	struct end_counts told; /* the others: the agent has been told of each */
 	__u8 comm[ABI_COMM_SIZE];
 };
 
@@ -113,7 +128,7 @@ struct conn_record {
 	__u64 told_sent_bytes;
 	__u64 told_received_bytes;
 	__u32 told_pass; /* the last pass that told of it while asked to tell of all */
-	__u32 pad;
+	__u32 session; /* of the probe that made it; by the probe */
 	__u32 held_walk; /* the last walk over all files that found the owner holding it */
 	__u32 other_walk; /* the last walk that found somebody else */
 	struct abi_client other; /* that somebody: the lowest pid of them */
@@ -240,7 +255,7 @@ struct script_layout {
 _Static_assert(sizeof(struct script_layout) == 48, "script_layout has holes");
 _Static_assert(sizeof(struct stack_sample) % 8 == 0, "stack_sample has holes");
 _Static_assert(sizeof(struct pool_key) == 40, "pool_key has holes");
-_Static_assert(sizeof(struct pool_counts) == 144, "pool_counts has holes");
+_Static_assert(sizeof(struct pool_counts) == 272, "pool_counts has holes");
 _Static_assert(sizeof(struct conn_record) == 168, "conn_record has holes");
 _Static_assert(sizeof(struct conn_sample) == 160, "conn_sample has holes");
 _Static_assert(sizeof(struct end_event) == 184, "end_event has holes");

@@ -14,6 +14,10 @@
  * it costs: sockets of servers, of other ports, of processes that are filtered out.
  *
  * The probe does not stay away from the send and receive path by skipping work: it is not there.
+ *
+ * An agent that takes over from one before attaches its own build of the probe before the other
+ * goes. In between both run for each change, one after the other, so whatever is done here must do
+ * no harm when it is done twice.
  */
 #include "maps.bpf.h"
 
@@ -21,6 +25,13 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 #define EARLY_NS 1000000000ULL
 #define EARLY_BYTES 200
+/* Longer than the probes of two sessions can take for one change, interrupts between them included.
+ */
+#define TAKEOVER_NS 1000000000ULL
+
+/* The loader sets both. */
+const volatile __u32 session = 0;
+const volatile __u32 ring_bytes = ABI_RING_BYTES;
 
 static const struct pool_counts zero_counts;
 
@@ -37,23 +48,30 @@ static __always_inline struct pool_counts *get_pool(const struct conn_record *re
 	return counts;
 }
 
-/* Opened and ended between two looks of the agent: it costs a counter. */
-static __always_inline void count_short(const struct conn_record *record, bool failed, __u32 reason,
-					bool early)
+/*
+ * What opened and ended between two looks of the agent costs nothing but this. Of the others the
+ * agent is told one by one; they are counted for the agent after it.
+ */
+static __always_inline void count_end(const struct conn_record *record, bool seen, bool failed,
+				      __u32 reason, bool early)
 {
-	struct pool_counts *counts = get_pool(record);
+	struct pool_counts *pool = get_pool(record);
+	struct end_counts *counts;
 
-	if (!counts) {
+	if (!pool) {
 		count_lost(LOST_POOL);
 		return;
 	}
-	__sync_fetch_and_add(&counts->opened_count, 1);
+	counts = seen ? &pool->told : &pool->brief;
+	if (!(record->flags & RECORD_SEED))
+		__sync_fetch_and_add(&counts->opened_count, 1);
 	if (failed) {
 		if (reason < FAILED_COUNT)
 			__sync_fetch_and_add(&counts->failed_count[reason], 1);
 		return;
 	}
-	__sync_fetch_and_add(&counts->established_count, 1);
+	if (!(record->flags & RECORD_SEED))
+		__sync_fetch_and_add(&counts->established_count, 1);
 	if (reason < ENDED_COUNT)
 		__sync_fetch_and_add(&counts->closed_count[reason], 1);
 	if (early)
@@ -77,7 +95,7 @@ static __always_inline void tell_end(const struct conn_record *record, const str
 	event->reason = reason;
 	event->seen = seen;
 	event->pad = 0;
-	if (bpf_ringbuf_query(&ends, BPF_RB_AVAIL_DATA) > ABI_RING_BYTES / 2)
+	if (bpf_ringbuf_query(&ends, BPF_RB_AVAIL_DATA) > ring_bytes / 2)
 		wakeup = BPF_RB_FORCE_WAKEUP;
 	bpf_ringbuf_submit(event, wakeup);
 }
@@ -94,13 +112,23 @@ static __always_inline void end(struct conn_record *record, struct sock *sk, boo
 
 	if (!cfg || !tp || (before != PHASE_FRESH && before != PHASE_SEEN))
 		return;
-	if (before == PHASE_SEEN || cfg->tell_short) {
+	if (before == PHASE_SEEN || cfg->tell_short)
 		tell_end(record, sk, tp, before == PHASE_SEEN, failed, reason, now);
+	if (cfg->tell_short)
 		return;
-	}
 	if (record->peer_closed_ns || reason == ENDED_RESET)
 		early = now - record->open_ns < EARLY_NS && tp->bytes_received < EARLY_BYTES;
-	count_short(record, failed, reason, early);
+	count_end(record, before == PHASE_SEEN, failed, reason, early);
+}
+
+/*
+ * Whether the probe of another session has handled this very connect() just now. A record that is
+ * not over otherwise belongs to a connection whose end was missed.
+ */
+static __always_inline bool is_handled(const struct conn_record *record)
+{
+	return (record->phase == PHASE_FRESH || record->phase == PHASE_SEEN) &&
+	       record->session != session && bpf_ktime_get_ns() - record->open_ns < TAKEOVER_NS;
 }
 
 static __always_inline void on_syn_sent(struct sock *sk)
@@ -121,6 +149,8 @@ static __always_inline void on_syn_sent(struct sock *sk)
 		count_lost(LOST_STORAGE);
 		return;
 	}
+	if (is_handled(record))
+		return;
 	/* The record of a socket that connects again is that of its last connection: over. */
 	record->phase = PHASE_BLANK;
 	fill_client(&record->key.client, record->comm, task);
@@ -130,6 +160,7 @@ static __always_inline void on_syn_sent(struct sock *sk)
 	record->established_ns = 0;
 	record->peer_closed_ns = 0;
 	record->tid = task->pid;
+	record->session = session;
 	record->flags = 0;
 	record->told = 0;
 	record->told_sent_bytes = 0;
@@ -199,10 +230,12 @@ static __always_inline int on_change(struct conn_record *record, const struct so
 {
 	switch (newstate) {
 	case TCP_ESTABLISHED:
-		record->established_ns = bpf_ktime_get_ns();
+		if (!record->established_ns)
+			record->established_ns = bpf_ktime_get_ns();
 		return GOES_ON;
 	case TCP_CLOSE_WAIT:
-		record->peer_closed_ns = bpf_ktime_get_ns();
+		if (!record->peer_closed_ns)
+			record->peer_closed_ns = bpf_ktime_get_ns();
 		return GOES_ON;
 	case TCP_FIN_WAIT1:
 	case TCP_FIN_WAIT2: /* "changes" to itself: tcp_close() of a half-closed one */

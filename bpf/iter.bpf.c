@@ -20,8 +20,11 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 struct pass_result pass = {};
 /* The agent sets them before a pass or a walk; walks are numbered from 1. */
 __u32 walk = 0;
+#define FIRST_WALK 1
 __u32 clock_only = 0; /* 1: this pass only reads the clocks */
 __u32 full_pass = 0; /* not 0: number of a pass that tells of connections without news as well */
+__u32 begin_session = 0; /* 1: this pass forgets what the session before was told */
+__u64 tick_ns = 0; /* length of a jiffy; before the first walk */
 
 /*
  * What a pass found. Written: tell(). Read: agent, which maps it.
@@ -54,6 +57,16 @@ static __always_inline bool is_client(const struct conn_record *record, const st
 	struct listener_key key = {.netns = record->key.netns, .port = sk->__sk_common.skc_num};
 
 	return sk->__sk_common.skc_state != TCP_CLOSE && !bpf_map_lookup_elem(&listeners, &key);
+}
+
+static __always_inline __u32 phase_of_seed(const struct conn_record *record, const struct sock *sk)
+{
+	const struct probe_config *cfg = get_config();
+
+	if (!is_client(record, sk))
+		return PHASE_OVER;
+	/* The session that found it can have ended before it came to look. */
+	return cfg && is_watched(cfg, record->key.remote_port) ? PHASE_FRESH : PHASE_HIDDEN;
 }
 
 /*
@@ -113,6 +126,31 @@ static __always_inline void tell(struct conn_record *record, struct sock *sk, bo
 	record->told_received_bytes = sample->io.received_bytes;
 }
 
+static __always_inline void change_phase(struct conn_record *record, __u32 from, __u32 to)
+{
+	__sync_val_compare_and_swap(&record->phase, from, to);
+}
+
+/*
+ * The session before has been told of it, this one has not: as if no pass had met it yet. One that
+ * ends before the first pass is then counted as brief, by this session.
+ */
+static __always_inline void forget_session(struct conn_record *record)
+{
+	const struct probe_config *cfg = get_config();
+
+	record->told = 0;
+	record->told_sent_bytes = 0;
+	record->told_received_bytes = 0;
+	record->told_pass = 0;
+	record->held_walk = 0;
+	record->other_walk = 0;
+	change_phase(record, PHASE_SEEN, PHASE_FRESH);
+	change_phase(record, PHASE_HIDDEN, PHASE_FRESH);
+	if (cfg && !is_watched(cfg, record->key.remote_port))
+		change_phase(record, PHASE_FRESH, PHASE_HIDDEN);
+}
+
 SEC("iter/bpf_sk_storage_map")
 int tell_news(struct bpf_iter__bpf_sk_storage_map *ctx)
 {
@@ -127,8 +165,12 @@ int tell_news(struct bpf_iter__bpf_sk_storage_map *ctx)
 	}
 	if (clock_only)
 		return 0;
+	if (begin_session) {
+		forget_session(record);
+		return 0;
+	}
 	if (record->phase == PHASE_SEEDED)
-		record->phase = is_client(record, sk) ? PHASE_FRESH : PHASE_OVER;
+		record->phase = phase_of_seed(record, sk);
 	if (record->phase != PHASE_FRESH && record->phase != PHASE_SEEN)
 		return 0;
 	make_up(record, sk);
@@ -137,14 +179,53 @@ int tell_news(struct bpf_iter__bpf_sk_storage_map *ctx)
 	return 0;
 }
 
+static __always_inline bool is_owner(const struct conn_record *record,
+				     const struct task_struct *task)
+{
+	return record->key.client.pid == (__u32)task->tgid &&
+	       record->key.client.start_ns == task->group_leader->start_boottime;
+}
+
+/* What the session before has watched and this one does not: pids, names or cgroups are others. */
+static __always_inline void hide(struct sock *sk, const struct task_struct *task)
+{
+	struct conn_record *record = bpf_sk_storage_get(&conns, sk, NULL, 0);
+
+	if (record && is_owner(record, task))
+		change_phase(record, PHASE_FRESH, PHASE_HIDDEN);
+}
+
+/*
+ * The latest moment at which it can have been opened. Both stamps are set when the handshake is
+ * done (tcp_finish_connect()), so it is at least as old as the older one.
+ */
+static __always_inline __u64 latest_open_ns(struct sock *sk)
+{
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	__u64 now = bpf_ktime_get_ns(), age;
+	struct conn_io io;
+
+	if (!tp || sk->__sk_common.skc_state == TCP_SYN_SENT)
+		return now;
+	fill_io(&io, sk, tp, bpf_jiffies64());
+	age = io.send_age_jiffies > io.recv_age_jiffies ? io.send_age_jiffies : io.recv_age_jiffies;
+	age *= tick_ns;
+	return age < now ? now - age : now;
+}
+
 /* A connection that was there before the probe: its age is a bound, everything else is known. */
 static __always_inline struct conn_record *seed(struct sock *sk, struct task_struct *task)
 {
 	const struct probe_config *cfg = get_config();
 	struct conn_record *record;
 
-	if (!cfg || !is_watched(cfg, bpf_ntohs(sk->__sk_common.skc_dport)) || !matches(cfg, task))
+	if (!cfg)
 		return NULL;
+	if (!is_watched(cfg, bpf_ntohs(sk->__sk_common.skc_dport)) || !matches(cfg, task)) {
+		if (walk == FIRST_WALK)
+			hide(sk, task);
+		return NULL;
+	}
 	record = bpf_sk_storage_get(&conns, sk, NULL, 0);
 	if (record)
 		return record;
@@ -159,10 +240,10 @@ static __always_inline struct conn_record *seed(struct sock *sk, struct task_str
 	fill_client(&record->key.client, record->comm, task);
 	fill_remote(&record->key, sk);
 	record->id = next_id();
-	record->open_ns = bpf_ktime_get_ns();
+	record->open_ns = latest_open_ns(sk);
 	record->flags = RECORD_SEED;
 	if (sk->__sk_common.skc_state == TCP_CLOSE_WAIT)
-		record->peer_closed_ns = record->open_ns;
+		record->peer_closed_ns = bpf_ktime_get_ns();
 	if (sk->__sk_common.skc_state == TCP_FIN_WAIT1 ||
 	    sk->__sk_common.skc_state == TCP_FIN_WAIT2)
 		record->flags |= RECORD_HALF_CLOSED;
@@ -175,8 +256,7 @@ static __always_inline void note_holder(struct conn_record *record, struct task_
 {
 	__u32 pid = task->tgid;
 
-	if (record->key.client.pid == pid &&
-	    record->key.client.start_ns == task->group_leader->start_boottime) {
+	if (is_owner(record, task)) {
 		record->held_walk = walk;
 		return;
 	}

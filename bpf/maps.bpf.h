@@ -55,9 +55,8 @@ struct {
 } conns SEC(".maps");
 
 /*
- * Counts of connections that ended before a pass has seen them.
- * Inserted and read: count_short() in conn.bpf.c. Read and deleted (when the client is gone):
- * agent.
+ * Counts of connections that ended: those that no pass had seen, and apart from them the others.
+ * Inserted and read: count_end() in conn.bpf.c. Read and deleted (when the client is gone): agent.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -112,13 +111,13 @@ struct {
 	__type(value, __u64);
 } lost_counts SEC(".maps");
 
-/* The last id given out. Written and read: next_id(). */
+/* COUNTER_CONN is written and read by next_id(), COUNTER_SESSION by the agent. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(max_entries, 1);
+	__uint(max_entries, COUNTER_COUNT);
 	__type(key, __u32);
 	__type(value, __u64);
-} ids SEC(".maps");
+} counters SEC(".maps");
 
 static __always_inline void count_lost(__u32 reason)
 {
@@ -128,11 +127,11 @@ static __always_inline void count_lost(__u32 reason)
 		__sync_fetch_and_add(count, 1);
 }
 
-/* 0 only where the map could not be read, which an array of one element cannot do. */
+/* 0 only where the map could not be read, which an array cannot do. */
 static __always_inline __u64 next_id(void)
 {
-	__u32 zero = 0;
-	__u64 *id = bpf_map_lookup_elem(&ids, &zero);
+	__u32 index = COUNTER_CONN;
+	__u64 *id = bpf_map_lookup_elem(&counters, &index);
 
 	return id ? __sync_fetch_and_add(id, 1) + 1 : 0;
 }

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Set-up, demonstration and tests; included by the Makefile, whose variables it uses.
 
-LIVE_BIN := $(addprefix $(BUILD)/live/,client server spawn-as)
+LIVE_BIN := $(addprefix $(BUILD)/live/,client server spawn-as observer)
 DEMO_BIN := $(addprefix $(BUILD)/demo/,healthy-app leaky-app)
 PYTHON   := /usr/bin/python3
 
@@ -35,7 +35,7 @@ live: $(BUILD)/connleak test-programs
 vm-5.10: $(BUILD)/connleak
 	CONNLEAK_BUILD=$(BUILD) $(PYTHON) -m pytest -p no:cacheprovider -rs tests/vm
 
-LIVE_OBJ := $(patsubst %,$(BUILD)/tests/live/clients/%.o,client line opener process server spawn_as)
+LIVE_OBJ := $(patsubst %,$(BUILD)/tests/live/clients/%.o,client line opener process server spawn_as observer)
 DEMO_OBJ := $(patsubst %,$(BUILD)/tests/demo/%.o,pool healthy_app leaky_app)
 
 $(BUILD)/live/client: $(patsubst %,$(BUILD)/tests/live/clients/%.o,client process opener line)
@@ -52,6 +52,11 @@ $(BUILD)/live/spawn-as: $(BUILD)/tests/live/clients/spawn_as.o
 	@mkdir -p $(@D)
 	@echo "  LD      $@"
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) $^ -o $@
+
+$(BUILD)/live/observer: $(BUILD)/tests/live/clients/observer.o $(BUILD)/libagent.a $(BUILD)/libcore.a
+	@mkdir -p $(@D)
+	@echo "  LD      $@"
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) $^ $(LIBS) -lm -o $@
 
 $(BUILD)/demo/healthy-app: $(patsubst %,$(BUILD)/tests/demo/%.o,healthy_app pool)
 	@mkdir -p $(@D)

@@ -12,6 +12,7 @@
 #include "check_config.h"
 #include "command.h"
 #include "core/ledger.h"
+#include "detach.h"
 #include "live.h"
 #include "reload.h"
 #include "service.h"
@@ -150,6 +151,8 @@ int cmd_agent(struct options *options)
 
 	if (options->check_config)
 		return check_config(options);
+	if (options->detach)
+		return detach_pins(options);
 	if (service_block_signals() < 0)
 		return EXIT_RUNTIME;
 	agent.ledger = ledger_new();

@@ -91,7 +91,7 @@ static int print_event(struct tracer *tracer, const struct event *event)
 	struct netaddr none = {.port = 0};
 	char moment[32];
 
-	if (event->type == EVENT_END || event->type == EVENT_CHURN)
+	if (event->type == EVENT_END || event->type == EVENT_CHURN || event->type == EVENT_PAST)
 		return 0;
 	format_moment(&tracer->live, event->t_ns, moment, sizeof(moment));
 	fprintf(tracer->out, "%s %-11s", moment, words[event->type]);

@@ -16,6 +16,7 @@
 
 #include "sys/features.h"
 #include "sys/log.h"
+#include "sys/pins.h"
 
 static int64_t timespec_ns(clockid_t clock)
 {
@@ -137,10 +138,29 @@ static void say_pod_logs(const struct live *live)
 		(unsigned long long)counts.evicted_count, (unsigned long long)counts.refused_count);
 }
 
+/* Only the daemon keeps anything, so only it needs to be the only one. */
+static int take_pins(const struct options *options, struct pins **ret_pins)
+{
+	const char *directory = options->pin ? options->pin : PINS_DIRECTORY;
+	char error[512];
+	int r;
+
+	if (options->command != COMMAND_AGENT || !strcmp(directory, OPTION_NONE))
+		return 0;
+	r = pins_open(directory, ret_pins, error, sizeof(error));
+	if (r == -EBUSY) {
+		log_error("%s; with --pin " OPTION_NONE " several can run side by side", error);
+		return EXIT_RUNTIME;
+	}
+	if (r < 0)
+		log_notice("%s: going on without pins, ages begin anew at the next start", error);
+	return 0;
+}
+
 int live_open(struct live *live, const struct options *options, bool tell_short, bool judge,
 	      pipeline_verdict_fn on_verdict, void *userdata)
 {
-	struct probes_filter filter;
+	struct probes_setup setup = {0};
 	char error[512];
 	int r;
 
@@ -153,9 +173,13 @@ int live_open(struct live *live, const struct options *options, bool tell_short,
 	r = check_host();
 	if (r)
 		return r;
-	r = fill_filter(options, tell_short, &filter);
+	r = fill_filter(options, tell_short, &setup.filter);
 	if (r)
 		return r;
+	r = take_pins(options, &live->pins);
+	if (r)
+		return r;
+	setup.pins = live->pins;
 	live->proc_fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (live->proc_fd < 0) {
 		log_error("/proc: %s", strerror(errno));
@@ -169,7 +193,7 @@ int live_open(struct live *live, const struct options *options, bool tell_short,
 		log_error("out of memory");
 		return EXIT_RUNTIME;
 	}
-	r = source_bpf_open(&filter, live->proc_fd, live->pod_logs, &live->source, error,
+	r = source_bpf_open(&setup, live->proc_fd, live->pod_logs, &live->source, error,
 			    sizeof(error));
 	if (r < 0) {
 		log_error("%s", error);
@@ -186,11 +210,13 @@ void live_close(struct live *live)
 	source_bpf_close(live->source);
 	pod_logs_free(live->pod_logs);
 	pipeline_free(live->pipeline);
+	pins_close(live->pins);
 	if (live->proc_fd >= 0)
 		close(live->proc_fd);
 	live->source = NULL;
 	live->pod_logs = NULL;
 	live->pipeline = NULL;
+	live->pins = NULL;
 	live->proc_fd = -1;
 }
 

@@ -16,6 +16,7 @@ struct live {
 	const struct options *options;
 	struct pipeline *pipeline;
 	struct source_bpf *source;
+	struct pins *pins; /* agent: what is kept for the next one; NULL = nothing */
 	int proc_fd;
 	struct pod_logs *pod_logs; /* NULL = names of pods are not to be had */
 	int64_t realtime_at_zero_ns; /* local wall clock at t = 0 */

@@ -87,6 +87,7 @@ void options_free(struct options *options)
 	free(options->state);
 	free(options->socket);
 	free(options->pod_logs);
+	free(options->pin);
 	for (uint32_t i = 0; i < options->cgroup_count; i++)
 		free(options->cgroups[i]);
 	*options = (struct options){0};

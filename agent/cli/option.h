@@ -69,6 +69,8 @@ struct options {
 	uint32_t subject_pid; /* explain PID */
 	uint32_t fail_on; /* bit per enum verdict_kind */
 	char *state; /* agent: its directory; owned; NULL = the default, "none" = keeps nothing */
+	char *pin; /* agent: directory of the pins; owned; NULL = the default, "none" = no pins */
+	bool detach; /* agent: remove what is pinned, and end */
 	enum journal_choice journal; /* agent */
 	bool check_config; /* agent: look at the config files and end */
 	int argc; /* the command line, for reading it again */

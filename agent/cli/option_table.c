@@ -87,14 +87,24 @@ static int apply_output(struct options *options, const char *value, char *ret_er
 	return 0;
 }
 
-static int apply_state(struct options *options, const char *value, char *ret_error,
-		       size_t error_size)
+static int set_directory(char **directory, const char *value, char *ret_error, size_t error_size)
 {
 	if (value[0] != '/' && strcmp(value, OPTION_NONE) != 0) {
 		snprintf(ret_error, error_size, "not an absolute path, and not " OPTION_NONE);
 		return -EINVAL;
 	}
-	return value_set_text(&options->state, value);
+	return value_set_text(directory, value);
+}
+
+static int apply_state(struct options *options, const char *value, char *ret_error,
+		       size_t error_size)
+{
+	return set_directory(&options->state, value, ret_error, error_size);
+}
+
+static int apply_pin(struct options *options, const char *value, char *ret_error, size_t error_size)
+{
+	return set_directory(&options->pin, value, ret_error, error_size);
 }
 
 static int apply_journal(struct options *options, const char *value, char *ret_error,
@@ -364,6 +374,19 @@ static const struct option_row option_table[] = {
 	 .apply = apply_state,
 	 .help = "keep verdicts and baselines over a restart in DIR; none keeps nothing "
 		 "(default: $STATE_DIRECTORY, else /var/lib/connleak)"},
+	{.name = "pin",
+	 .argument = "DIR",
+	 .commands = COMMAND_AGENT,
+	 .kind = OPTION_VALUE,
+	 .in_config = true,
+	 .apply = apply_pin,
+	 .help = "keep the probe and its records in DIR of the BPF file system, so that a restart "
+		 "loses nothing; one agent at a time can; none keeps nothing "
+		 "(default: /sys/fs/bpf/connleak)"},
+	{.name = "detach",
+	 .commands = COMMAND_AGENT,
+	 FLAG(detach),
+	 .help = "remove the probe and the records that a stopped agent has left, and end"},
 	{.name = "journal",
 	 .argument = "WHEN",
 	 .commands = COMMAND_AGENT,

@@ -22,8 +22,6 @@
 #define DEFAULT_MAX_CONNS (1U << 20)
 #define DEFAULT_MAX_POOLS (1U << 16)
 #define POOL_REST_NS (600 * NS_PER_SEC)
-#define EARLY_NS NS_PER_SEC
-#define EARLY_BYTES 200
 /* 146 years: what an age or idle time is cut to, so that sums of two cannot overflow. */
 #define AGE_MAX_NS (1ULL << 62)
 
@@ -212,14 +210,6 @@ static void fill_silence(struct change *change, const struct conn *conn, uint64_
 	change->answer_was_owed = conn->last_send_ns > conn->last_recv_ns;
 }
 
-static void count_early_close(struct conn *conn, uint64_t t_ns)
-{
-	if (conn->age_is_bound || conn->peer_closed_ns != 0 || conn->received_bytes >= EARLY_BYTES)
-		return;
-	if (t_ns - (uint64_t)conn->open_ns < EARLY_NS)
-		conn->pool->totals.early_peer_close_count++;
-}
-
 /* --- one function an event ------------------------------------------------------------------- */
 
 static int apply_open(struct table *table, const struct event *event, struct change *change)
@@ -286,9 +276,14 @@ static void fill_seen(struct conn *conn, const struct event *event)
 	conn->last_active_ns = (int64_t)event->t_ns;
 	if (event->has_idle)
 		conn->last_active_ns = moment_before(event->t_ns, event->idle_ns);
-	if (conn->last_active_ns < conn->open_ns)
+	/* Idle time is told in ticks of the kernel: a known age is the better figure. */
+	if (conn->last_active_ns < conn->open_ns) {
+		if (event->age_is_exact)
+			conn->last_active_ns = conn->open_ns;
 		conn->open_ns = conn->last_active_ns;
-	conn->age_is_bound = true;
+	}
+	conn->age_is_bound = !event->age_is_exact;
+	conn->was_found_open = true;
 	conn->idle_is_bound = !event->has_idle;
 	conn->silent_since_seen = true;
 	conn->state = CONN_OPEN;
@@ -316,6 +311,8 @@ static int apply_seen(struct table *table, const struct event *event, struct cha
 		free_conn(conn);
 		return error;
 	}
+	if (event->age_is_exact)
+		totals_count_past_open(conn);
 	change->type = CHANGE_SEEN;
 	change->conn = conn;
 	return 0;
@@ -353,7 +350,7 @@ static uint64_t clamp_to(uint64_t t_ns, uint64_t limit_ns)
 
 static bool is_first_look(const struct conn *conn)
 {
-	return conn->age_is_bound && conn->sent_bytes == 0 && conn->received_bytes == 0;
+	return conn->was_found_open && conn->sent_bytes == 0 && conn->received_bytes == 0;
 }
 
 static void note_path(struct conn *conn, const struct event *event)
@@ -415,7 +412,7 @@ static int apply_peer_closed(struct conn *conn, const struct event *event, struc
 {
 	if (conn->state == CONN_PEER_CLOSED)
 		return 0;
-	count_early_close(conn, event->t_ns);
+	totals_count_early_close(conn, event->t_ns);
 	set_state(conn, CONN_PEER_CLOSED);
 	conn->peer_closed_ns = event->t_ns;
 	change->type = CHANGE_PEER_CLOSED;
@@ -428,7 +425,7 @@ static int apply_close(struct table *table, struct conn *conn, const struct even
 	if ((unsigned int)event->by >= CLOSE_BY_COUNT)
 		return -EINVAL;
 	if (event->by == CLOSE_RESET)
-		count_early_close(conn, event->t_ns);
+		totals_count_early_close(conn, event->t_ns);
 	conn->pool->totals.closed_count[event->by]++;
 	fill_silence(change, conn, event->t_ns);
 	/* Its last figures came with the close: no look at the others. */
@@ -454,7 +451,6 @@ static int apply_exit(struct table *table, const struct event *event, struct cha
 
 static int apply_churn(struct table *table, const struct event *event, struct change *change)
 {
-	const struct churn *churn = &event->churn;
 	struct pool_totals *totals;
 	struct pool *pool;
 	int error = owners_take_pool(&table->owners, event, &event->remote, event->netns, &pool);
@@ -463,16 +459,13 @@ static int apply_churn(struct table *table, const struct event *event, struct ch
 		table->overflow_count += error == -ENOSPC;
 		return error;
 	}
-	totals = &pool->totals;
-	totals->opened_count += churn->opened_count;
-	totals->established_count += churn->established_count;
-	totals->early_peer_close_count += churn->early_peer_close_count;
-	for (int i = 0; i < FAIL_REASON_COUNT; i++)
-		totals->failed_count[i] += churn->failed_count[i];
-	for (int i = 0; i < CLOSE_BY_COUNT; i++)
-		totals->closed_count[i] += churn->closed_count[i];
-	change->type = CHANGE_CHURNED;
 	change->pool = pool;
+	totals = event->type == EVENT_PAST ? totals_past(pool) : &pool->totals;
+	if (!totals)
+		return -ENOMEM;
+	totals_add_churn(totals, &event->churn);
+	if (event->type == EVENT_CHURN)
+		change->type = CHANGE_CHURNED;
 	return 0;
 }
 
@@ -509,6 +502,7 @@ static int apply(struct table *table, const struct event *event, struct change *
 	case EVENT_EXIT:
 		return apply_exit(table, event, change);
 	case EVENT_CHURN:
+	case EVENT_PAST:
 		return apply_churn(table, event, change);
 	case EVENT_LOST:
 		table->lost_count += event->lost_count;

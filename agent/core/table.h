@@ -14,6 +14,7 @@
 #define CONNLEAK_CORE_TABLE_H
 
 #include "index.h"
+#include "totals.h"
 #include "types.h"
 
 struct judgement; /* the detector's view of a pool; owned by the detector */
@@ -34,15 +35,6 @@ struct client {
 	bool exited;
 };
 
-struct pool_totals {
-	uint64_t opened_count; /* seen ones are not opened */
-	uint64_t established_count;
-	uint64_t failed_count[FAIL_REASON_COUNT];
-	uint64_t closed_count[CLOSE_BY_COUNT];
-	uint64_t early_peer_close_count;
-	uint64_t retransmit_count; /* since the pool's connections are observed */
-};
-
 #define POOL_RECENT 16
 
 struct pool {
@@ -59,6 +51,7 @@ struct pool {
 	uint64_t changed_ns; /* when it last had a change of any sort */
 	uint64_t last_open_ns; /* time of the last EVENT_OPEN; 0 = none yet */
 	struct pool_totals totals;
+	struct pool_totals *past; /* of before the observation (totals.h); NULL = none; owned */
 	struct judgement *judgement; /* NULL where no detector looks */
 	struct pool *next_of_client;
 	struct pool *next, *prev; /* all pools, in the order of their creation */
@@ -78,7 +71,8 @@ struct conn {
 	struct pool *pool;
 	struct conn *older, *newer; /* neighbours in the pool's order of activity */
 	/* Signed: what a source found already open can be older than its clock's origin. */
-	int64_t open_ns; /* of a seen one: the latest moment at which it can have been opened */
+	int64_t open_ns; /* where age_is_bound: the latest moment at which it can have been opened
+			  */
 	int64_t last_active_ns; /* last payload byte either way; before the first one, open_ns */
 	uint64_t established_ns; /* 0 = not yet, or not known */
 	uint64_t peer_closed_ns; /* 0 = not */
@@ -93,7 +87,8 @@ struct conn {
 	uint32_t tid;
 	uint16_t local_port; /* 0 = unknown */
 	uint8_t state; /* enum conn_state */
-	bool age_is_bound; /* older than the observation: its age is "at least" */
+	bool age_is_bound; /* its open was not watched: its age is "at least" */
+	bool was_found_open; /* older than the observation */
 	bool idle_is_bound; /* of a seen one whose idle time was not known */
 	bool silent_since_seen; /* no payload since it was found or handed over */
 	float habit_s; /* typical silence between two uses (exhausted.c); the detector's */

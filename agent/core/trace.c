@@ -396,8 +396,10 @@ static int take_seen(const struct parse *parse, struct event *event)
 	event->has_idle = trace_line_value(parse->line, KEY_IDLE)->kind != VALUE_ABSENT;
 	if (!r)
 		r = take_time(parse, KEY_IDLE, OPTIONAL, &event->idle_ns);
+	event->age_is_exact = trace_line_value(parse->line, KEY_EXACT_AGE)->kind != VALUE_ABSENT;
 	if (!r)
-		r = take_time(parse, KEY_AGE, OPTIONAL, &event->age_ns);
+		r = take_time(parse, event->age_is_exact ? KEY_EXACT_AGE : KEY_AGE, OPTIONAL,
+			      &event->age_ns);
 	return r;
 }
 

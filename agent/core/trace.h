@@ -44,8 +44,8 @@ int trace_parse_header(const char *line, size_t length, struct trace_header *ret
  * Parses an event line (without LF). Strings of *ret_event live until the next call. Returns 0,
  * -EBADMSG where the line is not one JSON object, -EINVAL with a sentence in ret_error that names
  * the offending key and value, or -ENOMEM. A key that is null counts as absent. Keys beyond those
- * of the contract: "netns" (integer) of open and seen, "age" (seconds) of seen, "rtt_us" (smoothed
- * round trip) and "retrans" (segments sent again, cumulative) of io.
+ * of the contract: "netns" (integer) of open and seen, "age" or "exact_age" (seconds) of seen,
+ * "rtt_us" (smoothed round trip) and "retrans" (segments sent again, cumulative) of io.
  */
 int trace_parse_event(struct trace_reader *reader, const char *line, size_t length,
 		      struct event *ret_event, char *ret_error, size_t error_size);

@@ -185,7 +185,9 @@ static void put_seen(struct out *out, const struct event *event)
 	put_string_of(out, "state", states[event->seen_state]);
 	if (event->has_idle)
 		put_seconds_of(out, "idle", event->idle_ns);
-	if (event->age_ns)
+	if (event->age_is_exact)
+		put_seconds_of(out, "exact_age", event->age_ns);
+	else if (event->age_ns)
 		put_seconds_of(out, "age", event->age_ns);
 }
 
@@ -216,6 +218,7 @@ static const char *event_word(enum event_type type)
 		[EVENT_EXIT] = "exit",
 		[EVENT_LOST] = "lost",
 		[EVENT_CHURN] = NULL,
+		[EVENT_PAST] = NULL,
 		[EVENT_END] = "end",
 	};
 

@@ -43,6 +43,7 @@ enum event_type {
 	EVENT_EXIT, /* a client's last thread has exited */
 	EVENT_LOST, /* the source had to drop records */
 	EVENT_CHURN, /* connections too short to be seen one by one, as counts; live only */
+	EVENT_PAST, /* what was counted of a pool before the observation; live only */
 	EVENT_END, /* nothing but the time */
 };
 
@@ -87,13 +88,13 @@ struct churn {
 struct event {
 	enum event_type type;
 	uint64_t t_ns;
-	uint64_t conn; /* unique in one source; all but EXIT, LOST, CHURN, END */
-	struct client_id client; /* OPEN, SEEN, EXIT, CHURN */
+	uint64_t conn; /* unique in one source; all but EXIT, LOST, CHURN, PAST, END */
+	struct client_id client; /* OPEN, SEEN, EXIT, CHURN, PAST */
 	uint32_t tid; /* OPEN, SEEN: the thread that connected; 0 = unknown */
-	uint32_t netns; /* OPEN, SEEN, CHURN: inode of the network namespace; 0 = unknown */
-	char comm[COMM_SIZE]; /* OPEN, SEEN, CHURN: of the process, not of the thread; raw bytes */
+	uint32_t netns; /* OPEN, SEEN, CHURN, PAST: inode of the network namespace; 0 = unknown */
+	char comm[COMM_SIZE]; /* OPEN, SEEN, CHURN, PAST: of the process, not the thread; raw */
 	struct netaddr local; /* OPEN, SEEN; port 0 = unknown */
-	struct netaddr remote; /* OPEN, SEEN, CHURN */
+	struct netaddr remote; /* OPEN, SEEN, CHURN, PAST */
 	const char *cgroup; /* OPEN, SEEN: path in the hierarchy; NULL = unknown or as before */
 	const char *exe; /* OPEN, SEEN: path of the executable; NULL = unknown or as before */
 	const char *site; /* OPEN, SEEN, IO: where it was opened (site.h); NULL = unknown or as
@@ -106,6 +107,7 @@ struct event {
 	uint64_t idle_ns; /* SEEN: silent for this long at t_ns */
 	bool has_idle; /* SEEN */
 	uint64_t age_ns; /* SEEN: at least this old at t_ns */
+	bool age_is_exact; /* SEEN: its open was watched, by a session before this one */
 	uint64_t sent_bytes; /* IO: payload, cumulative, retransmissions not counted */
 	uint64_t received_bytes; /* IO */
 	uint64_t last_send_ns; /* IO; 0 = never */
@@ -115,7 +117,7 @@ struct event {
 	enum close_by by; /* CLOSE */
 	char error[24]; /* FAILED: errno name, "ECONNREFUSED" */
 	uint64_t lost_count; /* LOST */
-	struct churn churn; /* CHURN */
+	struct churn churn; /* CHURN, PAST */
 };
 
 static inline bool client_id_equal(struct client_id a, struct client_id b)

@@ -11,14 +11,18 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <linux/membarrier.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "bpf/conn.skel.h"
 #include "bpf/iter.skel.h"
+#include "log.h"
+#include "pins.h"
 
 #define POOL_BATCH 256
 
@@ -28,8 +32,11 @@ struct probes {
 	struct bpf_link *pass_link;
 	struct bpf_link *walk_link;
 	struct ring_buffer *ring;
-	const struct conn_sample *samples; /* mapped array of ABI_SAMPLES_MAX */
+	const struct conn_sample *samples; /* mapped array */
+	uint32_t samples_max;
 	size_t samples_bytes;
+	uint64_t lost_before[LOST_COUNT]; /* in earlier sessions */
+	bool has_past;
 	uint32_t full_pass_count;
 	void (*handle_end)(void *userdata, const struct end_event *event);
 	void *handle_userdata;
@@ -44,23 +51,40 @@ static int on_ring_record(void *context, void *data, size_t size)
 	return 0;
 }
 
-/* Empties a map of filters; key_size is at most that of a name. */
-static void clear_map(struct bpf_map *map, size_t key_size)
+static bool has_pid(const struct probes_filter *filter, const void *key)
 {
-	char key[ABI_COMM_SIZE], next[ABI_COMM_SIZE];
-	bool more = !bpf_map__get_next_key(map, NULL, key, key_size);
+	for (uint32_t i = 0; i < filter->pid_count; i++)
+		if (!memcmp(&filter->pids[i], key, sizeof(uint32_t)))
+			return true;
+	return false;
+}
+
+static bool has_comm(const struct probes_filter *filter, const void *key)
+{
+	for (uint32_t i = 0; i < filter->comm_count; i++)
+		if (!memcmp(filter->comms[i], key, ABI_COMM_SIZE))
+			return true;
+	return false;
+}
+
+/* Takes out of a map of filters what an earlier session has put there and this one does not want.
+ */
+static void weed(struct bpf_map *map, const struct probes_filter *filter,
+		 bool (*is_wanted)(const struct probes_filter *filter, const void *key))
+{
+	size_t size = bpf_map__key_size(map);
+	uint8_t key[ABI_COMM_SIZE], next[ABI_COMM_SIZE];
+	bool more = !bpf_map__get_next_key(map, NULL, key, size);
 
 	while (more) {
-		more = !bpf_map__get_next_key(map, key, next, key_size);
-		(void)bpf_map__delete_elem(map, key, key_size, 0); /* gone is as good */
-		memcpy(key, next, key_size);
+		more = !bpf_map__get_next_key(map, key, next, size);
+		if (!is_wanted(filter, key))
+			(void)bpf_map__delete_elem(map, key, size, 0); /* gone is as good */
+		memcpy(key, next, sizeof(key));
 	}
 }
 
-/*
- * The flags that say whether to look into a map go last where it is filled, so that nothing is
- * watched meanwhile that need not be; what is missed meanwhile, the next walk finds.
- */
+/* A probe may be running on these maps: what is wanted is never missing from them. */
 int probes_set_filter(struct probes *probes, const struct probes_filter *filter)
 {
 	struct probe_config config = {
@@ -74,8 +98,6 @@ int probes_set_filter(struct probes *probes, const struct probes_filter *filter)
 
 	memcpy(config.port_bitmap, filter->port_bitmap, sizeof(config.port_bitmap));
 	memcpy(config.cgroup_ids, filter->cgroup_ids, sizeof(config.cgroup_ids));
-	clear_map(probes->conn->maps.pids, sizeof(uint32_t));
-	clear_map(probes->conn->maps.comms, ABI_COMM_SIZE);
 	for (uint32_t i = 0; i < filter->pid_count; i++)
 		if (bpf_map__update_elem(probes->conn->maps.pids, &filter->pids[i],
 					 sizeof(uint32_t), &one, sizeof(one), BPF_ANY))
@@ -87,6 +109,8 @@ int probes_set_filter(struct probes *probes, const struct probes_filter *filter)
 	if (bpf_map__update_elem(probes->conn->maps.config, &zero, sizeof(zero), &config,
 				 sizeof(config), BPF_ANY))
 		return -errno;
+	weed(probes->conn->maps.pids, filter, has_pid);
+	weed(probes->conn->maps.comms, filter, has_comm);
 	return 0;
 }
 
@@ -109,6 +133,70 @@ static int share_maps(struct probes *probes)
 	return 0;
 }
 
+/* Runs an iterator that prints nothing to its end. */
+static int run_iterator(struct bpf_link *link)
+{
+	int fd = bpf_iter_create(bpf_link__fd(link));
+	char buffer[64];
+	ssize_t n;
+	int r = 0;
+
+	if (fd < 0)
+		return -errno;
+	do {
+		n = read(fd, buffer, sizeof(buffer));
+	} while (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)));
+	if (n < 0)
+		r = -errno;
+	close(fd);
+	return r;
+}
+
+static void ignore_end(void *userdata, const struct end_event *end)
+{
+	(void)userdata;
+	(void)end;
+}
+
+static int read_lost(const struct probes *probes, uint64_t ret_counts[LOST_COUNT])
+{
+	for (uint32_t i = 0; i < LOST_COUNT; i++)
+		if (bpf_map__lookup_elem(probes->conn->maps.lost_counts, &i, sizeof(i),
+					 &ret_counts[i], sizeof(uint64_t), 0))
+			return -errno;
+	return 0;
+}
+
+/*
+ * Makes the kernel's side look as if nobody had been told of anything. What ends from now on until
+ * the first pass has a look is counted as brief, so that what is counted as told is the past's and
+ * stands still; and what the ring holds was for another.
+ */
+static int begin_session(struct probes *probes)
+{
+	int r;
+
+	probes->iter->bss->begin_session = 1;
+	r = run_iterator(probes->pass_link);
+	probes->iter->bss->begin_session = 0;
+	/* Waits for probes that are in the middle of an end that had been told; else it is early.
+	 */
+	(void)syscall(SYS_membarrier, MEMBARRIER_CMD_GLOBAL, 0, 0);
+	if (r == 0)
+		r = probes_drain(probes, ignore_end, NULL);
+	return r < 0 ? r : read_lost(probes, probes->lost_before);
+}
+
+bool probes_has_past(const struct probes *probes)
+{
+	return probes->has_past;
+}
+
+void probes_set_tick(struct probes *probes, uint64_t tick_ns)
+{
+	probes->iter->bss->tick_ns = tick_ns;
+}
+
 static int attach_iterators(struct probes *probes)
 {
 	union bpf_iter_link_info target = {
@@ -127,7 +215,7 @@ static int attach_iterators(struct probes *probes)
 static int map_samples(struct probes *probes)
 {
 	long page = sysconf(_SC_PAGESIZE);
-	size_t bytes = ABI_SAMPLES_MAX * sizeof(struct conn_sample);
+	size_t bytes = probes->samples_max * sizeof(struct conn_sample);
 	void *mapped;
 
 	bytes = (bytes + page - 1) / page * page;
@@ -140,27 +228,99 @@ static int map_samples(struct probes *probes)
 	return 0;
 }
 
-static int load(struct probes *probes, const struct probes_filter *filter, const char **ret_step)
+static int set_room(struct bpf_map *map, uint32_t limit)
+{
+	return limit ? bpf_map__set_max_entries(map, limit) : 0;
+}
+
+/*
+ * The number of this session, on the maps that are kept. Whoever is killed after this has used it
+ * up: the probes of two sessions must never have the same.
+ */
+static int begin_number(const struct bpf_map *counters, uint32_t *ret_session)
+{
+	uint32_t index = COUNTER_SESSION;
+	uint64_t session;
+
+	if (bpf_map_lookup_elem(bpf_map__fd(counters), &index, &session))
+		return -errno;
+	session++;
+	if (bpf_map_update_elem(bpf_map__fd(counters), &index, &session, BPF_ANY))
+		return -errno;
+	*ret_session = (uint32_t)session;
+	return 0;
+}
+
+static int load_probe(struct probes *probes, const struct probes_setup *setup)
+{
+	const struct probes_limits *limits = &setup->limits;
+	int r;
+
+	probes->conn = conn_bpf__open();
+	if (!probes->conn)
+		return -errno;
+	r = set_room(probes->conn->maps.pools, limits->pool_count);
+	if (r == 0)
+		r = set_room(probes->conn->maps.ends, limits->ring_bytes);
+	if (r == 0 && setup->pins)
+		r = pins_adopt(setup->pins, probes->conn->obj);
+	probes->has_past = r > 0;
+	/* On new maps it is 0, the number of no session before. */
+	if (probes->has_past)
+		r = begin_number(probes->conn->maps.counters, &probes->conn->rodata->session);
+	if (r < 0)
+		return r;
+	if (limits->ring_bytes)
+		probes->conn->rodata->ring_bytes = limits->ring_bytes;
+	return conn_bpf__load(probes->conn) ? -errno : 0;
+}
+
+static int load_iterators(struct probes *probes, const struct probes_limits *limits)
 {
 	int r;
 
-	*ret_step = "load the connection probe";
-	probes->conn = conn_bpf__open_and_load();
-	if (!probes->conn)
-		return -errno;
-	*ret_step = "fill the filters";
-	r = probes_set_filter(probes, filter);
-	if (r < 0)
-		return r;
-	*ret_step = "load the iterators";
 	probes->iter = iter_bpf__open();
 	if (!probes->iter)
 		return -errno;
 	r = share_maps(probes);
+	if (r == 0)
+		r = set_room(probes->iter->maps.listeners, limits->listener_count);
+	if (r == 0)
+		r = set_room(probes->iter->maps.samples, limits->sample_count);
 	if (r < 0)
 		return r;
-	if (iter_bpf__load(probes->iter))
-		return -errno;
+	probes->samples_max = bpf_map__max_entries(probes->iter->maps.samples);
+	return iter_bpf__load(probes->iter) ? -errno : 0;
+}
+
+/* Without pins it is as good until the next start, so that is all that is lost. */
+static void keep(struct probes *probes, struct pins *pins)
+{
+	char error[256];
+
+	if (!pins)
+		return;
+	if (pins_keep(pins, probes->conn->obj, probes->conn->links.on_set_state, error,
+		      sizeof(error)) < 0)
+		log_notice("%s: nothing is kept for the next start", error);
+}
+
+static int load(struct probes *probes, const struct probes_setup *setup, const char **ret_step)
+{
+	int r;
+
+	*ret_step = "load the connection probe";
+	r = load_probe(probes, setup);
+	if (r < 0)
+		return r;
+	*ret_step = "fill the filters";
+	r = probes_set_filter(probes, &setup->filter);
+	if (r < 0)
+		return r;
+	*ret_step = "load the iterators";
+	r = load_iterators(probes, &setup->limits);
+	if (r < 0)
+		return r;
 	*ret_step = "map the samples";
 	r = map_samples(probes);
 	if (r < 0)
@@ -175,10 +335,14 @@ static int load(struct probes *probes, const struct probes_filter *filter, const
 	if (r < 0)
 		return r;
 	*ret_step = "attach to tp_btf/inet_sock_set_state";
-	return conn_bpf__attach(probes->conn) ? -errno : 0;
+	if (conn_bpf__attach(probes->conn))
+		return -errno;
+	keep(probes, setup->pins);
+	*ret_step = "take over from the agent before";
+	return probes->has_past ? begin_session(probes) : 0;
 }
 
-int probes_open(const struct probes_filter *filter, struct probes **ret_probes, char *ret_error,
+int probes_open(const struct probes_setup *setup, struct probes **ret_probes, char *ret_error,
 		size_t error_size)
 {
 	struct probes *probes = calloc(1, sizeof(*probes));
@@ -189,7 +353,7 @@ int probes_open(const struct probes_filter *filter, struct probes **ret_probes, 
 		snprintf(ret_error, error_size, "out of memory");
 		return -ENOMEM;
 	}
-	r = load(probes, filter, &step);
+	r = load(probes, setup, &step);
 	if (r < 0) {
 		snprintf(ret_error, error_size, "cannot %s: %s (connleak check says more)", step,
 			 strerror(-r));
@@ -212,25 +376,6 @@ void probes_close(struct probes *probes)
 	iter_bpf__destroy(probes->iter);
 	conn_bpf__destroy(probes->conn);
 	free(probes);
-}
-
-/* Runs an iterator that prints nothing to its end. */
-static int run_iterator(struct bpf_link *link)
-{
-	int fd = bpf_iter_create(bpf_link__fd(link));
-	char buffer[64];
-	ssize_t n;
-	int r = 0;
-
-	if (fd < 0)
-		return -errno;
-	do {
-		n = read(fd, buffer, sizeof(buffer));
-	} while (n > 0 || (n < 0 && (errno == EAGAIN || errno == EINTR)));
-	if (n < 0)
-		r = -errno;
-	close(fd);
-	return r;
 }
 
 /* The listeners of the last walk are not those of this one. */
@@ -269,9 +414,9 @@ int probes_pass(struct probes *probes, bool first, bool full,
 		return r;
 	*ret_pass = probes->iter->bss->pass;
 	*ret_samples = probes->samples;
-	more = ret_pass->sample_count > ABI_SAMPLES_MAX;
+	more = ret_pass->sample_count > probes->samples_max;
 	if (more)
-		ret_pass->sample_count = ABI_SAMPLES_MAX;
+		ret_pass->sample_count = probes->samples_max;
 	return more;
 }
 
@@ -343,11 +488,12 @@ int probes_read_lost(const struct probes *probes, uint64_t ret_counts[PROBES_LOS
 	int fd = bpf_program__fd(probes->conn->progs.on_set_state);
 	struct bpf_prog_info info = {};
 	uint32_t length = sizeof(info);
+	int r = read_lost(probes, ret_counts);
 
+	if (r < 0)
+		return r;
 	for (uint32_t i = 0; i < LOST_COUNT; i++)
-		if (bpf_map__lookup_elem(probes->conn->maps.lost_counts, &i, sizeof(i),
-					 &ret_counts[i], sizeof(uint64_t), 0))
-			return -errno;
+		ret_counts[i] -= probes->lost_before[i];
 	if (bpf_obj_get_info_by_fd(fd, &info, &length))
 		return -errno;
 	ret_counts[PROBES_LOST_MISSED] = info.recursion_misses;

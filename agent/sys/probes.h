@@ -11,6 +11,7 @@
 
 #include "bpf/abi.h"
 
+struct pins;
 struct probes;
 
 /* What to watch. Everything is copied. */
@@ -25,12 +26,30 @@ struct probes_filter {
 	bool tell_short; /* short connections one by one instead of as counts */
 };
 
+/* Room in the maps; 0 = the ABI_ constant. Others than those are for tests of what overflows. */
+struct probes_limits {
+	uint32_t pool_count;
+	uint32_t listener_count;
+	uint32_t sample_count;
+	uint32_t ring_bytes; /* a power of two, and whole pages */
+};
+
+/* What to load and where to keep it. Everything but pins is copied. */
+struct probes_setup {
+	struct probes_filter filter;
+	struct probes_limits limits;
+	struct pins *pins; /* borrowed until probes_close(); NULL = nothing is kept */
+};
+
 /*
- * Loads and attaches. On failure returns -errno and one sentence in ret_error; nothing stays
- * loaded.
+ * Loads and attaches. With pins it goes on with what is pinned, where there is something, as a new
+ * session: of everything that is open it is told as if for the first time. On failure returns
+ * -errno and one sentence in ret_error; nothing stays loaded.
  */
-int probes_open(const struct probes_filter *filter, struct probes **ret_probes, char *ret_error,
+int probes_open(const struct probes_setup *setup, struct probes **ret_probes, char *ret_error,
 		size_t error_size);
+
+/* What is pinned goes on without us. */
 void probes_close(struct probes *probes);
 
 /*
@@ -39,6 +58,15 @@ void probes_close(struct probes *probes);
  * undefined.
  */
 int probes_set_filter(struct probes *probes, const struct probes_filter *filter);
+
+/*
+ * Whether there was a session before this one on the same maps. Until the first pass its ends are
+ * what probes_read_pools() reads, and no connection can be counted there as told.
+ */
+bool probes_has_past(const struct probes *probes);
+
+/* Length of a jiffy, for the ages of what was open before; wanted before the first walk. */
+void probes_set_tick(struct probes *probes, uint64_t tick_ns);
 
 /*
  * Goes over all open files of all processes: notes who holds which connection, and makes records of
@@ -73,8 +101,8 @@ int probes_read_pools(struct probes *probes,
 void probes_forget_pool(struct probes *probes, const struct pool_key *key);
 
 /*
- * Cumulative counts of what was lost, by LOST_ reason; the last one is how often the kernel skipped
- * the probe because it interrupted itself (bpf_prog_info.recursion_misses).
+ * Counts of what was lost in this session, by LOST_ reason; the last one is how often the kernel
+ * skipped the probe because it interrupted itself (bpf_prog_info.recursion_misses).
  */
 #define PROBES_LOST_MISSED LOST_COUNT
 #define PROBES_LOST_COUNT (LOST_COUNT + 1)

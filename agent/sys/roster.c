@@ -169,6 +169,22 @@ void roster_describe(const struct roster_client *client, struct event *event)
 	event->container = names->container[0] ? names->container : NULL;
 }
 
+struct roster_client *roster_fill(struct roster *roster, const struct pool_key *key,
+				  const __u8 comm[ABI_COMM_SIZE], struct event *event)
+{
+	struct roster_client *client = roster_get(roster, key->client.pid, key->client.start_ns);
+
+	if (!client)
+		return NULL;
+	event->client = client->id;
+	memcpy(event->comm, comm, COMM_SIZE);
+	event->netns = key->netns;
+	memcpy(event->remote.ip, key->remote_ip, sizeof(event->remote.ip));
+	event->remote.port = key->remote_port;
+	roster_describe(client, event);
+	return client;
+}
+
 void roster_hold(struct roster_client *client)
 {
 	client->hold_count++;

@@ -7,6 +7,7 @@
 
 #include <uthash.h>
 
+#include "bpf/abi.h"
 #include "core/types.h"
 #include "pod_logs.h"
 
@@ -43,6 +44,13 @@ struct roster_client *roster_get(struct roster *roster, uint32_t pid, uint64_t s
 
 /* Fills in what this look knows of a client: cgroup, executable, names; the event borrows them. */
 void roster_describe(const struct roster_client *client, struct event *event);
+/*
+ * Fills in whose the event is, and which pool's. What the process is part of is told in the look
+ * that found it, with all its connections, because which of them comes first is known when they
+ * have been sorted. Returns as roster_get().
+ */
+struct roster_client *roster_fill(struct roster *roster, const struct pool_key *key,
+				  const __u8 comm[ABI_COMM_SIZE], struct event *event);
 
 void roster_hold(struct roster_client *client);
 void roster_release(struct roster *roster, struct roster_client *client);

@@ -2,8 +2,7 @@
 /*
  * Turns what the probes report into events. The state of connections is the kernel's; kept here is
  * only what the kernel cannot tell: which connections have been announced (so that one whose end
- * was lost is noticed), which processes they belong to (so that their exit is), and what the
- * counters of short connections read last time.
+ * was lost is noticed), and which processes they belong to (so that their exit is).
  *
  * Invariant: an announced connection gets exactly one end, FAILED or CLOSE; nothing else of it is
  * said after that.
@@ -22,6 +21,7 @@
 #include "core/trace.h"
 #include "log.h"
 #include "roster.h"
+#include "tally.h"
 
 /*
  * Who holds what is asked anew this often, and at once when a process leaves connections behind.
@@ -36,20 +36,14 @@ struct live_conn {
 	UT_hash_handle hh;
 };
 
-struct live_pool {
-	struct pool_key key;
-	struct pool_counts told;
-	struct roster_client *client;
-	UT_hash_handle hh;
-};
-
 struct source_bpf {
 	struct probes *probes;
 	struct roster *roster;
 	struct batch *batch;
 	struct live_conn *conns;
-	struct live_pool *pools;
+	struct tally *tally;
 	struct tick_clock clock;
+	uint64_t begun_ns; /* what was opened before is told as seen, not as opened */
 	uint64_t attached_ns;
 	uint64_t next_walk_ns;
 	uint64_t exits_ns; /* time of the exits being told */
@@ -60,6 +54,7 @@ struct source_bpf {
 	bool tell_short;
 	bool walk_wanted;
 	bool full_wanted;
+	bool past_wanted; /* the first look begins with the pools of the session before */
 };
 
 static uint64_t monotonic_ns(void)
@@ -80,29 +75,6 @@ static void emit(struct source_bpf *source, const struct event *event)
 
 /* --- connections ------------------------------------------------------------------------------ */
 
-/*
- * Fills in who opened. What it is part of is told in the look that found the process, with all its
- * connections, because which of them comes first is known when they have been sorted.
- */
-static struct roster_client *fill_client(struct source_bpf *source, struct event *event,
-					 const struct pool_key *key, const __u8 *comm)
-{
-	struct roster_client *client =
-		roster_get(source->roster, key->client.pid, key->client.start_ns);
-
-	if (!client) {
-		source->error = -ENOMEM;
-		return NULL;
-	}
-	event->client = client->id;
-	memcpy(event->comm, comm, COMM_SIZE);
-	event->netns = key->netns;
-	memcpy(event->remote.ip, key->remote_ip, sizeof(event->remote.ip));
-	event->remote.port = key->remote_port;
-	roster_describe(client, event);
-	return client;
-}
-
 static uint64_t to_us(int64_t ns)
 {
 	return ns > 0 ? (uint64_t)ns - (uint64_t)ns % NS_PER_US : 0;
@@ -115,7 +87,7 @@ static uint64_t stamp_ns(const struct source_bpf *source, const struct conn_samp
 	return bytes ? to_us(tick_clock_to_ns(&source->clock, sample->jiffies - age_jiffies)) : 0;
 }
 
-/* Of a connection that was open before: how long it is silent, and at least how old it is. */
+/* Of a connection that was open before: how long it is silent, and how old it is, or at least. */
 static void fill_ages(const struct source_bpf *source, const struct conn_sample *sample,
 		      struct event *event)
 {
@@ -124,6 +96,8 @@ static void fill_ages(const struct source_bpf *source, const struct conn_sample 
 	uint32_t oldest = io->send_age_jiffies, youngest = io->recv_age_jiffies;
 	uint64_t silent_ns, oldest_ns;
 
+	event->age_is_exact = !(sample->flags & RECORD_SEED);
+	event->age_ns = to_us(t > sample->open_ns ? (int64_t)(t - sample->open_ns) : 0);
 	if (sample->connecting) {
 		event->seen_state = SEEN_CONNECTING;
 		return;
@@ -141,7 +115,8 @@ static void fill_ages(const struct source_bpf *source, const struct conn_sample 
 	oldest_ns = to_us(tick_clock_to_ns(&source->clock, sample->jiffies - oldest));
 	event->has_idle = true;
 	event->idle_ns = t > silent_ns ? t - silent_ns : 0;
-	event->age_ns = t > oldest_ns ? t - oldest_ns : 0;
+	if (!event->age_is_exact && t > oldest_ns && t - oldest_ns > event->age_ns)
+		event->age_ns = t - oldest_ns;
 }
 
 /* The new owner is held before the one before is let go: they could be the same. */
@@ -158,28 +133,34 @@ static void give_to(struct source_bpf *source, struct live_conn *conn, struct ro
 	roster_release(source->roster, before);
 }
 
+/* Older than this source: its open is no event, at most an age. */
+static bool is_seen(const struct source_bpf *source, const struct conn_sample *sample)
+{
+	return sample->flags & RECORD_SEED || sample->open_ns < source->begun_ns;
+}
+
 static struct live_conn *announce(struct source_bpf *source, const struct conn_sample *sample,
 				  bool again, uint64_t now_ns)
 {
-	bool seed = sample->flags & RECORD_SEED;
+	bool seen = again || is_seen(source, sample);
 	struct event event = {
-		.type = seed || again ? EVENT_SEEN : EVENT_OPEN,
-		.t_ns = seed || again ? now_ns : sample->open_ns,
+		.type = seen ? EVENT_SEEN : EVENT_OPEN,
+		.t_ns = seen ? now_ns : sample->open_ns,
 		.conn = sample->id,
 		.tid = sample->tid,
 	};
 	struct roster_client *client;
 	struct live_conn *conn;
 
-	client = fill_client(source, &event, &sample->key, sample->comm);
-	if (!client)
+	client = roster_fill(source->roster, &sample->key, sample->comm, &event);
+	if (!client) {
+		source->error = -ENOMEM;
 		return NULL;
+	}
 	memcpy(event.local.ip, sample->local_ip, sizeof(event.local.ip));
 	event.local.port = sample->local_port;
 	if (event.type == EVENT_SEEN)
 		fill_ages(source, sample, &event);
-	if (again && !seed)
-		event.age_ns = now_ns - sample->open_ns;
 	emit(source, &event);
 	HASH_FIND(hh, source->conns, &sample->id, sizeof(sample->id), conn);
 	if (!conn) {
@@ -210,11 +191,12 @@ static void tell_progress(struct source_bpf *source, const struct conn_sample *s
 			  uint64_t t_ns)
 {
 	struct event event = {.conn = sample->id};
-	bool seed = sample->flags & RECORD_SEED && sample->news & NEWS_OPEN;
+	bool seen = sample->news & NEWS_OPEN && is_seen(source, sample);
 
-	if (sample->news & NEWS_ESTABLISHED) {
+	/* SEEN has told the state of a connection that was found this way. */
+	if (sample->news & NEWS_ESTABLISHED && !(seen && !sample->connecting)) {
 		event.type = EVENT_ESTABLISHED;
-		event.t_ns = seed ? t_ns : sample->established_ns;
+		event.t_ns = seen ? t_ns : sample->established_ns;
 		emit(source, &event);
 	}
 	if (sample->news & NEWS_IO) {
@@ -230,8 +212,7 @@ static void tell_progress(struct source_bpf *source, const struct conn_sample *s
 		event.retransmit_count = sample->io.retransmit_count;
 		emit(source, &event);
 	}
-	/* SEEN has said it of a connection that was found this way. */
-	if (sample->news & NEWS_PEER_CLOSED && !seed) {
+	if (sample->news & NEWS_PEER_CLOSED && !seen) {
 		event.type = EVENT_PEER_CLOSED;
 		event.t_ns = sample->peer_closed_ns;
 		emit(source, &event);
@@ -257,7 +238,7 @@ static void on_sample(struct source_bpf *source, const struct conn_sample *sampl
 	if (t_ns < sample->established_ns)
 		t_ns = sample->established_ns;
 	/* Nor before SEEN is. */
-	if (t_ns < now_ns && sample->flags & RECORD_SEED && sample->news & NEWS_OPEN)
+	if (t_ns < now_ns && sample->news & NEWS_OPEN && is_seen(source, sample))
 		t_ns = now_ns;
 	tell_progress(source, sample, t_ns);
 }
@@ -305,64 +286,6 @@ static void conclude_absent(struct source_bpf *source, uint64_t now_ns)
 		emit(source, &event);
 		retire(source, conn);
 	}
-}
-
-/* --- short connections ------------------------------------------------------------------------ */
-
-/* The difference to what was told before; true when there is one. */
-static bool take_churn(struct live_pool *pool, const struct pool_counts *counts,
-		       struct churn *ret_churn)
-{
-	struct pool_counts *told = &pool->told;
-
-	ret_churn->opened_count = counts->opened_count - told->opened_count;
-	ret_churn->established_count = counts->established_count - told->established_count;
-	for (unsigned int i = 0; i < FAILED_COUNT; i++)
-		ret_churn->failed_count[i] = counts->failed_count[i] - told->failed_count[i];
-	for (unsigned int i = 0; i < ENDED_COUNT; i++)
-		ret_churn->closed_count[i] = counts->closed_count[i] - told->closed_count[i];
-	ret_churn->early_peer_close_count =
-		counts->early_peer_close_count - told->early_peer_close_count;
-	if (!memcmp(told, counts, offsetof(struct pool_counts, comm)))
-		return false;
-	*told = *counts;
-	return true;
-}
-
-static void on_pool(void *userdata, const struct pool_key *key, const struct pool_counts *counts)
-{
-	struct source_bpf *source = userdata;
-	struct event event = {.type = EVENT_CHURN, .t_ns = monotonic_ns()};
-	struct roster_client *client;
-	struct live_pool *pool;
-
-	HASH_FIND(hh, source->pools, key, sizeof(*key), pool);
-	if (pool && !memcmp(&pool->told, counts, offsetof(struct pool_counts, comm))) {
-		/* Nobody can add to it any more. */
-		if (pool->client->exit_told) {
-			probes_forget_pool(source->probes, key);
-			HASH_DEL(source->pools, pool);
-			roster_release(source->roster, pool->client);
-			free(pool);
-		}
-		return;
-	}
-	client = fill_client(source, &event, key, counts->comm);
-	if (!client)
-		return;
-	if (!pool) {
-		pool = calloc(1, sizeof(*pool));
-		if (!pool) {
-			source->error = -ENOMEM;
-			return;
-		}
-		pool->key = *key;
-		pool->client = client;
-		roster_hold(client);
-		HASH_ADD(hh, source->pools, key, sizeof(pool->key), pool);
-	}
-	if (take_churn(pool, counts, &event.churn))
-		emit(source, &event);
 }
 
 /* --- the look --------------------------------------------------------------------------------- */
@@ -456,6 +379,10 @@ int source_bpf_collect(struct source_bpf *source)
 		source->next_walk_ns = now_ns + WALK_INTERVAL_NS;
 		r = probes_walk_files(source->probes);
 	}
+	/* Before the first pass, from which on the counts are those of this session. */
+	if (r == 0 && source->past_wanted)
+		r = tally_tell_past(source->tally, source->probes, source->roster, source->batch);
+	source->past_wanted = false;
 	if (r == 0)
 		r = run_passes(source, full);
 	/* After the passes: an end found here belongs to a connection that is announced by now. */
@@ -464,7 +391,7 @@ int source_bpf_collect(struct source_bpf *source)
 	if (r >= 0 && full)
 		conclude_absent(source, monotonic_ns());
 	if (r >= 0 && !source->tell_short)
-		r = probes_read_pools(source->probes, on_pool, source);
+		r = tally_tell(source->tally, source->probes, source->roster, source->batch);
 	if (r >= 0)
 		r = tell_lost(source, monotonic_ns());
 	if (r < 0)
@@ -548,7 +475,7 @@ static int calibrate(struct source_bpf *source)
 				  second.now_ns);
 }
 
-int source_bpf_open(const struct probes_filter *filter, int proc_fd, struct pod_logs *logs,
+int source_bpf_open(const struct probes_setup *setup, int proc_fd, struct pod_logs *logs,
 		    struct source_bpf **ret_source, char *ret_error, size_t error_size)
 {
 	struct source_bpf *source = calloc(1, sizeof(*source));
@@ -557,16 +484,20 @@ int source_bpf_open(const struct probes_filter *filter, int proc_fd, struct pod_
 	snprintf(ret_error, error_size, "out of memory");
 	if (!source)
 		return r;
-	source->tell_short = filter->tell_short;
+	source->tell_short = setup->filter.tell_short;
 	source->batch = batch_new();
 	source->roster = roster_new(proc_fd, logs);
-	if (!source->batch || !source->roster)
+	source->tally = tally_new();
+	if (!source->batch || !source->roster || !source->tally)
 		goto fail;
-	r = probes_open(filter, &source->probes, ret_error, error_size);
+	source->begun_ns = monotonic_ns();
+	r = probes_open(setup, &source->probes, ret_error, error_size);
 	if (r < 0)
 		goto fail;
 	source->attached_ns = monotonic_ns();
+	source->past_wanted = probes_has_past(source->probes);
 	r = calibrate(source);
+	probes_set_tick(source->probes, source->clock.tick_ns);
 	if (r == 0)
 		r = probes_walk_files(source->probes);
 	if (r < 0) {
@@ -585,7 +516,6 @@ fail:
 void source_bpf_close(struct source_bpf *source)
 {
 	struct live_conn *conn, *next_conn;
-	struct live_pool *pool, *next_pool;
 
 	if (!source)
 		return;
@@ -594,11 +524,7 @@ void source_bpf_close(struct source_bpf *source)
 		HASH_DEL(source->conns, conn);
 		free(conn);
 	}
-	HASH_ITER(hh, source->pools, pool, next_pool)
-	{
-		HASH_DEL(source->pools, pool);
-		free(pool);
-	}
+	tally_free(source->tally);
 	roster_free(source->roster);
 	batch_free(source->batch);
 	probes_close(source->probes);

@@ -20,7 +20,7 @@ struct source_bpf;
  * Errors as probes_open(). proc_fd is a directory of the proc file system, logs knows the names of
  * pods or is NULL; both are borrowed.
  */
-int source_bpf_open(const struct probes_filter *filter, int proc_fd, struct pod_logs *logs,
+int source_bpf_open(const struct probes_setup *setup, int proc_fd, struct pod_logs *logs,
 		    struct source_bpf **ret_source, char *ret_error, size_t error_size);
 void source_bpf_close(struct source_bpf *source);
 

@@ -84,7 +84,7 @@ echo "Nobody tells connleak; it watches port $port for at most $WATCH_SECONDS s:
 echo
 
 : >"$work/log" # it is looked into before it may have been made
-"$build/connleak" agent --state none --journal no --socket none --listen none --port "demo=$port" --duration "$WATCH_SECONDS" \
+"$build/connleak" agent --pin none --state none --journal no --socket none --listen none --port "demo=$port" --duration "$WATCH_SECONDS" \
 	--json >"$work/verdicts" 2>"$work/log" 3>&- &
 agent=$!
 pids+=("$agent")

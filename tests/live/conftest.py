@@ -52,6 +52,11 @@ def network(start):
     return start(harness.Network)
 
 
+@pytest.fixture
+def bpffs(start):
+    return start(harness.Bpffs)
+
+
 def daemon_fixture(start_daemon):
     @pytest.fixture(scope="session")
     def daemon():

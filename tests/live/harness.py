@@ -29,6 +29,7 @@ PYTHON = "/usr/bin/python3"
 # What an agent of a test is told: to keep nothing on this host that another one could meet. A test
 # of one of these gives its own value behind them, the last one counts.
 AGENT_ALONE = ["--state", "none", "--journal", "no", "--socket", "none", "--listen", "none"]
+AGENT_ALONE += ["--pin", "none"]
 ANSWER_TIMEOUT_S = 60
 POLL_S = 0.05
 
@@ -221,6 +222,63 @@ class Server(LineProgram):
             10,
             f"{count} connections accepted",
         )
+
+
+class Observer(LineProgram):
+    """clients/observer.c: the live source, which looks when it is told to."""
+
+    def __init__(self, *options, limits=(0, 0, 0, 0), prefix=(), **popen):
+        super().__init__(*prefix, PROGRAMS / "observer", *limits, *options, **popen)
+
+    def ask(self, command):
+        self.tell(command)
+        line = self.reader.next(ANSWER_TIMEOUT_S)
+        assert line and line.startswith("ok "), f"{command}: {line!r}"
+        return json.loads(line.removeprefix("ok "))
+
+    def look(self):
+        """One look. Returns the number of its events."""
+        count = self.ask("look")
+        assert count > 0
+        return count
+
+    def connections(self):
+        """By id; each with the moment of its open."""
+        answer = self.ask("list")
+        for conn in answer["conns"]:
+            conn["opened_at"] = answer["t"] - conn["age_s"]
+        return {conn["conn"]: conn for conn in answer["conns"]}
+
+    def pool(self, port):
+        pools = [pool for pool in self.ask("pools") if pool["remote"].endswith(f":{port}")]
+        assert len(pools) == 1, pools
+        return pools[0]
+
+
+class Bpffs:
+    """A mount namespace with a BPF file system of the test's own."""
+
+    DIRECTORY = "/sys/fs/bpf/connleak"
+
+    def __init__(self, mount="mount -t bpf bpf /sys/fs/bpf"):
+        script = f"{mount} && echo ready && exec sleep infinity"
+        self.process = subprocess.Popen(
+            ["unshare", "--mount", "sh", "-ec", script], stdout=subprocess.PIPE
+        )
+        assert self.process.stdout.readline() == b"ready\n"
+        self.prefix = ["nsenter", f"--mount=/proc/{self.process.pid}/ns/mnt", "--"]
+
+    def run(self, *argv):
+        argv = [*self.prefix, *map(str, argv)]
+        return subprocess.run(argv, check=True, capture_output=True, text=True, timeout=10).stdout
+
+    def pins(self):
+        return sorted(self.run("find", self.DIRECTORY).split())
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+        self.process.stdout.close()
 
 
 class Running:

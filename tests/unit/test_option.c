@@ -214,7 +214,8 @@ static void options_parse_agent_keeps_its_own_copies(void **state)
 	struct run run;
 
 	(void)state;
-	assert_runs(&run, "agent|--state|/a|--state|none|--journal|yes");
+	assert_runs(&run, "agent|--state|/a|--state|none|--journal|yes|--pin|/b");
+	assert_string_equal(run.options.pin, "/b");
 	assert_string_equal(run.options.state, "none");
 	assert_int_equal(run.options.journal, JOURNAL_YES);
 	finish(&run);
@@ -334,6 +335,8 @@ static void options_parse_mistakes_are_named(void **state)
 		{"list|--config|a|--config|b", "--config", "twice"},
 		{"agent|--state|here", "--state 'here'", "absolute path"},
 		{"agent|--state|", "--state ''", "absolute path"},
+		{"agent|--pin|here", "--pin 'here'", "absolute path"},
+		{"list|--pin|none", "list does not take --pin", "agent"},
 		{"agent|--journal|maybe", "--journal 'maybe'", "auto, yes or no"},
 		{"list|--state|none", "list does not take --state", "agent"},
 		{"agent|--socket|run/x", "--socket 'run/x'", "absolute path"},

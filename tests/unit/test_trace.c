@@ -461,6 +461,26 @@ static void trace_format_event_is_read_back_the_same(void **state)
 		"\"idle\":0.0,\"age\":0.000000001}\n");
 }
 
+static void trace_format_event_exact_age_is_read_back_as_exact(void **state)
+{
+	struct event event = {.type = EVENT_SEEN,
+			      .t_ns = 15 * NS_PER_SEC,
+			      .conn = 1,
+			      .client = {.pid = 4711},
+			      .age_is_exact = true};
+
+	assert_int_equal(parse_netaddr("10.0.3.7:5432", &event.remote), 0);
+	check_round_trip(*state, &event,
+			 "{\"t\":15.0,\"ev\":\"seen\",\"conn\":1,\"pid\":4711,\"pstart\":0.0,"
+			 "\"remote\":\"10.0.3.7:5432\",\"state\":\"established\","
+			 "\"exact_age\":0.0}\n");
+	event.age_ns = 3600 * NS_PER_SEC;
+	check_round_trip(*state, &event,
+			 "{\"t\":15.0,\"ev\":\"seen\",\"conn\":1,\"pid\":4711,\"pstart\":0.0,"
+			 "\"remote\":\"10.0.3.7:5432\",\"state\":\"established\","
+			 "\"exact_age\":3600.0}\n");
+}
+
 static void trace_format_event_other_events_are_read_back(void **state)
 {
 	struct event event = {.type = EVENT_IO,
@@ -644,6 +664,7 @@ int main(void)
 		TEST(trace_parse_event_no_json_object_is_ebadmsg),
 		TEST(trace_parse_event_deep_nesting_is_refused),
 		TEST(trace_format_event_is_read_back_the_same),
+		TEST(trace_format_event_exact_age_is_read_back_as_exact),
 		TEST(trace_format_event_other_events_are_read_back),
 		TEST(trace_format_event_churn_has_no_line),
 		TEST(trace_format_event_comm_of_16_raw_bytes_is_valid_json),

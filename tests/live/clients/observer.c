@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * The live source and the table without the rest of the agent: looks when it is told to, and says
+ * what is there. So a test decides when a look is taken and how much room the maps have, and can
+ * kill it at any moment.
+ *
+ *	observer POOLS LISTENERS SAMPLES RING_BYTES [option of connleak agent...]	0 = as the
+ *agent
+ *
+ *	look	one look; answers with the number of events
+ *	list	the time of the look, and the open connections as `connleak list --json` has them
+ *	pools	an array: each pool's counts, those of earlier sessions included
+ *	lost	the counters of what was lost
+ *	wake	waits until the ring asks to be emptied before the next tick; 20 s at most
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/live.h"
+#include "cli/snapshot.h"
+#include "core/format.h"
+#include "core/trace.h"
+#include "core/view.h"
+#include "sys/log.h"
+#include "sys/pins.h"
+
+#define WAKE_MS 20000
+
+static int fail(const char *what)
+{
+	fprintf(stderr, "observer: %s\n", what);
+	return EXIT_RUNTIME;
+}
+
+static int start(struct live *live, const struct options *options, char **limits)
+{
+	struct probes_setup setup = {
+		.limits.pool_count = (uint32_t)atoi(limits[0]),
+		.limits.listener_count = (uint32_t)atoi(limits[1]),
+		.limits.sample_count = (uint32_t)atoi(limits[2]),
+		.limits.ring_bytes = (uint32_t)atoi(limits[3]),
+		.filter.pids = options->pids,
+		.filter.pid_count = options->pid_count,
+		.filter.comms = options->comms,
+		.filter.comm_count = options->comm_count,
+	};
+	char error[512];
+
+	log_capture_libbpf();
+	live->options = options;
+	live->proc_fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	dbkind_port_bitmap(options->databases, setup.filter.port_bitmap);
+	if (options->pin && strcmp(options->pin, OPTION_NONE) != 0 &&
+	    pins_open(options->pin, &live->pins, error, sizeof(error)) < 0)
+		return fail(error);
+	setup.pins = live->pins;
+	live->pipeline = pipeline_new(options, false, NULL, NULL);
+	if (!live->pipeline || live->proc_fd < 0)
+		return fail("cannot start");
+	if (source_bpf_open(&setup, live->proc_fd, NULL, &live->source, error, sizeof(error)) < 0)
+		return fail(error);
+	return EXIT_DONE;
+}
+
+static int look(struct live *live)
+{
+	struct event event;
+	int count = 0, r = source_bpf_collect(live->source);
+
+	while (r >= 0 && source_bpf_next(live->source, &event)) {
+		r = pipeline_feed(live->pipeline, &event);
+		live->now_ns = event.t_ns;
+		count++;
+	}
+	return r < 0 ? r : count;
+}
+
+static json_t *list(const struct live *live)
+{
+	struct conn **conns = NULL;
+	size_t count = 0;
+	json_t *array = json_array();
+
+	if (view_collect_conns(pipeline_table(live->pipeline), &conns, &count) < 0)
+		abort();
+	for (size_t i = 0; i < count; i++)
+		json_array_append_new(array, snapshot_conn(live, conns[i]));
+	free(conns);
+	return json_pack("{s:f, s:o}", "t", (double)live->now_ns / NS_PER_SEC, "conns", array);
+}
+
+static json_t *counts_of(const struct pool *pool)
+{
+	struct pool_totals ever = totals_ever(pool);
+	char remote[ADDR_TEXT_SIZE];
+	json_t *counts =
+		json_pack("{s:i, s:s, s:i, s:I, s:I, s:I}", "pid", (int)pool->client->id.pid,
+			  "remote", format_netaddr(&pool->remote, remote, sizeof(remote)), "open",
+			  (int)pool->conn_count, "opened", (json_int_t)ever.opened_count,
+			  "established", (json_int_t)ever.established_count, "early",
+			  (json_int_t)ever.early_peer_close_count);
+
+	for (int i = 0; i < FAIL_REASON_COUNT; i++)
+		json_object_set_new(counts, fail_reason_name((enum fail_reason)i),
+				    json_integer((json_int_t)ever.failed_count[i]));
+	for (int i = 0; i < CLOSE_BY_COUNT; i++)
+		json_object_set_new(counts, close_by_name((enum close_by)i),
+				    json_integer((json_int_t)ever.closed_count[i]));
+	return counts;
+}
+
+static json_t *pools(const struct live *live)
+{
+	json_t *array = json_array();
+	struct pool *pool = table_first_pool(pipeline_table(live->pipeline));
+
+	for (; pool; pool = pool->next)
+		json_array_append_new(array, counts_of(pool));
+	return array;
+}
+
+static json_t *lost(const struct live *live)
+{
+	uint64_t counts[SOURCE_LOST_COUNT];
+	json_t *object = json_object();
+
+	source_bpf_lost(live->source, counts);
+	for (unsigned int i = 0; i < SOURCE_LOST_COUNT; i++)
+		json_object_set_new(object, source_bpf_lost_name(i),
+				    json_integer((json_int_t)counts[i]));
+	return object;
+}
+
+static void answer(json_t *value)
+{
+	char *text = json_dumps(value, JSON_COMPACT | JSON_ENCODE_ANY);
+
+	printf("ok %s\n", text);
+	free(text);
+	json_decref(value);
+}
+
+static json_t *wake(const struct live *live)
+{
+	struct pollfd wanted = {.fd = source_bpf_fd(live->source), .events = POLLIN};
+
+	return json_boolean(poll(&wanted, 1, WAKE_MS) == 1);
+}
+
+static void obey(struct live *live, const char *command)
+{
+	if (!strcmp(command, "look\n"))
+		answer(json_integer(look(live)));
+	else if (!strcmp(command, "list\n"))
+		answer(list(live));
+	else if (!strcmp(command, "pools\n"))
+		answer(pools(live));
+	else if (!strcmp(command, "lost\n"))
+		answer(lost(live));
+	else if (!strcmp(command, "wake\n"))
+		answer(wake(live));
+	else
+		printf("error unknown command\n");
+	fflush(stdout);
+}
+
+int main(int argc, char **argv)
+{
+	struct options options;
+	struct live live = {.proc_fd = -1};
+	char command[64], *arguments[64] = {"observer", "agent"};
+	int status;
+
+	if (argc < 5 || argc > 60)
+		return fail("POOLS LISTENERS SAMPLES RING_BYTES [OPTION...]");
+	memcpy(&arguments[2], &argv[5], (size_t)(argc - 5) * sizeof(argv[0]));
+	if (options_parse(argc - 3, arguments, &options) != OPTION_RUN)
+		return EXIT_USAGE;
+	status = start(&live, &options, &argv[1]);
+	if (status == EXIT_DONE) {
+		printf("ready %d\n", (int)getpid());
+		fflush(stdout);
+		while (fgets(command, sizeof(command), stdin))
+			obey(&live, command);
+	}
+	live_close(&live);
+	options_free(&options);
+	return status;
+}
