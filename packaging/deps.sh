@@ -19,7 +19,7 @@ test_packages=(git libcmocka-dev liburing-dev clang-format libclang-rt-14-dev sh
 	       postgresql mariadb-server redis-server
 	       iproute2 procps util-linux
 	       runc
-	       qemu-system-x86 busybox cpio gzip)
+	       qemu-system-x86 busybox cpio gzip kmod xz-utils)
 lint_packages=(git gcc clang-tidy cppcheck shellcheck codespell gcovr libcmocka-dev
 	       liburing-dev python3)
 

@@ -1,48 +1,27 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Boots a kernel in QEMU's software emulation, with nothing but busybox and the given programs
-# (each with its shared libraries), runs a shell command there as root, and prints what it printed.
-# Exits with the command's status, or with 1 when the machine did not come that far.
+# Boots a kernel with nothing but busybox and the given programs (each with its shared libraries), runs
+# a shell command there as root, and prints what it printed. Exits with the command's status, or with
+# 125 when the machine did not come that far.
 #
-# usage: tests/vm/boot.sh KERNEL-IMAGE SHELL-COMMAND PROGRAM...
+# usage: tests/vm/boot.sh KERNEL-DIRECTORY SHELL-COMMAND PROGRAM...
+# environment: as vm.sh
 
 set -euo pipefail
-
-BOOT_SECONDS=180
+# shellcheck source=tests/vm/vm.sh
+. "$(dirname "$0")/vm.sh"
 
 [ $# -ge 3 ] || {
-	echo "usage: boot.sh KERNEL-IMAGE SHELL-COMMAND PROGRAM..." >&2
+	echo "usage: boot.sh KERNEL-DIRECTORY SHELL-COMMAND PROGRAM..." >&2
 	exit 2
 }
-image=$1 command=$2
+kernel=$1 command=$2
 shift 2
-
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-root=$work/root
-mkdir -p "$root"/{bin,dev,etc,proc,run,sys,tmp}
 
-# A program goes to /bin; its libraries and its loader keep their paths.
-install_program()
-{
-	local library
-	cp -L "$1" "$root/bin/"
-	while read -r library; do
-		mkdir -p "$root$(dirname "$library")"
-		cp -L "$library" "$root$library"
-	done < <(ldd "$1" 2>/dev/null | grep -o '/[^ ]*')
-}
-
-install_program "$(command -v busybox)"
-for program in "$@"; do
-	install_program "$program"
-done
-for applet in sh mount mkdir cat ls echo poweroff ip uname grep; do
-	ln -s busybox "$root/bin/$applet"
-done
-
-cat >"$root/init" <<INIT
+VM_PROGRAMS="$*" vm_initramfs "$work/initramfs" "$kernel" <<INIT
 #!/bin/sh
 export PATH=/bin
 mount -t proc proc /proc
@@ -50,6 +29,7 @@ mount -t sysfs sys /sys
 mount -t devtmpfs dev /dev
 mount -t bpf bpf /sys/fs/bpf
 mount -t tracefs trace /sys/kernel/tracing
+mount -t securityfs security /sys/kernel/security
 ip link set lo up
 echo # the firmware leaves its line unfinished
 echo VM-BEGIN
@@ -57,19 +37,14 @@ $command
 echo "VM-END \$?"
 poweroff -f
 INIT
-chmod 755 "$root/init"
-(cd "$root" && find . | cpio -o -H newc --quiet) | gzip -1 >"$work/initramfs"
-
-timeout "$BOOT_SECONDS" qemu-system-x86_64 -accel tcg -cpu max -m 512 -smp 1 -nographic -no-reboot \
-	-nodefaults -serial stdio -monitor none -kernel "$image" -initrd "$work/initramfs" \
-	-append "console=ttyS0 quiet panic=-1" </dev/null >"$work/console" 2>&1 || true
+vm_boot "$kernel" "$work/initramfs" "$work/console" || true
 tr -d '\r' <"$work/console" >"$work/text"
 
 status=$(sed -n 's/^VM-END \([0-9]*\)$/\1/p' "$work/text")
 if [ -z "$status" ]; then
 	cat "$work/text" >&2
 	echo "boot.sh: the virtual machine did not come to the end of the command" >&2
-	exit 1
+	exit 125
 fi
 sed -n '/^VM-BEGIN$/,/^VM-END /p' "$work/text" | sed -e 1d -e '$d'
 exit "$status"

@@ -1,0 +1,94 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Boots a kernel on top of a file system that it shares with this machine (read only, with a layer of
+# memory above it), so that what is installed and built here is there too. Runs a script there as
+# root, with the working directory of here. OUT-DIRECTORY is /mnt/out there, for results; console
+# gets what the machine and the script printed. Exits with the script's status, or with 125 when the
+# machine did not come that far.
+#
+# usage: tests/vm/run-shared.sh KERNEL-DIRECTORY OUT-DIRECTORY SCRIPT-FILE
+# environment: VM_ROOT (/) is the file system, VM_SHARE (the working directory) what of /tmp is shared
+# below it; and those of vm.sh.
+
+set -euo pipefail
+# shellcheck source=tests/vm/vm.sh
+. "$(dirname "$0")/vm.sh"
+
+[ $# -eq 3 ] || {
+	echo "usage: run-shared.sh KERNEL-DIRECTORY OUT-DIRECTORY SCRIPT-FILE" >&2
+	exit 2
+}
+kernel=$(realpath "$1") out=$(realpath -m "$2")
+mkdir -p "$out"
+rm -f "$out/status"
+cp "$3" "$out/script"
+share=${VM_SHARE:-$PWD}
+
+# The second stage: the machine's own mounts, the script, the end.
+cat >"$out/stage2" <<STAGE2
+#!/bin/bash
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root
+mount -t proc proc /proc
+mount -t sysfs sys /sys
+mount -t devtmpfs dev /dev
+mkdir -p /dev/pts /dev/shm
+mount -t devpts pts /dev/pts
+mount -t tmpfs shm /dev/shm
+mount -t cgroup2 cgroup /sys/fs/cgroup
+mount -t bpf bpf /sys/fs/bpf
+mount -t tracefs trace /sys/kernel/tracing
+mount -t securityfs security /sys/kernel/security
+# What is shared must be seen below the /tmp of the machine's own.
+mkdir -p /mnt/tmp
+mount --bind /tmp /mnt/tmp
+mount -t tmpfs tmp /tmp
+mount -t tmpfs run /run
+chmod 1777 /tmp
+for place in $share; do
+	case \$place in
+	/tmp/*) mkdir -p "\$place" && mount --bind "/mnt/tmp\${place#/tmp}" "\$place" ;;
+	esac
+done
+ip link set lo up
+hostname vm
+cd "$PWD"
+bash /mnt/out/script
+echo \$? >/mnt/out/status
+sync
+echo o >/proc/sysrq-trigger
+sleep 60
+STAGE2
+
+vm_initramfs "$out/initramfs" "$kernel" virtio_pci 9pnet_virtio 9p overlay ext4 virtio_blk <<'INIT'
+#!/bin/sh
+export PATH=/bin
+mount -t proc proc /proc
+mount -t sysfs sys /sys
+mount -t devtmpfs dev /dev
+for module in /modules/*.ko; do
+	insmod "$module"
+done
+mkdir -p /lower /rw /new
+mount -t 9p -o ro,trans=virtio,version=9p2000.L,msize=262144,cache=loose root /lower
+mount -t tmpfs rw /rw
+mkdir -p /rw/upper /rw/work
+mount -t overlay -o lowerdir=/lower,upperdir=/rw/upper,workdir=/rw/work overlay /new
+mkdir -p /new/mnt/out
+mount -t 9p -o trans=virtio,version=9p2000.L,msize=262144 out /new/mnt/out
+umount /proc /sys
+exec switch_root /new /bin/bash /mnt/out/stage2
+INIT
+
+VM_MEMORY=${VM_MEMORY:-1536} VM_CPUS=${VM_CPUS:-2} vm_boot "$kernel" "$out/initramfs" "$out/console" \
+	-fsdev "local,id=root,path=${VM_ROOT:-/},security_model=none,readonly=on,multidevs=remap" \
+	-device virtio-9p-pci,fsdev=root,mount_tag=root \
+	-fsdev "local,id=out,path=$out,security_model=none" \
+	-device virtio-9p-pci,fsdev=out,mount_tag=out || true
+rm -f "$out/initramfs"
+if [ ! -s "$out/status" ]; then
+	tail -n 20 "$out/console" >&2
+	echo "run-shared.sh: the virtual machine did not come to the end of the script" >&2
+	exit 125
+fi
+exit "$(cat "$out/status")"
