@@ -11,7 +11,7 @@ set -euo pipefail
 POLICY=/usr/sbin/policy-rc.d
 
 build_packages=(gcc libc6-dev make clang llvm bpftool libbpf-dev libelf-dev libdw-dev libiberty-dev libcap-dev libseccomp-dev zlib1g-dev
-		libjansson-dev libsystemd-dev uthash-dev pkg-config)
+		libjansson-dev libsystemd-dev libmicrohttpd-dev uthash-dev pkg-config)
 # procps and util-linux are essential or nearly so, but minimal images have dropped procps.
 demo_packages=(procps util-linux)
 test_packages=(git libcmocka-dev liburing-dev clang-format libclang-rt-14-dev shellcheck

@@ -15,6 +15,7 @@
 #include "detach.h"
 #include "live.h"
 #include "reload.h"
+#include "serve.h"
 #include "service.h"
 #include "sinks/jsonl.h"
 #include "sinks/text.h"
@@ -27,6 +28,7 @@ struct agent {
 	struct live live;
 	struct service service;
 	struct ledger *ledger;
+	struct serve serve;
 	struct options *options;
 	bool json;
 };
@@ -96,8 +98,12 @@ static int on_status_timer(sd_event_source *source, uint64_t due_us, void *userd
 static int on_loop(struct live *live, sd_event *event)
 {
 	struct agent *agent = live->userdata;
-	int r = service_join(&agent->service, event);
+	int r = serve_join(&agent->serve, event);
 
+	if (r < 0)
+		live->is_reported = true;
+	if (r >= 0)
+		r = service_join(&agent->service, event);
 	if (r >= 0)
 		r = sd_event_add_time_relative(event, NULL, CLOCK_MONOTONIC, 0, 0, on_status_timer,
 					       agent);
@@ -128,7 +134,9 @@ static int run(struct agent *agent)
 
 	live->on_loop = on_loop;
 	live->on_look = on_look;
-	r = live_look(live);
+	r = serve_init(&agent->serve, live);
+	if (r == 0)
+		r = live_look(live);
 	status = live_status(live, r);
 	if (r < 0)
 		return status;
@@ -146,6 +154,7 @@ int cmd_agent(struct options *options)
 		.options = options,
 		.json = options->json,
 		.service = {.on_reload = on_reload, .userdata = &agent},
+		.serve = {.listener = {.fd = -1}},
 	};
 	int status;
 
@@ -163,6 +172,7 @@ int cmd_agent(struct options *options)
 	status = live_open(&agent.live, options, false, true, on_verdict, &agent);
 	if (status == 0)
 		status = run(&agent);
+	serve_close(&agent.serve);
 	live_close(&agent.live);
 	ledger_free(agent.ledger);
 	return status;

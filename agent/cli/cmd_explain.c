@@ -1,18 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * connleak explain: everything that is known of one process, from a few seconds of watching or from
- * a recording. All processes are watched, not only the one: how the others fare tells the network
- * from the pool.
+ * connleak explain: everything that is known of one process, from the agent, from a few seconds of
+ * watching or from a recording. All processes are watched, not only the one: how the others fare
+ * tells the network from the pool.
  */
 #include <errno.h>
 #include <langinfo.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "command.h"
 #include "explain.h"
+#include "remote.h"
 #include "sys/log.h"
 #include "sys/source_replay.h"
 
@@ -24,17 +26,19 @@ static int on_verdict(void *userdata, const struct verdict *verdict)
 	return explain_add_verdict(userdata, verdict);
 }
 
+/* Only to ask what the terminal can show: numbers stay as they are. */
+static bool shows_utf8(void)
+{
+	(void)setlocale(LC_CTYPE, "");
+	return strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
+}
+
 static int print(const struct explain *explain)
 {
 	int r;
 
-	if (explain->options->json) {
-		r = explain_print_json(explain);
-	} else {
-		/* Only to ask what the terminal can show: numbers stay as they are. */
-		(void)setlocale(LC_CTYPE, "");
-		r = explain_print_text(explain, strcmp(nl_langinfo(CODESET), "UTF-8") == 0);
-	}
+	r = explain->options->json ? explain_print_json(explain)
+				   : explain_print_text(explain, shows_utf8());
 	if (r == -ENOMEM)
 		log_error("out of memory");
 	return r == 0 || r == -EPIPE ? EXIT_DONE : EXIT_RUNTIME;
@@ -160,11 +164,35 @@ static int replay(struct explain *explain)
 	return status;
 }
 
+/* --- the agent -------------------------------------------------------------------------------- */
+
+/* Returns 1 when the agent has answered, 0 where there is none for this, -errno. */
+static int ask_agent(const struct options *options)
+{
+	char target[80], *body = NULL;
+	size_t size = 0;
+	int r;
+
+	(void)snprintf(target, sizeof(target), "/v1/explain/%u?format=%s%s", options->subject_pid,
+		       options->json ? "json" : "text",
+		       !options->json && shows_utf8() ? "&charset=utf-8" : "");
+	r = remote_get(options, NULL, target, &body, &size);
+	if (r == 1)
+		(void)fwrite(body, 1, size, stdout); /* the error flag is looked at in the end */
+	free(body);
+	return r;
+}
+
 int cmd_explain(const struct options *options)
 {
 	struct explain explain = {.options = options, .stream = stdout, .view = {.proc_fd = -1}};
-	int status = options->recording ? replay(&explain) : watch(&explain);
+	int r, status;
 
+	log_set_verbosity(options->verbosity);
+	r = ask_agent(options);
+	if (r)
+		return r == 1 ? EXIT_DONE : EXIT_RUNTIME;
+	status = options->recording ? replay(&explain) : watch(&explain);
 	explain_free(&explain);
 	live_close(&explain.view);
 	return status;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * connleak list: every open database connection now. Attaches, seeds, looks once, prints, detaches.
+ * connleak list: every open database connection now. Asks the agent; without one it attaches,
+ * seeds, looks once, prints, detaches.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -8,55 +9,68 @@
 #include <string.h>
 
 #include "command.h"
-#include "core/view.h"
+#include "listing.h"
 #include "live.h"
-#include "snapshot.h"
+#include "remote.h"
 #include "sys/log.h"
 
-static int print_json(const struct live *live, struct conn *const *conns, size_t count)
-{
-	int r = 0;
+/* A request to the agent: 256 process ids and what stands before them. */
+#define TARGET_SIZE 4096
 
-	for (size_t i = 0; r == 0 && i < count; i++)
-		r = snapshot_print(snapshot_conn(live, conns[i]));
+static void write_target(const struct options *options, char *target, size_t size)
+{
+	size_t used = (size_t)snprintf(target, size, "/v1/connections?format=%s",
+				       options->json ? "json" : "text");
+
+	for (uint32_t i = 0; i < options->pid_count && used < size; i++)
+		used += (size_t)snprintf(target + used, size - used, "%s%u",
+					 i ? "," : "&pid=", options->pids[i]);
+}
+
+/* Returns 1 when the agent has answered, 0 where there is none for this, -errno. */
+static int list_remote(const struct options *options)
+{
+	static const char *const served[] = {"pid", NULL};
+	char target[TARGET_SIZE], *body = NULL;
+	size_t size = 0;
+	int r;
+
+	write_target(options, target, sizeof(target));
+	r = remote_get(options, served, target, &body, &size);
+	if (r == 1)
+		(void)fwrite(body, 1, size, stdout); /* the error flag is looked at in the end */
+	free(body);
 	return r;
 }
 
-static int print_text(const struct live *live, struct conn *const *conns, size_t count)
+static int list_own(const struct options *options)
 {
-	struct view *view = view_connections(conns, count, live->options->databases, live->now_ns);
-	char *text = view ? view_render(view) : NULL;
-
-	view_free(view);
-	if (!text)
-		return -ENOMEM;
-	fputs(text, stdout); /* the stream's error flag is looked at in the end */
-	free(text);
-	return 0;
-}
-
-int cmd_list(const struct options *options)
-{
-	struct conn **conns = NULL;
+	struct listing listing = {.json = options->json};
 	struct live live;
-	size_t count = 0;
-	int r, status;
+	int r, status = live_open(&live, options, false, false, NULL, NULL);
 
-	status = live_open(&live, options, false, false, NULL, NULL);
 	if (status)
 		goto out;
 	status = EXIT_RUNTIME;
 	r = live_look(&live);
 	if (r == 0)
-		r = view_collect_conns(pipeline_table(live.pipeline), &conns, &count);
-	if (r == 0)
-		r = (options->json ? print_json : print_text)(&live, conns, count);
+		r = listing_write(stdout, &live, &listing);
 	if (r == 0 || r == -EPIPE)
 		status = EXIT_DONE;
 	else
 		log_error("cannot list the connections: %s", strerror(-r));
 out:
-	free(conns);
 	live_close(&live);
 	return status;
+}
+
+int cmd_list(const struct options *options)
+{
+	int r;
+
+	log_set_verbosity(options->verbosity);
+	r = list_remote(options);
+	if (r < 0)
+		return EXIT_RUNTIME;
+	return r == 1 ? EXIT_DONE : list_own(options);
 }

@@ -48,6 +48,7 @@ static struct explained_pool *take_pool(struct explain *explain, const struct po
 	known->client = pool->client->id;
 	known->remote = pool->remote;
 	known->netns = pool->netns;
+	known->first_ns = pool->first_ns;
 	return known;
 }
 
@@ -129,12 +130,34 @@ int explain_finish(struct explain *explain, uint64_t now_ns)
 	explain->view.now_ns = now_ns;
 	explain->lost_count = table_lost_count(pipeline_table(explain->view.pipeline));
 	for (size_t i = 0; r == 0 && i < explain->pool_count; i++) {
-		const struct verdict *verdict = NULL;
+		const struct pool *pool = explain->pools[i].pool;
 
-		if (explain->pools[i].pool)
-			verdict = detector_pool_verdict(detector, explain->pools[i].pool);
-		if (verdict)
-			r = explain_add_verdict(explain, verdict);
+		for (int kind = 0; r == 0 && pool && kind < VERDICT_KIND_COUNT; kind++) {
+			const struct verdict *verdict =
+				detector_pool_verdict_of(detector, pool, (enum verdict_kind)kind);
+
+			if (verdict)
+				r = explain_add_verdict(explain, verdict);
+		}
+	}
+	return r;
+}
+
+int explain_recall(struct explain *explain, const struct live *live)
+{
+	const struct detector *detector = pipeline_detector(live->pipeline);
+	int r;
+
+	explain->view = *live;
+	explain->realtime_at_zero_ns = live->realtime_at_zero_ns;
+	explain->begin_ns = source_bpf_attached_ns(live->source);
+	r = explain_finish(explain, live->now_ns);
+	for (size_t i = 0; r == 0 && i < explain->pool_count; i++) {
+		struct explained_pool *known = &explain->pools[i];
+		const struct meter *meter = detector_pool_meter(detector, known->pool);
+
+		if (meter)
+			timeline_recall(&known->timeline, meter, live->now_ns);
 	}
 	return r;
 }

@@ -18,6 +18,7 @@ struct explained_pool {
 	char workload[256];
 	struct netaddr remote;
 	uint32_t netns;
+	uint64_t first_ns; /* when it was first seen */
 	struct timeline timeline;
 	const struct pool *pool; /* in the table as of the last sample; NULL = gone */
 	bool exited;
@@ -45,6 +46,12 @@ int explain_sample(struct explain *explain, uint64_t now_ns);
 
 /* The same at the end: also takes the verdicts as they are now. Returns 0 or -ENOMEM. */
 int explain_finish(struct explain *explain, uint64_t now_ns);
+
+/*
+ * All of it at once, from what live's pipeline has come to know of the process until its last look.
+ * explain is zeroed but for options, which has the pid, and stream. Returns 0 or -ENOMEM.
+ */
+int explain_recall(struct explain *explain, const struct live *live);
 
 /* Keeps a verdict line if it is about the process. Returns 0 or -ENOMEM. */
 int explain_add_verdict(struct explain *explain, const struct verdict *verdict);

@@ -41,8 +41,7 @@ static void print_head(const struct explain *explain, const struct explained_poo
 		fprintf(explain->stream, " %s", format_safe(rule->name, 64, safe, sizeof(safe)));
 	fprintf(explain->stream, "\n%*sworkload %s, watched for %s%s\n", INDENT, "",
 		known->workload,
-		format_duration(explain->now_ns - known->timeline.begin_ns, observed,
-				sizeof(observed)),
+		format_duration(explain->now_ns - known->first_ns, observed, sizeof(observed)),
 		state);
 }
 

@@ -241,6 +241,7 @@ int live_set_options(struct live *live, const struct options *options)
 
 int live_look(struct live *live)
 {
+	uint64_t begin_ns = (uint64_t)timespec_ns(CLOCK_MONOTONIC);
 	struct event event;
 	int r = source_bpf_collect(live->source);
 
@@ -258,6 +259,8 @@ int live_look(struct live *live)
 				   strerror(r));
 		live->now_ns = event.t_ns;
 	}
+	histogram_add(&live->looks, &histogram_tick_scale,
+		      (uint64_t)timespec_ns(CLOCK_MONOTONIC) - begin_ns, 1);
 	return live->on_look ? live->on_look(live) : 0;
 }
 

@@ -23,6 +23,7 @@ struct live {
 	int64_t utc_at_zero_ns;
 	int32_t utc_offset_s; /* whole minutes, so that a trace can hold it */
 	uint64_t now_ns; /* time of the last look */
+	struct histogram looks; /* how long they took */
 	uint64_t interval_ns; /* between two looks of live_run(); may be changed while it runs */
 	/* Called for each event before it is applied; may be NULL. Negative ends the run. */
 	int (*on_event)(struct live *live, const struct event *event);

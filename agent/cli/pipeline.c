@@ -21,6 +21,7 @@
 struct pipeline {
 	struct table *table;
 	struct detector *detector;
+	struct rollup *rollup; /* NULL = none */
 	pipeline_verdict_fn on_verdict;
 	void *userdata;
 	uint64_t next_sweep_ns;
@@ -51,6 +52,7 @@ void pipeline_free(struct pipeline *pipeline)
 	if (!pipeline)
 		return;
 	detector_free(pipeline->detector);
+	rollup_free(pipeline->rollup);
 	table_free(pipeline->table);
 	free(pipeline);
 }
@@ -65,6 +67,8 @@ void pipeline_set_databases(struct pipeline *pipeline, const struct dbkind *data
 {
 	if (pipeline->detector)
 		detector_set_databases(pipeline->detector, databases);
+	if (pipeline->rollup)
+		rollup_set_databases(pipeline->rollup, databases);
 }
 
 static int drain_verdicts(struct pipeline *pipeline)
@@ -114,6 +118,8 @@ int pipeline_feed(struct pipeline *pipeline, const struct event *event)
 	r = table_apply(pipeline->table, event, &change);
 	if (r < 0)
 		return r == -ENOMEM ? r : -r;
+	if (pipeline->rollup)
+		rollup_observe(pipeline->rollup, &change);
 	if (pipeline->detector) {
 		r = detector_observe(pipeline->detector, &change);
 		if (r == 0)
@@ -125,6 +131,18 @@ int pipeline_feed(struct pipeline *pipeline, const struct event *event)
 		table_sweep(pipeline->table, event->t_ns);
 	}
 	return r;
+}
+
+int pipeline_add_rollup(struct pipeline *pipeline, const struct options *options)
+{
+	pipeline->rollup = rollup_new(options->databases, options->metrics_series,
+				      options->metrics_per_process);
+	return pipeline->rollup ? 0 : -ENOMEM;
+}
+
+struct rollup *pipeline_rollup(const struct pipeline *pipeline)
+{
+	return pipeline->rollup;
 }
 
 struct table *pipeline_table(struct pipeline *pipeline)

@@ -7,6 +7,7 @@
 #define CONNLEAK_CLI_PIPELINE_H
 
 #include "core/detector.h"
+#include "core/rollup.h"
 #include "core/table.h"
 #include "option.h"
 
@@ -25,6 +26,13 @@ void pipeline_set_realtime(struct pipeline *pipeline, int64_t realtime_at_zero_n
 
 /* Other names and limits of endpoints from now on; borrowed. */
 void pipeline_set_databases(struct pipeline *pipeline, const struct dbkind *databases);
+
+/*
+ * Adds up from now on what happens, for the metrics (rollup.h has the limits). Returns 0 or
+ * -ENOMEM.
+ */
+int pipeline_add_rollup(struct pipeline *pipeline, const struct options *options);
+struct rollup *pipeline_rollup(const struct pipeline *pipeline); /* NULL: none was added */
 
 /*
  * Applies one event. Returns 0; a positive errno where the table refuses the event (the errors of

@@ -16,7 +16,7 @@
 #include "sys/log.h"
 
 /* What changes neither what is watched nor how it is judged. */
-static const char *const harmless[] = {"socket", "json", "verbose", "config", NULL};
+static const char *const harmless[] = {"socket", "json", "verbose", "config", "no-stacks", NULL};
 
 const char *remote_socket(const struct options *options)
 {

@@ -332,6 +332,13 @@ const struct verdict *detector_pool_verdict(const struct detector *detector,
 	return pool->judgement ? states_worst(pool->judgement) : NULL;
 }
 
+const struct verdict *detector_pool_verdict_of(const struct detector *detector,
+					       const struct pool *pool, enum verdict_kind kind)
+{
+	(void)detector;
+	return pool->judgement ? states_verdict(pool->judgement, kind) : NULL;
+}
+
 struct fleets *detector_fleets(const struct detector *detector)
 {
 	return detector->bench.fleets;

@@ -69,6 +69,10 @@ const struct meter *detector_pool_meter(const struct detector *detector, const s
 const struct verdict *detector_pool_verdict(const struct detector *detector,
 					    const struct pool *pool);
 
+/* The one of a kind. */
+const struct verdict *detector_pool_verdict_of(const struct detector *detector,
+					       const struct pool *pool, enum verdict_kind kind);
+
 /* What is known of workloads beyond their processes, to be kept over a restart (fleet.h). */
 struct fleets *detector_fleets(const struct detector *detector);
 

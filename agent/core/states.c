@@ -86,6 +86,24 @@ const struct verdict *states_worst(const struct judgement *judgement)
 	return worse_of(worst, judgement->oversized.standing.verdict);
 }
 
+const struct verdict *states_verdict(const struct judgement *judgement, enum verdict_kind kind)
+{
+	switch (kind) {
+	case VERDICT_LEAK:
+		return judgement->leak.verdict;
+	case VERDICT_EXHAUSTED:
+		return judgement->exhausted.standing.verdict;
+	case VERDICT_SATURATED:
+		return judgement->saturated.standing.verdict;
+	case VERDICT_STORM:
+		return judgement->storm.standing.verdict;
+	case VERDICT_OVERSIZED:
+		return judgement->oversized.standing.verdict;
+	default:
+		return NULL;
+	}
+}
+
 bool states_stand(const struct judgement *judgement)
 {
 	return judgement->exhausted.standing.verdict || judgement->storm.standing.verdict ||

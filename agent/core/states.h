@@ -22,6 +22,9 @@ int states_client_exited(struct bench *bench, struct judgement *judgement, uint6
 /* The most severe verdict of the judgement, a leak's included; NULL when there is none. */
 const struct verdict *states_worst(const struct judgement *judgement);
 
+/* That of one kind, raised or suspected; NULL when there is none. */
+const struct verdict *states_verdict(const struct judgement *judgement, enum verdict_kind kind);
+
 /* True while one of the three stands. */
 bool states_stand(const struct judgement *judgement);
 

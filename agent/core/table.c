@@ -330,7 +330,8 @@ static int apply_established(struct conn *conn, const struct event *event, struc
 static int apply_failed(struct table *table, struct conn *conn, const struct event *event,
 			struct change *change)
 {
-	conn->pool->totals.failed_count[fail_reason_of(event->error)]++;
+	change->reason = fail_reason_of(event->error);
+	conn->pool->totals.failed_count[change->reason]++;
 	fill_silence(change, conn, event->t_ns);
 	close_conn(table, conn, event->t_ns);
 	change->type = CHANGE_FAILED;
@@ -466,6 +467,7 @@ static int apply_churn(struct table *table, const struct event *event, struct ch
 	totals_add_churn(totals, &event->churn);
 	if (event->type == EVENT_CHURN)
 		change->type = CHANGE_CHURNED;
+	change->churn = &event->churn;
 	return 0;
 }
 

@@ -18,6 +18,7 @@
 #include "types.h"
 
 struct judgement; /* the detector's view of a pool; owned by the detector */
+struct rollup_group; /* what a pool's figures are added to; owned by the rollup */
 struct table;
 
 enum conn_state { CONN_CONNECTING, CONN_OPEN, CONN_PEER_CLOSED, CONN_CLOSED };
@@ -53,6 +54,7 @@ struct pool {
 	struct pool_totals totals;
 	struct pool_totals *past; /* of before the observation (totals.h); NULL = none; owned */
 	struct judgement *judgement; /* NULL where no detector looks */
+	struct rollup_group *rollup; /* NULL where none looks, or none has yet */
 	struct pool *next_of_client;
 	struct pool *next, *prev; /* all pools, in the order of their creation */
 };
@@ -130,6 +132,8 @@ struct change {
 	uint64_t sent_bytes; /* ACTIVE: payload sent since the look before */
 	uint64_t received_bytes; /* ACTIVE: the same the other way */
 	enum close_by by;
+	enum fail_reason reason; /* FAILED */
+	const struct churn *churn; /* CHURNED: the event's */
 	uint64_t lost_count;
 };
 

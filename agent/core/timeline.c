@@ -82,6 +82,54 @@ void timeline_sample(struct timeline *timeline, const struct pool *pool, uint32_
 	merge(column, &sample);
 }
 
+_Static_assert(METER_FINE_COUNT <= TIMELINE_COLUMNS && METER_COARSE_COUNT <= TIMELINE_COLUMNS &&
+		       METER_LONG_COUNT <= TIMELINE_COLUMNS,
+	       "a column a span");
+
+static struct timeline_column column_of(const struct meter_span *span)
+{
+	return (struct timeline_column){
+		.opened_count = span->opened_count,
+		.closed_count = span->closed_count,
+		.open_max = span->open_max,
+		.stale_max = span->stale_max,
+		.busy_sum = (double)span->busy_sum,
+		.sample_count = span->sample_count,
+	};
+}
+
+void timeline_recall(struct timeline *timeline, const struct meter *meter, uint64_t now_ns)
+{
+	const struct {
+		const struct meter_span *spans;
+		uint64_t count, span_ns;
+	} rings[METER_RINGS] = {
+		{meter->fine, METER_FINE_COUNT, METER_FINE_NS},
+		{meter->coarse, METER_COARSE_COUNT, METER_COARSE_NS},
+		{meter->longest, METER_LONG_COUNT, METER_LONG_NS},
+	};
+	uint64_t first, last;
+	int i = 0;
+
+	memset(timeline, 0, sizeof(*timeline));
+	while (i < METER_RINGS - 1 &&
+	       now_ns / rings[i].span_ns - meter->first_ns / rings[i].span_ns >= rings[i].count)
+		i++;
+	last = now_ns / rings[i].span_ns;
+	first = meter->first_ns / rings[i].span_ns;
+	if (last - first >= rings[i].count)
+		first = last - rings[i].count + 1;
+	timeline->begin_ns = first * rings[i].span_ns;
+	timeline->column_ns = rings[i].span_ns;
+	timeline->count = (uint32_t)(last - first) + 1;
+	for (uint64_t index = first; index <= last; index++) {
+		const struct meter_span *span = &rings[i].spans[index % rings[i].count];
+
+		if (span->number == (uint32_t)(index + 1))
+			timeline->columns[index - first] = column_of(span);
+	}
+}
+
 uint64_t timeline_pause_ns(const struct timeline *timeline)
 {
 	return timeline->column_ns ? timeline->column_ns / 4 : 0;

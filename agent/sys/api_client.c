@@ -194,7 +194,7 @@ static int connect_to(struct exchange *exchange, const char *path)
 
 static int send_request(struct exchange *exchange, const char *target)
 {
-	char request[1024];
+	char request[API_HEAD_MAX_BYTES];
 	size_t length, sent = 0;
 	int n = snprintf(request, sizeof(request), "GET %s HTTP/1.0\r\nHost: localhost\r\n\r\n",
 			 target);

@@ -1,0 +1,390 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Answers are made of what the last look has left in the table, in one go and from memory: nothing
+ * in here waits. What may be asked for again and again (metrics, pools) is made once a look.
+ *
+ * Invariant: an answer is complete or an error in JSON with its status; names from outside are
+ * escaped by those who print them.
+ * It does not read requests (api_route.c) and does not send answers (http.c).
+ */
+#include "api.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "api_route.h"
+#include "core/sample_follow.h"
+#include "explain.h"
+#include "listing.h"
+#include "sample_json.h"
+#include "sinks/jsonl.h"
+#include "sinks/text.h"
+#include "snapshot.h"
+
+#define TYPE_JSON "application/json"
+#define TYPE_LINES "application/x-ndjson" /* one object a line */
+#define TYPE_TEXT "text/plain; charset=utf-8"
+
+/* Looks that are missing for so long are not a long interval any more. */
+#define SICK_INTERVALS 5
+#define SICK_AT_LEAST_NS (10 * NS_PER_SEC)
+
+void api_init(struct api *api, const struct live *live)
+{
+	*api = (struct api){.live = live};
+}
+
+void api_clear(struct api *api)
+{
+	http_body_unref(api->pages[0]);
+	http_body_unref(api->pages[1]);
+	http_body_unref(api->pools);
+	sample_free(api->sample_before);
+	*api = (struct api){0};
+}
+
+void api_add_loss(struct api *api, const char *reason, const uint64_t *count)
+{
+	assert(api->loss_count < API_LOSSES_MAX);
+	api->losses[api->loss_count++] = (struct api_loss){reason, count};
+}
+
+/* --- small answers ---------------------------------------------------------------------------- */
+
+static void answer_bytes(struct http_answer *answer, unsigned int status, const char *type,
+			 char *bytes, size_t size)
+{
+	answer->status = status;
+	answer->content_type = type;
+	answer->body = bytes ? http_body_new(bytes, size) : NULL;
+}
+
+__attribute__((format(printf, 3, 4))) static void answer_error(struct http_answer *answer,
+							       unsigned int status,
+							       const char *format, ...)
+{
+	char *bytes = NULL;
+	va_list args;
+	json_t *object;
+	char text[256];
+
+	va_start(args, format);
+	(void)vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	object = json_pack("{s:s, s:i}", "error", text, "status", (int)status);
+	if (object)
+		bytes = json_dumps(object, JSON_COMPACT);
+	json_decref(object);
+	answer_bytes(answer, status, TYPE_JSON, bytes, bytes ? strlen(bytes) : 0);
+}
+
+static void answer_memory(struct http_answer *answer)
+{
+	answer_error(answer, 503, "out of memory");
+}
+
+static uint64_t monotonic_ns(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail for this clock */
+	return (uint64_t)now.tv_sec * NS_PER_SEC + (uint64_t)now.tv_nsec;
+}
+
+static void answer_health(const struct api *api, struct http_answer *answer)
+{
+	uint64_t now_ns = monotonic_ns(), looked_ns = api->live->now_ns;
+	uint64_t limit_ns = SICK_INTERVALS * api->live->options->interval_ns;
+	uint64_t since_ns = now_ns > looked_ns ? now_ns - looked_ns : 0;
+	char *text = NULL;
+	int length;
+
+	if (limit_ns < SICK_AT_LEAST_NS)
+		limit_ns = SICK_AT_LEAST_NS;
+	if (since_ns > limit_ns) {
+		answer_error(answer, 503, "the last look is %llu s ago",
+			     (unsigned long long)(since_ns / NS_PER_SEC));
+		return;
+	}
+	length = asprintf(&text, "ok\n");
+	answer_bytes(answer, 200, TYPE_TEXT, length < 0 ? NULL : text, (size_t)length);
+}
+
+/* --- metrics ---------------------------------------------------------------------------------- */
+
+static size_t gather_losses(const struct api *api, struct metrics_count *counts)
+{
+	uint64_t lost[SOURCE_LOST_COUNT];
+	size_t count = 0;
+
+	source_bpf_lost(api->live->source, lost);
+	for (unsigned int i = 0; i < SOURCE_LOST_COUNT; i++)
+		counts[count++] = (struct metrics_count){source_bpf_lost_name(i), lost[i]};
+	counts[count++] = (struct metrics_count){
+		"table_full", table_overflow_count(pipeline_table(api->live->pipeline))};
+	for (size_t i = 0; i < api->loss_count; i++)
+		counts[count++] =
+			(struct metrics_count){api->losses[i].reason, *api->losses[i].count};
+	return count;
+}
+
+static size_t gather_requests(const struct api *api, struct metrics_count *counts,
+			      char words[HTTP_STATUSES][8])
+{
+	for (size_t i = 0; i < HTTP_STATUSES; i++) {
+		(void)snprintf(words[i], 8, "%u", http_statuses[i]);
+		counts[i] = (struct metrics_count){words[i], api->counts.answers[i]};
+	}
+	return HTTP_STATUSES;
+}
+
+static size_t gather_refusals(const struct api *api, struct metrics_count *counts)
+{
+	for (int i = 0; i < HTTP_REFUSED_COUNT; i++)
+		counts[i] = (struct metrics_count){http_refusal_name((enum http_refusal)i),
+						   api->counts.refusals[i]};
+	return HTTP_REFUSED_COUNT;
+}
+
+static struct http_body *make_page(const struct api *api, enum exposition_format format)
+{
+	struct metrics_count losses[SOURCE_LOST_COUNT + 1 + API_LOSSES_MAX];
+	struct metrics_count requests[HTTP_STATUSES], refusals[HTTP_REFUSED_COUNT];
+	const struct pipeline *pipeline = api->live->pipeline;
+	struct table *table = pipeline_table(api->live->pipeline);
+	struct rollup *rollup = pipeline_rollup(pipeline);
+	char words[HTTP_STATUSES][8], *text = NULL;
+	struct metrics_figures figures = {
+		.rollup = rollup,
+		.per_process = api->live->options->metrics_per_process,
+		.losses = losses,
+		.loss_count = gather_losses(api, losses),
+		.requests = requests,
+		.request_count = gather_requests(api, requests, words),
+		.refusals = refusals,
+		.refusal_count = gather_refusals(api, refusals),
+		.tracked_count = table_conn_count(table),
+		.ticks = &api->live->looks,
+	};
+	size_t size;
+
+	rollup_survey(rollup, table, pipeline_detector(pipeline), api->live->now_ns);
+	if (metrics_render(&figures, format, &text, &size) < 0)
+		return NULL;
+	return http_body_new(text, size);
+}
+
+static void answer_metrics(struct api *api, const struct http_request *request,
+			   struct http_answer *answer)
+{
+	enum exposition_format format = api_wants_openmetrics(request->accept)
+						? EXPOSITION_OPENMETRICS
+						: EXPOSITION_CLASSIC;
+
+	if (!api->pages[format] || api->page_ns[format] != api->live->now_ns) {
+		http_body_unref(api->pages[format]);
+		api->pages[format] = make_page(api, format);
+		api->page_ns[format] = api->live->now_ns;
+	}
+	answer->status = 200;
+	answer->content_type = exposition_content_type(format);
+	answer->body = api->pages[format] ? http_body_ref(api->pages[format]) : NULL;
+}
+
+/* --- pools ------------------------------------------------------------------------------------ */
+
+/* Rates are those since the sample that was last asked for. */
+static int make_pools(struct api *api)
+{
+	struct sample *sample;
+	char *text;
+	int r = snapshot_sample(api->live, true, &sample);
+
+	if (r < 0)
+		return r;
+	r = sample_follow(sample, api->sample_before);
+	sample_free(api->sample_before);
+	api->sample_before = sample;
+	if (r < 0)
+		return r;
+	text = sample_json_print(sample);
+	if (!text)
+		return -ENOMEM;
+	http_body_unref(api->pools);
+	api->pools = http_body_new(text, strlen(text));
+	api->pools_ns = api->live->now_ns;
+	return api->pools ? 0 : -ENOMEM;
+}
+
+static void answer_pools(struct api *api, struct http_answer *answer)
+{
+	if ((!api->pools || api->pools_ns != api->live->now_ns) && make_pools(api) < 0) {
+		answer_memory(answer);
+		return;
+	}
+	answer->status = 200;
+	answer->content_type = TYPE_JSON;
+	answer->body = http_body_ref(api->pools);
+}
+
+/* --- what is printed into an answer ----------------------------------------------------------- */
+
+struct printer {
+	const struct api *api;
+	const struct api_route *route;
+	struct listing listing;
+	bool is_text, utf8;
+};
+
+static int print_verdict(const struct printer *printer, FILE *stream, const struct verdict *verdict)
+{
+	return printer->is_text ? text_write_verdict(stream, verdict,
+						     printer->api->live->realtime_at_zero_ns)
+				: jsonl_write_verdict(stream, verdict);
+}
+
+static int print_verdicts(const struct printer *printer, FILE *stream)
+{
+	const struct pipeline *pipeline = printer->api->live->pipeline;
+	const struct detector *detector = pipeline_detector(pipeline);
+	struct pool *pool = table_first_pool(pipeline_table(printer->api->live->pipeline));
+	int r = 0;
+
+	for (; pool && r == 0; pool = pool->next) {
+		for (int kind = 0; kind < VERDICT_KIND_COUNT && r == 0; kind++) {
+			const struct verdict *verdict =
+				detector_pool_verdict_of(detector, pool, (enum verdict_kind)kind);
+
+			if (verdict)
+				r = print_verdict(printer, stream, verdict);
+		}
+	}
+	return r;
+}
+
+static int print_connections(const struct printer *printer, FILE *stream)
+{
+	return listing_write(stream, printer->api->live, &printer->listing);
+}
+
+/* -ENOENT: the process has no connection. */
+static int print_explanation(const struct printer *printer, FILE *stream)
+{
+	/* The printers take the pid from the options; the rest of them is the agent's. */
+	struct options options = *printer->api->live->options;
+	struct explain explain = {.options = &options, .stream = stream};
+	int r;
+
+	options.subject_pid = printer->route->pid;
+	r = explain_recall(&explain, printer->api->live);
+	if (r == 0 && explain.pool_count == 0)
+		r = -ENOENT;
+	if (r == 0)
+		r = printer->is_text ? explain_print_text(&explain, printer->utf8)
+				     : explain_print_json(&explain);
+	explain_free(&explain);
+	return r;
+}
+
+static void answer_printed(const struct printer *printer,
+			   int (*print)(const struct printer *printer, FILE *stream),
+			   const char *json_type, struct http_answer *answer)
+{
+	char *bytes = NULL;
+	size_t size = 0;
+	FILE *stream = open_memstream(&bytes, &size);
+	int r = stream ? print(printer, stream) : -ENOMEM;
+
+	if (stream && fclose(stream) == EOF && r == 0)
+		r = -ENOMEM;
+	if (r == 0) {
+		answer_bytes(answer, 200, printer->is_text ? TYPE_TEXT : json_type, bytes, size);
+		return;
+	}
+	free(bytes);
+	if (r == -ENOENT)
+		answer_error(answer, 404, "process %" PRIu32 " has no connection to a watched port",
+			     printer->route->pid);
+	else
+		answer_memory(answer);
+}
+
+/* --- routes ----------------------------------------------------------------------------------- */
+
+static void answer_route(struct api *api, const struct api_route *route,
+			 const struct http_request *request, struct http_answer *answer)
+{
+	const char *charset = http_argument(request, "charset");
+	struct printer printer = {
+		.api = api, .route = route, .utf8 = charset && strcmp(charset, "utf-8") == 0};
+	uint32_t pids[API_PIDS_MAX];
+	int pid_count = api_parse_pids(http_argument(request, "pid"), pids);
+
+	if (api_parse_format(http_argument(request, "format"), &printer.is_text) < 0 ||
+	    (printer.is_text && !route->has_text)) {
+		answer_error(answer, 400, "format: %s",
+			     route->has_text ? "json and text are served" : "json is served");
+		return;
+	}
+	if (pid_count < 0) {
+		answer_error(answer, 400, "pid: not a list of at most %d process ids",
+			     API_PIDS_MAX);
+		return;
+	}
+	printer.listing = (struct listing){!printer.is_text, pids, (uint32_t)pid_count};
+	switch (route->what) {
+	case API_METRICS:
+		answer_metrics(api, request, answer);
+		break;
+	case API_HEALTH:
+	case API_READY: /* whoever answers has seen all that was open */
+		answer_health(api, answer);
+		break;
+	case API_POOLS:
+		answer_pools(api, answer);
+		break;
+	case API_CONNECTIONS:
+		answer_printed(&printer, print_connections, TYPE_LINES, answer);
+		break;
+	case API_VERDICTS:
+		answer_printed(&printer, print_verdicts, TYPE_LINES, answer);
+		break;
+	case API_EXPLAIN:
+		answer_printed(&printer, print_explanation, TYPE_JSON, answer);
+		break;
+	case API_NOTHING:
+		break;
+	}
+}
+
+void api_answer_public(void *userdata, const struct http_request *request,
+		       struct http_answer *ret_answer)
+{
+	struct api_route route;
+
+	api_route_parse(request->path, &route);
+	if (route.what == API_NOTHING || !route.is_public)
+		answer_error(ret_answer, 404, "here are /metrics, /healthz and /readyz");
+	else
+		answer_route(userdata, &route, request, ret_answer);
+}
+
+void api_answer_local(void *userdata, const struct http_request *request,
+		      struct http_answer *ret_answer)
+{
+	struct api_route route;
+
+	api_route_parse(request->path, &route);
+	if (route.what == API_NOTHING)
+		answer_error(ret_answer, 404,
+			     "here are /v1/pools, /v1/connections, /v1/verdicts, /v1/explain/PID, "
+			     "/metrics, /healthz and /readyz");
+	else
+		answer_route(userdata, &route, request, ret_answer);
+}
