@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every way to lose something, forced: it is counted, said by name, and nothing else is wrong.
+
+The maps of the observer have the room that a test gives them; the rest is as in the agent.
+"""
+
+import json
+import signal
+
+import pytest
+
+from harness import Client, Network, Observer, Server, wait_until
+
+PAGE = 4096
+
+
+@pytest.fixture
+def observe(start):
+    def start_observer(*ports, limits=(0, 0, 0, 0), **options):
+        listed = ",".join(f"p{port}={port}" for port in ports)
+        return start(Observer, "--port", listed, "--pin", "none", limits=limits, **options)
+
+    return start_observer
+
+
+def losses(observer):
+    """What was lost, by name. A probe that interrupted itself is no loss."""
+    lost = observer.ask("lost")
+    del lost["probe_missed"]
+    return {reason: count for reason, count in lost.items() if count}
+
+
+def closed(pool):
+    return {by: pool[by] for by in ("local", "peer", "reset", "timeout", "exit") if pool[by]}
+
+
+def test_map_of_pools_that_is_full_counts_what_it_has_no_room_for(observe, server, client, start):
+    port = server.listen()
+    other = start(Client)
+    observer = observe(port, limits=(1, 0, 0, 0))
+    for number in range(23):
+        client.open_all(1, port)
+        client.command(f"close {number}")
+    for number in range(7):
+        other.open_all(1, port)
+        other.command(f"close {number}")
+    other.open_all(2, port)
+    observer.look()
+
+    assert losses(observer) == {"pools_full": 7}
+    by_pid = {pool["pid"]: pool for pool in observer.ask("pools")}
+    assert (by_pid[client.pid]["opened"], closed(by_pid[client.pid])) == (23, {"local": 23})
+    # What is open is known all the same, and its end is told.
+    assert by_pid[other.pid]["open"] == 2
+    other.command("close 7")
+    observer.look()
+    assert [row["pid"] for row in observer.connections().values()] == [other.pid]
+
+
+def test_ring_of_a_page_that_is_full_loses_reasons_and_no_ends(observe, server, client):
+    port = server.listen()
+    observer = observe(port, limits=(0, 0, 0, PAGE))
+    client.open_all(200, port)
+    observer.look()
+    assert len(observer.connections()) == 200
+
+    client.command("close 0-199")
+    observer.look() # what the ring had room for; the loss asks for a full pass
+    told = observer.pool(port)
+    observer.look()
+
+    assert observer.connections() == {}
+    pool = observer.pool(port)
+    lost = losses(observer)
+    assert lost["ring_full"] == lost["end_missed"] == 200 - told["local"]
+    assert 0 < told["local"] < 200
+    assert (pool["opened"], closed(pool)) == (200, {"local": 200})
+
+
+def test_room_for_one_sample_a_pass_tells_of_all(observe, server, client):
+    port = server.listen()
+    client.open_all(3, port)
+    observer = observe(port, limits=(0, 0, 1, 0))
+    client.open_all(23, port)
+    observer.look()
+    assert len(observer.connections()) == 26
+    client.command("exchange 0-25 100")
+    observer.look()
+    assert {row["sent"] for row in observer.connections().values()} == {100}
+    assert losses(observer) == {}
+
+
+def test_listeners_without_room_are_counted(observe, server, client, start):
+    port = server.listen()
+    more = [server.listen() for _ in range(3)]
+    client.open_all(1, port)
+    observer = observe(port, limits=(0, 1, 0, 0))
+    observer.look()
+    # Those of this host are among them, so the number is not known.
+    assert losses(observer)["listeners_full"] >= len(more)
+    assert len(observer.connections()) >= 1
+
+
+def test_refused_storage_is_counted_and_made_up_for(observe, start):
+    """The kernel charges records to the socket's option memory, which has a limit."""
+    network = start(Network)
+    client = start(Client, *network.enter())
+    port = network.server.listen()
+    observer = observe(port)
+    client.open_all(2, port)
+    network.run("sysctl", "-qw", "net.core.optmem_max=1")
+    client.open_all(23, port)
+    observer.look()
+    assert losses(observer) == {"storage_refused": 23}
+    assert len(observer.connections()) == 2
+
+    # Ends of what has no record are no news, and what is still open is found by the next start.
+    client.command("close 2-11")
+    network.run("sysctl", "-qw", "net.core.optmem_max=131072")
+    observer.look()
+    assert len(observer.connections()) == 2
+    observer.kill()
+    observer = observe(port)
+    observer.look()
+    assert len(observer.connections()) == 15
+    assert losses(observer) == {}
+
+
+def test_20000_connections_that_close_at_once_are_all_told(observe, start):
+    servers = [start(Server) for _ in range(2)]
+    ports = [server.listen(address="0.0.0.0") for server in servers]
+    clients = [start(Client) for _ in range(20)]
+    observer = observe(*ports)
+    for number, client in enumerate(clients):
+        # One address has not enough local ports.
+        client.open_all(1000, ports[number % 2], f"127.0.0.{number % 4 + 1}")
+    observer.look()
+    assert len(observer.connections()) == 20000
+
+    for client in clients:
+        client.process.send_signal(signal.SIGKILL)
+    assert observer.ask("wake") is True, "the ring asks to be looked at before the next tick"
+    for client in clients:
+        client.process.wait()
+    observer.look()
+    wait_until(lambda: observer.look() and not observer.connections(), 20, "all have ended")
+    pools = observer.ask("pools")
+    assert sum(pool["opened"] for pool in pools) == 20000
+    assert sum(pool["exit"] for pool in pools) == 20000
+    assert sum(sum(closed(pool).values()) for pool in pools) == 20000
+    assert losses(observer) == {}
+
+
+def test_frozen_agent_that_wakes_has_lost_nothing(connleak, server, client, start):
+    echo, refused, reset = server.listen("echo"), server.listen("closed"), server.listen("rst")
+    ports = f"echo={echo},refused={refused},reset={reset}"
+    client.open_all(23, echo)
+    top = connleak.start("top", "--once", "--json", "-d", "6", "--port", ports)
+    top.process.send_signal(signal.SIGSTOP)
+    wait_until(lambda: "T" in state_of(top.process.pid), 5, "it is frozen")
+
+    client.command("close 0-9")
+    client.open_all(5, echo)
+    stormer = start(Client)
+    words = stormer.command(f"storm 10000 5000 127.0.0.1 {echo} {refused} {reset}")
+    counts = {key: int(value) for key, value in zip(words[::2], words[1::2])}
+    top.process.send_signal(signal.SIGCONT)
+    assert top.wait(timeout=30) == 0
+
+    screen = json.loads("\n".join(top.out.lines))
+    assert screen["lost"] == 0
+    pools = {(pool["pid"], int(pool["remote"].rpartition(":")[2])): pool for pool in screen["pools"]}
+    held = pools[client.pid, echo]
+    assert (held["open"], held["opened"], held["closed"]["local"]) == (18, 5, 10)
+    assert pools[stormer.pid, echo]["closed"]["local"] == counts["closed"]
+    assert pools[stormer.pid, refused]["failed"] == {"ECONNREFUSED": counts["refused"]}
+    assert pools[stormer.pid, reset]["closed"]["reset"] == counts["reset"]
+
+
+def state_of(pid):
+    with open(f"/proc/{pid}/stat", encoding="utf-8") as stat:
+        return stat.read().rpartition(")")[2].split()[0]
