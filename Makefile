@@ -52,6 +52,7 @@ help:
 	@echo "make deb        a Debian package in $(BUILD)/deb"
 	@echo "make unit       unit tests only (cmocka); SANITIZE=-fsanitize=address,undefined works"
 	@echo "make live       live tests only, against real servers (root)"
+	@echo "make churn      connections against the kernel's own under churn and kill -9, ten minutes (root)"
 	@echo "make lint       every static checker; lint-quick without the slowest (packaging/deps.sh lint)"
 	@echo "make coverage   which lines of core/ the unit tests run"
 	@echo "make check-pure core/ has no I/O, no clock and no threads"

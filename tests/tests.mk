@@ -5,7 +5,7 @@ LIVE_BIN := $(addprefix $(BUILD)/live/,client server spawn-as observer)
 DEMO_BIN := $(addprefix $(BUILD)/demo/,healthy-app leaky-app)
 PYTHON   := /usr/bin/python3
 
-.PHONY: test-programs test-run vm-5.10
+.PHONY: test-programs test-run vm-5.10 churn
 
 deps:
 	@packaging/deps.sh build
@@ -31,6 +31,11 @@ test-run:
 
 live: $(BUILD)/connleak test-programs
 	CONNLEAK_BUILD=$(BUILD) $(PYTHON) -m pytest -p no:cacheprovider -rs tests/live
+
+# The long form: ten minutes, and many more seeds.
+churn: $(BUILD)/connleak test-programs
+	CONNLEAK_BUILD=$(BUILD) CONNLEAK_CHURN_SECONDS=600 CONNLEAK_CHURN_SEEDS=100 \
+		$(PYTHON) -m pytest -p no:cacheprovider -rs tests/live/test_churn.py
 
 vm-5.10: $(BUILD)/connleak
 	CONNLEAK_BUILD=$(BUILD) $(PYTHON) -m pytest -p no:cacheprovider -rs tests/vm

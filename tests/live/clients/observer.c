@@ -8,6 +8,7 @@
  *agent
  *
  *	look	one look; answers with the number of events
+ *	walk	the next look asks anew who holds what, as every 30 s
  *	list	the time of the look, and the open connections as `connleak list --json` has them
  *	pools	an array: each pool's counts, those of earlier sessions included
  *	lost	the counters of what was lost
@@ -37,6 +38,17 @@ static int fail(const char *what)
 	return EXIT_RUNTIME;
 }
 
+static void fill_filter(const struct options *options, struct probes_filter *ret_filter)
+{
+	*ret_filter = (struct probes_filter){
+		.pids = options->pids,
+		.pid_count = options->pid_count,
+		.comms = options->comms,
+		.comm_count = options->comm_count,
+	};
+	dbkind_port_bitmap(options->databases, ret_filter->port_bitmap);
+}
+
 static int start(struct live *live, const struct options *options, char **limits)
 {
 	struct probes_setup setup = {
@@ -44,17 +56,13 @@ static int start(struct live *live, const struct options *options, char **limits
 		.limits.listener_count = (uint32_t)atoi(limits[1]),
 		.limits.sample_count = (uint32_t)atoi(limits[2]),
 		.limits.ring_bytes = (uint32_t)atoi(limits[3]),
-		.filter.pids = options->pids,
-		.filter.pid_count = options->pid_count,
-		.filter.comms = options->comms,
-		.filter.comm_count = options->comm_count,
 	};
 	char error[512];
 
 	log_capture_libbpf();
 	live->options = options;
 	live->proc_fd = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	dbkind_port_bitmap(options->databases, setup.filter.port_bitmap);
+	fill_filter(options, &setup.filter);
 	if (options->pin && strcmp(options->pin, OPTION_NONE) != 0 &&
 	    pins_open(options->pin, &live->pins, error, sizeof(error)) < 0)
 		return fail(error);
@@ -78,6 +86,15 @@ static int look(struct live *live)
 		count++;
 	}
 	return r < 0 ? r : count;
+}
+
+/* Another filter asks for it; this one is the same. */
+static int walk(struct live *live)
+{
+	struct probes_filter filter;
+
+	fill_filter(live->options, &filter);
+	return source_bpf_set_filter(live->source, &filter);
 }
 
 static json_t *list(const struct live *live)
@@ -156,6 +173,8 @@ static void obey(struct live *live, const char *command)
 {
 	if (!strcmp(command, "look\n"))
 		answer(json_integer(look(live)));
+	else if (!strcmp(command, "walk\n"))
+		answer(json_integer(walk(live)));
 	else if (!strcmp(command, "list\n"))
 		answer(list(live));
 	else if (!strcmp(command, "pools\n"))

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""connleak's connections against the kernel's own, one for one, under random churn; with the source
+killed and started again at random too. `make churn` is the long form.
+"""
+
+import os
+import random
+import time
+
+import pytest
+
+from churn import Churn, wait_same
+from harness import Client, Network, Observer
+
+SECONDS = float(os.environ.get("CONNLEAK_CHURN_SECONDS", "15"))
+SEEDS = range(int(os.environ.get("CONNLEAK_CHURN_SEEDS", "3")))
+STEPS = 250
+SAME_S = 2e-6
+
+
+@pytest.fixture
+def observe(start, bpffs):
+    def start_observer(ports):
+        listed = ",".join(f"p{port}={port}" for port in ports)
+        options = ["--port", listed, "--pin", bpffs.DIRECTORY]
+        return start(Observer, *options, prefix=bpffs.prefix)
+
+    return start_observer
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_random_opens_closes_forks_and_passes_leave_the_kernels_table(
+    observe, start, tmp_path, seed
+):
+    churn = Churn(start, start(Network), seed, tmp_path)
+    for _ in range(20):
+        churn.step()
+    observer = observe(churn.ports.values())
+    for number in range(STEPS):
+        churn.step()
+        if churn.random.random() < 0.1:
+            observer.look()
+        if number % 50 == 49:
+            wait_same(observer, churn)
+    wait_same(observer, churn)
+    assert churn.opened > 500
+    lost = observer.ask("lost")
+    assert {key: lost[key] for key in lost if key != "probe_missed"} == dict.fromkeys(
+        (key for key in lost if key != "probe_missed"), 0
+    )
+
+
+class Ages:
+    """What a connection was when it was met first, it is for ever."""
+
+    def __init__(self):
+        self.first = {}
+
+    def check(self, connections):
+        for conn, row in connections.items():
+            first = self.first.setdefault(conn, row)
+            for key in ("local", "remote", "tid", "age_is_bound"):
+                assert row[key] == first[key], (first, row)
+            if not row["age_is_bound"]:
+                assert abs(row["opened_at"] - first["opened_at"]) <= SAME_S, (first, row)
+            assert row["sent"] >= first["sent"]
+            first["sent"] = row["sent"]
+
+
+def test_killed_at_random_under_churn_it_is_the_kernels_table_and_counts_add_up(
+    observe, start, tmp_path
+):
+    seed = random.SystemRandom().getrandbits(32)
+    print(f"seed {seed}")
+    churn = Churn(start, start(Network), seed, tmp_path)
+    stormer = start(Client, *churn.network.enter())
+    echo, refused, reset = (churn.ports[mode] for mode in ("echo", "closed", "rst"))
+    ages, observer, sessions = Ages(), observe(churn.ports.values()), 0
+    total = int(SECONDS * 500)
+    stormer.tell(f"storm {total} 500 127.0.0.1 {echo} {refused} {reset}")
+
+    deadline = time.monotonic() + SECONDS
+    while time.monotonic() < deadline or stormer.reader.fresh.empty():
+        churn.step()
+        if churn.random.random() < 0.1:
+            observer.look()
+            ages.check(observer.connections())
+        if churn.random.random() < 0.03:
+            observer.kill()
+            observer = observe(churn.ports.values())
+            sessions += 1
+    words = stormer.answer()
+    counts = {key: int(value) for key, value in zip(words[::2], words[1::2])}
+    observer.kill()
+    observer = observe(churn.ports.values())
+    wait_same(observer, churn)
+    ages.check(observer.connections())
+    assert sessions > SECONDS / 5 and counts["other"] == 0
+
+    pools = {
+        int(pool["remote"].rpartition(":")[2]): pool
+        for pool in observer.ask("pools")
+        if pool["pid"] == stormer.pid
+    }
+    assert pools[refused]["opened"] == pools[refused]["ECONNREFUSED"] == counts["refused"]
+    assert pools[reset]["opened"] == pools[reset]["reset"] == counts["reset"]
+    # A reset of all connections by the server can hit one of the storm's before it is closed.
+    ended = pools[echo]["local"] + pools[echo]["reset"] + pools[echo]["peer"]
+    assert pools[echo]["opened"] == pools[echo]["established"] == ended
+    assert pools[echo]["opened"] == counts["opened"] - counts["refused"] - counts["reset"]
+    assert pools[echo]["open"] == 0
