@@ -210,6 +210,7 @@ int detector_observe(struct detector *detector, const struct change *change)
 	note_time(detector, change->t_ns);
 	switch (change->type) {
 	case CHANGE_NONE:
+	case CHANGE_PAST:
 		return 0;
 	case CHANGE_LOST:
 		observe_loss(&detector->bench.losses, change);

@@ -242,13 +242,9 @@ static void count_closed(struct rollup_group *group, const struct change *change
 			      change->t_ns - (uint64_t)change->conn->open_ns, 1);
 }
 
-/*
- * Connections that came and went between two looks are told as counts. How long each lasted nobody
- * has seen; half the time between the looks is what they last on average.
- */
-static void count_churn(struct rollup_group *group, const struct change *change, uint64_t look_ns)
+/* Returns how many were closed. */
+static uint64_t add_churn(struct rollup_group *group, const struct churn *churn)
 {
-	const struct churn *churn = change->churn;
 	uint64_t closed_count = 0;
 
 	group->opened_count += churn->opened_count;
@@ -258,6 +254,17 @@ static void count_churn(struct rollup_group *group, const struct change *change,
 		group->closed_count[i] += churn->closed_count[i];
 		closed_count += churn->closed_count[i];
 	}
+	return closed_count;
+}
+
+/*
+ * Connections that came and went between two looks are told as counts. How long each lasted nobody
+ * has seen; half the time between the looks is what they last on average.
+ */
+static void count_churn(struct rollup_group *group, const struct change *change, uint64_t look_ns)
+{
+	uint64_t closed_count = add_churn(group, change->churn);
+
 	histogram_add(&group->lifetime, &histogram_lifetime_scale, (change->t_ns - look_ns) / 2,
 		      closed_count);
 }
@@ -291,6 +298,13 @@ void rollup_observe(struct rollup *rollup, const struct change *change)
 		break;
 	case CHANGE_CHURNED:
 		count_churn(group, change, rollup->look_ns);
+		break;
+	case CHANGE_PAST:
+		(void)add_churn(group, change->churn); /* how long each lasted is forgotten */
+		break;
+	case CHANGE_SEEN:
+		/* An agent before this one has counted its open; it ends in our counts. */
+		group->opened_count += !change->conn->age_is_bound;
 		break;
 	default:
 		break;

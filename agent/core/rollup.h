@@ -42,7 +42,10 @@ struct rollup_group {
 	struct rollup_group *next, *prev; /* all groups, the oldest first */
 	char *labels[ROLLUP_LABEL_COUNT]; /* safe to show; "" = does not apply; owned */
 	uint64_t seen_ns; /* when it last had a pool */
-	/* Since the group is there. Connections that were open before are not among the opened. */
+	/*
+	 * Since the group is there, and since the probes are, where an agent before this one has
+	 * left them. Connections that were open before that are not among the opened.
+	 */
 	uint64_t opened_count;
 	uint64_t closed_count[CLOSE_BY_COUNT];
 	uint64_t failed_count[FAIL_REASON_COUNT];

@@ -465,8 +465,7 @@ static int apply_churn(struct table *table, const struct event *event, struct ch
 	if (!totals)
 		return -ENOMEM;
 	totals_add_churn(totals, &event->churn);
-	if (event->type == EVENT_CHURN)
-		change->type = CHANGE_CHURNED;
+	change->type = event->type == EVENT_PAST ? CHANGE_PAST : CHANGE_CHURNED;
 	change->churn = &event->churn;
 	return 0;
 }

@@ -115,6 +115,7 @@ enum change_type {
 	CHANGE_MOVED, /* to the pool of another client; pool_before is the old one */
 	CHANGE_EXITED, /* client is set; its pools still stand */
 	CHANGE_CHURNED, /* pool and the event's churn */
+	CHANGE_PAST, /* the same of before the observation: for what only adds up */
 	CHANGE_LOST,
 };
 
@@ -133,7 +134,7 @@ struct change {
 	uint64_t received_bytes; /* ACTIVE: the same the other way */
 	enum close_by by;
 	enum fail_reason reason; /* FAILED */
-	const struct churn *churn; /* CHURNED: the event's */
+	const struct churn *churn; /* CHURNED, PAST: the event's */
 	uint64_t lost_count;
 };
 

@@ -65,7 +65,7 @@ def test_ring_of_a_page_that_is_full_loses_reasons_and_no_ends(observe, server, 
     assert len(observer.connections()) == 200
 
     client.command("close 0-199")
-    observer.look() # what the ring had room for; the loss asks for a full pass
+    observer.look()  # what the ring had room for; the loss asks for a full pass
     told = observer.pool(port)
     observer.look()
 
@@ -146,9 +146,12 @@ def test_20000_connections_that_close_at_once_are_all_told(observe, start):
     wait_until(lambda: observer.look() and not observer.connections(), 20, "all have ended")
     pools = observer.ask("pools")
     assert sum(pool["opened"] for pool in pools) == 20000
-    assert sum(pool["exit"] for pool in pools) == 20000
     assert sum(sum(closed(pool).values()) for pool in pools) == 20000
-    assert losses(observer) == {}
+    # A kernel that preempts the probe skips it for the next task: such an end is missed first, and
+    # then noticed by its absence.
+    missed = 20000 - sum(pool["exit"] for pool in pools)
+    assert missed <= observer.ask("lost")["probe_missed"]
+    assert losses(observer) == ({"end_missed": missed} if missed else {})
 
 
 def test_frozen_agent_that_wakes_has_lost_nothing(connleak, server, client, start):

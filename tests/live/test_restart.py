@@ -4,10 +4,11 @@
 import os
 import re
 import subprocess
+import urllib.request
 
 import pytest
 
-from harness import AGENT_ALONE, Bpffs, Observer, wait_until
+from harness import AGENT_ALONE, Bpffs, Observer, free_port, wait_until
 
 # A moment of two sessions: both are rounded to microseconds.
 SAME_S = 2e-6
@@ -201,6 +202,48 @@ def test_agent_says_what_it_goes_on_with_and_leaves_it_when_it_is_stopped(connle
     assert len(second.complaints()) == 1
     assert said(second, f"going on with what the agent before has left in {bpffs.DIRECTORY}/")
     assert bpffs.pins() == pins
+
+
+def counter(port, name, **labels):
+    """The sum of a metric over the series with these labels; 0 where there is none."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+        lines = answer.read().decode().splitlines()
+    wanted = [f'{key}="{value}"' for key, value in labels.items()]
+    return sum(
+        float(line.split()[-1])
+        for line in lines
+        if line.split("{")[0] == name and all(word in line for word in wanted)
+    )
+
+
+def test_counters_of_the_metrics_go_on_after_a_kill(connleak, bpffs, server, client):
+    port, listen = server.listen(), free_port()
+    refused = server.listen("closed")
+    options = ["--port", f"test={port},none={refused}", "--interval", "0.1"]
+    options += ["--listen", f"127.0.0.1:{listen}"]
+
+    def count(what, **labels):
+        return counter(listen, f"connleak_connections_{what}_total", **labels)
+
+    agent = start_agent(connleak, bpffs, *options)
+    client.open_all(23, port)
+    wait_until(lambda: count("opened") == 23, 10, "all are counted")
+    client.command("close 0-9")
+    wait_until(lambda: count("closed", by="local") == 10, 10, "all ends are counted")
+    agent.process.kill()
+    agent.process.wait()
+
+    client.open_all(3, port)
+    client.command("close 23-24")
+    assert client.open(1, refused)[0].error == "ECONNREFUSED"
+    agent = start_agent(connleak, bpffs, *options)
+    wait_until(lambda: count("opened") == 27, 10, "the counts go on")
+    assert count("closed", by="local") == 12
+    assert count("closed") == 12
+    assert count("failed", error="ECONNREFUSED") == 1
+    client.command("close 10-14")
+    wait_until(lambda: count("closed") == 17, 10, "and on")
+    assert count("opened") == 27
 
 
 def test_second_agent_is_refused_by_the_pid_of_the_first(connleak, bpffs):

@@ -228,6 +228,35 @@ static void observe_short_connections_count_too(void **state)
 	world_close(&world);
 }
 
+static void observe_past_counts_go_on_where_another_agent_stopped(void **state)
+{
+	struct event event = owned_event(EVENT_PAST, SECOND, 0, 10, "/usr/bin/app");
+	const struct rollup_group *group;
+	struct world world;
+
+	(void)state;
+	world_open(&world, 10, false);
+	event.churn.opened_count = 9;
+	event.churn.closed_count[CLOSE_LOCAL] = 6;
+	event.churn.failed_count[FAIL_REFUSED] = 2;
+	feed(&world, &event);
+	event = owned_event(EVENT_SEEN, 2 * SECOND, 1, 10, NULL);
+	event.age_is_exact = true;
+	event.age_ns = SECOND;
+	feed(&world, &event);
+	event.conn = 2;
+	event.age_is_exact = false;
+	feed(&world, &event);
+	close_conn(&world, 3 * SECOND, 1, CLOSE_LOCAL);
+	group = find(&world, "app", "");
+	assert_non_null(group);
+	assert_int_equal(group->opened_count, 10);
+	assert_int_equal(group->closed_count[CLOSE_LOCAL], 7);
+	assert_int_equal(group->failed_count[FAIL_REFUSED], 2);
+	assert_int_equal(group->lifetime.count, 1);
+	world_close(&world);
+}
+
 static void observe_what_was_open_before_has_no_lifetime(void **state)
 {
 	const struct rollup_group *group;
@@ -410,6 +439,7 @@ int main(void)
 		cmocka_unit_test(observe_ends_and_failures_are_told_apart),
 		cmocka_unit_test(observe_short_connections_count_too),
 		cmocka_unit_test(observe_what_was_open_before_has_no_lifetime),
+		cmocka_unit_test(observe_past_counts_go_on_where_another_agent_stopped),
 		cmocka_unit_test(counts_stay_when_processes_and_pools_are_gone),
 		cmocka_unit_test(survey_a_group_without_pools_is_forgotten_after_an_hour),
 		cmocka_unit_test(observe_what_finds_no_room_is_one_counted_group),
