@@ -4,7 +4,7 @@
 # Installs the Debian packages that a purpose needs and that are not there yet; does nothing at
 # all when none is missing. No daemon that comes with a package is started, none is stopped.
 #
-# usage: packaging/deps.sh build|demo|test|lint
+# usage: packaging/deps.sh build|demo|test|lint|bench
 
 set -euo pipefail
 
@@ -22,6 +22,7 @@ test_packages=(git libcmocka-dev liburing-dev clang-format libclang-rt-14-dev sh
 	       qemu-system-x86 busybox cpio gzip kmod xz-utils)
 lint_packages=(git gcc clang-tidy cppcheck shellcheck codespell gcovr libcmocka-dev
 	       liburing-dev python3)
+bench_packages=(python3 iproute2 util-linux libbpf-tools)
 
 fail()
 {
@@ -44,9 +45,10 @@ case "${1:-}" in
 build) packages=("${build_packages[@]}") ;;
 demo) packages=("${build_packages[@]}" "${demo_packages[@]}") ;;
 test) packages=("${build_packages[@]}" "${demo_packages[@]}" "${test_packages[@]}") ;;
+bench) packages=("${build_packages[@]}" "${bench_packages[@]}") ;;
 lint) packages=("${build_packages[@]}" "${lint_packages[@]}") ;;
 *)
-	echo "usage: deps.sh build|demo|test|lint" >&2
+	echo "usage: deps.sh build|demo|test|lint|bench" >&2
 	exit 2
 	;;
 esac
