@@ -17,7 +17,7 @@ demo_packages=(procps util-linux)
 test_packages=(git libcmocka-dev liburing-dev clang-format libclang-rt-14-dev shellcheck
 	       python3 python3-pytest python3-psycopg2 python3-sqlalchemy python3-pymysql python3-redis
 	       postgresql mariadb-server redis-server
-	       iproute2 procps util-linux
+	       iproute2 procps util-linux systemd
 	       runc
 	       qemu-system-x86 busybox cpio gzip kmod xz-utils)
 lint_packages=(git gcc clang-tidy cppcheck shellcheck codespell gcovr libcmocka-dev

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "check_config.h"
 #include "command.h"
@@ -17,6 +18,7 @@
 #include "reload.h"
 #include "serve.h"
 #include "service.h"
+#include "sinks/journal.h"
 #include "sinks/jsonl.h"
 #include "sinks/text.h"
 #include "sys/log.h"
@@ -29,13 +31,20 @@ struct agent {
 	struct service service;
 	struct ledger *ledger;
 	struct serve serve;
+	struct journal *journal; /* NULL = verdicts do not go there */
 	struct options *options;
 	bool json;
+	bool stdout_is_journal;
 };
 
 static int emit(struct agent *agent, const struct ledger_line *line)
 {
 	if (line->news == LEDGER_REPEAT)
+		return 0;
+	if (agent->journal && line->news == LEDGER_NEWS)
+		journal_write(agent->journal, line->verdict);
+	/* What goes to the journal is not to be there twice. */
+	if (agent->journal && agent->stdout_is_journal)
 		return 0;
 	if (agent->json)
 		return jsonl_write_verdict(stdout, line->verdict);
@@ -65,7 +74,22 @@ static int review_carried(struct agent *agent)
 
 static int on_look(struct live *live)
 {
-	return review_carried(live->userdata);
+	struct agent *agent = live->userdata;
+
+	if (agent->journal)
+		(void)journal_retry(agent->journal); /* says itself what waits */
+	return review_carried(agent);
+}
+
+static int open_journal(struct agent *agent)
+{
+	bool wanted = agent->options->journal == JOURNAL_YES ||
+		      (agent->options->journal == JOURNAL_AUTO && journal_is_behind(STDERR_FILENO));
+
+	agent->stdout_is_journal = journal_is_behind(STDOUT_FILENO);
+	if (wanted)
+		agent->journal = journal_open(JOURNAL_SOCKET);
+	return wanted && !agent->journal ? EXIT_RUNTIME : 0;
 }
 
 static void on_reload(void *userdata)
@@ -112,6 +136,19 @@ static int on_loop(struct live *live, sd_event *event)
 	return r;
 }
 
+static void say_journal(const struct agent *agent)
+{
+	struct journal_counts counts;
+
+	if (!agent->journal)
+		return;
+	journal_read_counts(agent->journal, &counts);
+	if (counts.failed)
+		log_notice("the journal took %llu verdicts late, %llu never",
+			   (unsigned long long)(counts.failed - counts.lost),
+			   (unsigned long long)counts.lost);
+}
+
 static void say_losses(const struct live *live)
 {
 	uint64_t counts[SOURCE_LOST_COUNT];
@@ -143,6 +180,7 @@ static int run(struct agent *agent)
 	live_announce(live);
 	status = live_run(live, agent->options->interval_ns, agent->options->duration_ns);
 	say_losses(live);
+	say_journal(agent);
 	if (status == EXIT_DONE && ledger_stands(agent->ledger, agent->options->fail_on))
 		status = EXIT_VERDICT;
 	return status;
@@ -151,6 +189,7 @@ static int run(struct agent *agent)
 int cmd_agent(struct options *options)
 {
 	struct agent agent = {
+		.live = {.proc_fd = -1},
 		.options = options,
 		.json = options->json,
 		.service = {.on_reload = on_reload, .userdata = &agent},
@@ -169,11 +208,14 @@ int cmd_agent(struct options *options)
 		log_error("out of memory");
 		return EXIT_RUNTIME;
 	}
-	status = live_open(&agent.live, options, false, true, on_verdict, &agent);
+	status = open_journal(&agent);
+	if (status == 0)
+		status = live_open(&agent.live, options, false, true, on_verdict, &agent);
 	if (status == 0)
 		status = run(&agent);
 	serve_close(&agent.serve);
 	live_close(&agent.live);
+	journal_close(agent.journal);
 	ledger_free(agent.ledger);
 	return status;
 }

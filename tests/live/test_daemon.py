@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 
 import pytest
 
@@ -15,25 +16,35 @@ USAGE = 2
 
 
 class Manager:
-    """The other end of $NOTIFY_SOCKET."""
+    """The other end of $NOTIFY_SOCKET, which always listens: who tells it something waits for it."""
 
     def __init__(self, directory):
         self.path = os.path.join(directory, "notify")
         self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self.socket.bind(self.path)
-        self.socket.setblocking(False)
         self.messages = []
+        self.thread = threading.Thread(target=self._listen, daemon=True)
+        self.thread.start()
+
+    def _listen(self):
+        while True:
+            message = self.socket.recv(65536)
+            if not message:
+                return
+            self.messages += message.decode().splitlines()
+
+    def close(self):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as last:
+            last.sendto(b"", self.path)
+        self.thread.join()
+        self.socket.close()
 
     def environment(self, **more):
         return {**os.environ, "NOTIFY_SOCKET": self.path, **more}
 
     def received(self):
         """Every assignment so far, in order."""
-        while True:
-            try:
-                self.messages += self.socket.recv(65536).decode().splitlines()
-            except BlockingIOError:
-                return self.messages
+        return list(self.messages)
 
     def count(self, message):
         return self.received().count(message)
@@ -62,7 +73,7 @@ def directory():
 def manager(directory):
     manager = Manager(directory)
     yield manager
-    manager.socket.close()
+    manager.close()
 
 
 @pytest.fixture
@@ -99,6 +110,7 @@ def test_agent_tells_its_manager_when_it_is_ready_and_when_it_stops(connleak, ma
     manager.wait_status("connections in")
     agent.process.send_signal(signal.SIGTERM)
     assert agent.wait(10) == 0
+    manager.wait("STOPPING=1")
     assert manager.received()[-1] == "STOPPING=1"
 
 
@@ -118,7 +130,7 @@ def test_agent_feeds_the_watchdog_only_while_it_looks(connleak, manager):
         )
         witness.wait("WATCHDOG=1", 4)
         second.stop()
-        witness.socket.close()
+        witness.close()
     assert manager.count("WATCHDOG=1") == fed
     agent.process.send_signal(signal.SIGCONT)
     manager.wait("WATCHDOG=1", fed + 1)
