@@ -35,9 +35,9 @@
 #define SICK_INTERVALS 5
 #define SICK_AT_LEAST_NS (10 * NS_PER_SEC)
 
-void api_init(struct api *api, const struct live *live)
+void api_init(struct api *api, const struct live *live, const struct ledger *ledger)
 {
-	*api = (struct api){.live = live};
+	*api = (struct api){.live = live, .ledger = ledger};
 }
 
 void api_clear(struct api *api)
@@ -128,6 +128,8 @@ static size_t gather_losses(const struct api *api, struct metrics_count *counts)
 		counts[count++] = (struct metrics_count){source_bpf_lost_name(i), lost[i]};
 	counts[count++] = (struct metrics_count){
 		"table_full", table_overflow_count(pipeline_table(api->live->pipeline))};
+	counts[count++] =
+		(struct metrics_count){"verdicts_full", ledger_overflow_count(api->ledger)};
 	for (size_t i = 0; i < api->loss_count; i++)
 		counts[count++] =
 			(struct metrics_count){api->losses[i].reason, *api->losses[i].count};
@@ -152,9 +154,23 @@ static size_t gather_refusals(const struct api *api, struct metrics_count *count
 	return HTTP_REFUSED_COUNT;
 }
 
+static void survey(const struct api *api)
+{
+	const struct pipeline *pipeline = api->live->pipeline;
+	struct table *table = pipeline_table(api->live->pipeline);
+	struct rollup *rollup = pipeline_rollup(pipeline);
+	const struct ledger_entry *entry = ledger_first(api->ledger);
+
+	rollup_survey(rollup, table, pipeline_detector(pipeline), api->live->now_ns);
+	/* What this run's detector has found is in the survey. */
+	for (; entry; entry = entry->next)
+		if (entry->detector_id == 0)
+			rollup_add_verdict(rollup, table, &entry->verdict, api->live->now_ns);
+}
+
 static struct http_body *make_page(const struct api *api, enum exposition_format format)
 {
-	struct metrics_count losses[SOURCE_LOST_COUNT + 1 + API_LOSSES_MAX];
+	struct metrics_count losses[SOURCE_LOST_COUNT + 2 + API_LOSSES_MAX];
 	struct metrics_count requests[HTTP_STATUSES], refusals[HTTP_REFUSED_COUNT];
 	const struct pipeline *pipeline = api->live->pipeline;
 	struct table *table = pipeline_table(api->live->pipeline);
@@ -174,7 +190,7 @@ static struct http_body *make_page(const struct api *api, enum exposition_format
 	};
 	size_t size;
 
-	rollup_survey(rollup, table, pipeline_detector(pipeline), api->live->now_ns);
+	survey(api);
 	if (metrics_render(&figures, format, &text, &size) < 0)
 		return NULL;
 	return http_body_new(text, size);
@@ -251,20 +267,11 @@ static int print_verdict(const struct printer *printer, FILE *stream, const stru
 
 static int print_verdicts(const struct printer *printer, FILE *stream)
 {
-	const struct pipeline *pipeline = printer->api->live->pipeline;
-	const struct detector *detector = pipeline_detector(pipeline);
-	struct pool *pool = table_first_pool(pipeline_table(printer->api->live->pipeline));
+	const struct ledger_entry *entry = ledger_first(printer->api->ledger);
 	int r = 0;
 
-	for (; pool && r == 0; pool = pool->next) {
-		for (int kind = 0; kind < VERDICT_KIND_COUNT && r == 0; kind++) {
-			const struct verdict *verdict =
-				detector_pool_verdict_of(detector, pool, (enum verdict_kind)kind);
-
-			if (verdict)
-				r = print_verdict(printer, stream, verdict);
-		}
-	}
+	for (; entry && r == 0; entry = entry->next)
+		r = print_verdict(printer, stream, &entry->verdict);
 	return r;
 }
 

@@ -6,6 +6,7 @@
 #ifndef CONNLEAK_CLI_API_H
 #define CONNLEAK_CLI_API_H
 
+#include "core/ledger.h"
 #include "live.h"
 #include "sinks/metrics.h"
 #include "sys/http.h"
@@ -20,6 +21,7 @@ struct api_loss {
 
 struct api {
 	const struct live *live; /* with a rollup in its pipeline */
+	const struct ledger *ledger; /* what stands */
 	struct http_counts counts;
 	struct api_loss losses[API_LOSSES_MAX]; /* beside those of source and table */
 	size_t loss_count;
@@ -31,8 +33,8 @@ struct api {
 	uint64_t pools_ns;
 };
 
-/* live is borrowed. api_clear() in any case. */
-void api_init(struct api *api, const struct live *live);
+/* live and ledger are borrowed. api_clear() in any case. */
+void api_init(struct api *api, const struct live *live, const struct ledger *ledger);
 void api_clear(struct api *api);
 
 /* Adds a reason; more than API_LOSSES_MAX is an error of the program. */

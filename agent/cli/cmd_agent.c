@@ -171,7 +171,7 @@ static int run(struct agent *agent)
 
 	live->on_loop = on_loop;
 	live->on_look = on_look;
-	r = serve_init(&agent->serve, live);
+	r = serve_init(&agent->serve, live, agent->ledger);
 	if (r == 0)
 		r = live_look(live);
 	status = live_status(live, r);

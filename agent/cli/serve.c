@@ -17,10 +17,10 @@
 /* Groups of the metrics are let go also when nobody scrapes. */
 #define SURVEY_INTERVAL_US (300 * 1000000ULL)
 
-int serve_init(struct serve *serve, struct live *live)
+int serve_init(struct serve *serve, struct live *live, const struct ledger *ledger)
 {
 	*serve = (struct serve){.listener = {.fd = -1}};
-	api_init(&serve->api, live);
+	api_init(&serve->api, live, ledger);
 	return pipeline_add_rollup(live->pipeline, live->options);
 }
 

@@ -17,7 +17,7 @@ struct serve {
 };
 
 /* Before live_look(): counts from the first event on. Returns 0 or -ENOMEM. */
-int serve_init(struct serve *serve, struct live *live);
+int serve_init(struct serve *serve, struct live *live, const struct ledger *ledger);
 
 /*
  * Opens what the options of live name and adds it to the loop. Returns 0, or -errno after one line

@@ -420,6 +420,19 @@ void rollup_survey(struct rollup *rollup, const struct table *table,
 	forget(rollup, now_ns);
 }
 
+void rollup_add_verdict(struct rollup *rollup, const struct table *table,
+			const struct verdict *verdict, uint64_t now_ns)
+{
+	const struct client *client = table_find_client(table, verdict->client);
+	const struct pool *pool = client ? client->pools : NULL;
+
+	(void)rollup; /* the groups are reached through the pools */
+	for (; pool; pool = pool->next_of_client)
+		if (pool->rollup && pool->remote.port == verdict->remote.port &&
+		    memcmp(pool->remote.ip, verdict->remote.ip, sizeof(pool->remote.ip)) == 0)
+			add_verdict(pool->rollup, verdict, now_ns);
+}
+
 /* --- figures ---------------------------------------------------------------------------------- */
 
 const struct rollup_group *rollup_first(const struct rollup *rollup)

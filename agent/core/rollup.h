@@ -85,6 +85,13 @@ void rollup_observe(struct rollup *rollup, const struct change *change);
 void rollup_survey(struct rollup *rollup, const struct table *table,
 		   const struct detector *detector, uint64_t now_ns);
 
+/*
+ * After a survey: adds a verdict that stands though the detector of this run has not found it yet.
+ * It goes to the group of its pool; without a pool it is passed over.
+ */
+void rollup_add_verdict(struct rollup *rollup, const struct table *table,
+			const struct verdict *verdict, uint64_t now_ns);
+
 /* All groups: rollup_first(), then group->next. The one for the rest is there once it is used. */
 const struct rollup_group *rollup_first(const struct rollup *rollup);
 
