@@ -15,7 +15,7 @@ build_packages=(gcc libc6-dev make clang llvm bpftool libbpf-dev libelf-dev libd
 # procps and util-linux are essential or nearly so, but minimal images have dropped procps.
 demo_packages=(procps util-linux)
 test_packages=(git libcmocka-dev liburing-dev clang-format libclang-rt-14-dev shellcheck
-	       python3 python3-pytest python3-psycopg2 python3-sqlalchemy python3-pymysql python3-redis
+	       python3 python3-pytest python3-prometheus-client prometheus prometheus-alertmanager python3-psycopg2 python3-sqlalchemy python3-pymysql python3-redis
 	       postgresql mariadb-server redis-server
 	       iproute2 procps util-linux systemd
 	       runc

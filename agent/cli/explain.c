@@ -157,7 +157,8 @@ int explain_recall(struct explain *explain, const struct live *live)
 		const struct meter *meter = detector_pool_meter(detector, known->pool);
 
 		if (meter)
-			timeline_recall(&known->timeline, meter, live->now_ns);
+			(void)timeline_recall(&known->timeline, meter,
+					      live->now_ns); /* else as sampled */
 	}
 	return r;
 }

@@ -98,7 +98,7 @@ static struct timeline_column column_of(const struct meter_span *span)
 	};
 }
 
-void timeline_recall(struct timeline *timeline, const struct meter *meter, uint64_t now_ns)
+bool timeline_recall(struct timeline *timeline, const struct meter *meter, uint64_t now_ns)
 {
 	const struct {
 		const struct meter_span *spans;
@@ -108,10 +108,11 @@ void timeline_recall(struct timeline *timeline, const struct meter *meter, uint6
 		{meter->coarse, METER_COARSE_COUNT, METER_COARSE_NS},
 		{meter->longest, METER_LONG_COUNT, METER_LONG_NS},
 	};
+	struct timeline recalled = {0};
+	uint32_t sample_count = 0;
 	uint64_t first, last;
 	int i = 0;
 
-	memset(timeline, 0, sizeof(*timeline));
 	while (i < METER_RINGS - 1 &&
 	       now_ns / rings[i].span_ns - meter->first_ns / rings[i].span_ns >= rings[i].count)
 		i++;
@@ -119,15 +120,20 @@ void timeline_recall(struct timeline *timeline, const struct meter *meter, uint6
 	first = meter->first_ns / rings[i].span_ns;
 	if (last - first >= rings[i].count)
 		first = last - rings[i].count + 1;
-	timeline->begin_ns = first * rings[i].span_ns;
-	timeline->column_ns = rings[i].span_ns;
-	timeline->count = (uint32_t)(last - first) + 1;
+	recalled.begin_ns = first * rings[i].span_ns;
+	recalled.column_ns = rings[i].span_ns;
+	recalled.count = (uint32_t)(last - first) + 1;
 	for (uint64_t index = first; index <= last; index++) {
 		const struct meter_span *span = &rings[i].spans[index % rings[i].count];
 
-		if (span->number == (uint32_t)(index + 1))
-			timeline->columns[index - first] = column_of(span);
+		if (span->number != (uint32_t)(index + 1))
+			continue;
+		recalled.columns[index - first] = column_of(span);
+		sample_count += span->sample_count;
 	}
+	if (sample_count > 0)
+		*timeline = recalled;
+	return sample_count > 0;
 }
 
 uint64_t timeline_pause_ns(const struct timeline *timeline)

@@ -33,12 +33,14 @@ struct timeline {
 void timeline_sample(struct timeline *timeline, const struct pool *pool, uint32_t stale_count,
 		     uint64_t now_ns);
 
-/*
- * Fills a new timeline with what meter remembers of its pool up to now_ns, in the narrowest spans
- * that reach back to the pool's beginning, or else as far back as there are.
- */
 struct meter;
-void timeline_recall(struct timeline *timeline, const struct meter *meter, uint64_t now_ns);
+
+/*
+ * Makes timeline what meter remembers of its pool up to now_ns, in the narrowest spans that reach
+ * back to the pool's beginning, or else as far back as there are. False where that is nothing yet,
+ * and timeline stays as it is.
+ */
+bool timeline_recall(struct timeline *timeline, const struct meter *meter, uint64_t now_ns);
 
 /* How long after a sample the next one is worth making: a quarter of a column. */
 uint64_t timeline_pause_ns(const struct timeline *timeline);

@@ -128,17 +128,21 @@ const char *http_refusal_name(enum http_refusal refusal)
 	return names[refusal];
 }
 
-/* The library has no call for this; a socket that is shut down it closes by itself. */
-static void cut_off(struct http_server *server, struct client *client, enum http_refusal reason)
+static int fd_of(const struct client *client)
 {
 	const union MHD_ConnectionInfo *info =
 		MHD_get_connection_info(client->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
 
+	return info ? info->connect_fd : -1;
+}
+
+/* The library has no call for this; a socket that is shut down it closes by itself. */
+static void cut_off(struct http_server *server, struct client *client, enum http_refusal reason)
+{
 	client->is_cut = true;
 	server->client_count--;
 	server->counts->refusals[reason]++;
-	if (info)
-		(void)shutdown(info->connect_fd, SHUT_RDWR);
+	(void)shutdown(fd_of(client), SHUT_RDWR);
 }
 
 static void cut_oldest(struct http_server *server)
@@ -343,6 +347,20 @@ static void cut_late(struct http_server *server)
 	}
 }
 
+/*
+ * Whoever has gone away before his request was whole. The library (0.9.75) does not notice when the
+ * end comes together with the last bytes: it waits for an event that has been.
+ */
+static void cut_gone(struct http_server *server)
+{
+	char byte;
+
+	for (struct client *client = server->first; client; client = client->next)
+		if (!client->is_answered && !client->is_cut &&
+		    recv(fd_of(client), &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
+			cut_off(server, client, HTTP_REFUSED_UNFINISHED);
+}
+
 static void set_timer(struct http_server *server)
 {
 	MHD_UNSIGNED_LONG_LONG wait_ms = 0;
@@ -370,6 +388,7 @@ void http_server_run(struct http_server *server)
 	cut_late(server);
 	if (MHD_run(server->daemon) != MHD_YES)
 		log_detail("the HTTP server has refused to run");
+	cut_gone(server);
 	set_timer(server);
 }
 
@@ -409,13 +428,17 @@ static int add_to_loop(struct http_server *server, sd_event *event)
 
 static int start(struct http_server *server, int listen_fd)
 {
+	const struct MHD_OptionItem place[] = {
+		{listen_fd < 0 ? MHD_OPTION_END : MHD_OPTION_LISTEN_SOCKET, listen_fd, NULL},
+		{MHD_OPTION_END, 0, NULL},
+	};
 	const union MHD_DaemonInfo *info;
 
 	/* The library's own bound is a net under ours: it would make newcomers wait. */
 	server->daemon = MHD_start_daemon(
 		MHD_USE_EPOLL | MHD_USE_ERROR_LOG | (listen_fd < 0 ? MHD_USE_NO_LISTEN_SOCKET : 0),
 		0, NULL, NULL, on_request, server, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
-		MHD_OPTION_LISTEN_SOCKET, listen_fd, MHD_OPTION_CONNECTION_LIMIT,
+		MHD_OPTION_ARRAY, place, MHD_OPTION_CONNECTION_LIMIT,
 		(unsigned int)(2 * server->limits.max_connections + 2),
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY_BYTES,
 		MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_STRICT_FOR_CLIENT,

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "core/meter.h"
 #include "core/timeline.h"
 
 static void timeline_sample_first_minute_has_a_column_a_second(void **state)
@@ -84,6 +85,77 @@ static void timeline_sample_pool_that_came_back_counts_from_zero(void **state)
 	assert_int_equal(timeline.columns[1].opened_count, 3);
 }
 
+/* A pool that opens one a second, sampled every five, for so long. */
+static void run_meter(struct meter *meter, struct pool *pool, uint64_t from_s, uint64_t to_s)
+{
+	for (uint64_t t = from_s; t < to_s; t++) {
+		struct change change = {
+			.type = CHANGE_OPENED, .t_ns = t * NS_PER_SEC, .pool = pool};
+		struct conn conn = {.pool = pool};
+
+		change.conn = &conn;
+		pool->totals.opened_count++;
+		pool->conn_count++;
+		meter_observe(meter, &change);
+		if (t % 5 == 0)
+			meter_sample(meter, pool, 2, t * NS_PER_SEC);
+	}
+}
+
+static void timeline_recall_takes_the_narrowest_spans_that_reach_back(void **state)
+{
+	static const struct {
+		uint64_t length_s, column_s;
+		uint32_t count;
+	} cases[] = {{100, 10, 10}, {290, 10, 29}, {1200, 120, 10}, {7200, 1200, 6}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct timeline timeline = {0};
+		struct meter meter = {0};
+		struct pool pool = {0};
+		uint64_t opened = 0;
+
+		run_meter(&meter, &pool, 12000, 12000 + cases[i].length_s);
+		assert_true(timeline_recall(&timeline, &meter,
+					    (12000 + cases[i].length_s - 1) * NS_PER_SEC));
+		assert_int_equal(timeline.column_ns, cases[i].column_s * NS_PER_SEC);
+		assert_int_equal(timeline.begin_ns, 12000 * NS_PER_SEC);
+		assert_int_equal(timeline.count, cases[i].count);
+		for (uint32_t j = 0; j < timeline.count; j++) {
+			opened += timeline.columns[j].opened_count;
+			assert_int_equal(timeline.columns[j].stale_max, 2);
+			assert_int_equal(timeline.columns[j].sample_count, cases[i].column_s / 5);
+		}
+		/* What was opened when the meter began is the state that it began with. */
+		assert_in_range(opened, cases[i].length_s - 6, cases[i].length_s);
+	}
+}
+
+static void timeline_recall_of_days_is_the_last_eight_hours(void **state)
+{
+	struct timeline timeline = {0};
+	struct meter meter = {0};
+	struct pool pool = {0};
+
+	(void)state;
+	run_meter(&meter, &pool, 12000, 12000 + 40000);
+	assert_true(timeline_recall(&timeline, &meter, 51999 * NS_PER_SEC));
+	assert_int_equal(timeline.count, METER_LONG_COUNT);
+	assert_int_equal(timeline.begin_ns, (51999 / 1200 - METER_LONG_COUNT + 1) * METER_LONG_NS);
+	assert_int_equal(timeline.columns[0].sample_count, 240);
+}
+
+static void timeline_recall_of_nothing_leaves_it_as_it_is(void **state)
+{
+	struct timeline timeline = {.count = 3};
+	struct meter meter = {.first_ns = 5 * NS_PER_SEC};
+
+	(void)state;
+	assert_false(timeline_recall(&timeline, &meter, 9 * NS_PER_SEC));
+	assert_int_equal(timeline.count, 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -91,6 +163,9 @@ int main(void)
 		cmocka_unit_test(timeline_sample_longer_time_doubles_the_columns),
 		cmocka_unit_test(timeline_sample_gap_leaves_columns_unknown),
 		cmocka_unit_test(timeline_sample_pool_that_came_back_counts_from_zero),
+		cmocka_unit_test(timeline_recall_takes_the_narrowest_spans_that_reach_back),
+		cmocka_unit_test(timeline_recall_of_days_is_the_last_eight_hours),
+		cmocka_unit_test(timeline_recall_of_nothing_leaves_it_as_it_is),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
