@@ -203,14 +203,19 @@ struct listener_key {
 
 #define ABI_STACK_BYTES_MAX 16384
 #define ABI_STACK_STEP_BYTES 2048
-#define ABI_REGISTERS_MAX 34 /* x86_64: 17 in the order of DWARF; arm64: x0-x30, sp, pc */
+#define ABI_REGISTERS_MAX 34 /* words of struct pt_regs that count: 21 on x86_64, 33 on arm64 */
 #define ABI_SCRIPT_FRAMES_MAX 32
+#define ABI_STACKS_RING_BYTES (4 * 1024 * 1024) /* 240 samples */
+#define ABI_LAST_SENDS_MAX 512 /* connections of suspects: 9 MB while there is a suspect */
 
 #define ROLE_OPEN 0u
 #define ROLE_LAST_SEND 1u
 
-#define MACHINE_X86_64 1u
-#define MACHINE_ARM64 2u
+/* Why there is no sample: slots of the map stack_lost_counts. */
+#define STACK_LOST_RATE 0u /* its process opens too many connections a second */
+#define STACK_LOST_RING 1u /* the ring was full */
+#define STACK_LOST_SENDS 2u /* too many connections of suspects */
+#define STACK_LOST_COUNT 3u
 
 /* A frame of an interpreter: two of its own addresses, to be looked up later. */
 struct script_frame {
@@ -225,19 +230,19 @@ struct stack_sample {
 	struct abi_client client;
 	__u32 tid; /* in the initial pid namespace */
 	__u32 role; /* ROLE_ */
-	__u32 machine; /* MACHINE_; 0 = no registers */
+	__u32 has_registers; /* 0: a kernel thread at work for the process (io_uring) */
 	__u32 stack_bytes; /* of stack, from the stack pointer upwards */
 	__u32 script_frame_count;
-	__u32 sequence; /* last_sends: counts its sends; odd while it is being written */
+	__u32 sequence; /* last_sends: changes with each send; odd while it is being written */
 	__u8 thread_comm[ABI_COMM_SIZE];
-	__u64 registers[ABI_REGISTERS_MAX];
+	__u64 registers[ABI_REGISTERS_MAX]; /* struct pt_regs of the machine, word by word */
 	struct script_frame script_frames[ABI_SCRIPT_FRAMES_MAX]; /* innermost first */
 	__u8 stack[ABI_STACK_BYTES_MAX];
 };
 
 /*
- * Where an interpreter keeps its frames, as offsets into its own structures; value of scripts,
- * by process. Filled in by the agent, which has read the interpreter's version.
+ * Where an interpreter keeps its frames, as offsets into its own structures; value of scripts, by
+ * process. Filled in by the agent, which has read the interpreter's version.
  */
 struct script_layout {
 	__u64 start_ns; /* of the process: a pid that was given out anew is another one */

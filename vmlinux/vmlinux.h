@@ -30,6 +30,7 @@ typedef __u16 __sum16;
 /* include/uapi/linux/bpf.h: what the helpers' prototypes and the maps need */
 enum bpf_map_type {
 	BPF_MAP_TYPE_HASH = 1,
+	BPF_MAP_TYPE_LRU_HASH = 9,
 	BPF_MAP_TYPE_ARRAY = 2,
 	BPF_MAP_TYPE_SK_STORAGE = 24,
 	BPF_MAP_TYPE_RINGBUF = 27,
@@ -134,6 +135,30 @@ struct task_struct {
 	struct task_struct *group_leader;
 	char comm[16];
 	struct css_set *cgroups;
+};
+
+/* Of the registers only the stack pointer is read by name; it has the same one on x86 and arm64. */
+struct pt_regs {
+	unsigned long sp;
+};
+
+/* Where thread-local storage begins, which is what pthread_self() is in glibc and musl. */
+struct thread_struct___x86 {
+	unsigned long fsbase;
+};
+
+struct task_struct___x86 {
+	struct thread_struct___x86 thread;
+};
+
+struct thread_struct___arm64 {
+	struct {
+		unsigned long tp_value;
+	} uw;
+};
+
+struct task_struct___arm64 {
+	struct thread_struct___arm64 thread;
 };
 
 struct seq_file;

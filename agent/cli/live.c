@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "live_sites.h"
 #include "sys/features.h"
 #include "sys/log.h"
 #include "sys/pins.h"
@@ -157,6 +158,15 @@ static int take_pins(const struct options *options, struct pins **ret_pins)
 	return 0;
 }
 
+/* Whoever is under suspicion has its senders watched, whatever the command makes of the verdict. */
+static int pass_verdict(void *userdata, const struct verdict *verdict)
+{
+	struct live *live = userdata;
+
+	live_sites_note(live->sites, verdict);
+	return live->on_verdict ? live->on_verdict(live->userdata, verdict) : 0;
+}
+
 int live_open(struct live *live, const struct options *options, bool tell_short, bool judge,
 	      pipeline_verdict_fn on_verdict, void *userdata)
 {
@@ -188,7 +198,8 @@ int live_open(struct live *live, const struct options *options, bool tell_short,
 	r = open_pod_logs(live);
 	if (r)
 		return r;
-	live->pipeline = pipeline_new(options, judge, on_verdict, userdata);
+	live->on_verdict = on_verdict;
+	live->pipeline = pipeline_new(options, judge, pass_verdict, live);
 	if (!live->pipeline) {
 		log_error("out of memory");
 		return EXIT_RUNTIME;
@@ -199,6 +210,7 @@ int live_open(struct live *live, const struct options *options, bool tell_short,
 		log_error("%s", error);
 		return r == -EPERM || r == -EACCES ? EXIT_HOST : EXIT_RUNTIME;
 	}
+	live->sites = live_sites_new(options, live->source);
 	set_wall_clock(live);
 	pipeline_set_realtime(live->pipeline, live->realtime_at_zero_ns);
 	return 0;
@@ -207,6 +219,9 @@ int live_open(struct live *live, const struct options *options, bool tell_short,
 void live_close(struct live *live)
 {
 	say_pod_logs(live);
+	live_sites_say_losses(live->sites);
+	live_sites_free(live->sites);
+	live->sites = NULL;
 	source_bpf_close(live->source);
 	pod_logs_free(live->pod_logs);
 	pipeline_free(live->pipeline);
@@ -363,6 +378,8 @@ static int set_up(struct loop *loop, sd_event *event, uint64_t duration_ns)
 	if (r >= 0)
 		r = sd_event_add_io(event, NULL, source_bpf_fd(loop->live->source), EPOLLIN,
 				    on_ring, loop);
+	if (r >= 0)
+		r = live_sites_add(loop->live->sites, event);
 	if (r >= 0)
 		r = sd_event_add_signal(event, NULL, SIGINT, NULL, NULL);
 	if (r >= 0)

@@ -16,6 +16,8 @@ struct live {
 	const struct options *options;
 	struct pipeline *pipeline;
 	struct source_bpf *source;
+	struct live_sites *sites; /* NULL = no call stacks */
+	pipeline_verdict_fn on_verdict;
 	struct pins *pins; /* agent: what is kept for the next one; NULL = nothing */
 	int proc_fd;
 	struct pod_logs *pod_logs; /* NULL = names of pods are not to be had */

@@ -50,6 +50,8 @@ static int run(struct options *options)
 		return cmd_explain(options);
 	case COMMAND_CHECK:
 		return cmd_check(options);
+	case COMMAND_RUN:
+		break;
 	}
 	return EXIT_RUNTIME;
 }

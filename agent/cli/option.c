@@ -20,6 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bpf/abi.h"
 #include "config_set.h"
 #include "core/format.h"
 #include "help.h"
@@ -71,6 +72,7 @@ int options_init(struct options *options)
 {
 	*options = (struct options){
 		.interval_ns = INTERVAL_DEFAULT_NS,
+		.stack_bytes = ABI_STACK_BYTES_MAX,
 		.metrics_series = SERIES_DEFAULT,
 	};
 	(void)parse_netaddr(LISTEN_DEFAULT, &options->listen); /* is one */

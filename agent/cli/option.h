@@ -30,6 +30,7 @@ enum command {
 	COMMAND_AGENT = 1 << 4,
 	COMMAND_CHECK = 1 << 5,
 	COMMAND_EXPLAIN = 1 << 6,
+	COMMAND_RUN = 1 << 7,
 };
 
 /* Whether verdicts go to the journal. */
@@ -59,6 +60,7 @@ struct options {
 	bool once; /* top */
 	bool batch; /* top: one table below the other, as it does without a screen of its own */
 	bool no_stacks;
+	uint32_t stack_bytes; /* of a call stack, how much is looked at */
 	uint32_t iterations; /* top -n; 0 = until interrupted */
 	uint64_t interval_ns; /* top -d, agent and trace: time between two looks */
 	uint64_t duration_ns; /* trace, agent, explain --duration; 0 = not given */

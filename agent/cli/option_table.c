@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bpf/abi.h"
 #include "core/format.h"
 #include "option_value.h"
 #include "sys/api_client.h"
@@ -51,6 +52,19 @@ static int apply_duration(struct options *options, const char *value, char *ret_
 {
 	return value_parse_time(value, DURATION_LOW_NS, DURATION_HIGH_NS, &options->duration_ns,
 				ret_error, error_size);
+}
+
+static int apply_stack_bytes(struct options *options, const char *value, char *ret_error,
+			     size_t error_size)
+{
+	uint64_t bytes;
+	int ret = value_parse_count(value, ABI_STACK_STEP_BYTES, ABI_STACK_BYTES_MAX, &bytes,
+				    "a number of bytes", ret_error, error_size);
+
+	if (ret == 0)
+		options->stack_bytes =
+			(uint32_t)(bytes / ABI_STACK_STEP_BYTES * ABI_STACK_STEP_BYTES);
+	return ret;
 }
 
 static int apply_iterations(struct options *options, const char *value, char *ret_error,
@@ -302,7 +316,15 @@ static const struct option_row option_table[] = {
 	 .commands = ALL,
 	 FLAG(no_stacks),
 	 .in_config = true,
-	 .help = "record no call stacks; this version records none anyway"},
+	 .help = "take no call stacks, so that no code is named (default: taken)"},
+	{.name = "stack-bytes",
+	 .argument = "BYTES",
+	 .commands = COMMAND_TOP | COMMAND_TRACE | COMMAND_AGENT | COMMAND_EXPLAIN,
+	 .kind = OPTION_VALUE,
+	 .in_config = true,
+	 .apply = apply_stack_bytes,
+	 .help = "how much of a call stack is looked at, 2048 to 16384; less costs less and "
+		 "names fewer callers (default: 16384)"},
 	{.name = "once",
 	 .commands = COMMAND_TOP,
 	 FLAG(once),

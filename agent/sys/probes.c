@@ -114,12 +114,12 @@ int probes_set_filter(struct probes *probes, const struct probes_filter *filter)
 	return 0;
 }
 
-/* iter.bpf.c declares the maps of conn.bpf.c; both must be the same ones. */
-static int share_maps(struct probes *probes)
+/* The other objects declare the maps of conn.bpf.c; all must be the same ones. */
+int probes_share_maps(const struct probes *probes, struct bpf_object *object)
 {
 	struct bpf_map *map;
 
-	bpf_object__for_each_map(map, probes->iter->obj)
+	bpf_object__for_each_map(map, object)
 	{
 		const char *name = bpf_map__name(map);
 		struct bpf_map *shared;
@@ -282,7 +282,7 @@ static int load_iterators(struct probes *probes, const struct probes_limits *lim
 	probes->iter = iter_bpf__open();
 	if (!probes->iter)
 		return -errno;
-	r = share_maps(probes);
+	r = probes_share_maps(probes, probes->iter->obj);
 	if (r == 0)
 		r = set_room(probes->iter->maps.listeners, limits->listener_count);
 	if (r == 0)

@@ -65,6 +65,14 @@ int probes_set_filter(struct probes *probes, const struct probes_filter *filter)
  */
 bool probes_has_past(const struct probes *probes);
 
+struct bpf_object;
+
+/*
+ * Before another object is loaded: lets it have our maps for those of the same name. Returns 0 or
+ * -errno.
+ */
+int probes_share_maps(const struct probes *probes, struct bpf_object *object);
+
 /* Length of a jiffy, for the ages of what was open before; wanted before the first walk. */
 void probes_set_tick(struct probes *probes, uint64_t tick_ns);
 

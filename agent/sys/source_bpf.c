@@ -21,6 +21,7 @@
 #include "core/trace.h"
 #include "log.h"
 #include "roster.h"
+#include "sites.h"
 #include "tally.h"
 
 /*
@@ -33,6 +34,10 @@ struct live_conn {
 	uint64_t id;
 	struct roster_client *client;
 	uint32_t full_pass; /* the last full pass that met it */
+	uint32_t send_look; /* the last look that found it to have sent */
+	bool sender_wanted; /* nobody has asked yet who that was */
+	bool is_up; /* has been established: before that there are no counters to tell */
+	uint64_t sent_bytes, received_bytes, last_send_ns, last_recv_ns; /* as told */
 	UT_hash_handle hh;
 };
 
@@ -51,6 +56,10 @@ struct source_bpf {
 	uint64_t absent_count; /* announced connections that were found to be gone */
 	uint32_t full_pass;
 	int error; /* first failure inside a callback of this look */
+	struct sites *sites; /* borrowed; NULL = none are to be had */
+	uint64_t pass_ns; /* when the counters were read that this look tells */
+	uint32_t look;
+	bool settle_sites;
 	bool tell_short;
 	bool walk_wanted;
 	bool full_wanted;
@@ -149,6 +158,7 @@ static struct live_conn *announce(struct source_bpf *source, const struct conn_s
 		.conn = sample->id,
 		.tid = sample->tid,
 	};
+	struct site_news news = {0};
 	struct roster_client *client;
 	struct live_conn *conn;
 
@@ -161,6 +171,8 @@ static struct live_conn *announce(struct source_bpf *source, const struct conn_s
 	event.local.port = sample->local_port;
 	if (event.type == EVENT_SEEN)
 		fill_ages(source, sample, &event);
+	if (source->sites && sites_news(source->sites, sample->id, &news))
+		event.site = news.site;
 	emit(source, &event);
 	HASH_FIND(hh, source->conns, &sample->id, sizeof(sample->id), conn);
 	if (!conn) {
@@ -173,6 +185,8 @@ static struct live_conn *announce(struct source_bpf *source, const struct conn_s
 		HASH_ADD(hh, source->conns, id, sizeof(conn->id), conn);
 	}
 	give_to(source, conn, client);
+	if (news.site || news.last_site)
+		sites_told(source->sites, sample->id);
 	return conn;
 }
 
@@ -180,15 +194,135 @@ static void retire(struct source_bpf *source, struct live_conn *conn)
 {
 	struct roster_client *client = conn->client;
 
+	if (source->sites)
+		sites_forget(source->sites, conn->id);
 	HASH_DEL(source->conns, conn);
 	free(conn);
 	client->conn_count--;
 	roster_release(source->roster, client);
 }
 
+/* --- sites ------------------------------------------------------------------------------------ */
+
+/* After two looks without a send the last one is the last one for a while. */
+#define QUIET_LOOKS 2
+#define SETTLE_MS 2000
+
+static bool has_site_news(const struct source_bpf *source, const struct live_conn *conn)
+{
+	struct site_news news;
+
+	return source->sites && conn->is_up && sites_news(source->sites, conn->id, &news);
+}
+
+/* With what is new of its sites, which is told with that. */
+static void emit_io(struct source_bpf *source, const struct live_conn *conn, struct event *event)
+{
+	struct site_news news = {0};
+
+	if (has_site_news(source, conn))
+		(void)sites_news(source->sites, conn->id, &news); /* there are some */
+	event->site = news.site;
+	event->last_site = news.last_site;
+	emit(source, event);
+	if (news.site || news.last_site)
+		sites_told(source->sites, conn->id);
+}
+
+/*
+ * A site comes when its names are known, which may be long after the open: as a look at counters
+ * that have not changed.
+ */
+static void tell_site(struct source_bpf *source, const struct live_conn *conn, uint64_t t_ns)
+{
+	struct event event = {
+		.type = EVENT_IO,
+		.t_ns = t_ns,
+		.conn = conn->id,
+		.sent_bytes = conn->sent_bytes,
+		.received_bytes = conn->received_bytes,
+		.last_send_ns = conn->last_send_ns,
+		.last_recv_ns = conn->last_recv_ns,
+	};
+
+	if (has_site_news(source, conn))
+		emit_io(source, conn, &event);
+}
+
+static void on_news(void *userdata, uint64_t id)
+{
+	struct source_bpf *source = userdata;
+	struct live_conn *conn;
+
+	HASH_FIND(hh, source->conns, &id, sizeof(id), conn);
+	if (conn)
+		tell_site(source, conn, source->pass_ns);
+}
+
+static void note_io(struct source_bpf *source, struct live_conn *conn, const struct event *event)
+{
+	if (event->sent_bytes != conn->sent_bytes) {
+		conn->send_look = source->look;
+		conn->sender_wanted = true;
+	}
+	conn->sent_bytes = event->sent_bytes;
+	conn->received_bytes = event->received_bytes;
+	conn->last_send_ns = event->last_send_ns;
+	conn->last_recv_ns = event->last_recv_ns;
+}
+
+static void ask_sender(struct source_bpf *source, struct live_conn *conn)
+{
+	conn->sender_wanted = false;
+	sites_ask_sender(source->sites, conn->id);
+}
+
+static void tell_sites(struct source_bpf *source)
+{
+	struct live_conn *conn, *next;
+
+	if (!source->sites)
+		return;
+	if (sites_watch_sends(source->sites)) {
+		HASH_ITER(hh, source->conns, conn, next)
+		{
+			if (conn->sender_wanted && source->look - conn->send_look >= QUIET_LOOKS)
+				ask_sender(source, conn);
+		}
+	}
+	sites_pump(source->sites);
+	sites_each_news(source->sites, on_news, source);
+}
+
+/* One that its process did not close: what can still be known of it is asked for now. */
+static void tell_last_site(struct source_bpf *source, struct live_conn *conn,
+			   const struct end_event *end)
+{
+	if (!source->sites)
+		return;
+	if (source->settle_sites && !end->failed && end->reason == ENDED_EXIT) {
+		ask_sender(source, conn);
+		sites_settle(source->sites, SETTLE_MS);
+	}
+	tell_site(source, conn, end->end_ns);
+}
+
+void source_bpf_use_sites(struct source_bpf *source, struct sites *sites, bool settle)
+{
+	source->sites = sites;
+	source->settle_sites = settle;
+}
+
+struct probes *source_bpf_probes(const struct source_bpf *source)
+{
+	return source->probes;
+}
+
+/* --- progress --------------------------------------------------------------------------------- */
+
 /* What a sample has to say beyond the connection's existence, at t_ns. */
-static void tell_progress(struct source_bpf *source, const struct conn_sample *sample,
-			  uint64_t t_ns)
+static void tell_progress(struct source_bpf *source, struct live_conn *conn,
+			  const struct conn_sample *sample, uint64_t t_ns)
 {
 	struct event event = {.conn = sample->id};
 	bool seen = sample->news & NEWS_OPEN && is_seen(source, sample);
@@ -210,7 +344,8 @@ static void tell_progress(struct source_bpf *source, const struct conn_sample *s
 					      sample->io.recv_age_jiffies);
 		event.rtt_us = sample->io.srtt_us;
 		event.retransmit_count = sample->io.retransmit_count;
-		emit(source, &event);
+		note_io(source, conn, &event);
+		emit_io(source, conn, &event);
 	}
 	if (sample->news & NEWS_PEER_CLOSED && !seen) {
 		event.type = EVENT_PEER_CLOSED;
@@ -232,6 +367,7 @@ static void on_sample(struct source_bpf *source, const struct conn_sample *sampl
 	if (!conn)
 		return;
 	conn->full_pass = source->full_pass;
+	conn->is_up |= !sample->connecting;
 	/* The tick of the sample began a moment ago; nothing is told before it happened. */
 	if (t_ns < sample->open_ns)
 		t_ns = sample->open_ns;
@@ -240,7 +376,7 @@ static void on_sample(struct source_bpf *source, const struct conn_sample *sampl
 	/* Nor before SEEN is. */
 	if (t_ns < now_ns && sample->news & NEWS_OPEN && is_seen(source, sample))
 		t_ns = now_ns;
-	tell_progress(source, sample, t_ns);
+	tell_progress(source, conn, sample, t_ns);
 }
 
 static void on_end(void *userdata, const struct end_event *end)
@@ -255,7 +391,9 @@ static void on_end(void *userdata, const struct end_event *end)
 		conn = announce(source, sample, false, end->end_ns);
 	if (!conn)
 		return; /* its end was concluded from its absence before */
-	tell_progress(source, sample, end->end_ns);
+	conn->is_up |= !end->failed;
+	tell_progress(source, conn, sample, end->end_ns);
+	tell_last_site(source, conn, end);
 	if (end->failed) {
 		event.type = EVENT_FAILED;
 		snprintf(event.error, sizeof(event.error), "%s",
@@ -296,6 +434,8 @@ static void on_exit_of(void *userdata, const struct roster_client *client)
 	struct event event = {.type = EVENT_EXIT, .t_ns = source->exits_ns, .client = client->id};
 
 	emit(source, &event);
+	if (source->sites)
+		sites_forget_client(source->sites, client->id.pid);
 	if (client->conn_count)
 		source->walk_wanted = true;
 }
@@ -354,6 +494,7 @@ static int run_passes(struct source_bpf *source, bool full)
 		if (more < 0)
 			return more;
 		tick_clock_refine(&source->clock, pass.jiffies, pass.now_ns);
+		source->pass_ns = pass.now_ns;
 		for (uint32_t i = 0; i < pass.sample_count; i++)
 			on_sample(source, &samples[i], now_ns);
 		first = false;
@@ -375,6 +516,9 @@ int source_bpf_collect(struct source_bpf *source)
 	full = source->full_wanted || walk;
 	source->full_wanted = source->walk_wanted = false;
 	source->full_pass += full;
+	source->look++;
+	if (source->sites && source->settle_sites)
+		sites_settle(source->sites, SETTLE_MS);
 	if (walk) {
 		source->next_walk_ns = now_ns + WALK_INTERVAL_NS;
 		r = probes_walk_files(source->probes);
@@ -390,6 +534,8 @@ int source_bpf_collect(struct source_bpf *source)
 		r = probes_drain(source->probes, on_end, source);
 	if (r >= 0 && full)
 		conclude_absent(source, monotonic_ns());
+	if (r >= 0)
+		tell_sites(source);
 	if (r >= 0 && !source->tell_short)
 		r = tally_tell(source->tally, source->probes, source->roster, source->batch);
 	if (r >= 0)

@@ -31,6 +31,16 @@ void source_bpf_close(struct source_bpf *source);
  */
 int source_bpf_set_filter(struct source_bpf *source, const struct probes_filter *filter);
 
+struct sites;
+
+/*
+ * Tells the sites of connections from now on; borrowed until the source is closed. With settle a
+ * look waits (2 s at most) until the stacks taken so far have names, so that what ends together
+ * with its process has its site.
+ */
+void source_bpf_use_sites(struct source_bpf *source, struct sites *sites, bool settle);
+struct probes *source_bpf_probes(const struct source_bpf *source);
+
 /* Looks once: everything that has changed since the last look is ready for source_bpf_next(). */
 int source_bpf_collect(struct source_bpf *source);
 

@@ -12,10 +12,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define X86_64_SP 7
-#define X86_64_PC 16
-#define ARM64_SP 31
-#define ARM64_PC 32
+/* Words of struct pt_regs (arch/.../include/asm/ptrace.h), and what DWARF calls them. */
+#if defined(__x86_64__)
+#define SP_WORD 19
+#define PC_WORD 16
+#define CS_WORD 17
+#define USER_CS 0x33 /* of a 64-bit program; others have stacks of their own kind */
+/* rax rdx rcx rbx rsi rdi rbp rsp r8-r15 rip */
+static const uint8_t words_of_dwarf[] = {10, 12, 11, 5, 13, 14, 4, SP_WORD, 9,
+					 8,  7,	 6,  3, 2,  1,	0, PC_WORD};
+#elif defined(__aarch64__)
+#define SP_WORD 31
+#define PC_WORD 32
+static const uint8_t words_of_dwarf[] = {0,  1,	 2,  3,	 4,  5,	 6,  7,	 8,  9,	     10,
+					 11, 12, 13, 14, 15, 16, 17, 18, 19, 20,     21,
+					 22, 23, 24, 25, 26, 27, 28, 29, 30, SP_WORD};
+#else
+#error "the registers of this machine are not known"
+#endif
+
+#define DWARF_COUNT (sizeof(words_of_dwarf) / sizeof(words_of_dwarf[0]))
 
 struct unwinder {
 	const struct stack_sample *sample; /* of the run under way */
@@ -68,17 +84,25 @@ static bool read_memory(Dwfl *dwfl, Dwarf_Addr address, Dwarf_Word *ret_word, vo
 static bool set_registers(Dwfl_Thread *thread, void *context)
 {
 	const struct unwinder *unwinder = context;
-	const __u64 *registers = unwinder->sample->registers;
-	Dwarf_Word words[ABI_REGISTERS_MAX];
+	Dwarf_Word words[DWARF_COUNT];
 
-	for (unsigned i = 0; i < ABI_REGISTERS_MAX; i++)
-		words[i] = registers[i];
-	if (unwinder->sample->machine == MACHINE_X86_64)
-		return dwfl_thread_state_registers(thread, 0, X86_64_PC + 1, words);
-	if (!dwfl_thread_state_registers(thread, 0, ARM64_SP + 1, words))
+	for (size_t i = 0; i < DWARF_COUNT; i++)
+		words[i] = unwinder->sample->registers[words_of_dwarf[i]];
+	if (!dwfl_thread_state_registers(thread, 0, DWARF_COUNT, words))
 		return false;
-	dwfl_thread_state_register_pc(thread, registers[ARM64_PC]);
+	/* On x86_64 it is one of them, elsewhere it has no number. */
+	dwfl_thread_state_register_pc(thread, unwinder->sample->registers[PC_WORD]);
 	return true;
+}
+
+/* Whether the registers are those of a program of our own kind. */
+static bool is_readable(const struct stack_sample *sample)
+{
+#ifdef CS_WORD
+	if ((sample->registers[CS_WORD] & 0xffff) != USER_CS)
+		return false;
+#endif
+	return sample->has_registers;
 }
 
 static const Dwfl_Thread_Callbacks callbacks = {
@@ -106,12 +130,11 @@ uint32_t unwinder_run(struct unwinder *unwinder, struct image *image,
 		      uint64_t ret_addresses[static UNWIND_FRAMES_MAX])
 {
 	Dwfl *dwfl = image_dwfl(image);
-	bool is_x86 = sample->machine == MACHINE_X86_64;
 
-	if (!is_x86 && sample->machine != MACHINE_ARM64)
+	if (!is_readable(sample))
 		return 0;
 	unwinder->sample = sample;
-	unwinder->stack_address = sample->registers[is_x86 ? X86_64_SP : ARM64_SP];
+	unwinder->stack_address = sample->registers[SP_WORD];
 	unwinder->addresses = ret_addresses;
 	unwinder->count = 0;
 	/* What cannot be walked further ends the walk; what was found stays. */
@@ -119,7 +142,7 @@ uint32_t unwinder_run(struct unwinder *unwinder, struct image *image,
 	    dwfl_attach_state(dwfl, NULL, (pid_t)image_client(image).pid, &callbacks, unwinder))
 		(void)dwfl_getthread_frames(dwfl, 1, on_frame, unwinder);
 	if (unwinder->count == 0) {
-		ret_addresses[0] = sample->registers[is_x86 ? X86_64_PC : ARM64_PC];
+		ret_addresses[0] = sample->registers[PC_WORD];
 		unwinder->count = 1;
 	}
 	unwinder->sample = NULL;

@@ -286,6 +286,11 @@ uint32_t symbolizer_pending_count(const struct symbolizer *symbolizer)
 	return symbolizer->count;
 }
 
+int symbolizer_fd(const struct symbolizer *symbolizer)
+{
+	return symbolizer->fd;
+}
+
 void symbolizer_wait(const struct symbolizer *symbolizer, int timeout_ms)
 {
 	struct pollfd poll_fd = {.fd = symbolizer->fd, .events = POLLIN};

@@ -34,6 +34,9 @@ int symbolizer_pump(struct symbolizer *symbolizer,
 /* Samples that have no answer yet. */
 uint32_t symbolizer_pending_count(const struct symbolizer *symbolizer);
 
+/* Readable when an answer may be there; changes with the process; -1 = none. */
+int symbolizer_fd(const struct symbolizer *symbolizer);
+
 /* Waits until an answer may be there, at most timeout_ms. */
 void symbolizer_wait(const struct symbolizer *symbolizer, int timeout_ms);
 

@@ -20,7 +20,12 @@ FILTERED = "10.99.99.2"
 
 
 def life_of(trace, conn):
-    return [event["ev"] for event in trace.events() if event.get("conn") == conn]
+    """Without looks at counters that only tell a site: their moment is the symbolizer's."""
+    return [
+        event["ev"]
+        for event in trace.events()
+        if event.get("conn") == conn and not ("site" in event and event.get("sent") == 0)
+    ]
 
 
 def without_io(kinds):

@@ -90,7 +90,7 @@ static void config_parse_bad_lines_are_named(void **state)
 		{"prot = 1", "1: unknown key 'prot' (did you mean 'port'?)"},
 		{"\n\nfrobnicate = 1", "3: unknown key 'frobnicate' (known: port, endpoint, comm, "
 				       "cgroup, pod-logs, no-stacks, "
-				       "interval, json, "},
+				       "stack-bytes, interval, json, "},
 		{"pid = 1", "1: unknown key 'pid'"},
 		{"set = T0=1", "1: unknown key 'set'"},
 		{"config = other", "1: unknown key 'config'"},

@@ -41,10 +41,11 @@ static void symbol_demangle_knows_cpp_and_both_of_rust(void **state)
 
 #ifdef __x86_64__
 
-/* From signal context to the numbers of DWARF. */
-static const int order[] = {REG_RAX, REG_RDX, REG_RCX, REG_RBX, REG_RSI, REG_RDI,
-			    REG_RBP, REG_RSP, REG_R8,  REG_R9,	REG_R10, REG_R11,
-			    REG_R12, REG_R13, REG_R14, REG_R15, REG_RIP};
+/* struct pt_regs by the names of the signal context; orig_ax, cs, flags and ss are not among them.
+ */
+static const int order[] = {REG_R15, REG_R14, REG_R13, REG_R12,	   REG_RBP, REG_RBX, REG_R11,
+			    REG_R10, REG_R9,  REG_R8,  REG_RAX,	   REG_RCX, REG_RDX, REG_RSI,
+			    REG_RDI, REG_RAX, REG_RIP, REG_CSGSFS, REG_EFL, REG_RSP};
 
 static struct stack_sample sample;
 
@@ -57,10 +58,11 @@ static __attribute__((noinline)) void open_orders(void)
 
 	memset(&sample, 0, sizeof(sample));
 	getcontext(&context);
-	sample.machine = MACHINE_X86_64;
+	sample.has_registers = 1;
 	for (size_t i = 0; i < sizeof(order) / sizeof(order[0]); i++)
 		sample.registers[i] = (uint64_t)context.uc_mcontext.gregs[order[i]];
-	stack = (const uint8_t *)(uintptr_t)sample.registers[7];
+	sample.registers[17] = 0x33; /* cs, which is not among the saved ones */
+	stack = (const uint8_t *)(uintptr_t)sample.registers[19];
 	sample.stack_bytes = 2048;
 	for (uint32_t i = 0; i < sample.stack_bytes; i++)
 		sample.stack[i] = ((const volatile uint8_t *)stack)[i];
@@ -111,7 +113,7 @@ static void resolver_run_survives_nonsense(void **state)
 		resolver_run(resolver, &sample, &answer);
 		assert_true(memchr(answer.site, 0, sizeof(answer.site)) != NULL);
 	}
-	sample.machine = 77;
+	sample.has_registers = 0;
 	resolver_run(resolver, &sample, &answer);
 	assert_string_equal(answer.site, "");
 	resolver_free(resolver);

@@ -1,0 +1,234 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Loading and driving of site.bpf.c and sender.bpf.c. They are objects of their own, so that a host
+ * that refuses them loses the sites and nothing else, and so that there is no program on the path
+ * of data unless somebody is under suspicion.
+ *
+ * Invariant: the probe of sends is loaded while there is a suspect, or everyone is one; with the
+ * last suspect it goes, and its memory with it.
+ */
+#include "site_probes.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "bpf/sender.skel.h"
+#include "bpf/site.skel.h"
+
+#define SUSPECTS_MAX 256 /* entries of the map suspects */
+
+struct site_probes {
+	struct probes *probes;
+	struct site_probes_setup setup;
+	struct site_bpf *site;
+	struct sender_bpf *sender; /* NULL = not attached */
+	struct ring_buffer *ring;
+	uint32_t suspect_count;
+	void (*handle)(void *userdata, const struct stack_sample *sample);
+	void *handle_userdata;
+};
+
+static int on_record(void *context, void *data, size_t size)
+{
+	struct site_probes *site_probes = context;
+
+	if (size >= sizeof(struct stack_sample))
+		site_probes->handle(site_probes->handle_userdata, data);
+	return 0;
+}
+
+static int load_site(struct site_probes *site_probes)
+{
+	struct site_bpf *site = site_probes->site = site_bpf__open();
+	int r;
+
+	if (!site)
+		return -errno;
+	r = probes_share_maps(site_probes->probes, site->obj);
+	if (r < 0)
+		return r;
+	site->rodata->stack_bytes = site_probes->setup.stack_bytes;
+	site->rodata->stacks_per_s = site_probes->setup.stacks_per_s;
+	if (site_bpf__load(site))
+		return -errno;
+	site_probes->ring =
+		ring_buffer__new(bpf_map__fd(site->maps.stacks), on_record, site_probes, NULL);
+	if (!site_probes->ring)
+		return -errno;
+	return site_bpf__attach(site) ? -errno : 0;
+}
+
+/* One of the two places: after the send where the kernel has the tracepoint, else before it. */
+static int load_sender_at(struct site_probes *site_probes, bool at_tracepoint)
+{
+	struct sender_bpf *sender = sender_bpf__open();
+	int r;
+
+	if (!sender)
+		return -errno;
+	(void)bpf_program__set_autoload(at_tracepoint ? sender->progs.on_send_length
+						      : sender->progs.on_tcp_sendmsg,
+					true); /* cannot fail before the load */
+	r = probes_share_maps(site_probes->probes, sender->obj);
+	if (r == 0)
+		r = bpf_map__reuse_fd(sender->maps.scripts,
+				      bpf_map__fd(site_probes->site->maps.scripts));
+	if (r == 0)
+		r = bpf_map__reuse_fd(sender->maps.stack_lost_counts,
+				      bpf_map__fd(site_probes->site->maps.stack_lost_counts));
+	sender->rodata->stack_bytes = site_probes->setup.stack_bytes;
+	sender->rodata->watch_everyone = site_probes->setup.everyone_is_suspect;
+	if (r == 0)
+		r = sender_bpf__load(sender) ? -errno : 0;
+	if (r == 0)
+		r = sender_bpf__attach(sender) ? -errno : 0;
+	if (r < 0) {
+		sender_bpf__destroy(sender);
+		return r;
+	}
+	site_probes->sender = sender;
+	return 0;
+}
+
+static int attach_sender(struct site_probes *site_probes)
+{
+	int r;
+
+	if (site_probes->sender)
+		return 0;
+	r = load_sender_at(site_probes, true);
+	return r < 0 ? load_sender_at(site_probes, false) : 0;
+}
+
+int site_probes_open(struct probes *probes, const struct site_probes_setup *setup,
+		     struct site_probes **ret_site_probes, char *ret_error, size_t error_size)
+{
+	struct site_probes *site_probes = calloc(1, sizeof(*site_probes));
+	int r = -ENOMEM;
+
+	if (site_probes) {
+		site_probes->probes = probes;
+		site_probes->setup = *setup;
+		r = load_site(site_probes);
+	}
+	if (r < 0) {
+		(void)snprintf(ret_error, error_size, "cannot take call stacks: %s", strerror(-r));
+		site_probes_close(site_probes);
+		return r;
+	}
+	if (setup->everyone_is_suspect && attach_sender(site_probes) < 0)
+		(void)snprintf(ret_error, error_size, "cannot see who sends: %s", strerror(errno));
+	*ret_site_probes = site_probes;
+	return 0;
+}
+
+void site_probes_close(struct site_probes *site_probes)
+{
+	if (!site_probes)
+		return;
+	sender_bpf__destroy(site_probes->sender);
+	ring_buffer__free(site_probes->ring);
+	site_bpf__destroy(site_probes->site);
+	free(site_probes);
+}
+
+int site_probes_drain(struct site_probes *site_probes,
+		      void (*handle)(void *userdata, const struct stack_sample *sample),
+		      void *userdata)
+{
+	site_probes->handle = handle;
+	site_probes->handle_userdata = userdata;
+	return ring_buffer__consume(site_probes->ring);
+}
+
+int site_probes_fd(const struct site_probes *site_probes)
+{
+	return ring_buffer__epoll_fd(site_probes->ring);
+}
+
+void site_probes_set_layout(struct site_probes *site_probes, uint32_t pid,
+			    const struct script_layout *layout)
+{
+	/* A full map leaves the site without the interpreter's frames, and that is what it says. */
+	(void)bpf_map__update_elem(site_probes->site->maps.scripts, &pid, sizeof(pid), layout,
+				   sizeof(*layout), BPF_ANY);
+}
+
+void site_probes_drop_layout(struct site_probes *site_probes, uint32_t pid)
+{
+	(void)bpf_map__delete_elem(site_probes->site->maps.scripts, &pid, sizeof(pid),
+				   0); /* gone is as good */
+}
+
+int site_probes_suspect(struct site_probes *site_probes, uint32_t pid, char *ret_error,
+			size_t error_size)
+{
+	uint8_t one = 1;
+	int r = site_probes->suspect_count < SUSPECTS_MAX ? attach_sender(site_probes) : -ENOSPC;
+
+	if (r == 0 && bpf_map__update_elem(site_probes->sender->maps.suspects, &pid, sizeof(pid),
+					   &one, sizeof(one), BPF_NOEXIST))
+		r = errno == EEXIST ? 0 : -errno;
+	else if (r == 0)
+		site_probes->suspect_count++;
+	if (r < 0)
+		(void)snprintf(ret_error, error_size, "cannot see who sends last: %s",
+			       strerror(-r));
+	return r;
+}
+
+void site_probes_clear(struct site_probes *site_probes, uint32_t pid)
+{
+	if (!site_probes->sender ||
+	    bpf_map__delete_elem(site_probes->sender->maps.suspects, &pid, sizeof(pid), 0))
+		return;
+	if (--site_probes->suspect_count > 0 || site_probes->setup.everyone_is_suspect)
+		return;
+	sender_bpf__destroy(site_probes->sender);
+	site_probes->sender = NULL;
+}
+
+bool site_probes_watches_sends(const struct site_probes *site_probes)
+{
+	return site_probes->sender != NULL;
+}
+
+static bool read_sample(const struct site_probes *site_probes, uint64_t id,
+			struct stack_sample *ret_sample)
+{
+	return bpf_map__lookup_elem(site_probes->sender->maps.last_sends, &id, sizeof(id),
+				    ret_sample, sizeof(*ret_sample), 0) == 0 &&
+	       !(ret_sample->sequence & 1);
+}
+
+/* Read twice: where both have one sequence, nobody has written between them. */
+bool site_probes_read_send(const struct site_probes *site_probes, uint64_t id,
+			   struct stack_sample *ret_sample)
+{
+	uint32_t sequence;
+
+	if (!site_probes->sender || !read_sample(site_probes, id, ret_sample))
+		return false;
+	sequence = ret_sample->sequence;
+	return read_sample(site_probes, id, ret_sample) && ret_sample->sequence == sequence;
+}
+
+void site_probes_drop_send(struct site_probes *site_probes, uint64_t id)
+{
+	if (site_probes->sender)
+		(void)bpf_map__delete_elem(site_probes->sender->maps.last_sends, &id, sizeof(id),
+					   0); /* gone is as good */
+}
+
+void site_probes_read_lost(const struct site_probes *site_probes,
+			   uint64_t ret_counts[static STACK_LOST_COUNT])
+{
+	for (uint32_t i = 0; i < STACK_LOST_COUNT; i++)
+		if (bpf_map__lookup_elem(site_probes->site->maps.stack_lost_counts, &i, sizeof(i),
+					 &ret_counts[i], sizeof(uint64_t), 0))
+			ret_counts[i] = 0;
+}

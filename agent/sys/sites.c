@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A stack is taken before the connection has been announced, and its name is known some time after,
+ * maybe before and maybe after the announcement. So answers are kept by the connection's id until
+ * somebody has told them.
+ *
+ * Invariant: an entry is there while there is an answer that was not told, or while the last send
+ * of a connection is known; entries of connections that were never announced go after KEEP_NS.
+ */
+#include "sites.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <time.h>
+#include <unistd.h>
+#include <uthash.h>
+
+#include "core/types.h"
+#include "symbolizer.h"
+
+#define ENTRIES_MAX 65536
+#define KEEP_NS (60 * NS_PER_SEC)
+
+struct entry {
+	uint64_t id;
+	char *news[2]; /* by ROLE_; NULL = nothing new; owned */
+	uint64_t since_ns;
+	uint32_t asked_sequence; /* the last send that was looked at */
+	bool is_told; /* somebody has asked for it: the connection is known */
+	UT_hash_handle hh;
+};
+
+struct sites {
+	struct site_probes *probes;
+	struct symbolizer *symbolizer;
+	struct entry *entries;
+	struct stack_sample sample; /* of a send, while it is handed on */
+	uint64_t swept_ns;
+	uint64_t full_count;
+	int epoll_fd;
+	int watched_fd; /* the symbolizer's, as far as epoll knows it */
+};
+
+static uint64_t monotonic_ns(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail for this clock */
+	return (uint64_t)now.tv_sec * NS_PER_SEC + (uint64_t)now.tv_nsec;
+}
+
+/* --- entries ---------------------------------------------------------------------------------- */
+
+static struct entry *find(const struct sites *sites, uint64_t id)
+{
+	struct entry *entry;
+
+	HASH_FIND(hh, sites->entries, &id, sizeof(id), entry);
+	return entry;
+}
+
+static struct entry *get(struct sites *sites, uint64_t id)
+{
+	struct entry *entry = find(sites, id);
+
+	if (entry)
+		return entry;
+	entry = HASH_COUNT(sites->entries) < ENTRIES_MAX ? calloc(1, sizeof(*entry)) : NULL;
+	if (!entry) {
+		sites->full_count++;
+		return NULL;
+	}
+	entry->id = id;
+	entry->since_ns = monotonic_ns();
+	HASH_ADD(hh, sites->entries, id, sizeof(entry->id), entry);
+	return entry;
+}
+
+static void drop(struct sites *sites, struct entry *entry)
+{
+	HASH_DEL(sites->entries, entry);
+	free(entry->news[ROLE_OPEN]);
+	free(entry->news[ROLE_LAST_SEND]);
+	free(entry);
+}
+
+/* Connections that came and went without a word. */
+static void sweep(struct sites *sites)
+{
+	uint64_t now_ns = monotonic_ns();
+	struct entry *entry, *next;
+
+	if (now_ns - sites->swept_ns < KEEP_NS)
+		return;
+	sites->swept_ns = now_ns;
+	HASH_ITER(hh, sites->entries, entry, next)
+	{
+		if (!entry->is_told && now_ns - entry->since_ns > KEEP_NS)
+			drop(sites, entry);
+	}
+}
+
+/* --- the way of a stack ----------------------------------------------------------------------- */
+
+static void on_sample(void *userdata, const struct stack_sample *sample)
+{
+	struct sites *sites = userdata;
+
+	(void)symbolizer_submit(sites->symbolizer, sample); /* counts what it refuses */
+}
+
+static void on_answer(void *userdata, const struct site_answer *answer)
+{
+	struct sites *sites = userdata;
+	struct entry *entry;
+	char *copy;
+
+	if (answer->has_layout)
+		site_probes_set_layout(sites->probes, answer->client.pid, &answer->layout);
+	if (answer->site[0] == '\0' || answer->role > ROLE_LAST_SEND)
+		return;
+	entry = get(sites, answer->id);
+	copy = entry ? strdup(answer->site) : NULL;
+	if (!copy)
+		return;
+	free(entry->news[answer->role]);
+	entry->news[answer->role] = copy;
+}
+
+/* The symbolizer comes and goes, and its socket with it. */
+static void watch_symbolizer(struct sites *sites)
+{
+	struct epoll_event event = {.events = EPOLLIN};
+	int fd = symbolizer_fd(sites->symbolizer);
+
+	if (fd >= 0 && fd != sites->watched_fd)
+		(void)epoll_ctl(sites->epoll_fd, EPOLL_CTL_ADD, fd,
+				&event); /* else the next tick sees it */
+	sites->watched_fd = fd;
+}
+
+void sites_pump(struct sites *sites)
+{
+	(void)site_probes_drain(sites->probes, on_sample, sites); /* nothing can be done about it */
+	(void)symbolizer_pump(sites->symbolizer, on_answer,
+			      sites); /* samples wait, or are dropped */
+	watch_symbolizer(sites);
+	sweep(sites);
+}
+
+void sites_settle(struct sites *sites, int timeout_ms)
+{
+	uint64_t end_ns = monotonic_ns() + (uint64_t)timeout_ms * NS_PER_MS;
+
+	sites_pump(sites);
+	while (symbolizer_pending_count(sites->symbolizer) > 0 && monotonic_ns() < end_ns) {
+		symbolizer_wait(sites->symbolizer, 20);
+		sites_pump(sites);
+	}
+}
+
+int sites_fd(const struct sites *sites)
+{
+	return sites->epoll_fd;
+}
+
+/* --- what to tell ----------------------------------------------------------------------------- */
+
+bool sites_news(const struct sites *sites, uint64_t id, struct site_news *ret_news)
+{
+	const struct entry *entry = find(sites, id);
+
+	*ret_news = (struct site_news){0};
+	if (!entry)
+		return false;
+	ret_news->site = entry->news[ROLE_OPEN];
+	ret_news->last_site = entry->news[ROLE_LAST_SEND];
+	return ret_news->site || ret_news->last_site;
+}
+
+void sites_told(struct sites *sites, uint64_t id)
+{
+	struct entry *entry = find(sites, id);
+
+	if (!entry)
+		return;
+	for (unsigned role = 0; role < 2; role++) {
+		free(entry->news[role]);
+		entry->news[role] = NULL;
+	}
+	entry->is_told = true;
+	if (entry->asked_sequence == 0)
+		drop(sites, entry);
+}
+
+void sites_each_news(struct sites *sites, void (*handle)(void *userdata, uint64_t id),
+		     void *userdata)
+{
+	struct entry *entry, *next;
+
+	HASH_ITER(hh, sites->entries, entry, next)
+	{
+		if (entry->news[ROLE_OPEN] || entry->news[ROLE_LAST_SEND])
+			handle(userdata, entry->id);
+	}
+}
+
+void sites_forget(struct sites *sites, uint64_t id)
+{
+	struct entry *entry = find(sites, id);
+
+	site_probes_drop_send(sites->probes, id);
+	if (entry)
+		drop(sites, entry);
+}
+
+void sites_forget_client(struct sites *sites, uint32_t pid)
+{
+	site_probes_drop_layout(sites->probes, pid);
+	site_probes_clear(sites->probes, pid);
+}
+
+/* --- senders ---------------------------------------------------------------------------------- */
+
+void sites_ask_sender(struct sites *sites, uint64_t id)
+{
+	struct entry *entry;
+
+	if (!site_probes_read_send(sites->probes, id, &sites->sample))
+		return;
+	entry = get(sites, id);
+	if (!entry || entry->asked_sequence == sites->sample.sequence)
+		return;
+	if (symbolizer_submit(sites->symbolizer, &sites->sample) == 0)
+		entry->asked_sequence = sites->sample.sequence;
+}
+
+int sites_suspect(struct sites *sites, uint32_t pid, char *ret_error, size_t error_size)
+{
+	return site_probes_suspect(sites->probes, pid, ret_error, error_size);
+}
+
+void sites_clear(struct sites *sites, uint32_t pid)
+{
+	site_probes_clear(sites->probes, pid);
+}
+
+bool sites_watch_sends(const struct sites *sites)
+{
+	return site_probes_watches_sends(sites->probes);
+}
+
+/* --- the whole -------------------------------------------------------------------------------- */
+
+int sites_open(struct probes *probes, const struct site_probes_setup *setup,
+	       struct sites **ret_sites, char *ret_error, size_t error_size)
+{
+	struct epoll_event event = {.events = EPOLLIN};
+	struct sites *sites = calloc(1, sizeof(*sites));
+	int r;
+
+	if (!sites)
+		return -ENOMEM;
+	sites->watched_fd = -1;
+	sites->swept_ns = monotonic_ns();
+	sites->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	sites->symbolizer = symbolizer_new();
+	r = site_probes_open(probes, setup, &sites->probes, ret_error, error_size);
+	if (r == 0 && (!sites->symbolizer || sites->epoll_fd < 0))
+		r = -ENOMEM;
+	if (r == 0 &&
+	    epoll_ctl(sites->epoll_fd, EPOLL_CTL_ADD, site_probes_fd(sites->probes), &event) < 0)
+		r = -errno;
+	if (r < 0) {
+		sites_close(sites);
+		return r;
+	}
+	*ret_sites = sites;
+	return 0;
+}
+
+void sites_close(struct sites *sites)
+{
+	struct entry *entry, *next;
+
+	if (!sites)
+		return;
+	HASH_ITER(hh, sites->entries, entry, next)
+	{
+		drop(sites, entry);
+	}
+	symbolizer_free(sites->symbolizer);
+	site_probes_close(sites->probes);
+	if (sites->epoll_fd >= 0)
+		close(sites->epoll_fd);
+	free(sites);
+}
+
+void sites_read_lost(const struct sites *sites, uint64_t ret_counts[static SITES_LOST_COUNT])
+{
+	uint64_t counts[STACK_LOST_COUNT];
+
+	site_probes_read_lost(sites->probes, counts);
+	ret_counts[SITES_LOST_RATE] = counts[STACK_LOST_RATE];
+	ret_counts[SITES_LOST_RING] = counts[STACK_LOST_RING];
+	ret_counts[SITES_LOST_SENDS] = counts[STACK_LOST_SENDS];
+	ret_counts[SITES_LOST_QUEUE] =
+		symbolizer_dropped_count(sites->symbolizer) + sites->full_count;
+	ret_counts[SITES_LOST_SYMBOLIZER] = symbolizer_restart_count(sites->symbolizer);
+}
+
+const char *sites_lost_name(enum sites_lost reason)
+{
+	static const char *const names[SITES_LOST_COUNT] = {
+		[SITES_LOST_RATE] = "stack_rate",
+		[SITES_LOST_RING] = "stack_ring_full",
+		[SITES_LOST_SENDS] = "senders_full",
+		[SITES_LOST_QUEUE] = "stack_queue_full",
+		[SITES_LOST_SYMBOLIZER] = "symbolizer_restarted",
+	};
+
+	return reason < SITES_LOST_COUNT ? names[reason] : "unknown";
+}

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * Who sent on a connection last: the opener of a pooled connection is the pool, but the last one to
+ * use it is the one that did not give it back. This is the only program on the path of data, and
+ * it is there only while a process is under suspicion: attached and detached by the agent.
+ *
+ * Invariant: of a connection there is one sample, that of its last send; what was sent before the
+ * program came is not known and not guessed. A reader tells a sample that is being written by its
+ * odd sequence.
+ */
+#include "stack.bpf.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* 1: every process that is watched at all; else those in the map suspects. Set by the loader. */
+const volatile __u32 watch_everyone = 0;
+
+/* Processes under suspicion. Written and deleted: agent. Read: on_send(). */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 256);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, __u8);
+} suspects SEC(".maps");
+
+/*
+ * The last send of each connection of a suspect. Inserted and written: on_send(); a full map counts
+ * STACK_LOST_SENDS. Read, and deleted when the connection is over: agent.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, ABI_LAST_SENDS_MAX);
+	__type(key, __u64);
+	__type(value, struct stack_sample);
+} last_sends SEC(".maps");
+
+static const struct stack_sample no_sample;
+
+static __always_inline struct stack_sample *get_sample(__u64 id)
+{
+	struct stack_sample *sample = bpf_map_lookup_elem(&last_sends, &id);
+
+	if (sample)
+		return sample;
+	bpf_map_update_elem(&last_sends, &id, &no_sample, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&last_sends, &id);
+}
+
+static __always_inline void note_send(struct sock *sk)
+{
+	__u32 pid = bpf_get_current_task_btf()->tgid;
+	struct conn_record *record;
+	struct stack_sample *sample;
+
+	if (!watch_everyone && !bpf_map_lookup_elem(&suspects, &pid))
+		return;
+	record = bpf_sk_storage_get(&conns, sk, NULL, 0);
+	if (!record || (record->phase != PHASE_FRESH && record->phase != PHASE_SEEN))
+		return;
+	sample = get_sample(record->id);
+	if (!sample) {
+		count_stack_lost(STACK_LOST_SENDS);
+		return;
+	}
+	__sync_fetch_and_add(&sample->sequence, 1);
+	fill_stack_sample(sample, record, ROLE_LAST_SEND);
+	__sync_fetch_and_add(&sample->sequence, 1);
+}
+
+/* Linux 6.3 (6e6eda44b939 "sock: add tracepoint for send recv length"); after the send, in the
+ * caller's context. */
+SEC("?tp_btf/sock_send_length")
+int BPF_PROG(on_send_length, struct sock *sk, int result, int flags)
+{
+	if (result > 0)
+		note_send(sk);
+	return 0;
+}
+
+/* Before it. The function is there on every kernel, but not every host lets us attach to it. */
+SEC("?fentry/tcp_sendmsg")
+int BPF_PROG(on_tcp_sendmsg, struct sock *sk)
+{
+	note_send(sk);
+	return 0;
+}

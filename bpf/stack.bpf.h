@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/*
+ * Taking a sample of the thread that is running: its registers as it entered the kernel, the top of
+ * its user stack, and the frames of its interpreter. Nothing here waits for a page: what is not in
+ * memory ends the copy, and the stack that is in use always is.
+ */
+#ifndef CONNLEAK_STACK_BPF_H
+#define CONNLEAK_STACK_BPF_H
+
+#include "maps.bpf.h"
+
+#define PF_IO_WORKER 0x00000010
+#define SCRIPT_THREADS_MAX 64
+#define NO_INDIRECTION 0xffffffffu
+
+/* How much of a stack is copied; set by the loader. */
+const volatile __u32 stack_bytes = ABI_STACK_BYTES_MAX;
+
+/*
+ * Processes whose interpreter is known. Written: agent, when it has recognized one; deleted by it
+ * when the process is gone. Read: fill_script_frames().
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 4096);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u32);
+	__type(value, struct script_layout);
+} scripts SEC(".maps");
+
+/* One counter a STACK_LOST_ reason. Written: count_stack_lost(). Read: agent. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, STACK_LOST_COUNT);
+	__type(key, __u32);
+	__type(value, __u64);
+} stack_lost_counts SEC(".maps");
+
+static __always_inline void count_stack_lost(__u32 reason)
+{
+	__u64 *count = bpf_map_lookup_elem(&stack_lost_counts, &reason);
+
+	if (count)
+		__sync_fetch_and_add(count, 1);
+}
+
+static __always_inline __u64 read_word(__u64 address)
+{
+	__u64 word = 0;
+
+	/* On failure it is 0, which ends every chain. */
+	(void)bpf_probe_read_user(&word, sizeof(word), (const void *)address);
+	return word;
+}
+
+static __always_inline __u64 thread_self(struct task_struct *task)
+{
+	struct task_struct___x86 *x86 = (void *)task;
+	struct task_struct___arm64 *arm64 = (void *)task;
+
+	if (bpf_core_field_exists(x86->thread.fsbase))
+		return BPF_CORE_READ(x86, thread.fsbase);
+	if (bpf_core_field_exists(arm64->thread.uw.tp_value))
+		return BPF_CORE_READ(arm64, thread.uw.tp_value);
+	return 0;
+}
+
+/* The interpreter's state of this thread, by the id that the thread has for itself. */
+static __noinline __u64 find_script_thread(const struct script_layout *layout,
+					   struct task_struct *task)
+{
+	__u64 self = thread_self(task), thread;
+
+	thread = read_word(read_word(layout->interpreters_head) + layout->threads_head);
+	for (int i = 0; i < SCRIPT_THREADS_MAX && thread; i++) {
+		if (read_word(thread + layout->thread_id) == self)
+			return thread;
+		thread = read_word(thread + layout->thread_next);
+	}
+	return 0;
+}
+
+static __always_inline void fill_script_frames(struct stack_sample *sample,
+					       struct task_struct *task)
+{
+	__u32 pid = task->tgid, count = 0;
+	const struct script_layout *layout = bpf_map_lookup_elem(&scripts, &pid);
+	__u64 thread, frame;
+
+	sample->script_frame_count = 0;
+	if (!layout || layout->start_ns != task->group_leader->start_boottime)
+		return;
+	thread = find_script_thread(layout, task);
+	if (!thread)
+		return;
+	frame = read_word(thread + layout->thread_frame);
+	if (frame && layout->frame_of_indirection != NO_INDIRECTION)
+		frame = read_word(frame + layout->frame_of_indirection);
+	for (count = 0; count < ABI_SCRIPT_FRAMES_MAX && frame; count++) {
+		struct script_frame *script = &sample->script_frames[count];
+
+		script->code = read_word(frame + layout->frame_code);
+		script->position = read_word(frame + layout->frame_position);
+		frame = read_word(frame + layout->frame_previous);
+	}
+	sample->script_frame_count = count;
+}
+
+/*
+ * In steps, because a copy that meets a page that is not there copies nothing; the last step is
+ * tried again in small ones, up to where the stack begins.
+ */
+static __always_inline void fill_stack(struct stack_sample *sample, __u64 sp)
+{
+	__u32 filled = 0;
+
+	for (__u32 i = 0; i < ABI_STACK_BYTES_MAX / ABI_STACK_STEP_BYTES; i++) {
+		if (i * ABI_STACK_STEP_BYTES >= stack_bytes ||
+		    bpf_probe_read_user(sample->stack + i * ABI_STACK_STEP_BYTES,
+					ABI_STACK_STEP_BYTES,
+					(const void *)(sp + i * ABI_STACK_STEP_BYTES)))
+			break;
+		filled += ABI_STACK_STEP_BYTES;
+	}
+	for (int i = 0; i < 7 && filled < stack_bytes; i++) {
+		if (filled > ABI_STACK_BYTES_MAX - ABI_STACK_STEP_BYTES / 8 ||
+		    bpf_probe_read_user(sample->stack + filled, ABI_STACK_STEP_BYTES / 8,
+					(const void *)(sp + filled)))
+			break;
+		filled += ABI_STACK_STEP_BYTES / 8;
+	}
+	sample->stack_bytes = filled;
+}
+
+static __always_inline void fill_registers(struct stack_sample *sample, struct task_struct *task)
+{
+	struct pt_regs *registers = (struct pt_regs *)bpf_task_pt_regs(task);
+	__u32 size = bpf_core_type_size(struct pt_regs);
+
+	if (size > sizeof(sample->registers))
+		size = sizeof(sample->registers);
+	sample->has_registers = 0;
+	sample->stack_bytes = 0;
+	if (task->flags & PF_IO_WORKER || bpf_probe_read_kernel(sample->registers, size, registers))
+		return;
+	sample->has_registers = 1;
+	fill_stack(sample, BPF_CORE_READ(registers, sp));
+}
+
+/* Everything but sequence. `current` must be the thread that opens or sends. */
+static __always_inline void fill_stack_sample(struct stack_sample *sample,
+					      const struct conn_record *record, __u32 role)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+
+	sample->id = record->id;
+	sample->t_ns = bpf_ktime_get_ns();
+	sample->client.pid = task->tgid;
+	sample->client.pad = 0;
+	sample->client.start_ns = task->group_leader->start_boottime;
+	sample->tid = task->pid;
+	sample->role = role;
+	bpf_probe_read_kernel_str(sample->thread_comm, ABI_COMM_SIZE, task->comm);
+	fill_registers(sample, task);
+	fill_script_frames(sample, task);
+}
+
+#endif
