@@ -12,6 +12,7 @@ BPFTOOL  ?= $(firstword $(wildcard /usr/sbin/bpftool /usr/local/sbin/bpftool) bp
 BUILD    ?= build
 SANITIZE ?=
 
+comma    := ,
 # V=1 shows the commands.
 Q        := $(if $(V),,@)
 
@@ -103,6 +104,10 @@ man: $(BUILD)/connleak
 $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libagent.a $(BUILD)/libcore.a
 	@echo "  LD      $@"
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) $^ $(LIBS) -lcmocka -lm -o $@
+
+# Its own functions come between the core and the allocator.
+$(BUILD)/tests/unit/test_no_memory: LDFLAGS += $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc \
+	reallocarray strdup strndup asprintf free)
 
 unit: $(UNIT_BIN)
 	@set -e; for t in $(UNIT_BIN); do echo "== $$t"; $$t; done

@@ -8,8 +8,8 @@
 # machine did not come that far.
 #
 # usage: tests/vm/run-shared.sh KERNEL-DIRECTORY OUT-DIRECTORY SCRIPT-FILE
-# environment: VM_ROOT (/) is the file system, VM_SHARE (the working directory) what of /tmp is shared
-# below it; and those of vm.sh.
+# environment: VM_ROOT (/) is the file system; VM_SHARE (the working directory) are places of this machine
+# that are there under the same path; and those of vm.sh.
 
 set -euo pipefail
 # shellcheck source=tests/vm/vm.sh
@@ -23,7 +23,15 @@ kernel=$(realpath "$1") out=$(realpath -m "$2")
 mkdir -p "$out"
 rm -f "$out/status"
 cp "$3" "$out/script"
-share=${VM_SHARE:-$PWD}
+read -ra places <<<"${VM_SHARE:-$PWD}"
+devices=() mounts=
+for i in "${!places[@]}"; do
+	devices+=(-fsdev "local,id=share$i,path=${places[$i]},security_model=none,readonly=on,multidevs=remap"
+		  -device "virtio-9p-pci,fsdev=share$i,mount_tag=share$i")
+	mounts+="mkdir -p ${places[$i]}
+mount -t 9p -o ro,trans=virtio,version=9p2000.L,msize=262144,cache=loose share$i ${places[$i]}
+"
+done
 
 # The second stage: the machine's own mounts, the script, the end.
 cat >"$out/stage2" <<STAGE2
@@ -39,17 +47,10 @@ mount -t cgroup2 cgroup /sys/fs/cgroup
 mount -t bpf bpf /sys/fs/bpf
 mount -t tracefs trace /sys/kernel/tracing
 mount -t securityfs security /sys/kernel/security
-# What is shared must be seen below the /tmp of the machine's own.
-mkdir -p /mnt/tmp
-mount --bind /tmp /mnt/tmp
 mount -t tmpfs tmp /tmp
 mount -t tmpfs run /run
 chmod 1777 /tmp
-for place in $share; do
-	case \$place in
-	/tmp/*) mkdir -p "\$place" && mount --bind "/mnt/tmp\${place#/tmp}" "\$place" ;;
-	esac
-done
+$mounts
 ip link set lo up
 hostname vm
 cd "$PWD"
@@ -84,7 +85,7 @@ VM_MEMORY=${VM_MEMORY:-1536} VM_CPUS=${VM_CPUS:-2} vm_boot "$kernel" "$out/initr
 	-fsdev "local,id=root,path=${VM_ROOT:-/},security_model=none,readonly=on,multidevs=remap" \
 	-device virtio-9p-pci,fsdev=root,mount_tag=root \
 	-fsdev "local,id=out,path=$out,security_model=none" \
-	-device virtio-9p-pci,fsdev=out,mount_tag=out || true
+	-device virtio-9p-pci,fsdev=out,mount_tag=out "${devices[@]}" || true
 rm -f "$out/initramfs"
 if [ ! -s "$out/status" ]; then
 	tail -n 20 "$out/console" >&2

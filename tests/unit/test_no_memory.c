@@ -1,0 +1,353 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Memory that is refused: a scenario that reaches every part of the core runs again and again, and
+ * each time one allocation later fails, alone or with all that follow. Nothing may crash, nothing
+ * may leak, and whoever cannot go on says -ENOMEM. The allocations of libraries are not refused.
+ *
+ * The linker puts the functions below between the core and the C library (--wrap, in the Makefile).
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/option.h"
+#include "cli/pipeline.h"
+#include "core/ledger.h"
+#include "core/sample_follow.h"
+#include "core/sample_take.h"
+#include "core/trace.h"
+#include "core/view.h"
+#include "sinks/metrics.h"
+
+#define LEAKS 23
+#define POOLS 3
+#define TRIES_MAX 20000
+#define LINE_SIZE 2048
+
+static struct {
+	uint64_t until; /* allocations that still succeed; counts down to 0 */
+	bool for_ever; /* all that follow fail, too */
+	bool struck;
+	int64_t live; /* blocks allocated and not freed */
+	bool armed;
+} memory;
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *block, size_t size);
+void *__real_reallocarray(void *block, size_t count, size_t size);
+char *__real_strdup(const char *text);
+char *__real_strndup(const char *text, size_t size);
+void __real_free(void *block);
+
+static bool is_refused(void)
+{
+	if (!memory.armed || (memory.struck && !memory.for_ever))
+		return false;
+	if (memory.until > 0) {
+		memory.until--;
+		return false;
+	}
+	memory.struck = true;
+	errno = ENOMEM;
+	return true;
+}
+
+static void *counted(void *block, const void *before)
+{
+	memory.live += block && !before;
+	return block;
+}
+
+void *__wrap_malloc(size_t size)
+{
+	return is_refused() ? NULL : counted(__real_malloc(size), NULL);
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+	return is_refused() ? NULL : counted(__real_calloc(count, size), NULL);
+}
+
+void *__wrap_realloc(void *block, size_t size)
+{
+	return is_refused() ? NULL : counted(__real_realloc(block, size), block);
+}
+
+void *__wrap_reallocarray(void *block, size_t count, size_t size)
+{
+	return is_refused() ? NULL : counted(__real_reallocarray(block, count, size), block);
+}
+
+char *__wrap_strdup(const char *text)
+{
+	return is_refused() ? NULL : counted(__real_strdup(text), NULL);
+}
+
+char *__wrap_strndup(const char *text, size_t size)
+{
+	return is_refused() ? NULL : counted(__real_strndup(text, size), NULL);
+}
+
+int __wrap_asprintf(char **ret_text, const char *format, ...)
+{
+	va_list arguments;
+	int length;
+
+	if (is_refused())
+		return -1;
+	va_start(arguments, format);
+	length = vasprintf(ret_text, format, arguments);
+	va_end(arguments);
+	memory.live += length >= 0;
+	return length;
+}
+
+void __wrap_free(void *block)
+{
+	memory.live -= !!block;
+	__real_free(block);
+}
+
+/* --- a scenario ------------------------------------------------------------------------------- */
+
+struct run {
+	struct options *options;
+	struct pipeline *pipeline;
+	struct trace_reader *reader;
+	struct ledger *ledger;
+	struct sample *before;
+	uint64_t leak_count;
+	int error; /* the first one; nothing is fed any more */
+};
+
+static int on_verdict(void *userdata, const struct verdict *verdict)
+{
+	struct run *run = userdata;
+	struct ledger_line line;
+
+	run->leak_count += verdict->kind == VERDICT_LEAK && verdict->state == VERDICT_RAISED;
+	return ledger_take(run->ledger, pipeline_table(run->pipeline), verdict, &line);
+}
+
+/* Through the recorded form and back, as a replay would have it. */
+static void feed(struct run *run, const struct event *event)
+{
+	char line[LINE_SIZE], error[256];
+	struct event read;
+	int length;
+
+	if (run->error)
+		return;
+	if (event->type == EVENT_CHURN) { /* live only */
+		run->error = pipeline_feed(run->pipeline, event);
+		return;
+	}
+	length = trace_format_event(event, line, sizeof(line));
+	assert_true(length > 0);
+	run->error = trace_parse_event(run->reader, line, (size_t)length - 1, &read, error,
+				       sizeof(error));
+	if (!run->error)
+		run->error = pipeline_feed(run->pipeline, &read);
+	assert_true(run->error <= 0); /* nothing that the table refuses */
+}
+
+static void fill(struct event *event, enum event_type type, uint32_t pool, uint64_t conn,
+		 uint64_t s)
+{
+	memset(event, 0, sizeof(*event));
+	event->type = type;
+	event->t_ns = s * NS_PER_SEC;
+	event->conn = conn;
+	event->client = (struct client_id){.pid = 1000 + pool, .start_ns = NS_PER_SEC};
+	event->tid = 1000 + pool;
+	memcpy(event->comm, "orders-api", 11);
+	event->remote.ip[10] = event->remote.ip[11] = 0xff;
+	event->remote.ip[12] = 10;
+	event->remote.ip[15] = 7;
+	event->remote.port = 5432;
+}
+
+static void open_one(struct run *run, uint32_t pool, uint64_t conn, uint64_t s)
+{
+	struct event event;
+
+	fill(&event, EVENT_OPEN, pool, conn, s);
+	event.cgroup = "/kubepods.slice/kubepods-pod0a1b2c3d.slice/x.scope";
+	event.exe = s < 100 ? "/usr/bin/orders-api" : "/usr/bin/orders-api-2";
+	event.site = "OrderRepo.save";
+	event.namespace = "shop";
+	event.pod = "orders-5d8f7c9b4-x2x7z";
+	event.container = "api";
+	feed(run, &event);
+	fill(&event, EVENT_ESTABLISHED, pool, conn, s);
+	feed(run, &event);
+}
+
+static void use_one(struct run *run, uint32_t pool, uint64_t conn, uint64_t s)
+{
+	struct event event;
+
+	fill(&event, EVENT_IO, pool, conn, s);
+	event.sent_bytes = event.received_bytes = s * 100;
+	event.last_send_ns = event.t_ns - 2 * NS_PER_MS;
+	event.last_recv_ns = event.t_ns - NS_PER_MS;
+	event.last_site = "OrderRepo.find";
+	feed(run, &event);
+}
+
+/* What a scraper, a terminal and a user who asks would get. */
+static void look(struct run *run, uint64_t s)
+{
+	struct metrics_figures figures = {.rollup = pipeline_rollup(run->pipeline)};
+	struct sample_scene scene = {
+		.table = pipeline_table(run->pipeline),
+		.detector = pipeline_detector(run->pipeline),
+		.databases = run->options->databases,
+		.now_ns = s * NS_PER_SEC,
+		.with_sites = true,
+	};
+	struct histogram ticks = {0};
+	struct sample *sample = NULL;
+	size_t size;
+	char *text;
+
+	if (run->error)
+		return;
+	run->error = sample_take(&scene, &sample);
+	if (!run->error && run->before)
+		run->error = sample_follow(sample, run->before);
+	sample_free(run->before);
+	run->before = sample;
+	if (run->error)
+		return;
+	rollup_survey(pipeline_rollup(run->pipeline), scene.table, scene.detector, scene.now_ns);
+	figures.ticks = &ticks;
+	run->error = metrics_render(&figures, EXPOSITION_OPENMETRICS, &text, &size);
+	if (!run->error)
+		free(text);
+}
+
+static void play(struct run *run)
+{
+	uint64_t next_conn = 1, leaked = 0, s;
+	struct event event;
+
+	for (uint32_t pool = 0; pool < POOLS; pool++)
+		for (int i = 0; i < 4; i++)
+			open_one(run, pool, next_conn++, 1);
+	for (s = 2; s < 240 && !run->error; s++) {
+		for (uint64_t conn = 1; conn <= 4 * POOLS; conn++)
+			use_one(run, (uint32_t)(conn - 1) / 4, conn, s);
+		if (s % 8 == 0 && leaked++ < LEAKS)
+			open_one(run, 0, next_conn++, s);
+		if (s % 60 == 30)
+			look(run, s);
+	}
+	fill(&event, EVENT_OPEN, 1, next_conn, s);
+	feed(run, &event);
+	fill(&event, EVENT_FAILED, 1, next_conn, s);
+	memcpy(event.error, "ECONNREFUSED", 13);
+	feed(run, &event);
+	fill(&event, EVENT_CHURN, 2, 0, s);
+	event.churn.opened_count = event.churn.established_count = 100;
+	event.churn.closed_count[CLOSE_LOCAL] = 100;
+	feed(run, &event);
+	fill(&event, EVENT_CLOSE, 1, 5, s);
+	feed(run, &event);
+	fill(&event, EVENT_EXIT, 0, 0, s + 1);
+	feed(run, &event);
+	look(run, s + 1);
+	fill(&event, EVENT_END, 0, 0, s + 300);
+	feed(run, &event);
+}
+
+/* 0, or -ENOMEM where it could not be done. */
+static int run_once(struct options *options, uint64_t *ret_leak_count)
+{
+	struct run run = {.options = options, .error = -ENOMEM};
+
+	run.reader = trace_reader_new();
+	run.ledger = ledger_new();
+	if (run.reader && run.ledger)
+		run.pipeline = pipeline_new(options, true, on_verdict, &run);
+	if (run.pipeline)
+		run.error = pipeline_add_rollup(run.pipeline, options);
+	if (!run.error)
+		play(&run);
+	*ret_leak_count = run.leak_count;
+	sample_free(run.before);
+	pipeline_free(run.pipeline);
+	ledger_free(run.ledger);
+	trace_reader_free(run.reader);
+	return run.error;
+}
+
+static void arm(uint64_t until, bool for_ever)
+{
+	memory.until = until;
+	memory.for_ever = for_ever;
+	memory.struck = false;
+	memory.armed = true;
+}
+
+static void refuse_each(bool for_ever)
+{
+	struct options options;
+	uint64_t leak_count, refused = 0, tried = 0;
+
+	assert_int_equal(options_init(&options), 0);
+	assert_non_null(options.databases);
+	for (;; tried++) {
+		int64_t live = memory.live;
+		int error;
+
+		assert_true(tried < TRIES_MAX);
+		arm(tried, for_ever);
+		error = run_once(&options, &leak_count);
+		memory.armed = false;
+		if (memory.live != live)
+			fail_msg("allocation %llu refused: %lld blocks are left",
+				 (unsigned long long)tried, (long long)(memory.live - live));
+		if (error && error != -ENOMEM)
+			fail_msg("allocation %llu refused: error %d", (unsigned long long)tried,
+				 error);
+		refused += error == -ENOMEM;
+		if (!memory.struck)
+			break;
+	}
+	print_message("%llu allocations, %llu of them told as -ENOMEM\n", (unsigned long long)tried,
+		      (unsigned long long)refused);
+	assert_true(leak_count > 0); /* the scenario comes to a verdict */
+	assert_true(tried > 100 && refused > 50);
+	options_free(&options);
+}
+
+static void core_with_one_allocation_refused_neither_leaks_nor_crashes(void **state)
+{
+	(void)state;
+	refuse_each(false);
+}
+
+static void core_with_no_memory_left_neither_leaks_nor_crashes(void **state)
+{
+	(void)state;
+	refuse_each(true);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(core_with_one_allocation_refused_neither_leaks_nor_crashes),
+		cmocka_unit_test(core_with_no_memory_left_neither_leaks_nor_crashes),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
