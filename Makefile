@@ -16,7 +16,7 @@ comma    := ,
 # V=1 shows the commands.
 Q        := $(if $(V),,@)
 
-PKGS     := libbpf libelf libdw zlib jansson libsystemd libcap libseccomp libmicrohttpd
+PKGS     := libbpf libelf libdw zlib jansson libsystemd libcap libseccomp libmicrohttpd ncursesw
 WARNINGS := -Wall -Wextra -Wshadow -Wstrict-prototypes -Werror
 CFLAGS   ?= -O2 -g
 ALL_CFLAGS = -std=gnu11 $(WARNINGS) $(CFLAGS) $(SANITIZE) -fno-omit-frame-pointer -D_GNU_SOURCE \

@@ -11,13 +11,13 @@ set -euo pipefail
 POLICY=/usr/sbin/policy-rc.d
 
 build_packages=(gcc libc6-dev make clang llvm bpftool libbpf-dev libelf-dev libdw-dev libiberty-dev libcap-dev libseccomp-dev zlib1g-dev
-		libjansson-dev libsystemd-dev libmicrohttpd-dev uthash-dev pkg-config)
+		libjansson-dev libsystemd-dev libmicrohttpd-dev libncurses-dev uthash-dev pkg-config)
 # procps and util-linux are essential or nearly so, but minimal images have dropped procps.
 demo_packages=(procps util-linux)
 test_packages=(git libcmocka-dev liburing-dev clang-format libclang-rt-14-dev shellcheck
 	       python3 python3-pytest python3-prometheus-client prometheus prometheus-alertmanager python3-psycopg2 python3-sqlalchemy python3-pymysql python3-redis
 	       postgresql mariadb-server redis-server
-	       iproute2 procps util-linux systemd
+	       iproute2 procps tmux util-linux systemd
 	       runc
 	       qemu-system-x86 busybox cpio gzip kmod xz-utils)
 lint_packages=(git gcc clang-tidy cppcheck shellcheck codespell gcovr libcmocka-dev

@@ -1,135 +1,162 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * connleak top: who holds connections to which database. Here as plain tables, one an interval, for
- * scripts and tickets; rates are those of the time since the probes were attached.
+ * connleak top: who holds connections to which database, whether that grows, and how bad it is.
+ * Here it is decided where the figures come from and how they are shown; the rest is done
+ * elsewhere.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "command.h"
 #include "core/format.h"
 #include "core/sample_follow.h"
-#include "core/view.h"
-#include "live.h"
+#include "option_table.h"
+#include "player.h"
+#include "remote.h"
 #include "sample_json.h"
-#include "snapshot.h"
 #include "sys/log.h"
+#include "top.h"
+#include "top_term.h"
 
-struct top {
-	struct sample *before; /* owned; NULL = none yet */
-	uint64_t shown_count;
-	uint64_t due_ns; /* of the next table */
-};
+/* So that a host with 10,000 connections costs less than a hundredth of a core. */
+#define INTERVAL_NS (2 * NS_PER_SEC)
 
-static void print_header(const struct live *live, uint64_t observed_ns)
+int top_refresh(struct top *top)
 {
-	const struct table *table = pipeline_table(live->pipeline);
-	char clock[32], observed[32];
-
-	printf("%s  %u connections in %u pools, watching for %s, %llu records lost\n",
-	       format_clock(live->now_ns, live->realtime_at_zero_ns, clock, sizeof(clock)),
-	       table_conn_count(table), table_pool_count(table),
-	       format_duration(observed_ns, observed, sizeof(observed)),
-	       (unsigned long long)source_bpf_lost_sum(live->source));
-}
-
-/* One line; the rates are those since the one before. */
-static int print_json(struct live *live)
-{
-	struct top *top = live->userdata;
 	struct sample *sample;
-	int r = snapshot_sample(live, true, &sample);
+	int r = top_source_take(&top->source, &sample);
 
-	if (r < 0)
+	if (r <= 0)
 		return r;
-	r = sample_follow(sample, top->before);
-	if (r == 0)
-		r = snapshot_print(sample_json_encode(sample));
-	sample_free(top->before);
-	top->before = sample;
-	return r;
-}
-
-static int print_tables(struct live *live)
-{
-	const struct options *options = live->options;
-	uint64_t observed_ns = live->now_ns - source_bpf_attached_ns(live->source);
-	struct pool **pools;
-	struct view *view;
-	char *text = NULL;
-	size_t count;
-	int r;
-
-	if (options->json)
-		return print_json(live);
-	r = view_collect_pools(pipeline_table(live->pipeline), &pools, &count);
-	if (r < 0)
+	r = sample_follow(sample, top->sample);
+	if (r < 0) {
+		sample_free(sample);
 		return r;
-	view = view_pools(pools, count, options->databases, pipeline_detector(live->pipeline),
-			  live->now_ns, observed_ns);
-	text = view ? view_render(view) : NULL;
-	view_free(view);
-	if (!text) {
-		r = -ENOMEM;
-		goto out;
 	}
-	print_header(live, observed_ns);
-	fputs(text, stdout);
-	if (fflush(stdout) == EOF)
-		r = -errno;
-out:
-	free(text);
-	free(pools);
-	return r;
+	/* The screen's lines refer to the old one until they are shown the new one. */
+	browse_forget(&top->browse);
+	sample_free(top->sample);
+	top->sample = sample;
+	return 1;
 }
 
-static int on_look(struct live *live)
+void top_facts(const struct top *top, uint64_t now_ns, struct screen_facts *ret_facts)
 {
-	const struct options *options = live->options;
-	struct top *top = live->userdata;
-	uint64_t limit = options->once ? 1 : options->iterations;
-	int r;
-
-	if (live->now_ns < top->due_ns)
-		return 0;
-	top->due_ns += options->interval_ns;
-	if (top->due_ns <= live->now_ns)
-		top->due_ns = live->now_ns + options->interval_ns;
-	if (top->shown_count && !options->json)
-		putchar('\n');
-	r = print_tables(live);
-	if (r < 0)
-		return r;
-	top->shown_count++;
-	return limit && top->shown_count >= limit;
+	*ret_facts = (struct screen_facts){
+		.source = top->source.name,
+		.trouble = top->source.trouble[0] ? top->source.trouble : NULL,
+		.now_ns = now_ns,
+		.detail = top->detail,
+	};
+	if (!top->player)
+		return;
+	ret_facts->is_replay = true;
+	ret_facts->begin_ns = player_begin_ns(top->player);
+	ret_facts->end_ns = player_end_ns(top->player);
+	ret_facts->at_end = player_is_at_end(top->player);
 }
 
-int cmd_top(const struct options *options)
+static void top_clear(struct top *top)
 {
-	uint64_t look_ns = options->interval_ns < NS_PER_SEC ? options->interval_ns : NS_PER_SEC;
-	struct top top = {0};
+	browse_clear(&top->browse);
+	sample_free(top->sample);
+	detail_free(top->detail);
+	player_close(top->player);
+}
+
+/* A screen where there is a person in front of it, tables otherwise. */
+static bool wants_screen(const struct options *options)
+{
+	const char *obstacle;
+
+	if (options->batch || options->once || options->iterations || options->json)
+		return false;
+	if (!isatty(STDOUT_FILENO) || !isatty(STDIN_FILENO))
+		return false;
+	obstacle = top_term_obstacle();
+	if (obstacle)
+		log_notice("%s: tables instead of a screen", obstacle);
+	return !obstacle;
+}
+
+static int show(struct top *top)
+{
+	return wants_screen(top->options) ? top_run_screen(top) : top_run_batch(top);
+}
+
+static int show_recording(struct top *top)
+{
+	const char *path = top->options->recording, *slash = strrchr(path, '/');
+	char safe[200];
+	int status = player_open(top->options, &top->player);
+
+	if (status)
+		return status;
+	(void)format_safe(slash ? slash + 1 : path, SIZE_MAX, safe, sizeof(safe));
+	(void)snprintf(top->source.name, sizeof(top->source.name), "replay of %s",
+		       strcmp(path, "-") == 0 ? "standard input" : safe);
+	top->source.player = top->player;
+	if (!wants_screen(top->options))
+		return top_run_batch(top);
+	/* An empty table says nothing: the first picture is of the first interval's end. */
+	if (player_seek(top->player, player_begin_ns(top->player) + INTERVAL_NS) < 0)
+		return EXIT_RUNTIME;
+	return top_run_screen(top);
+}
+
+static int show_own(struct top *top)
+{
 	struct live live;
-	int r, status;
+	int r, status = live_open(&live, top->options, false, true, NULL, NULL);
 
-	status = live_open(&live, options, false, true, NULL, &top);
 	if (status)
 		goto out;
 	r = live_look(&live);
 	status = live_status(&live, r);
 	if (r < 0)
 		goto out;
-	live_announce(&live);
-	r = snapshot_sample(&live, false, &top.before);
-	status = live_status(&live, r);
-	if (r < 0)
-		goto out;
-	top.due_ns = live.now_ns + options->interval_ns;
-	live.on_look = on_look;
-	status = live_run(&live, look_ns, 0);
+	if (!wants_screen(top->options))
+		live_announce(&live);
+	(void)snprintf(top->source.name, sizeof(top->source.name), "own probes");
+	top->live = top->source.live = &live;
+	status = show(top);
 out:
-	sample_free(top.before);
 	live_close(&live);
+	return status;
+}
+
+static int show_agent(struct top *top)
+{
+	(void)snprintf(top->source.name, sizeof(top->source.name), "the agent");
+	top->source.socket_path = remote_socket(top->options);
+	return show(top);
+}
+
+int cmd_top(const struct options *options)
+{
+	static const char *const served[] = {"once", "batch", "iterations", "interval", NULL};
+	bool is_given = option_is_given(options, "interval");
+	struct top top = {.options = options, .utf8 = top_term_is_utf8()};
+	char *body = NULL;
+	int r, status;
+
+	top.source.options = options;
+	browse_init(&top.browse, is_given ? options->interval_ns : INTERVAL_NS,
+		    options->recording != NULL);
+	log_set_verbosity(options->verbosity);
+	if (options->recording) {
+		status = show_recording(&top);
+	} else {
+		r = remote_get(options, served, "/v1/pools", &body, NULL);
+		free(body);
+		if (r < 0)
+			status = EXIT_RUNTIME;
+		else
+			status = r ? show_agent(&top) : show_own(&top);
+	}
+	top_clear(&top);
 	return status;
 }

@@ -196,13 +196,15 @@ static const struct command_row command_table[] = {
 	 "  connleak list --port 5432       connections to PostgreSQL\n"
 	 "  connleak list --pid 4121        those of one process\n"
 	 "  connleak list --json | jq .     for a program\n"},
-	{COMMAND_TOP, "top", NULL, "the pools: open, stale, opens and closes a second, verdict",
-	 "Prints a table of the connection pools of this host every second, the largest first: "
-	 "how many connections are open and stale, how fast they open and close, and what is held "
-	 "against them.",
-	 "  connleak top                    until interrupted\n"
+	{COMMAND_TOP, "top", NULL, "who holds connections to which database, and how bad it is",
+	 "Shows the connection pools of this host, worst first: how many connections are open, "
+	 "busy, idle and stale, how that has been going, and what is held against them. On a "
+	 "terminal it is a screen with keys (h shows them), elsewhere a table every 2 s. The "
+	 "figures come from the running agent, or else from probes of its own.",
+	 "  connleak top                    the screen\n"
 	 "  connleak top --once             one table\n"
-	 "  connleak top -n 10 -d 5         ten tables, 5 s apart\n"},
+	 "  connleak top -b -n 10 -d 5      ten tables, 5 s apart\n"
+	 "  connleak top --replay night.jsonl   the screen as it would have been\n"},
 	{COMMAND_TRACE, "trace", NULL, "connections as they open, work and close",
 	 "Prints events as they happen until interrupted. With --json, or into a file "
 	 "with -o, they are a trace that 'connleak replay' reads.",
@@ -333,7 +335,8 @@ static const struct option_row option_table[] = {
 	 .letter = 'b',
 	 .commands = COMMAND_TOP,
 	 FLAG(batch),
-	 .help = "print one table below the other, for scripts and tickets (default: on)"},
+	 .help = "print one table below the other, for scripts and tickets (default: where "
+		 "there is no terminal)"},
 	{.name = "iterations",
 	 .letter = 'n',
 	 .argument = "N",
@@ -349,7 +352,7 @@ static const struct option_row option_table[] = {
 	 .in_config = true,
 	 .apply = apply_interval,
 	 .at_run_time = true,
-	 .help = "time between two looks, 0.1 to 3600 (default: 1)"},
+	 .help = "time between two looks, 0.1 to 3600 (default: 1; top: 2)"},
 	{.name = "json",
 	 .commands = ALL,
 	 FLAG(json),
@@ -375,10 +378,10 @@ static const struct option_row option_table[] = {
 		 "(default: run until interrupted; explain: 15)"},
 	{.name = "replay",
 	 .argument = "FILE",
-	 .commands = COMMAND_EXPLAIN,
+	 .commands = COMMAND_EXPLAIN | COMMAND_TOP,
 	 .kind = OPTION_VALUE,
 	 .apply = apply_recording,
-	 .help = "explain from a recorded trace, - is standard input (default: watch)"},
+	 .help = "take a recorded trace, - is standard input (default: watch)"},
 	{.name = "fail-on",
 	 .argument = "KIND",
 	 .commands = COMMAND_TRACE | COMMAND_REPLAY | COMMAND_AGENT,

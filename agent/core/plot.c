@@ -31,6 +31,13 @@ unsigned int plot_level(double value, double top)
 	return level < LEVELS ? (unsigned int)level : LEVELS;
 }
 
+const char *plot_mark(unsigned int level, bool utf8)
+{
+	if (level > LEVELS)
+		level = LEVELS;
+	return utf8 ? utf8_marks[level] : ascii_marks[level];
+}
+
 static double top_of(const struct plot_row *row, size_t column_count)
 {
 	double top = row->top;

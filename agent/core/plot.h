@@ -27,6 +27,9 @@ struct plot_row {
 char *plot_render(const struct plot_row *rows, size_t row_count, size_t column_count,
 		  const char *first, const char *last, unsigned int indent, bool utf8);
 
+/* The mark of a level of plot_level(), one column wide. */
+const char *plot_mark(unsigned int level, bool utf8);
+
 /* 0 = nothing, 1 to 8 = eighths of top, rounded up, so that what is there is seen. */
 unsigned int plot_level(double value, double top);
 

@@ -288,7 +288,7 @@ static void options_parse_mistakes_are_named(void **state)
 		{"explain|orders-api", "explain 'orders-api'", "a process id"},
 		{"explain|7|8", "'8'", "one operand"},
 		{"explain|7|--replay|", "--replay", "not a file name"},
-		{"top|--replay|f", "top does not take --replay", "explain"},
+		{"list|--replay|f", "list does not take --replay", "top, explain"},
 		{"list|--pid|0", "'0'", "1 to 4194304"},
 		{"list|--pid|abc", "'abc'", "1 to 4194304"},
 		{"list|--pid|-1", "'-1'", "1 to 4194304"},

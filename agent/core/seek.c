@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Where to in a recording: after an outage one knows the time of day, in front of the screen one
+ * wants a bit back.
+ */
+#include "seek.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "format.h"
+
+#define DAY_S 86400
+
+static uint64_t clamp(double t_ns, const struct seek_place *place)
+{
+	if (!(t_ns > (double)place->begin_ns))
+		return place->begin_ns;
+	if (place->end_ns && t_ns >= (double)place->end_ns)
+		return place->end_ns;
+	return t_ns < 9e18 ? (uint64_t)t_ns : (uint64_t)9e18;
+}
+
+/* "30s", "5m", "2h", "1d", "30": seconds; false where it is something else. */
+static bool read_span(const char *text, double *ret_seconds)
+{
+	static const struct {
+		const char *unit;
+		double factor;
+	} units[] = {{"", 1}, {"s", 1}, {"m", 60}, {"min", 60}, {"h", 3600}, {"d", DAY_S}};
+	char *end;
+	double number;
+
+	if (!((text[0] >= '0' && text[0] <= '9') || text[0] == '.') || text[1] == 'x')
+		return false;
+	number = strtod(text, &end);
+	for (size_t i = 0; isfinite(number) && i < sizeof(units) / sizeof(units[0]); i++)
+		if (!strcmp(end, units[i].unit)) {
+			*ret_seconds = number * units[i].factor;
+			return true;
+		}
+	return false;
+}
+
+/* Two digits at *text, below limit, and what stands behind them. */
+static bool read_two(const char **text, unsigned int limit, unsigned int *ret_number)
+{
+	const char *at = *text;
+
+	if (at[0] < '0' || at[0] > '9' || at[1] < '0' || at[1] > '9')
+		return false;
+	*ret_number = (unsigned int)(at[0] - '0') * 10 + (unsigned int)(at[1] - '0');
+	*text = at + 2;
+	return *ret_number < limit;
+}
+
+/* Seconds since midnight; false where it is no time of day. */
+static bool read_clock(const char *text, unsigned int *ret_seconds)
+{
+	unsigned int hours, minutes, seconds = 0;
+
+	if (!read_two(&text, 24, &hours) || *text++ != ':' || !read_two(&text, 60, &minutes))
+		return false;
+	if (*text == ':') {
+		text++;
+		if (!read_two(&text, 60, &seconds))
+			return false;
+	}
+	*ret_seconds = hours * 3600 + minutes * 60 + seconds;
+	return *text == '\0';
+}
+
+static uint64_t at_clock(unsigned int seconds, const struct seek_place *place)
+{
+	uint64_t begin_s =
+		(place->begin_ns + (uint64_t)place->realtime_at_zero_ns) / NS_PER_SEC % DAY_S;
+	uint64_t ahead_s = (seconds + DAY_S - begin_s) % DAY_S;
+
+	return clamp((double)place->begin_ns + (double)ahead_s * NS_PER_SEC, place);
+}
+
+static int refuse(const char *text, const char *what, char *ret_error, size_t error_size)
+{
+	char safe[64];
+
+	(void)snprintf(ret_error, error_size, "'%s' %s",
+		       format_safe(text, SIZE_MAX, safe, sizeof(safe)), what);
+	return -EINVAL;
+}
+
+int seek_parse(const char *text, const struct seek_place *place, uint64_t *ret_t_ns,
+	       char *ret_error, size_t error_size)
+{
+	unsigned int clock;
+	double seconds;
+	char *end;
+
+	if ((text[0] == '+' || text[0] == '-') && read_span(text + 1, &seconds)) {
+		double step_ns = (text[0] == '-' ? -seconds : seconds) * NS_PER_SEC;
+
+		*ret_t_ns = clamp((double)place->now_ns + step_ns, place);
+		return 0;
+	}
+	if (!strncmp(text, "t=", 2) && read_span(text + 2, &seconds)) {
+		*ret_t_ns = clamp(seconds * NS_PER_SEC, place);
+		return 0;
+	}
+	if (read_clock(text, &clock)) {
+		if (!place->realtime_at_zero_ns)
+			return refuse(text,
+				      "cannot be found: the recording does not say what time "
+				      "it was; write t=SECONDS",
+				      ret_error, error_size);
+		*ret_t_ns = at_clock(clock, place);
+		return 0;
+	}
+	seconds = strtod(text, &end);
+	if (end != text && !strcmp(end, "%") && seconds >= 0 && seconds <= 100) {
+		if (!place->end_ns)
+			return refuse(text,
+				      "cannot be found: it is not known how long the "
+				      "recording is",
+				      ret_error, error_size);
+		*ret_t_ns = clamp((double)place->begin_ns +
+					  seconds / 100 * (double)(place->end_ns - place->begin_ns),
+				  place);
+		return 0;
+	}
+	return refuse(text, "is no moment: write 14:02, t=830, +5m, -30s or 50%", ret_error,
+		      error_size);
+}
