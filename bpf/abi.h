@@ -17,7 +17,7 @@
  * Changed whenever a layout or a meaning below changes, or the meaning of a map: what is pinned
  * under another version is not reused.
  */
-#define ABI_VERSION 2
+#define ABI_VERSION 3
 
 #define ABI_COMM_SIZE 16
 #define ABI_PORT_BITMAP_BYTES 8192
@@ -97,10 +97,9 @@ struct pool_key {
 
 /* Connections that have ended. */
 struct end_counts {
-	__u64 opened_count; /* without those that were open before the probe */
-	__u64 established_count; /* likewise */
 	__u64 failed_count[FAILED_COUNT];
 	__u64 closed_count[ENDED_COUNT];
+	__u64 seed_count; /* of the closed: were open before the probe, so they count no open */
 	__u64 early_peer_close_count; /* FIN or RST within 1 s of the open, under 200 bytes received
 				       */
 };
@@ -260,7 +259,7 @@ struct script_layout {
 _Static_assert(sizeof(struct script_layout) == 48, "script_layout has holes");
 _Static_assert(sizeof(struct stack_sample) % 8 == 0, "stack_sample has holes");
 _Static_assert(sizeof(struct pool_key) == 40, "pool_key has holes");
-_Static_assert(sizeof(struct pool_counts) == 272, "pool_counts has holes");
+_Static_assert(sizeof(struct pool_counts) == 256, "pool_counts has holes");
 _Static_assert(sizeof(struct conn_record) == 168, "conn_record has holes");
 _Static_assert(sizeof(struct conn_sample) == 160, "conn_sample has holes");
 _Static_assert(sizeof(struct end_event) == 184, "end_event has holes");

@@ -63,34 +63,35 @@ static __always_inline void count_end(const struct conn_record *record, bool see
 		return;
 	}
 	counts = seen ? &pool->told : &pool->brief;
-	if (!(record->flags & RECORD_SEED))
-		__sync_fetch_and_add(&counts->opened_count, 1);
 	if (failed) {
 		if (reason < FAILED_COUNT)
 			__sync_fetch_and_add(&counts->failed_count[reason], 1);
 		return;
 	}
-	if (!(record->flags & RECORD_SEED))
-		__sync_fetch_and_add(&counts->established_count, 1);
+	if (record->flags & RECORD_SEED)
+		__sync_fetch_and_add(&counts->seed_count, 1);
 	if (reason < ENDED_COUNT)
 		__sync_fetch_and_add(&counts->closed_count[reason], 1);
 	if (early)
 		__sync_fetch_and_add(&counts->early_peer_close_count, 1);
 }
 
-static __always_inline void tell_end(const struct conn_record *record, const struct sock *sk,
-				     const struct tcp_sock *tp, bool seen, bool failed,
-				     __u32 reason, __u64 now)
+static __always_inline void tell_end(const struct conn_record *record, struct sock *sk, bool seen,
+				     bool failed, __u32 reason)
 {
-	struct end_event *event = bpf_ringbuf_reserve(&ends, sizeof(*event), 0);
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	struct end_event *event;
 	__u64 wakeup = BPF_RB_NO_WAKEUP;
 
+	if (!tp)
+		return;
+	event = bpf_ringbuf_reserve(&ends, sizeof(*event), 0);
 	if (!event) {
 		count_lost(LOST_RING);
 		return;
 	}
 	fill_sample(&event->sample, record, sk, tp);
-	event->end_ns = now;
+	event->end_ns = bpf_ktime_get_ns();
 	event->failed = failed;
 	event->reason = reason;
 	event->seen = seen;
@@ -100,25 +101,33 @@ static __always_inline void tell_end(const struct conn_record *record, const str
 	bpf_ringbuf_submit(event, wakeup);
 }
 
+/* The server has ended it almost at once. */
+static __always_inline bool is_early(const struct conn_record *record, struct sock *sk,
+				     __u32 reason)
+{
+	struct tcp_sock *tp;
+
+	if (!record->peer_closed_ns && reason != ENDED_RESET)
+		return false;
+	tp = bpf_skc_to_tcp_sock(sk);
+	return tp && tp->bytes_received < EARLY_BYTES &&
+	       bpf_ktime_get_ns() - record->open_ns < EARLY_NS;
+}
+
 /* The connection is over. Whoever exchanges the phase first speaks for it, so it is said once. */
 static __always_inline void end(struct conn_record *record, struct sock *sk, bool failed,
 				__u32 reason)
 {
 	__u32 before = __sync_lock_test_and_set(&record->phase, PHASE_OVER);
 	const struct probe_config *cfg = get_config();
-	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
-	__u64 now = bpf_ktime_get_ns();
-	bool early = false;
+	bool seen = before == PHASE_SEEN;
 
-	if (!cfg || !tp || (before != PHASE_FRESH && before != PHASE_SEEN))
+	if (!cfg || (before != PHASE_FRESH && !seen))
 		return;
-	if (before == PHASE_SEEN || cfg->tell_short)
-		tell_end(record, sk, tp, before == PHASE_SEEN, failed, reason, now);
-	if (cfg->tell_short)
-		return;
-	if (record->peer_closed_ns || reason == ENDED_RESET)
-		early = now - record->open_ns < EARLY_NS && tp->bytes_received < EARLY_BYTES;
-	count_end(record, before == PHASE_SEEN, failed, reason, early);
+	if (seen || cfg->tell_short)
+		tell_end(record, sk, seen, failed, reason);
+	if (!cfg->tell_short)
+		count_end(record, seen, failed, reason, is_early(record, sk, reason));
 }
 
 /*
@@ -274,6 +283,9 @@ int BPF_PROG(on_set_state, struct sock *sk, int oldstate, int newstate)
 	if (newstate != TCP_ESTABLISHED && newstate != TCP_FIN_WAIT1 &&
 	    newstate != TCP_CLOSE_WAIT && newstate != TCP_LAST_ACK && newstate != TCP_CLOSE &&
 	    !(newstate == TCP_FIN_WAIT2 && oldstate == TCP_FIN_WAIT2))
+		return 0;
+	/* Nearly every socket that is not ours: sooner than a call can tell. */
+	if (bpf_core_field_exists(sk->sk_bpf_storage) && !sk->sk_bpf_storage)
 		return 0;
 	record = bpf_sk_storage_get(&conns, sk, NULL, 0);
 	if (!record || record->phase == PHASE_OVER || record->phase == PHASE_BLANK)

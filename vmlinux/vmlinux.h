@@ -80,6 +80,8 @@ struct sock_common {
 	struct in6_addr skc_v6_rcv_saddr;
 };
 
+struct bpf_local_storage;
+
 struct socket {
 	struct sock *sk;
 };
@@ -91,6 +93,7 @@ struct sock {
 	u16 sk_type;
 	u16 sk_protocol;
 	struct socket *sk_socket;
+	struct bpf_local_storage *sk_bpf_storage;
 };
 
 struct inet_connection_sock {

@@ -99,26 +99,32 @@ static void forget_pool(struct tally *tally, struct tally_pool *pool)
 	free(pool);
 }
 
-static void add_counts(struct churn *churn, const struct end_counts *counts)
+/*
+ * What has been added to the counters since. Each was opened unless it was there before the probe,
+ * and has either failed or been closed; the probe counts no more than that.
+ */
+static void add_counts(struct churn *churn, const struct end_counts *counts,
+		       const struct end_counts *since)
 {
-	churn->opened_count += counts->opened_count;
-	churn->established_count += counts->established_count;
-	for (unsigned int i = 0; i < FAILED_COUNT; i++)
-		churn->failed_count[i] += counts->failed_count[i];
-	for (unsigned int i = 0; i < ENDED_COUNT; i++)
-		churn->closed_count[i] += counts->closed_count[i];
-	churn->early_peer_close_count += counts->early_peer_close_count;
-}
+	uint64_t seed_count = counts->seed_count - since->seed_count;
 
-static void subtract_counts(struct churn *churn, const struct end_counts *counts)
-{
-	churn->opened_count -= counts->opened_count;
-	churn->established_count -= counts->established_count;
-	for (unsigned int i = 0; i < FAILED_COUNT; i++)
-		churn->failed_count[i] -= counts->failed_count[i];
-	for (unsigned int i = 0; i < ENDED_COUNT; i++)
-		churn->closed_count[i] -= counts->closed_count[i];
-	churn->early_peer_close_count -= counts->early_peer_close_count;
+	for (unsigned int i = 0; i < FAILED_COUNT; i++) {
+		uint64_t count = counts->failed_count[i] - since->failed_count[i];
+
+		churn->failed_count[i] += count;
+		churn->opened_count += count;
+	}
+	for (unsigned int i = 0; i < ENDED_COUNT; i++) {
+		uint64_t count = counts->closed_count[i] - since->closed_count[i];
+
+		churn->closed_count[i] += count;
+		churn->established_count += count;
+		churn->opened_count += count;
+	}
+	churn->established_count -= seed_count;
+	churn->opened_count -= seed_count;
+	churn->early_peer_close_count +=
+		counts->early_peer_close_count - since->early_peer_close_count;
 }
 
 /* Fills in whose it is, and adds it. NULL after a failure, which is noted. */
@@ -156,8 +162,7 @@ static void on_pool(void *userdata, const struct pool_key *key, const struct poo
 			forget_pool(tally, pool);
 		return;
 	}
-	add_counts(&event.churn, &counts->brief);
-	subtract_counts(&event.churn, &pool->told);
+	add_counts(&event.churn, &counts->brief, &pool->told);
 	pool = tell(tally, key, counts, &event);
 	if (pool)
 		pool->told = counts->brief;
@@ -168,10 +173,11 @@ static void on_past_pool(void *userdata, const struct pool_key *key,
 {
 	struct tally *tally = userdata;
 	struct event event = {.type = EVENT_PAST};
+	const struct end_counts none = {0};
 	struct tally_pool *pool;
 
-	add_counts(&event.churn, &counts->brief);
-	add_counts(&event.churn, &counts->told);
+	add_counts(&event.churn, &counts->brief, &none);
+	add_counts(&event.churn, &counts->told, &none);
 	pool = tell(tally, key, counts, &event);
 	if (pool)
 		pool->told = counts->brief;

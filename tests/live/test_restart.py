@@ -300,8 +300,8 @@ def test_maps_without_their_probe_start_fresh(connleak, bpffs):
 
 
 def test_pins_of_an_agent_that_was_killed_while_it_pinned_are_swept_away(connleak, bpffs):
-    bpffs.run("mkdir", "-p", "-m", "700", bpffs.DIRECTORY, f"{bpffs.DIRECTORY}/2-new")
-    pin = f"{bpffs.DIRECTORY}/2-new/conns"
+    bpffs.run("mkdir", "-p", "-m", "700", bpffs.DIRECTORY, f"{bpffs.DIRECTORY}/999-new")
+    pin = f"{bpffs.DIRECTORY}/999-new/conns"
     bpffs.run(
         *("bpftool", "map", "create", pin, "type", "array", "key", "4", "value", "4"),
         *("entries", "1", "name", "conns"),
