@@ -236,7 +236,8 @@ static const struct feature_row rows[FEATURE_COUNT] = {
 			.key = "bpffs",
 			.name = "BPF file system",
 			HAS(bpffs),
-			.purpose = "/sys/fs/bpf keeps the agent's probes and records over a restart",
+			.purpose =
+				"/sys/fs/bpf keeps the agent's probes and records over a restart",
 			.without = "after a restart of the agent ages begin anew, as lower bounds",
 			.remedy = "mount -t bpf bpf /sys/fs/bpf; an agent with CAP_SYS_ADMIN does "
 				  "so itself",
