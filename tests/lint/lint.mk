@@ -5,7 +5,7 @@
 # `make coverage` counts which lines of core/ the unit tests run.
 
 LINT_BUILD := $(BUILD)/lint
-LINT_SRC   := $(CORE_SRC) $(AGENT_SRC) $(wildcard tests/*/*.c tests/live/clients/*.c)
+LINT_SRC   := $(CORE_SRC) $(AGENT_SRC) $(filter-out %.bpf.c,$(wildcard tests/*/*.c tests/live/clients/*.c))
 LINT_RULES := .clang-tidy tests/.clang-tidy tests/lint/lint.mk \
 	      $(wildcard agent/*/*.h bpf/abi.h tests/*/*.h tests/live/clients/*.h)
 LINT_FLAGS := -D_GNU_SOURCE -DCONNLEAK_VERSION='"$(VERSION)"' -I. -Iagent -I$(BUILD)
