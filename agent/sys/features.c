@@ -105,6 +105,20 @@ static const struct feature_row rows[FEATURE_COUNT] = {
 				  "distributions are; in a container, do not mask /sys",
 			.lacks = "this kernel has no BTF (/sys/kernel/btf/vmlinux)",
 		},
+	[FEATURE_READ_KERNEL] =
+		{
+			.id = FEATURE_READ_KERNEL,
+			.key = "read_kernel",
+			.name = "kernel memory",
+			HAS(read_kernel),
+			.is_needed = true,
+			.purpose = "bpf_probe_read_kernel() reads names and control groups of "
+				   "processes",
+			.without = "nothing can be watched",
+			.remedy = "boot without lockdown, or with lockdown=integrity",
+			.lacks = "the kernel is locked down (confidentiality) and lets no probe "
+				 "read its memory",
+		},
 	[FEATURE_STATE_TRACEPOINT] =
 		{
 			.id = FEATURE_STATE_TRACEPOINT,
@@ -393,10 +407,11 @@ int features_probe(struct features *ret_features, const char *root)
 	probe_lockdown(&features, root);
 	probe_mounts(&features, root);
 	features.has_btf = access(btf_path, R_OK) == 0;
-	features.untried |= 1U << FEATURE_BPF | 1U << FEATURE_STATE_TRACEPOINT |
-			    1U << FEATURE_SOCKET_STORAGE | 1U << FEATURE_KERNEL_TYPES |
-			    1U << FEATURE_RINGBUF | 1U << FEATURE_ITER_FILES |
-			    1U << FEATURE_ITER_STORAGE | 1U << FEATURE_SEND_TRACEPOINT;
+	features.untried |= 1U << FEATURE_BPF | 1U << FEATURE_READ_KERNEL |
+			    1U << FEATURE_STATE_TRACEPOINT | 1U << FEATURE_SOCKET_STORAGE |
+			    1U << FEATURE_KERNEL_TYPES | 1U << FEATURE_RINGBUF |
+			    1U << FEATURE_ITER_FILES | 1U << FEATURE_ITER_STORAGE |
+			    1U << FEATURE_SEND_TRACEPOINT;
 	if (features.has_privileges && features.has_user_ns) {
 		features.untried &= ~(1U << FEATURE_BPF);
 		features.has_bpf = features_bpf_is_allowed();

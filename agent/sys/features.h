@@ -17,6 +17,7 @@ enum feature_id {
 	FEATURE_PRIVILEGES,
 	FEATURE_BPF,
 	FEATURE_BTF,
+	FEATURE_READ_KERNEL,
 	FEATURE_STATE_TRACEPOINT,
 	FEATURE_SOCKET_STORAGE,
 	FEATURE_KERNEL_TYPES,
@@ -38,6 +39,7 @@ struct features {
 	bool has_privileges; /* CAP_BPF and CAP_PERFMON, or CAP_SYS_ADMIN */
 	bool has_bpf; /* bpf() is not refused */
 	bool has_btf;
+	bool has_read_kernel; /* bpf_probe_read_kernel(); refused under lockdown=confidentiality */
 	bool has_state_tracepoint; /* tp_btf/inet_sock_set_state */
 	bool has_socket_storage; /* bpf_sk_storage_get() in tp_btf */
 	bool has_kernel_types; /* the members that the probes read exist */

@@ -36,6 +36,8 @@
 #define JUMP_IF_NULL(reg, skip) INSN(BPF_JMP | BPF_JEQ | BPF_K, reg, 0, skip, 0)
 #define LOAD_MAP_LOW(dst, fd) INSN(BPF_LD | BPF_IMM | BPF_DW, dst, BPF_PSEUDO_MAP_FD, 0, fd)
 #define LOAD_MAP_HIGH INSN(0, 0, 0, 0, 0)
+#define ADD_IMMEDIATE(dst, value) INSN(BPF_ALU64 | BPF_ADD | BPF_K, dst, 0, 0, value)
+#define MOVE(dst, src) INSN(BPF_ALU64 | BPF_MOV | BPF_X, dst, src, 0, 0)
 #define CALL(helper) INSN(BPF_JMP | BPF_CALL, 0, 0, 0, helper)
 #define EXIT INSN(BPF_JMP | BPF_EXIT, 0, 0, 0, 0)
 
@@ -172,6 +174,22 @@ static bool has_storage_in_tracepoint(const struct btf *btf, int map_fd)
 	return can_load_tracepoint(btf, "btf_trace_inet_sock_set_state", insns, COUNT_OF(insns));
 }
 
+/* The helper is there or not, whatever the address: lockdown takes it away at load time. */
+static bool has_kernel_reads(const struct btf *btf)
+{
+	const struct bpf_insn insns[] = {
+		MOVE(BPF_REG_1, BPF_REG_10),
+		ADD_IMMEDIATE(BPF_REG_1, -8),
+		MOVE_IMMEDIATE(BPF_REG_2, 8),
+		MOVE_IMMEDIATE(BPF_REG_3, 0),
+		CALL(BPF_FUNC_probe_read_kernel),
+		MOVE_IMMEDIATE(BPF_REG_0, 0),
+		EXIT,
+	};
+
+	return can_load_tracepoint(btf, "btf_trace_inet_sock_set_state", insns, COUNT_OF(insns));
+}
+
 /* As the walk over open files does: file to socket to storage. */
 static bool has_storage_in_file_iterator(const struct btf *btf, int map_fd)
 {
@@ -204,6 +222,8 @@ static void probe_programs(struct features *features, const struct btf *btf)
 
 	features->has_state_tracepoint = can_load_tracepoint(btf, "btf_trace_inet_sock_set_state",
 							     nothing, COUNT_OF(nothing));
+	/* Without the tracepoint there is nowhere to ask, and that is what is missing. */
+	features->has_read_kernel = !features->has_state_tracepoint || has_kernel_reads(btf);
 	features->has_send_tracepoint =
 		can_load_tracepoint(btf, "btf_trace_sock_send_length", nothing, COUNT_OF(nothing));
 	features->has_iter_storage =
@@ -226,10 +246,10 @@ int features_bpf_probe(struct features *features, const char *btf_path)
 	features->has_kernel_types =
 		has_members(btf, features->missing_member, sizeof(features->missing_member));
 	probe_programs(features, btf);
-	features->untried &=
-		~(1U << FEATURE_STATE_TRACEPOINT | 1U << FEATURE_SOCKET_STORAGE |
-		  1U << FEATURE_KERNEL_TYPES | 1U << FEATURE_RINGBUF | 1U << FEATURE_ITER_FILES |
-		  1U << FEATURE_ITER_STORAGE | 1U << FEATURE_SEND_TRACEPOINT);
+	features->untried &= ~(1U << FEATURE_READ_KERNEL | 1U << FEATURE_STATE_TRACEPOINT |
+			       1U << FEATURE_SOCKET_STORAGE | 1U << FEATURE_KERNEL_TYPES |
+			       1U << FEATURE_RINGBUF | 1U << FEATURE_ITER_FILES |
+			       1U << FEATURE_ITER_STORAGE | 1U << FEATURE_SEND_TRACEPOINT);
 	btf__free(btf);
 	return 0;
 }

@@ -225,6 +225,8 @@ static void features_can_run_names_what_is_missing(void **state)
 		{FEATURE_BPF, "the bpf() system call is refused although "},
 		{FEATURE_BTF, "this kernel has no BTF (/sys/kernel/btf/vmlinux): run a kernel "
 			      "built with CONFIG_DEBUG_INFO_BTF=y"},
+		{FEATURE_READ_KERNEL, "the kernel is locked down (confidentiality) and lets no "
+				      "probe read its memory: boot without lockdown"},
 		{FEATURE_STATE_TRACEPOINT, "this kernel (5.10.0-32-amd64) does not allow programs "
 					   "on tp_btf/inet_sock_set_state (needs 5.5 or later)"},
 		{FEATURE_SOCKET_STORAGE, "this kernel (5.10.0-32-amd64) does not allow socket "
