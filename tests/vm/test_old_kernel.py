@@ -1,17 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """A kernel that is too old: connleak refuses with the reason, and does nothing else."""
 
-import os
-import pathlib
 import subprocess
 
+import machine
 import pytest
 
-HERE = pathlib.Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
-BUILD = ROOT / os.environ.get("CONNLEAK_BUILD", "build")
-CONNLEAK = pathlib.Path(os.environ.get("CONNLEAK", BUILD / "connleak"))
-UNAVAILABLE = 77
 KERNELS = ["5.10"]
 
 # Each command's lines are marked with the command and the stream they came on.
@@ -25,25 +19,14 @@ done
 """
 
 
-def fetch_kernel(version):
+@pytest.fixture(scope="module", params=KERNELS)
+def answers(request, build, kernel):
+    """What connleak says there: {command: {"exit": [...], "out": [...], "err": [...]}}."""
     done = subprocess.run(
-        [HERE / "fetch-kernel.sh", version, BUILD / "vm"],
+        [machine.HERE / "boot.sh", kernel(request.param), SCRIPT, build / "connleak"],
         capture_output=True,
         text=True,
-        timeout=600,
-    )
-    if done.returncode == UNAVAILABLE:
-        pytest.skip(f"kernel {version}: {done.stderr.strip()}")
-    assert done.returncode == 0, done.stderr
-    return BUILD / "vm" / version
-
-
-@pytest.fixture(scope="module", params=KERNELS)
-def answers(request):
-    """What connleak says there: {command: {"exit": [...], "out": [...], "err": [...]}}."""
-    kernel = fetch_kernel(request.param)
-    done = subprocess.run(
-        [HERE / "boot.sh", kernel, SCRIPT, CONNLEAK], capture_output=True, text=True, timeout=300
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr
     answers = {}
