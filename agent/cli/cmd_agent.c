@@ -21,6 +21,7 @@
 #include "sinks/journal.h"
 #include "sinks/jsonl.h"
 #include "sinks/text.h"
+#include "state.h"
 #include "sys/log.h"
 
 /* How often `systemctl status` may show something new. */
@@ -31,6 +32,7 @@ struct agent {
 	struct service service;
 	struct ledger *ledger;
 	struct serve serve;
+	struct state state;
 	struct journal *journal; /* NULL = verdicts do not go there */
 	struct options *options;
 	bool json;
@@ -39,6 +41,7 @@ struct agent {
 
 static int emit(struct agent *agent, const struct ledger_line *line)
 {
+	state_touch(&agent->state, agent->live.now_ns);
 	if (line->news == LEDGER_REPEAT)
 		return 0;
 	if (agent->journal && line->news == LEDGER_NEWS)
@@ -72,13 +75,20 @@ static int review_carried(struct agent *agent)
 	return r;
 }
 
+static struct fleets *fleets_of(const struct agent *agent)
+{
+	return detector_fleets(pipeline_detector(agent->live.pipeline));
+}
+
 static int on_look(struct live *live)
 {
 	struct agent *agent = live->userdata;
+	int r = review_carried(agent);
 
 	if (agent->journal)
 		(void)journal_retry(agent->journal); /* says itself what waits */
-	return review_carried(agent);
+	state_keep(&agent->state, live->now_ns, agent->ledger, fleets_of(agent));
+	return r;
 }
 
 static int open_journal(struct agent *agent)
@@ -149,6 +159,14 @@ static void say_journal(const struct agent *agent)
 			   (unsigned long long)counts.lost);
 }
 
+static void say_state(const struct agent *agent)
+{
+	if (agent->state.failed_count)
+		log_notice("the state could not be written or read %llu time%s",
+			   (unsigned long long)agent->state.failed_count,
+			   agent->state.failed_count == 1 ? "" : "s");
+}
+
 static void say_losses(const struct live *live)
 {
 	uint64_t counts[SOURCE_LOST_COUNT];
@@ -194,7 +212,9 @@ int cmd_agent(struct options *options)
 		.json = options->json,
 		.service = {.on_reload = on_reload, .userdata = &agent},
 		.serve = {.listener = {.fd = -1}},
+		.state = {.directory_fd = -1},
 	};
+	bool has_run;
 	int status;
 
 	if (options->check_config)
@@ -212,7 +232,12 @@ int cmd_agent(struct options *options)
 	if (status == 0)
 		status = live_open(&agent.live, options, false, true, on_verdict, &agent);
 	if (status == 0)
+		status = state_open(&agent.state, options, agent.ledger, fleets_of(&agent));
+	has_run = status == 0;
+	if (status == 0)
 		status = run(&agent);
+	state_close(&agent.state, agent.ledger, has_run ? fleets_of(&agent) : NULL);
+	say_state(&agent);
 	serve_close(&agent.serve);
 	live_close(&agent.live);
 	journal_close(agent.journal);

@@ -18,8 +18,10 @@ class Leaker(LineProgram):
     """clients/leaker.py; see there for the commands."""
 
     def __init__(self, port):
+        self.forgotten = 0
         super().__init__(PYTHON, CLIENTS / "leaker.py", port)
         self.comm = pathlib.Path(f"/proc/{self.pid}/comm").read_text().rstrip("\n")
 
     def leak(self, count=LEAKED, interval_s=0.5):
-        assert self.command(f"leak {count} {interval_s}") == [str(count)]
+        self.forgotten += count
+        assert self.command(f"leak {count} {interval_s}") == [str(self.forgotten)]
