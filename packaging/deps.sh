@@ -4,7 +4,9 @@
 # Installs the Debian packages that a purpose needs and that are not there yet; does nothing at
 # all when none is missing. No daemon that comes with a package is started, none is stopped.
 #
-# usage: packaging/deps.sh build|demo|test|lint|bench
+# With --print it says which packages those are, and installs none.
+#
+# usage: packaging/deps.sh build|demo|test|lint|bench [--print]
 
 set -euo pipefail
 
@@ -20,6 +22,9 @@ test_packages=(git libcmocka-dev liburing-dev clang-format libclang-rt-14-dev sh
 	       iproute2 procps tmux util-linux systemd
 	       runc
 	       qemu-system-x86 busybox cpio gzip kmod xz-utils)
+# Packages, containers and manifests.
+test_packages+=(podman conmon debhelper fakeroot lintian mmdebstrap rpm golang-go
+		golang-github-masterminds-sprig-dev)
 lint_packages=(git gcc clang-tidy cppcheck shellcheck codespell gcovr libcmocka-dev
 	       liburing-dev python3)
 bench_packages=(python3 iproute2 util-linux libbpf-tools)
@@ -48,10 +53,15 @@ test) packages=("${build_packages[@]}" "${demo_packages[@]}" "${test_packages[@]
 bench) packages=("${build_packages[@]}" "${bench_packages[@]}") ;;
 lint) packages=("${build_packages[@]}" "${lint_packages[@]}") ;;
 *)
-	echo "usage: deps.sh build|demo|test|lint|bench" >&2
+	echo "usage: deps.sh build|demo|test|lint|bench [--print]" >&2
 	exit 2
 	;;
 esac
+
+if [ "${2:-}" = --print ]; then
+	printf '%s\n' "${packages[@]}"
+	exit 0
+fi
 
 if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then
 	fail "this is not Debian (no apt-get); install by hand: ${packages[*]}"
@@ -60,6 +70,11 @@ fi
 # Whoever has node and npm from elsewhere keeps them.
 if [ "$1" = test ] && ! { command -v node && command -v npm; } >/dev/null; then
 	packages+=(nodejs npm)
+fi
+
+# The same with kubectl, whose Debian package cannot be beside another one.
+if [ "$1" = test ] && ! command -v kubectl >/dev/null; then
+	packages+=(kubernetes-client)
 fi
 
 missing=()

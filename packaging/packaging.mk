@@ -8,12 +8,13 @@ DESTDIR    ?=
 PREFIX     ?= /usr/local
 BINDIR     ?= $(PREFIX)/bin
 SHAREDIR   ?= $(PREFIX)/share
-SYSTEMDDIR ?= $(PREFIX)/lib/systemd
+UNITDIR    ?= $(PREFIX)/lib/systemd/system
+CATALOGDIR ?= $(PREFIX)/lib/systemd/catalog
 SYSCONFDIR ?= $(if $(filter /usr,$(PREFIX)),/etc,$(PREFIX)/etc)
 
 COMPLETION := $(BUILD)/completion/connleak
 
-.PHONY: install install-bin completion
+.PHONY: install install-bin completion deb
 
 completion: $(COMPLETION)
 
@@ -30,10 +31,30 @@ install: install-bin man $(COMPLETION)
 	install -D -m 644 $(COMPLETION) $(DESTDIR)$(SHAREDIR)/bash-completion/completions/connleak
 	install -D -m 644 packaging/systemd/connleak.conf $(DESTDIR)$(SYSCONFDIR)/connleak/connleak.conf
 	install -d -m 755 $(DESTDIR)$(SYSCONFDIR)/connleak/connleak.conf.d
-	install -d $(DESTDIR)$(SYSTEMDDIR)/system
+	install -d $(DESTDIR)$(UNITDIR)
 	sed 's,/usr/bin/connleak,$(BINDIR)/connleak,' packaging/systemd/connleak.service \
-		>$(DESTDIR)$(SYSTEMDDIR)/system/connleak.service
-	chmod 644 $(DESTDIR)$(SYSTEMDDIR)/system/connleak.service
+		>$(DESTDIR)$(UNITDIR)/connleak.service
+	chmod 644 $(DESTDIR)$(UNITDIR)/connleak.service
 	for catalog in packaging/systemd/*.catalog; do \
-		[ ! -e "$$catalog" ] || install -D -m 644 -t $(DESTDIR)$(SYSTEMDDIR)/catalog "$$catalog"; \
+		[ ! -e "$$catalog" ] || install -D -m 644 -t $(DESTDIR)$(CATALOGDIR) "$$catalog"; \
 	done
+
+# --- Debian package ----------------------------------------------------------------------------
+
+DEB_DIR  := $(BUILD)/deb
+DEB_TREE := $(DEB_DIR)/connleak-$(VERSION)
+# What every build has anyway.
+BUILD_ESSENTIAL := gcc|libc6-dev|make
+# What a checkout has and a release has not.
+NO_SOURCE := --exclude=./build --exclude=./.git --exclude=node_modules --exclude=__pycache__
+
+# The packager's directory has to be called debian and to be at the top: the build gets a copy.
+deb:
+	rm -rf $(DEB_TREE)
+	mkdir -p $(DEB_TREE)
+	tar -c $(NO_SOURCE) . | tar -x -C $(DEB_TREE)
+	mv $(DEB_TREE)/packaging/debian $(DEB_TREE)/debian
+	sed -i "s/@BUILD_DEPENDS@/$$(packaging/deps.sh build --print | grep -vxE '$(BUILD_ESSENTIAL)' | \
+		paste -sd , | sed 's/,/, /g')/" $(DEB_TREE)/debian/control
+	cd $(DEB_TREE) && env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS dpkg-buildpackage -b -uc -us
+	rm -rf $(DEB_TREE)
