@@ -276,6 +276,9 @@ static bool is_at_a_rate(const struct bench *bench, const struct judgement *judg
 		if (left-- == 0)
 			break;
 	}
+	/* Two can stand anywhere. */
+	if (census->steps < STEPS_MIN)
+		return false;
 	if (!conn || span_ns > SPREAD_FACTOR * (census->at_ns - conn->last_active_ns))
 		return false;
 	return span_ns < (int64_t)(census->steps * SLOW_NS) ||
