@@ -275,6 +275,7 @@ int detector_tick(struct detector *detector, uint64_t now_ns)
 		next = judgement->next;
 		(void)opens_advance(&judgement->opens, &moment,
 				    judgement->pool); /* reviewed anyway */
+		opens_witness(&judgement->opens, &moment, judgement->pool);
 		coverage_advance(&judgement->coverage, &moment, judgement->pool);
 		keepalive_advance(&judgement->keepalive, &moment, judgement->pool);
 		heartbeat_advance(&judgement->heartbeat, &moment, judgement->pool);

@@ -19,7 +19,8 @@
 /* Long enough to hold a day's pattern: a shorter one would take each morning for news. */
 #define EPOCH_NS (24 * 3600 * NS_PER_SEC)
 
-static const double bets[EPROCESS_BETS] = {0.5, 0.1, 0.02};
+/* Where each test is a record, 0.85 needs six of them cold, and 0.5 alone eight. */
+static const double bets[EPROCESS_BETS] = {0.85, 0.5, 0.1, 0.02};
 
 bool eprocess_is_due(const struct eprocess *process, uint64_t t_ns, uint64_t gap_ns)
 {
@@ -69,8 +70,10 @@ void eprocess_test(struct eprocess *process, uint32_t i0, double p_min, uint32_t
 
 	if (!process->has_begun) {
 		begin(process, i0, x, t_ns);
+		process->has_tested = true;
 		return;
 	}
+	process->has_tested = true;
 	record = record_of(process);
 	if (process->test_count < UINT32_MAX)
 		process->test_count++;
@@ -84,7 +87,9 @@ void eprocess_test(struct eprocess *process, uint32_t i0, double p_min, uint32_t
 			continue;
 		if (x > record && process->wealth[k] <= 1) {
 			process->base[k] = record;
-			process->began_ns[k] = process->last_ns;
+			process->began_ns[k] = process->last_ns > process->witness_ns
+						       ? process->last_ns
+						       : process->witness_ns;
 		}
 		process->wealth[k] =
 			bounded(process->wealth[k] * (x > record ? q / p : (1 - q) / (1 - p)));
@@ -93,6 +98,21 @@ void eprocess_test(struct eprocess *process, uint32_t i0, double p_min, uint32_t
 	if (x > process->record)
 		process->record = x;
 	process->last_ns = t_ns;
+}
+
+void eprocess_witness(struct eprocess *process, uint32_t i0, uint32_t x_at_most, uint64_t t_ns)
+{
+	if (!process->has_begun) {
+		begin(process, i0, x_at_most, t_ns);
+		return;
+	}
+	if (!process->has_tested && x_at_most < process->record)
+		process->record = process->record_before = x_at_most;
+	if (x_at_most > record_of(process))
+		return;
+	if (process->test_count < UINT32_MAX)
+		process->test_count++;
+	process->witness_ns = t_ns;
 }
 
 double eprocess_value(const struct eprocess *process)

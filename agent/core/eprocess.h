@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 /* Bets: records come with probability q. A fast leak makes every test a record, a slow one few. */
-#define EPROCESS_BETS 3
+#define EPROCESS_BETS 4
 
 struct eprocess {
 	double wealth[EPROCESS_BETS]; /* at least 1 */
@@ -21,7 +21,9 @@ struct eprocess {
 	uint32_t record, record_before; /* of this epoch, and of the one before */
 	uint64_t epoch_ns; /* when this epoch began */
 	uint64_t last_ns; /* time of the last test */
+	uint64_t witness_ns; /* time of the last bound that held; 0 = none yet */
 	bool has_begun;
+	bool has_tested; /* not only witnessed */
 };
 
 /* True when a test at t_ns is not within gap_ns of the last one. */
@@ -29,6 +31,12 @@ bool eprocess_is_due(const struct eprocess *process, uint64_t t_ns, uint64_t gap
 
 /* Zeroed memory is a valid new process. The first test only sets the record. */
 void eprocess_test(struct eprocess *process, uint32_t i0, double p_min, uint32_t x, uint64_t t_ns);
+
+/*
+ * The count was at most x_at_most at a moment that nobody chose: history, on which nothing is bet.
+ * Until the first test the lowest bound is the record.
+ */
+void eprocess_witness(struct eprocess *process, uint32_t i0, uint32_t x_at_most, uint64_t t_ns);
 
 /* The mean of the bets. */
 double eprocess_value(const struct eprocess *process);

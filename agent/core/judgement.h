@@ -43,6 +43,7 @@ struct leak {
 	enum leak_stage stage;
 	struct verdict *verdict; /* the last line; owned; NULL in LEAK_NONE */
 	double peak; /* highest e-value since it is suspect, up to A */
+	uint64_t suspect_ns; /* since when it is suspect */
 	uint64_t met_ns; /* since when the condition of a leak is met; UINT64_MAX = it is not */
 	uint64_t low_ns; /* since when the evidence is low; UINT64_MAX = it is not */
 	uint32_t suspect_count; /* connections marked is_suspect */

@@ -4,16 +4,9 @@
  * under one id, and is taken back when it is over. This is the machine in between:
  *
  *	none --value >= A_SUSPECT, excess >= LMIN_SUSPECT--> suspect
- *	suspect --value >= A, excess >= LMIN, for HOLD, with habits or EXPOSURE--> raised
+ *	suspect for HOLD --value >= A, excess >= LMIN, with habits or EXPOSURE--> raised
  *	raised --severity changed, or twice the suspects of the last line--> updated (raised)
  *	any --client gone; no suspect left; value low for CLEAR--> cleared (none)
- *
- * The condition on habits is not in the plain form of the detector. Connections that are used once
- * and then silent look the same whether each belongs to somebody (a listener per websocket) or to
- * nobody (a connection per request, forgotten). Where fewer connections have come back or been
- * closed than there are such suspects, only time tells them apart: sessions end. With sessions of
- * the mean length m, silence of E in sum and no close has the odds exp(-E/m) in health; so there
- * the suspects' silence, summed up, must reach EXPOSURE.
  *
  * Invariant: conn->is_suspect is set on exactly leak.suspect_count connections of the pool, and
  * these are the suspects that a line names. A mark stays until the connection is used or gone.
@@ -26,6 +19,7 @@
 
 #include "figures.h"
 #include "findings.h"
+#include "habits.h"
 #include "report.h"
 
 #define NEVER UINT64_MAX
@@ -147,22 +141,6 @@ static void mark_used_once(struct judgement *judgement, const struct finding *fi
 	}
 }
 
-static uint64_t exposure_ns(const struct judgement *judgement, uint64_t t_ns)
-{
-	uint32_t left = judgement->leak.suspect_count;
-	uint64_t sum_ns = 0;
-
-	for (const struct conn *conn = judgement->pool->oldest; conn && left > 0;
-	     conn = conn->newer) {
-		if (!conn->is_suspect)
-			continue;
-		left--;
-		if (__builtin_add_overflow(sum_ns, conn_silence_ns(conn, t_ns), &sum_ns))
-			return UINT64_MAX;
-	}
-	return sum_ns;
-}
-
 /* --- lines ------------------------------------------------------------------------------------ */
 
 static enum severity severity_of(const struct leak *leak, const struct verdict *verdict)
@@ -180,7 +158,7 @@ static enum severity severity_of(const struct leak *leak, const struct verdict *
 	return SEVERITY_WARNING;
 }
 
-static int begin_verdict(struct bench *bench, struct judgement *judgement)
+static int begin_verdict(struct bench *bench, struct judgement *judgement, uint64_t t_ns)
 {
 	struct leak *leak = &judgement->leak;
 
@@ -191,6 +169,7 @@ static int begin_verdict(struct bench *bench, struct judgement *judgement)
 	leak->verdict->kind = VERDICT_LEAK;
 	leak->stage = LEAK_SUSPECT;
 	leak->peak = 0;
+	leak->suspect_ns = t_ns;
 	leak->met_ns = NEVER;
 	leak->low_ns = NEVER;
 	return 0;
@@ -260,21 +239,6 @@ static int say_cleared(struct bench *bench, struct judgement *judgement, enum re
 
 /* --- decisions -------------------------------------------------------------------------------- */
 
-/* Whether a connection that was used once can be expected to be used again, or closed. */
-static bool has_habits(const struct judgement *judgement)
-{
-	uint32_t left = judgement->leak.suspect_count, once_count = 0;
-
-	for (const struct conn *conn = judgement->pool->oldest; conn && left > 0;
-	     conn = conn->newer) {
-		if (!conn->is_suspect)
-			continue;
-		left--;
-		once_count += !conn->has_returned;
-	}
-	return once_count <= judgement->returned_count;
-}
-
 static bool is_leak(const struct bench *bench, const struct judgement *judgement,
 		    const struct finding *finding, uint64_t t_ns)
 {
@@ -284,7 +248,8 @@ static bool is_leak(const struct bench *bench, const struct judgement *judgement
 	    finding->excess + finding->elsewhere < settings->leak_min ||
 	    judgement->leak.suspect_count + finding->elsewhere < settings->leak_min)
 		return false;
-	return has_habits(judgement) || exposure_ns(judgement, t_ns) >= settings->exposure_ns;
+	return habits_vouch(judgement, finding) ||
+	       habits_are_outlasted(judgement, finding, settings->exposure_ns, t_ns);
 }
 
 static int review_suspect(struct bench *bench, struct judgement *judgement,
@@ -301,7 +266,8 @@ static int review_suspect(struct bench *bench, struct judgement *judgement,
 	}
 	if (leak->met_ns == NEVER)
 		leak->met_ns = t_ns;
-	if (t_ns - leak->met_ns < hold_ns)
+	/* Tests that only time triggers must go on saying it; for the others the pool has acted. */
+	if (t_ns - (finding->hold_ns ? leak->met_ns : leak->suspect_ns) < hold_ns)
 		return 0;
 	leak->stage = LEAK_RAISED;
 	bench->standing_count[VERDICT_LEAK]++;
@@ -324,14 +290,16 @@ static int review_raised(struct bench *bench, struct judgement *judgement,
 }
 
 /*
- * Beyond A the peak does not count: more certainty than it takes to speak must not make silence
- * come sooner. A stock that benign silences, learned since, explain is no evidence either.
+ * Beyond A (for a suspect, A_SUSPECT) the peak does not count: more certainty than it takes to
+ * speak must not make silence come sooner. A stock that benign silences, learned since, explain is
+ * no evidence either.
  */
 static bool is_low(struct leak *leak, const struct settings *settings,
 		   const struct finding *finding, uint64_t t_ns)
 {
 	double value = finding->value;
-	double peak = value < settings->alarm ? value : settings->alarm;
+	double most = leak->stage == LEAK_RAISED ? settings->alarm : settings->suspect;
+	double peak = value < most ? value : most;
 
 	if (peak > leak->peak)
 		leak->peak = peak;
@@ -364,7 +332,7 @@ int leak_review(struct bench *bench, struct judgement *judgement, uint64_t t_ns)
 			unmark_all(judgement);
 			return 0;
 		}
-		error = begin_verdict(bench, judgement);
+		error = begin_verdict(bench, judgement, t_ns);
 		if (error == 0)
 			error = say(bench, judgement, &finding, VERDICT_SUSPECT, t_ns);
 		if (error < 0)
@@ -374,7 +342,7 @@ int leak_review(struct bench *bench, struct judgement *judgement, uint64_t t_ns)
 		return say_cleared(bench, judgement, REPORT_NO_GROWTH, t_ns);
 	mark_more(judgement, &finding, &bench->losses);
 	if (finding.value >= settings->alarm && finding.limits.kind == STOCK_IDLE &&
-	    !finding.counts && !has_habits(judgement))
+	    !finding.counts && !habits_vouch(judgement, &finding))
 		mark_used_once(judgement, &finding, &moment);
 	if (!finding.is_hint && finding.value >= settings->alarm)
 		mark_beating(judgement, &moment);

@@ -10,11 +10,15 @@
  * An open is tested when all activity up to it is known: a deep connection of a LIFO pool that was
  * borrowed a moment before the open would otherwise pass for one that lies idle at the open.
  *
- * Two things differ from the plain form of this test:
+ * Four things differ from the plain form of this test:
  * - It runs on three schedules at once, at most one test a second, 8 s and 64 s, and the e-value
  *   is their mean (a mean of e-values is one). A process that opens all the time, like Go's pool
  *   with its two idle connections, makes a hundred tests for one that a leak could make a record,
  *   and at one a second those hundred outweigh it.
+ * - A pool that has what it needs does not open for hours, and would begin cold on the day it
+ *   leaks. So moments without an open count as history, where not more was silent than at any test
+ *   so far: whatever is held at such a moment is among that. Nothing is bet on them.
+ * - The gaps of a heartbeat set a limit of their own, closer above them, for they are steady.
  * - A close pays only when the connection was older than the credit lasts. A rotation retires old
  *   connections; closes of young ones are churn, which would pay for every leaked open as well.
  *
@@ -25,22 +29,31 @@
 
 #include <string.h>
 
+#include "heartbeat.h"
+
 /* A statement may run for minutes: a peer that owes an answer is believed for this long. */
 #define OWED_NS (300 * NS_PER_SEC)
 #define LIMIT_FACTOR 4
+#define BEAT_FACTOR 1.5
 #define LIMIT_QUANTILE 0.99
 /* A day; silences beyond it must not make the limit overflow. */
 #define SAMPLE_MAX_NS (24 * 3600 * NS_PER_SEC)
 /* What evidence is worth after one of the connections that it rests on came back. */
 #define COMEBACK_FACTOR 0.1
+/* Moments as far apart tell something new: the longest requests of most programs end within. */
+#define CALM_GAP_NS (60 * NS_PER_SEC)
 
 static const uint64_t gaps_ns[OPENS_SCALES] = {NS_PER_SEC, 8 * NS_PER_SEC, 64 * NS_PER_SEC};
 
 struct stock_limits opens_limits(const struct opens *opens, const struct settings *settings)
 {
 	struct stock_limits limits = {.kind = STOCK_IDLE, .known_ns = opens->tested_ns};
+	uint64_t beat_ns;
 
 	limits.idle_ns = LIMIT_FACTOR * silence_quantile_ns(&opens->benign, LIMIT_QUANTILE);
+	beat_ns = (uint64_t)(BEAT_FACTOR * (double)opens->longest_beat_ns);
+	if (limits.idle_ns < beat_ns)
+		limits.idle_ns = beat_ns;
 	if (limits.idle_ns < settings->t0_ns)
 		limits.idle_ns = settings->t0_ns;
 	limits.owed_ns = LIMIT_FACTOR * opens->longest_owed_ns;
@@ -82,6 +95,23 @@ bool opens_advance(struct opens *opens, const struct moment *moment, const struc
 	return true;
 }
 
+void opens_witness(struct opens *opens, const struct moment *moment, const struct pool *pool)
+{
+	struct stock_limits limits;
+	uint32_t stock;
+
+	if (opens->calm_ns == 0)
+		opens->calm_ns = moment->t_ns;
+	if (moment->t_ns - opens->calm_ns < CALM_GAP_NS || opens_value(opens) > 1)
+		return;
+	opens->calm_ns = moment->t_ns;
+	limits = opens_limits(opens, moment->settings);
+	limits.known_ns = moment->known_ns;
+	stock = stock_count(pool, &limits, &moment->losses);
+	for (unsigned int i = 0; i < OPENS_SCALES; i++)
+		eprocess_witness(&opens->scales[i], moment->settings->i0, stock, moment->t_ns);
+}
+
 static void observe_open(struct opens *opens, const struct moment *moment)
 {
 	uint32_t count = opens->waiting_count;
@@ -120,6 +150,11 @@ static void learn_silence(struct opens *opens, const struct moment *moment,
 	}
 	if (opens->test_count == 0 || change->silent_since_ns >= opens->tested_ns)
 		return;
+	if (change->type == CHANGE_ACTIVE && heartbeat_is_beating(change->conn)) {
+		if (silence_ns > opens->longest_beat_ns)
+			opens->longest_beat_ns = silence_ns;
+		return;
+	}
 	take_back(opens, moment, (uint64_t)opens->tested_ns - (uint64_t)change->silent_since_ns);
 	silence_add(&opens->benign, silence_ns);
 }

@@ -20,11 +20,13 @@ struct opens {
 	struct eprocess scales[OPENS_SCALES];
 	struct silences benign; /* that spanned an open and ended in reuse or in an own close */
 	struct credit credit;
+	uint64_t longest_beat_ns; /* longest gap of a heartbeat that spanned an open */
 	uint64_t longest_owed_ns; /* longest time that the peer owed an answer and gave it */
 	uint64_t waiting_ns[OPENS_WAITING_MAX]; /* opens to be tested, oldest first */
 	uint32_t waiting_count;
 	int64_t tested_ns; /* time of the last open tested */
 	uint64_t test_count;
+	uint64_t calm_ns; /* time of the last look without an open */
 };
 
 /* Returns true when a test was made: there is something new to review. */
@@ -32,6 +34,12 @@ bool opens_observe(struct opens *opens, const struct moment *moment, const struc
 
 /* Tests the opens up to which activity is known by now; opens_observe() does so first. */
 bool opens_advance(struct opens *opens, const struct moment *moment, const struct pool *pool);
+
+/*
+ * To be called on each tick: notes moments without an open at which hardly anything was silent. A
+ * pool that does not open for an hour has a history, too.
+ */
+void opens_witness(struct opens *opens, const struct moment *moment, const struct pool *pool);
 
 /* The limits under which a connection counts now. */
 struct stock_limits opens_limits(const struct opens *opens, const struct settings *settings);

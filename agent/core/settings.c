@@ -29,7 +29,7 @@ static const struct setting_row rows[] = {
 	{"A", "", 10, 1e12, 1e4,
 	 "evidence (e-value) at which a leak is raised; the odds against it in a healthy pool, "
 	 "and 1e4 still needs only 7 records in a row of a process never seen before"},
-	{"A_SUSPECT", "", 2, 1e12, 100,
+	{"A_SUSPECT", "", 2, 1e12, 300,
 	 "evidence at which a pool becomes suspect; cheap to be wrong about, and it arms the "
 	 "costly probes early enough to see the leaker"},
 	{"LMIN", "", 1, 100000, 5,
@@ -50,7 +50,7 @@ static const struct setting_row rows[] = {
 	 "a housekeeping period of 30 s"},
 	{"TICK", "s", 0.1, 60, 5, "how often the source looks and time-driven decisions fall"},
 	{"HOLD", "s", 0, 3600, 10,
-	 "the evidence must last this long before a leak is raised: slow statements come back"},
+	 "a pool must be suspect for this long before a leak is raised: slow statements come back"},
 	{"FAIR", "", 1, 100, 10,
 	 "a pool is fair where a connection waits at most this many rounds for its next use, but "
 	 "for 1/200 of the time; random choice needs 7.4, and beyond 10 some are mere reserve"},
@@ -69,9 +69,10 @@ static const struct setting_row rows[] = {
 	 "age of a process before it is compared with the one before: deploys overlap, caches "
 	 "are cold and traffic moves over"},
 	{"EXPOSURE", "s", 0, 864000, 3600,
-	 "where a pool has shown no habits yet (more suspects were used only once than "
-	 "connections ever came back or were closed), the suspects must have been silent for "
-	 "this long in sum: an hour outlasts sessions of ten minutes with odds of 400 to 1"},
+	 "where most suspects were used only once and the process is young, or fewer connections "
+	 "than these ever came back or were closed, the suspects must be at least 12 and have been "
+	 "silent for this long in sum: an hour outlasts sessions of ten minutes with odds of 400 "
+	 "to 1"},
 	{"CLEAR", "s", 1, 86400, 600,
 	 "evidence must stay below a fifth of its peak for this long before a verdict is "
 	 "cleared; longer than the pauses of a leak on a rare path"},

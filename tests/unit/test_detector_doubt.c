@@ -168,21 +168,32 @@ static void detector_close_wait_without_growth_is_no_leak(void **state)
 	}
 }
 
-/* Each connection is used every 90 s: until the pool has shown it, that looks like growth. */
-static void detector_comebacks_take_evidence_back(void **state)
+static void expect_no_leak_where_each_is_used_again(struct sim *sim, double period_s)
 {
-	struct sim *sim = sim_new_quick();
-
-	(void)state;
 	for (int i = 0; i < 40; i++) {
 		(void)sim_open(sim);
 		sim_advance(sim, sim->now + 12);
 		for (uint32_t k = 0; k < sim->conn_count; k++)
-			if (sim->now - sim->conns[k].last_recv >= 88)
+			if (sim->now - sim->conns[k].last_recv >= period_s)
 				sim_use(sim, &sim->conns[k]);
 	}
 	assert_null(sim_first(sim, VERDICT_RAISED));
 	sim_free(sim);
+}
+
+/* Until the pool has shown it, connections that are used once a minute look like growth. */
+static void detector_comebacks_take_evidence_back(void **state)
+{
+	(void)state;
+	expect_no_leak_where_each_is_used_again(sim_new_quick(), 60);
+}
+
+/* Those that are due for the first time after six more were opened are waited for. */
+static void detector_comebacks_are_waited_for(void **state)
+{
+	(void)state;
+	expect_no_leak_where_each_is_used_again(sim_new(1), 88);
+	expect_no_leak_where_each_is_used_again(sim_new(1), 170);
 }
 
 static void detector_connecting_ones_are_not_silent(void **state)
@@ -227,6 +238,7 @@ int main(void)
 		cmocka_unit_test(detector_rotation_pays_for_its_opens),
 		cmocka_unit_test(detector_close_wait_without_growth_is_no_leak),
 		cmocka_unit_test(detector_comebacks_take_evidence_back),
+		cmocka_unit_test(detector_comebacks_are_waited_for),
 		cmocka_unit_test(detector_connecting_ones_are_not_silent),
 		cmocka_unit_test(detector_listeners_need_exposure),
 	};

@@ -32,7 +32,7 @@ static void eprocess_first_test_sets_the_base_and_proves_nothing(void **state)
 	assert_true(eprocess_is_due(&process, 5 + NS_PER_SEC, NS_PER_SEC));
 }
 
-static void eprocess_cold_process_needs_seven_or_eight_straight_records(void **state)
+static void eprocess_cold_process_needs_six_or_seven_straight_records(void **state)
 {
 	struct eprocess process = {0};
 	uint32_t x = 0;
@@ -41,7 +41,7 @@ static void eprocess_cold_process_needs_seven_or_eight_straight_records(void **s
 	ask(&process, x);
 	while (eprocess_value(&process) < 1e4)
 		ask(&process, ++x);
-	assert_in_range(x, 7, 8);
+	assert_in_range(x, 6, 7);
 	assert_int_equal(process.base[eprocess_best(&process)], 0);
 }
 
@@ -110,11 +110,12 @@ static void eprocess_exchangeable_counts_seldom_reach_an_alarm(void **state)
 			if (eprocess_value(&process) > highest)
 				highest = eprocess_value(&process);
 		}
-		suspects += highest >= 100;
+		suspects += highest >= 300;
 		alarms += highest >= 1e4;
 	}
-	assert_in_range(suspects, 0, 150);
-	assert_in_range(alarms, 0, 2);
+	assert_in_range(suspects, 0, 100);
+	/* The promise is 500 tests / 1e4, 5% of the runs; it is a tenth of that. */
+	assert_in_range(alarms, 0, 5);
 }
 
 static void eprocess_discount_takes_evidence_back_but_not_below_one(void **state)
@@ -122,7 +123,7 @@ static void eprocess_discount_takes_evidence_back_but_not_below_one(void **state
 	struct eprocess process = {0};
 
 	(void)state;
-	for (uint32_t x = 0; x < 9; x++)
+	for (uint32_t x = 0; x < 7; x++)
 		ask(&process, x);
 	assert_true(eprocess_value(&process) >= 1e4);
 	eprocess_discount(&process, 0.1);
@@ -130,6 +131,41 @@ static void eprocess_discount_takes_evidence_back_but_not_below_one(void **state
 	for (int i = 0; i < 20; i++)
 		eprocess_discount(&process, 0.1);
 	assert_true(eprocess_value(&process) == 1);
+}
+
+/* An hour in which the stock was never higher than three is history, though nothing was opened. */
+static void eprocess_witness_makes_history_without_evidence(void **state)
+{
+	struct eprocess process = {0};
+	uint32_t x = 3;
+
+	(void)state;
+	for (uint64_t i = 1; i <= 200; i++)
+		eprocess_witness(&process, I0, i == 1 ? 9 : (uint32_t)i % 4, i * 60 * NS_PER_SEC);
+	assert_true(eprocess_value(&process) == 1);
+	assert_true(eprocess_is_due(&process, process.witness_ns + 1, NS_PER_SEC));
+	while (eprocess_value(&process) < 1e4)
+		eprocess_test(&process, I0, P_MIN, ++x, process.last_ns + 12000 * NS_PER_SEC);
+	assert_in_range(x, 3 + 3, 3 + 4);
+	assert_in_range(process.base[eprocess_best(&process)], 0, 3);
+	assert_int_equal(process.began_ns[eprocess_best(&process)], process.witness_ns);
+}
+
+/* More than the record may be surplus, and says nothing either way. */
+static void eprocess_witness_above_the_record_counts_for_nothing(void **state)
+{
+	struct eprocess process = {0};
+	uint32_t count;
+
+	(void)state;
+	ask(&process, 2);
+	count = process.test_count;
+	eprocess_witness(&process, I0, 3, 100 * NS_PER_SEC);
+	assert_int_equal(process.test_count, count);
+	assert_int_equal(process.record, 2);
+	eprocess_witness(&process, I0, 1, 200 * NS_PER_SEC);
+	assert_int_equal(process.test_count, count + 1);
+	assert_int_equal(process.record, 2);
 }
 
 static void eprocess_evidence_that_died_starts_from_a_new_base(void **state)
@@ -180,11 +216,13 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(eprocess_first_test_sets_the_base_and_proves_nothing),
-		cmocka_unit_test(eprocess_cold_process_needs_seven_or_eight_straight_records),
+		cmocka_unit_test(eprocess_cold_process_needs_six_or_seven_straight_records),
 		cmocka_unit_test(eprocess_with_history_three_records_are_enough),
 		cmocka_unit_test(eprocess_flat_or_falling_count_proves_nothing),
 		cmocka_unit_test(eprocess_one_record_in_ten_is_slow_but_sure),
 		cmocka_unit_test(eprocess_exchangeable_counts_seldom_reach_an_alarm),
+		cmocka_unit_test(eprocess_witness_makes_history_without_evidence),
+		cmocka_unit_test(eprocess_witness_above_the_record_counts_for_nothing),
 		cmocka_unit_test(eprocess_discount_takes_evidence_back_but_not_below_one),
 		cmocka_unit_test(eprocess_evidence_that_died_starts_from_a_new_base),
 		cmocka_unit_test(eprocess_spike_of_two_days_ago_hides_nothing),

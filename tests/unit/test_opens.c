@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "core/heartbeat.h"
 #include "core/opens.h"
 
 #define S NS_PER_SEC
@@ -87,6 +88,49 @@ static void opens_observe_learns_only_silences_that_spanned_a_test(void **state)
 	assert_int_equal(opens_limits(&fixture.opens, &fixture.settings).idle_ns, 120 * S);
 }
 
+/* The monitors of a client beat every 10 s: that says nothing of how long others are held. */
+static void opens_observe_heartbeats_set_a_limit_of_their_own(void **state)
+{
+	struct fixture fixture;
+
+	(void)state;
+	prepare(&fixture);
+	(void)observe(&fixture, CHANGE_OPENED, 12 * S, 12 * S, 0, 0);
+	(void)observe(&fixture, CHANGE_ESTABLISHED, 13 * S, 13 * S, 0, 0);
+	fixture.conn.beat.count = HEARTBEAT_MIN;
+	(void)observe(&fixture, CHANGE_ACTIVE, 21 * S, 20 * S, 10 * S, 10 * S);
+	assert_int_equal(fixture.opens.benign.total, 0);
+	assert_int_equal(opens_limits(&fixture.opens, &fixture.settings).idle_ns, 15 * S);
+	fixture.conn.beat.count = 0;
+	(void)observe(&fixture, CHANGE_ACTIVE, 31 * S, 30 * S, 10 * S, 20 * S);
+	assert_int_equal(opens_limits(&fixture.opens, &fixture.settings).idle_ns, 80 * S);
+}
+
+static void witness(struct fixture *fixture, uint64_t t_ns)
+{
+	struct moment moment = {.settings = &fixture->settings,
+				.losses = {.last_ns = INT64_MIN},
+				.t_ns = t_ns,
+				.known_ns = (int64_t)t_ns};
+
+	opens_witness(&fixture->opens, &moment, &fixture->pool);
+}
+
+static void opens_witness_counts_a_moment_a_minute_and_none_under_suspicion(void **state)
+{
+	struct fixture fixture;
+
+	(void)state;
+	prepare(&fixture);
+	for (uint64_t t_s = 5; t_s <= 605; t_s += 5)
+		witness(&fixture, t_s * S);
+	assert_int_equal(fixture.opens.scales[0].test_count, fixture.settings.i0 + 9);
+	assert_int_equal(fixture.opens.test_count, 0);
+	fixture.opens.scales[0].wealth[0] = 50;
+	witness(&fixture, 1000 * S);
+	assert_int_equal(fixture.opens.scales[0].test_count, fixture.settings.i0 + 9);
+}
+
 static void opens_observe_comeback_takes_nine_tenths_of_the_evidence(void **state)
 {
 	struct fixture fixture;
@@ -98,7 +142,8 @@ static void opens_observe_comeback_takes_nine_tenths_of_the_evidence(void **stat
 	for (int i = 0; i < 200; i++) /* so that one comeback does not move the limit */
 		silence_add(&fixture.opens.benign, S);
 	for (int i = 0; i < OPENS_SCALES; i++)
-		fixture.opens.scales[i].wealth[0] = 3e6;
+		for (int k = 0; k < EPROCESS_BETS; k++)
+			fixture.opens.scales[i].wealth[k] = 1e6;
 	(void)observe(&fixture, CHANGE_ACTIVE, 102 * S, 101 * S, 92 * S, 9 * S);
 	assert_true(opens_value(&fixture.opens) > 9e5);
 	(void)observe(&fixture, CHANGE_ACTIVE, 103 * S, 102 * S, 80 * S, 22 * S);
@@ -131,6 +176,8 @@ int main(void)
 		cmocka_unit_test(opens_observe_tests_an_open_when_activity_up_to_it_is_known),
 		cmocka_unit_test(opens_observe_at_most_one_test_a_second),
 		cmocka_unit_test(opens_observe_learns_only_silences_that_spanned_a_test),
+		cmocka_unit_test(opens_observe_heartbeats_set_a_limit_of_their_own),
+		cmocka_unit_test(opens_witness_counts_a_moment_a_minute_and_none_under_suspicion),
 		cmocka_unit_test(opens_observe_comeback_takes_nine_tenths_of_the_evidence),
 		cmocka_unit_test(opens_observe_close_of_a_young_connection_pays_for_nothing),
 	};

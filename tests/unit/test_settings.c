@@ -21,7 +21,7 @@ static void settings_init_gives_the_measured_defaults(void **state)
 	(void)state;
 	settings_init(&settings);
 	assert_true(settings.alarm == 1e4);
-	assert_true(settings.suspect == 100);
+	assert_true(settings.suspect == 300);
 	assert_true(settings.p_min == 0.01);
 	assert_int_equal(settings.t0_ns, 10 * SECOND_NS);
 	assert_int_equal(settings.credit_ns, 60 * SECOND_NS);

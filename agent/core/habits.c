@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Connections that are used once and then silent look the same whether each belongs to somebody (a
+ * listener per websocket) or to nobody (a connection per request, forgotten). What the pool's other
+ * connections did tells them apart only when it is old enough for those of the same kind to be
+ * among them; else time does, for sessions end.
+ *
+ * With sessions of the mean length m, silence of E in sum and no end has the odds exp(-E/m) in
+ * health, so the suspects' silence, summed up, must reach EXPOSURE. Nobody knows m in advance, but
+ * a process holds only so many sessions at a time: where they come at a steady rate and level off
+ * at N, the odds that n of them are open and none has ended are exp(-n * n / 2N). For odds of 1
+ * to 200, 12 suspects are enough for N = 14, 20 for N = 38, 35 for N = 116, whatever their length.
+ *
+ * Invariant: looks at connections marked is_suspect only. Does not mark and does not decide.
+ */
+#include "habits.h"
+
+/* A kind of connection that a process of this age has not shown before is news. */
+#define COLD_NS (1800 * NS_PER_SEC)
+#define COUNT_ENDING 12 /* where as many others have come back or been closed */
+#define COUNT_ENDLESS 20 /* where hardly anything ever ends, so nothing says that they would */
+#define COUNT_CERTAIN 35 /* without regard to time */
+
+static uint32_t count_used_once(const struct judgement *judgement)
+{
+	uint32_t left = judgement->leak.suspect_count, once_count = 0;
+
+	for (const struct conn *conn = judgement->pool->oldest; conn && left > 0;
+	     conn = conn->newer) {
+		if (!conn->is_suspect)
+			continue;
+		left--;
+		once_count += !conn->has_returned;
+	}
+	return once_count;
+}
+
+bool habits_vouch(const struct judgement *judgement, const struct finding *finding)
+{
+	uint32_t once_count = count_used_once(judgement);
+
+	if (2 * once_count < judgement->leak.suspect_count)
+		return true;
+	return once_count <= judgement->returned_count &&
+	       finding->began_ns - judgement->pool->first_ns >= COLD_NS;
+}
+
+static uint64_t sum_silence_ns(const struct judgement *judgement, uint64_t t_ns)
+{
+	uint32_t left = judgement->leak.suspect_count;
+	uint64_t sum_ns = 0;
+
+	for (const struct conn *conn = judgement->pool->oldest; conn && left > 0;
+	     conn = conn->newer) {
+		if (!conn->is_suspect)
+			continue;
+		left--;
+		if (__builtin_add_overflow(sum_ns, conn_silence_ns(conn, t_ns), &sum_ns))
+			return UINT64_MAX;
+	}
+	return sum_ns;
+}
+
+bool habits_are_outlasted(const struct judgement *judgement, const struct finding *finding,
+			  uint64_t exposure_ns, uint64_t t_ns)
+{
+	const uint64_t *closed_count = judgement->pool->totals.closed_count;
+	uint64_t ended_count =
+		judgement->returned_count + closed_count[CLOSE_LOCAL] + closed_count[CLOSE_PEER];
+	uint32_t count = judgement->leak.suspect_count + finding->elsewhere;
+
+	if (exposure_ns == 0 || count >= COUNT_CERTAIN)
+		return true;
+	return count >= (ended_count >= count ? COUNT_ENDING : COUNT_ENDLESS) &&
+	       sum_silence_ns(judgement, t_ns) >= exposure_ns;
+}

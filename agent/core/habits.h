@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Whether connections that were used once can be expected to be used again, or closed: a condition
+ * on the suspects of a leak before it is raised.
+ */
+#ifndef CONNLEAK_CORE_HABITS_H
+#define CONNLEAK_CORE_HABITS_H
+
+#include "judgement.h"
+
+/* What the pool's other connections did says that those of the finding should have ended. */
+bool habits_vouch(const struct judgement *judgement, const struct finding *finding);
+
+/*
+ * Sessions of any usual length and number would have ended by t_ns: the suspects have been silent
+ * for exposure_ns in sum, and there are many of them. An exposure_ns of 0 asks for neither.
+ */
+bool habits_are_outlasted(const struct judgement *judgement, const struct finding *finding,
+			  uint64_t exposure_ns, uint64_t t_ns);
+
+#endif
