@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from churn import Churn, wait_same
+from churn import Churn, sockets_of_ss, wait_same
 from harness import Client, Network, Observer
 
 SECONDS = float(os.environ.get("CONNLEAK_CHURN_SECONDS", "15"))
@@ -68,7 +68,7 @@ class Ages:
 
 
 def test_killed_at_random_under_churn_it_is_the_kernels_table_and_counts_add_up(
-    observe, start, tmp_path
+    observe, start, connleak, tmp_path
 ):
     seed = random.SystemRandom().getrandbits(32)
     print(f"seed {seed}")
@@ -95,6 +95,13 @@ def test_killed_at_random_under_churn_it_is_the_kernels_table_and_counts_add_up(
     observer = observe(churn.ports.values())
     wait_same(observer, churn)
     ages.check(observer.connections())
+    # A `list` with probes of its own finds the same, though not since when.
+    listed = {
+        (row["local"], row["remote"])
+        for row in connleak.list("--port", ",".join(f"p{port}={port}" for port in churn.ports.values()))
+        if row["netns"] == churn.network.inode
+    }
+    assert listed == set(sockets_of_ss(churn.network, set(churn.ports.values())))
     assert sessions > SECONDS / 5 and counts["other"] == 0
 
     pools = {

@@ -246,6 +246,23 @@ def test_counters_of_the_metrics_go_on_after_a_kill(connleak, bpffs, server, cli
     assert count("opened") == 27
 
 
+def test_capabilities_of_the_service_are_enough_to_keep_and_to_take_over(connleak, bpffs):
+    capabilities = ["bpf", "perfmon", "sys_ptrace", "dac_read_search", "chown"]
+    listed = "-all," + ",".join(f"+{name}" for name in capabilities)
+    weak = ["setpriv", "--bounding-set", listed, "--inh-caps", listed, "--no-new-privs"]
+    command = ["agent", *AGENT_ALONE, "--pin", bpffs.DIRECTORY, "--port", "test=7001"]
+    for expected in ([], ["going on with what the agent before has left in"]):
+        agent = connleak.start(*command, prefix=[*bpffs.prefix, *weak])
+        assert len(agent.complaints()) == len(expected)
+        for words in expected:
+            assert said(agent, words)
+        assert agent.stop() == 0
+    done = connleak.run(
+        *("agent", "--detach", "--pin", bpffs.DIRECTORY), prefix=[*bpffs.prefix, *weak], text=True
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_second_agent_is_refused_by_the_pid_of_the_first(connleak, bpffs):
     first = start_agent(connleak, bpffs)
     arguments = ["agent", *AGENT_ALONE, "--pin", bpffs.DIRECTORY]
