@@ -17,7 +17,7 @@
  * Changed whenever a layout or a meaning below changes, or the meaning of a map: what is pinned
  * under another version is not reused.
  */
-#define ABI_VERSION 3
+#define ABI_VERSION 4
 
 #define ABI_COMM_SIZE 16
 #define ABI_PORT_BITMAP_BYTES 8192
@@ -207,6 +207,10 @@ struct listener_key {
 #define ABI_STACKS_RING_BYTES (4 * 1024 * 1024) /* 240 samples */
 #define ABI_LAST_SENDS_MAX 512 /* connections of suspects: 9 MB while there is a suspect */
 
+#define ABI_SITE_BYTES 384 /* of a site's line, with its NUL */
+#define ABI_SITES_MAX 65536 /* connections whose site is kept for the next agent */
+#define ABI_SITE_TEXTS_MAX 4096
+
 #define ROLE_OPEN 0u
 #define ROLE_LAST_SEND 1u
 
@@ -215,6 +219,11 @@ struct listener_key {
 #define STACK_LOST_RING 1u /* the ring was full */
 #define STACK_LOST_SENDS 2u /* too many connections of suspects */
 #define STACK_LOST_COUNT 3u
+
+/* Value of the map site_texts. */
+struct site_text {
+	char text[ABI_SITE_BYTES]; /* NUL-terminated */
+};
 
 /* A frame of an interpreter: two of its own addresses, to be looked up later. */
 struct script_frame {

@@ -35,6 +35,26 @@ const volatile __u32 ring_bytes = ABI_RING_BYTES;
 
 static const struct pool_counts zero_counts;
 
+/*
+ * Of no use to the probes: what the agent keeps for the one after it (site_store.c). The number of
+ * the site of each connection that is open, by its id, and the text of each number.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, ABI_SITES_MAX);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u64);
+	__type(value, __u64);
+} sites SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, ABI_SITE_TEXTS_MAX);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__type(key, __u64);
+	__type(value, struct site_text);
+} site_texts SEC(".maps");
+
 static __always_inline struct pool_counts *get_pool(const struct conn_record *record)
 {
 	struct pool_counts *counts = bpf_map_lookup_elem(&pools, &record->key);

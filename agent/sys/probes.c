@@ -37,6 +37,7 @@ struct probes {
 	size_t samples_bytes;
 	uint64_t lost_before[LOST_COUNT]; /* in earlier sessions */
 	bool has_past;
+	bool is_kept; /* pinned */
 	uint32_t full_pass_count;
 	void (*handle_end)(void *userdata, const struct end_event *event);
 	void *handle_userdata;
@@ -192,6 +193,13 @@ bool probes_has_past(const struct probes *probes)
 	return probes->has_past;
 }
 
+bool probes_site_maps(const struct probes *probes, int *ret_sites_fd, int *ret_texts_fd)
+{
+	*ret_sites_fd = bpf_map__fd(probes->conn->maps.sites);
+	*ret_texts_fd = bpf_map__fd(probes->conn->maps.site_texts);
+	return probes->is_kept;
+}
+
 void probes_set_tick(struct probes *probes, uint64_t tick_ns)
 {
 	probes->iter->bss->tick_ns = tick_ns;
@@ -303,6 +311,8 @@ static void keep(struct probes *probes, struct pins *pins)
 	if (pins_keep(pins, probes->conn->obj, probes->conn->links.on_set_state, error,
 		      sizeof(error)) < 0)
 		log_notice("%s: nothing is kept for the next start", error);
+	else
+		probes->is_kept = true;
 }
 
 static int load(struct probes *probes, const struct probes_setup *setup, const char **ret_step)

@@ -73,6 +73,9 @@ struct bpf_object;
  */
 int probes_share_maps(const struct probes *probes, struct bpf_object *object);
 
+/* The maps that site_store.h wants; false where nothing is kept for the next agent. */
+bool probes_site_maps(const struct probes *probes, int *ret_sites_fd, int *ret_texts_fd);
+
 /* Length of a jiffy, for the ages of what was open before; wanted before the first walk. */
 void probes_set_tick(struct probes *probes, uint64_t tick_ns);
 

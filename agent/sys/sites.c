@@ -6,6 +6,7 @@
  *
  * Invariant: an entry is there while there is an answer that was not told, or while the last send
  * of a connection is known; entries of connections that were never announced go after KEEP_NS.
+ * Where each connection was opened is kept for the next agent as soon as it has been told.
  */
 #include "sites.h"
 
@@ -17,8 +18,12 @@
 #include <unistd.h>
 #include <uthash.h>
 
+#include "core/site.h"
 #include "core/types.h"
+#include "site_store.h"
 #include "symbolizer.h"
+
+_Static_assert(SITE_SIZE <= ABI_SITE_BYTES, "a site can be kept whole");
 
 #define ENTRIES_MAX 65536
 #define KEEP_NS (60 * NS_PER_SEC)
@@ -29,12 +34,14 @@ struct entry {
 	uint64_t since_ns;
 	uint32_t asked_sequence; /* the last send that was looked at */
 	bool is_told; /* somebody has asked for it: the connection is known */
+	bool is_kept; /* it came from the agent before */
 	UT_hash_handle hh;
 };
 
 struct sites {
 	struct site_probes *probes;
 	struct symbolizer *symbolizer;
+	struct site_store *store; /* NULL = nothing is kept */
 	struct entry *entries;
 	struct stack_sample sample; /* of a send, while it is handed on */
 	uint64_t swept_ns;
@@ -97,9 +104,52 @@ static void sweep(struct sites *sites)
 	sites->swept_ns = now_ns;
 	HASH_ITER(hh, sites->entries, entry, next)
 	{
-		if (!entry->is_told && now_ns - entry->since_ns > KEEP_NS)
-			drop(sites, entry);
+		if (entry->is_told || now_ns - entry->since_ns <= KEEP_NS)
+			continue;
+		if (entry->is_kept)
+			site_store_forget(sites->store, entry->id);
+		drop(sites, entry);
 	}
+}
+
+/* Keeps a copy of what is new of a connection. NULL when there is no room. */
+static struct entry *add_news(struct sites *sites, uint64_t id, uint32_t role, const char *site)
+{
+	struct entry *entry = get(sites, id);
+	char *copy = entry ? strdup(site) : NULL;
+
+	if (!copy)
+		return NULL;
+	free(entry->news[role]);
+	entry->news[role] = copy;
+	return entry;
+}
+
+/* --- what outlives the agent ------------------------------------------------------------------ */
+
+static void on_kept(void *userdata, uint64_t id, const char *text)
+{
+	struct entry *entry = add_news(userdata, id, ROLE_OPEN, text);
+
+	if (entry)
+		entry->is_kept = true;
+}
+
+/* What the agent before knew of connections is told with them. */
+static int open_store(struct sites *sites, struct probes *probes)
+{
+	int sites_fd, texts_fd;
+
+	if (!probes_site_maps(probes, &sites_fd, &texts_fd))
+		return 0;
+	sites->store = site_store_new(sites_fd, texts_fd);
+	return sites->store ? site_store_load(sites->store, on_kept, sites) : -ENOMEM;
+}
+
+static void keep(struct sites *sites, const struct entry *entry)
+{
+	if (sites->store && entry->news[ROLE_OPEN] && !entry->is_kept)
+		site_store_put(sites->store, entry->id, entry->news[ROLE_OPEN]);
 }
 
 /* --- the way of a stack ----------------------------------------------------------------------- */
@@ -114,19 +164,12 @@ static void on_sample(void *userdata, const struct stack_sample *sample)
 static void on_answer(void *userdata, const struct site_answer *answer)
 {
 	struct sites *sites = userdata;
-	struct entry *entry;
-	char *copy;
 
 	if (answer->has_layout)
 		site_probes_set_layout(sites->probes, answer->client.pid, &answer->layout);
 	if (answer->site[0] == '\0' || answer->role > ROLE_LAST_SEND)
 		return;
-	entry = get(sites, answer->id);
-	copy = entry ? strdup(answer->site) : NULL;
-	if (!copy)
-		return;
-	free(entry->news[answer->role]);
-	entry->news[answer->role] = copy;
+	(void)add_news(sites, answer->id, answer->role, answer->site); /* counts what it refuses */
 }
 
 /* The symbolizer comes and goes, and its socket with it. */
@@ -186,6 +229,7 @@ void sites_told(struct sites *sites, uint64_t id)
 
 	if (!entry)
 		return;
+	keep(sites, entry);
 	for (unsigned role = 0; role < 2; role++) {
 		free(entry->news[role]);
 		entry->news[role] = NULL;
@@ -212,6 +256,8 @@ void sites_forget(struct sites *sites, uint64_t id)
 	struct entry *entry = find(sites, id);
 
 	site_probes_drop_send(sites->probes, id);
+	if (sites->store)
+		site_store_forget(sites->store, id);
 	if (entry)
 		drop(sites, entry);
 }
@@ -268,6 +314,8 @@ int sites_open(struct probes *probes, const struct site_probes_setup *setup,
 	sites->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	sites->symbolizer = symbolizer_new();
 	r = site_probes_open(probes, setup, &sites->probes, ret_error, error_size);
+	if (r == 0)
+		r = open_store(sites, probes);
 	if (r == 0 && (!sites->symbolizer || sites->epoll_fd < 0))
 		r = -ENOMEM;
 	if (r == 0 &&
@@ -292,6 +340,7 @@ void sites_close(struct sites *sites)
 		drop(sites, entry);
 	}
 	symbolizer_free(sites->symbolizer);
+	site_store_free(sites->store);
 	site_probes_close(sites->probes);
 	if (sites->epoll_fd >= 0)
 		close(sites->epoll_fd);
@@ -308,6 +357,7 @@ void sites_read_lost(const struct sites *sites, uint64_t ret_counts[static SITES
 	ret_counts[SITES_LOST_SENDS] = counts[STACK_LOST_SENDS];
 	ret_counts[SITES_LOST_QUEUE] =
 		symbolizer_dropped_count(sites->symbolizer) + sites->full_count;
+	ret_counts[SITES_LOST_STORE] = sites->store ? site_store_refused_count(sites->store) : 0;
 	ret_counts[SITES_LOST_SYMBOLIZER] = symbolizer_restart_count(sites->symbolizer);
 }
 
@@ -318,6 +368,7 @@ const char *sites_lost_name(enum sites_lost reason)
 		[SITES_LOST_RING] = "stack_ring_full",
 		[SITES_LOST_SENDS] = "senders_full",
 		[SITES_LOST_QUEUE] = "stack_queue_full",
+		[SITES_LOST_STORE] = "site_store_full",
 		[SITES_LOST_SYMBOLIZER] = "symbolizer_restarted",
 	};
 

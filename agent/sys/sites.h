@@ -61,6 +61,7 @@ enum sites_lost {
 	SITES_LOST_RING,
 	SITES_LOST_SENDS,
 	SITES_LOST_QUEUE,
+	SITES_LOST_STORE, /* known, but not kept for the next agent */
 	SITES_LOST_SYMBOLIZER,
 	SITES_LOST_COUNT,
 };

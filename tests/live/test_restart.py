@@ -8,6 +8,8 @@ import urllib.request
 
 import pytest
 
+from agent_http import Agent
+
 from harness import AGENT_ALONE, Bpffs, Observer, free_port, wait_until
 
 # A moment of two sessions: both are rounded to microseconds.
@@ -204,6 +206,36 @@ def test_agent_says_what_it_goes_on_with_and_leaves_it_when_it_is_stopped(connle
     assert bpffs.pins() == pins
 
 
+def test_every_connection_keeps_the_code_that_opened_it(
+    connleak, bpffs, server, client, tmp_path, start
+):
+    port = server.listen()
+    options = ["--port", f"test={port}", "--interval", "0.1", "--pin", bpffs.DIRECTORY]
+
+    def start_it():
+        return Agent(connleak, tmp_path, *options, prefix=bpffs.prefix)
+
+    def sites(agent):
+        answer = agent.api(f"/v1/explain/{client.pid}").json()
+        conns = [conn for pool in answer.get("pools", []) for conn in pool["connections"]]
+        return {conn["local"]: conn["site"] for conn in conns}
+
+    agent = start_it()
+    client.open_all(3, port)
+    client.command(f"thread 2 127.0.0.1 {port}")
+    wait_until(lambda: len(sites(agent)) == 5, 20, "all are there")
+    wait_until(lambda: all(sites(agent).values()), 20, "their sites are known")
+    before = sites(agent)
+    assert len(set(before.values())) > 1, "a thread has another stack"
+    agent.running.process.kill()
+    agent.running.process.wait()
+    client.command("close 0")
+
+    agent = start_it()
+    wait_until(lambda: len(sites(agent)) == 4, 20, "what is open is there")
+    assert sites(agent).items() <= before.items()
+
+
 def counter(port, name, **labels):
     """The sum of a metric over the series with these labels; 0 where there is none."""
     with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
@@ -354,12 +386,13 @@ def test_detach_removes_everything_and_says_what(connleak, bpffs):
 
 def test_detach_leaves_what_is_not_connleaks(connleak, bpffs):
     assert start_agent(connleak, bpffs).stop() == 0
+    objects = len(bpffs.pins()) - 2
     bpffs.run("mkdir", f"{bpffs.DIRECTORY}/theirs")
     done = connleak.run(
         *("agent", "--detach", "--pin", bpffs.DIRECTORY), prefix=bpffs.prefix, text=True
     )
     assert done.returncode == 0
-    assert done.stdout.startswith("removed 9 pinned objects and 1 directories")
+    assert done.stdout.startswith(f"removed {objects} pinned objects and 1 directories")
     assert "stays" in done.stderr
     assert bpffs.pins() == [bpffs.DIRECTORY, f"{bpffs.DIRECTORY}/theirs"]
 
@@ -421,6 +454,8 @@ def test_directory_elsewhere_is_not_used_and_not_made(connleak, tmp_path):
 
 def test_agent_killed_again_and_again_at_its_start_leaves_one_probe(connleak, bpffs):
     """Whatever was half done, the next start sweeps up."""
+    assert start_agent(connleak, bpffs).stop() == 0
+    pins = bpffs.pins()
     command = ["agent", *AGENT_ALONE, "--pin", bpffs.DIRECTORY, "--port", "test=7001"]
     argv = [*bpffs.prefix, str(connleak.path), *command]
     for ms in range(20, 320, 30):
@@ -429,6 +464,6 @@ def test_agent_killed_again_and_again_at_its_start_leaves_one_probe(connleak, bp
         )
         assert done.returncode in (-9, 137), done.stderr
     agent = start_agent(connleak, bpffs)
-    assert len(bpffs.pins()) == 11
+    assert bpffs.pins() == pins
     assert agent.stop() == 0
-    wait_until(lambda: len(bpffs.pins()) == 11, 5, "the pins stay as they are")
+    assert bpffs.pins() == pins
