@@ -22,10 +22,12 @@
 #include "core/sample_follow.h"
 #include "explain.h"
 #include "listing.h"
+#include "live_sites.h"
 #include "sample_json.h"
 #include "sinks/jsonl.h"
 #include "sinks/text.h"
 #include "snapshot.h"
+#include "sys/sites.h"
 
 #define TYPE_JSON "application/json"
 #define TYPE_LINES "application/x-ndjson" /* one object a line */
@@ -49,10 +51,11 @@ void api_clear(struct api *api)
 	*api = (struct api){0};
 }
 
-void api_add_loss(struct api *api, const char *reason, const uint64_t *count)
+void api_add_loss(struct api *api, const char *reason, uint64_t (*count)(const void *of),
+		  const void *of)
 {
 	assert(api->loss_count < API_LOSSES_MAX);
-	api->losses[api->loss_count++] = (struct api_loss){reason, count};
+	api->losses[api->loss_count++] = (struct api_loss){reason, count, of};
 }
 
 /* --- small answers ---------------------------------------------------------------------------- */
@@ -120,19 +123,25 @@ static void answer_health(const struct api *api, struct http_answer *answer)
 
 static size_t gather_losses(const struct api *api, struct metrics_count *counts)
 {
-	uint64_t lost[SOURCE_LOST_COUNT];
+	uint64_t lost[SOURCE_LOST_COUNT], stacks[SITES_LOST_COUNT];
 	size_t count = 0;
 
 	source_bpf_lost(api->live->source, lost);
 	for (unsigned int i = 0; i < SOURCE_LOST_COUNT; i++)
 		counts[count++] = (struct metrics_count){source_bpf_lost_name(i), lost[i]};
+	live_sites_lost(api->live->sites, stacks);
+	for (int i = 0; i < SITES_LOST_COUNT; i++)
+		counts[count++] =
+			(struct metrics_count){sites_lost_name((enum sites_lost)i), stacks[i]};
 	counts[count++] = (struct metrics_count){
 		"table_full", table_overflow_count(pipeline_table(api->live->pipeline))};
 	counts[count++] =
 		(struct metrics_count){"verdicts_full", ledger_overflow_count(api->ledger)};
-	for (size_t i = 0; i < api->loss_count; i++)
-		counts[count++] =
-			(struct metrics_count){api->losses[i].reason, *api->losses[i].count};
+	for (size_t i = 0; i < api->loss_count; i++) {
+		const struct api_loss *loss = &api->losses[i];
+
+		counts[count++] = (struct metrics_count){loss->reason, loss->count(loss->of)};
+	}
 	return count;
 }
 
@@ -170,7 +179,7 @@ static void survey(const struct api *api)
 
 static struct http_body *make_page(const struct api *api, enum exposition_format format)
 {
-	struct metrics_count losses[SOURCE_LOST_COUNT + 2 + API_LOSSES_MAX];
+	struct metrics_count losses[SOURCE_LOST_COUNT + SITES_LOST_COUNT + 2 + API_LOSSES_MAX];
 	struct metrics_count requests[HTTP_STATUSES], refusals[HTTP_REFUSED_COUNT];
 	const struct pipeline *pipeline = api->live->pipeline;
 	struct table *table = pipeline_table(api->live->pipeline);

@@ -16,7 +16,8 @@
 /* A cumulative count of something lost, kept by somebody else. */
 struct api_loss {
 	const char *reason; /* static, a word of the metrics */
-	const uint64_t *count; /* borrowed */
+	uint64_t (*count)(const void *of);
+	const void *of; /* borrowed */
 };
 
 struct api {
@@ -38,7 +39,8 @@ void api_init(struct api *api, const struct live *live, const struct ledger *led
 void api_clear(struct api *api);
 
 /* Adds a reason; more than API_LOSSES_MAX is an error of the program. */
-void api_add_loss(struct api *api, const char *reason, const uint64_t *count);
+void api_add_loss(struct api *api, const char *reason, uint64_t (*count)(const void *of),
+		  const void *of);
 
 /* Handlers for http_server_new(); userdata is the api. */
 void api_answer_public(void *userdata, const struct http_request *request,

@@ -129,11 +129,28 @@ static int on_status_timer(sd_event_source *source, uint64_t due_us, void *userd
 	return r < 0 ? r : sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
 }
 
+static uint64_t journal_lost_count(const void *agent)
+{
+	struct journal_counts counts = {0};
+
+	if (((const struct agent *)agent)->journal)
+		journal_read_counts(((const struct agent *)agent)->journal, &counts);
+	return counts.lost;
+}
+
+static uint64_t state_failed_count(const void *agent)
+{
+	return ((const struct agent *)agent)->state.failed_count;
+}
+
 static int on_loop(struct live *live, sd_event *event)
 {
 	struct agent *agent = live->userdata;
-	int r = serve_join(&agent->serve, event);
+	int r;
 
+	api_add_loss(&agent->serve.api, "journal_failed", journal_lost_count, agent);
+	api_add_loss(&agent->serve.api, "state_failed", state_failed_count, agent);
+	r = serve_join(&agent->serve, event);
 	if (r < 0)
 		live->is_reported = true;
 	if (r >= 0)

@@ -58,7 +58,11 @@ def test_counts_are_exact(agent, server, client):
     for sample in page.find("connleak_connections", endpoint=endpoint):
         assert list(sample.labels) == [*LABELS, "state"]
         assert sample.labels["database"] == "test"
-    assert page.sum("connleak_lost_total") == page.sum("connleak_lost_total", reason="probe_missed")
+    lost = {s.labels["reason"]: s.value for s in page.find("connleak_lost_total")}
+    # Skipped runs of the probe are made up for; stacks have a rate of their own.
+    assert {r for r, n in lost.items() if n and not r.startswith("stack_")} <= {"probe_missed"}
+    expected = {"ring_full", "end_missed", "table_full", "verdicts_full", "journal_failed"}
+    assert expected | {"state_failed", "stack_rate"} <= set(lost)
     assert page.one("connleak_build_info").value == 1
 
 
