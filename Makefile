@@ -51,6 +51,7 @@ help:
 	@echo "make man        man pages in $(BUILD)/man"
 	@echo "make install    below DESTDIR, with PREFIX (/usr/local)"
 	@echo "make deb        a Debian package in $(BUILD)/deb"
+	@echo "make image      a container image IMAGE (connleak:$(VERSION)) in podman's storage (root)"
 	@echo "make unit       unit tests only (cmocka); SANITIZE=-fsanitize=address,undefined works"
 	@echo "make live       live tests only, against real servers (root)"
 	@echo "make churn      connections against the kernel's own under churn and kill -9, ten minutes (root)"

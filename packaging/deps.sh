@@ -24,7 +24,7 @@ test_packages=(git libcmocka-dev liburing-dev clang-format libclang-rt-14-dev sh
 	       qemu-system-x86 busybox cpio gzip kmod xz-utils)
 # Packages, containers and manifests.
 test_packages+=(podman conmon debhelper fakeroot lintian mmdebstrap rpm golang-go
-		golang-github-masterminds-sprig-dev)
+		golang-github-masterminds-sprig-dev golang-gopkg-yaml.v3-dev python3-yaml)
 lint_packages=(git gcc clang-tidy cppcheck shellcheck codespell gcovr libcmocka-dev
 	       liburing-dev python3)
 bench_packages=(python3 iproute2 util-linux libbpf-tools)

@@ -14,7 +14,7 @@ SYSCONFDIR ?= $(if $(filter /usr,$(PREFIX)),/etc,$(PREFIX)/etc)
 
 COMPLETION := $(BUILD)/completion/connleak
 
-.PHONY: install install-bin completion deb
+.PHONY: install install-bin completion deb image
 
 completion: $(COMPLETION)
 
@@ -58,3 +58,12 @@ deb:
 		paste -sd , | sed 's/,/, /g')/" $(DEB_TREE)/debian/control
 	cd $(DEB_TREE) && env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS dpkg-buildpackage -b -uc -us
 	rm -rf $(DEB_TREE)
+
+# --- container image ---------------------------------------------------------------------------
+
+IMAGE ?= connleak:$(VERSION)
+
+image: deb
+	packaging/container/build.sh $(DEB_DIR)/connleak_$(VERSION)-*.deb $(BUILD)/image.tar
+	podman import --change 'ENTRYPOINT ["/usr/bin/connleak"]' --change 'CMD ["agent"]' \
+		$(BUILD)/image.tar $(IMAGE)

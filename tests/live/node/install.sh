@@ -1,10 +1,12 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Installs what package-lock.json pins, if it is not there already.
+# Installs what the package-lock.json of a directory pins, if it is not there already.
+#
+# usage: install.sh [DIRECTORY]
 
 set -euo pipefail
-cd "$(dirname "$0")"
+cd "${1:-$(dirname "$0")}"
 
 installed=node_modules/.package-lock.json
 if [ -e "$installed" ] && [ ! package-lock.json -nt "$installed" ]; then
