@@ -213,12 +213,14 @@ struct listener_key {
 
 #define ROLE_OPEN 0u
 #define ROLE_LAST_SEND 1u
+#define ROLE_INTRODUCE 2u /* of no connection: a process has begun to run another program */
 
 /* Why there is no sample: slots of the map stack_lost_counts. */
 #define STACK_LOST_RATE 0u /* its process opens too many connections a second */
 #define STACK_LOST_RING 1u /* the ring was full */
 #define STACK_LOST_SENDS 2u /* too many connections of suspects */
-#define STACK_LOST_COUNT 3u
+#define STACK_LOST_TREE 3u /* too many processes below the one that is followed */
+#define STACK_LOST_COUNT 4u
 
 /* Value of the map site_texts. */
 struct site_text {

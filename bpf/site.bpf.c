@@ -8,6 +8,7 @@
  * costs a look-up each and the ring stays readable for the others.
  */
 #include "stack.bpf.h"
+#include "stacks.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -15,15 +16,6 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 /* Set by the loader. */
 const volatile __u32 stacks_per_s = 20;
-
-/*
- * Samples of opens. Written: on_open(); a full ring counts STACK_LOST_RING. Read: agent, which is
- * woken by each: the process may not live for long.
- */
-struct {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, ABI_STACKS_RING_BYTES);
-} stacks SEC(".maps");
 
 struct budget {
 	__u64 since_ns;
@@ -64,7 +56,7 @@ int BPF_PROG(on_open, struct sock *sk, int oldstate, int newstate)
 	struct conn_record *record;
 	struct stack_sample *sample;
 
-	if (newstate != TCP_SYN_SENT)
+	if (newstate != TCP_SYN_SENT || !stacks_per_s)
 		return 0;
 	record = bpf_sk_storage_get(&conns, sk, NULL, 0);
 	/* Not ours, or the record of this socket's last connection. */

@@ -147,6 +147,22 @@ static __always_inline void fill_registers(struct stack_sample *sample, struct t
 	fill_stack(sample, BPF_CORE_READ(registers, sp));
 }
 
+static __always_inline void fill_introduction(struct stack_sample *sample, struct task_struct *task)
+{
+	sample->id = 0;
+	sample->t_ns = bpf_ktime_get_ns();
+	sample->client.pid = task->tgid;
+	sample->client.pad = 0;
+	sample->client.start_ns = task->group_leader->start_boottime;
+	sample->tid = task->pid;
+	sample->role = ROLE_INTRODUCE;
+	sample->has_registers = 0;
+	sample->stack_bytes = 0;
+	sample->script_frame_count = 0;
+	sample->sequence = 0;
+	bpf_probe_read_kernel_str(sample->thread_comm, ABI_COMM_SIZE, task->comm);
+}
+
 /* Everything but sequence. `current` must be the thread that opens or sends. */
 static __always_inline void fill_stack_sample(struct stack_sample *sample,
 					      const struct conn_record *record, __u32 role)

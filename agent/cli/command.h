@@ -13,6 +13,7 @@ int cmd_trace(const struct options *options);
 int cmd_replay(const struct options *options);
 int cmd_agent(struct options *options); /* a reload changes them */
 int cmd_explain(const struct options *options);
+int cmd_run(const struct options *options);
 int cmd_check(const struct options *options);
 
 #endif

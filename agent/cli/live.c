@@ -363,7 +363,8 @@ static int block_signals(void)
 static int set_up(struct loop *loop, sd_event *event, uint64_t duration_ns)
 {
 	uint64_t now_us;
-	int r = block_signals();
+	bool keeps_signals = loop->live->keeps_signals;
+	int r = keeps_signals ? 0 : block_signals();
 
 	if (r >= 0)
 		r = sd_event_now(event, CLOCK_MONOTONIC, &now_us);
@@ -380,9 +381,9 @@ static int set_up(struct loop *loop, sd_event *event, uint64_t duration_ns)
 				    on_ring, loop);
 	if (r >= 0)
 		r = live_sites_add(loop->live->sites, event);
-	if (r >= 0)
+	if (r >= 0 && !keeps_signals)
 		r = sd_event_add_signal(event, NULL, SIGINT, NULL, NULL);
-	if (r >= 0)
+	if (r >= 0 && !keeps_signals)
 		r = sd_event_add_signal(event, NULL, SIGTERM, NULL, NULL);
 	return r;
 }

@@ -37,6 +37,7 @@ struct live {
 	 */
 	int (*on_loop)(struct live *live, sd_event *event);
 	void *userdata;
+	bool keeps_signals; /* on_loop sees to SIGINT and SIGTERM itself */
 	bool is_reported; /* set by a callback that has reported its failure itself */
 };
 

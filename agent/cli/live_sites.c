@@ -7,6 +7,7 @@
  */
 #include "live_sites.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uthash.h>
@@ -32,7 +33,9 @@ struct live_sites {
 
 static bool wants_sites(const struct options *options)
 {
-	return !options->no_stacks && options->command != COMMAND_LIST;
+	/* run follows processes with the same probes, stacks or no stacks. */
+	return options->command == COMMAND_RUN ||
+	       (!options->no_stacks && options->command != COMMAND_LIST);
 }
 
 struct live_sites *live_sites_new(const struct options *options, struct source_bpf *source)
@@ -40,8 +43,10 @@ struct live_sites *live_sites_new(const struct options *options, struct source_b
 	bool is_run = options->command == COMMAND_RUN;
 	struct site_probes_setup setup = {
 		.stack_bytes = options->stack_bytes,
-		.stacks_per_s = is_run ? STACKS_PER_S_RUN : STACKS_PER_S,
-		.everyone_is_suspect = is_run,
+		.stacks_per_s = options->no_stacks ? 0
+				: is_run	   ? STACKS_PER_S_RUN
+						   : STACKS_PER_S,
+		.everyone_is_suspect = is_run && !options->no_stacks,
 	};
 	struct live_sites *live_sites;
 	char error[256] = "";
@@ -76,6 +81,14 @@ void live_sites_free(struct live_sites *live_sites)
 	}
 	sites_close(live_sites->sites);
 	free(live_sites);
+}
+
+int live_sites_follow_tree(struct live_sites *live_sites)
+{
+	if (!live_sites)
+		return -ENOTSUP;
+	sites_warm_up(live_sites->sites);
+	return sites_follow_tree(live_sites->sites);
 }
 
 static int on_readable(sd_event_source *source, int fd, uint32_t events, void *userdata)

@@ -22,6 +22,9 @@ struct live_sites;
 struct live_sites *live_sites_new(const struct options *options, struct source_bpf *source);
 void live_sites_free(struct live_sites *live_sites);
 
+/* Follows what the processes of --pid fork. Returns 0 or -errno. */
+int live_sites_follow_tree(struct live_sites *live_sites);
+
 /* Adds what it waits for to the loop. Returns 0 or -errno. */
 int live_sites_add(struct live_sites *live_sites, sd_event *event);
 

@@ -51,7 +51,7 @@ static int run(struct options *options)
 	case COMMAND_CHECK:
 		return cmd_check(options);
 	case COMMAND_RUN:
-		break;
+		return cmd_run(options);
 	}
 	return EXIT_RUNTIME;
 }

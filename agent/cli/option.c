@@ -406,6 +406,12 @@ static enum option_result take_operands(struct parser *parser, int argc, char **
 	const struct command_row *command = parser->command;
 	char safe[160];
 
+	if (command->command == COMMAND_RUN) {
+		if (argc == 0 || argv[0][0] == '\0')
+			return refuse(parser, "run needs a command: connleak run -- make test");
+		parser->options->program = argv;
+		return OPTION_RUN;
+	}
 	if (command->operand) {
 		bool is_pid = command->command == COMMAND_EXPLAIN;
 		char error[120];
@@ -454,7 +460,8 @@ static enum option_result parse(struct parser *parser, int argc, char **argv)
 	if (!parser->command)
 		return refuse_command(parser, argv[0]);
 	parser->options->command = parser->command->command;
-	result = collect(parser, argc, argv, false);
+	/* What stands behind the command of run belongs to it. */
+	result = collect(parser, argc, argv, parser->command->command == COMMAND_RUN);
 	if (result == OPTION_RUN)
 		result = check_commands(parser);
 	if (result == OPTION_RUN)

@@ -69,6 +69,10 @@ struct options {
 	const char *file; /* replay FILE */
 	const char *recording; /* explain --replay FILE; NULL = watch */
 	uint32_t subject_pid; /* explain PID */
+	char **program; /* run: CMD and its arguments, then NULL */
+	int error_exit_code; /* run: status when something was left open; 0 = that of the program */
+	const char *junit; /* run: file for a report; NULL = none */
+	bool while_running; /* run: report the peak as well */
 	uint32_t fail_on; /* bit per enum verdict_kind */
 	char *state; /* agent: its directory; owned; NULL = the default, "none" = keeps nothing */
 	char *pin; /* agent: directory of the pins; owned; NULL = the default, "none" = no pins */

@@ -54,6 +54,28 @@ static int apply_duration(struct options *options, const char *value, char *ret_
 				ret_error, error_size);
 }
 
+static int apply_error_exit_code(struct options *options, const char *value, char *ret_error,
+				 size_t error_size)
+{
+	uint64_t code;
+	int ret = value_parse_count(value, 1, 255, &code, "an exit status", ret_error, error_size);
+
+	if (ret == 0)
+		options->error_exit_code = (int)code;
+	return ret;
+}
+
+static int apply_junit(struct options *options, const char *value, char *ret_error,
+		       size_t error_size)
+{
+	if (value[0] == '\0') {
+		snprintf(ret_error, error_size, "not a file name");
+		return -EINVAL;
+	}
+	options->junit = value;
+	return 0;
+}
+
 static int apply_stack_bytes(struct options *options, const char *value, char *ret_error,
 			     size_t error_size)
 {
@@ -226,6 +248,14 @@ static const struct command_row command_table[] = {
 	 "  connleak explain 4121                     watch it for 15 s\n"
 	 "  connleak explain 4121 --duration 5m       longer: more can be ruled out\n"
 	 "  connleak explain 4121 --replay night.jsonl\n"},
+	{COMMAND_RUN, "run", "-- CMD [ARG...]",
+	 "run a command and report what it leaves open, and where",
+	 "Runs CMD, follows it and all processes that it starts from their first instruction, and "
+	 "at its end reports each database connection that was still open when its process ended: "
+	 "by whom, opened where, last used where, how long silent. Its exit status is that of CMD.",
+	 "  connleak run -- ./integration-tests\n"
+	 "  connleak run --error-exitcode 99 --junit left-open.xml -- make test\n"
+	 "  connleak run --while-running -o report.txt -- python3 -m pytest\n"},
 	{COMMAND_AGENT, "agent", NULL, "watch without end and report every verdict",
 	 "Watches in the foreground until it is told to stop (SIGTERM, SIGINT) and "
 	 "reports a verdict when it is raised, changes or is cleared.",
@@ -321,7 +351,7 @@ static const struct option_row option_table[] = {
 	 .help = "take no call stacks, so that no code is named (default: taken)"},
 	{.name = "stack-bytes",
 	 .argument = "BYTES",
-	 .commands = COMMAND_TOP | COMMAND_TRACE | COMMAND_AGENT | COMMAND_EXPLAIN,
+	 .commands = COMMAND_TOP | COMMAND_TRACE | COMMAND_AGENT | COMMAND_EXPLAIN | COMMAND_RUN,
 	 .kind = OPTION_VALUE,
 	 .in_config = true,
 	 .apply = apply_stack_bytes,
@@ -365,10 +395,11 @@ static const struct option_row option_table[] = {
 	{.name = "output",
 	 .letter = 'o',
 	 .argument = "FILE",
-	 .commands = COMMAND_TRACE,
+	 .commands = COMMAND_TRACE | COMMAND_RUN,
 	 .kind = OPTION_VALUE,
 	 .apply = apply_output,
-	 .help = "record a trace into FILE (default: standard output)"},
+	 .help = "write into FILE: the trace (default: standard output), or the report of run "
+		 "(default: standard error)"},
 	{.name = "duration",
 	 .argument = "SECS",
 	 .commands = COMMAND_TRACE | COMMAND_AGENT | COMMAND_EXPLAIN,
@@ -376,6 +407,24 @@ static const struct option_row option_table[] = {
 	 .apply = apply_duration,
 	 .help = "end by itself after this time; 90, 10m and 8h all work "
 		 "(default: run until interrupted; explain: 15)"},
+	{.name = "error-exitcode",
+	 .argument = "N",
+	 .commands = COMMAND_RUN,
+	 .kind = OPTION_VALUE,
+	 .apply = apply_error_exit_code,
+	 .help = "exit with this status, 1 to 255, when a connection was left open "
+		 "(default: with that of CMD)"},
+	{.name = "junit",
+	 .argument = "FILE",
+	 .commands = COMMAND_RUN,
+	 .kind = OPTION_VALUE,
+	 .apply = apply_junit,
+	 .help = "write a JUnit report too: a failed test for each connection left open "
+		 "(default: none)"},
+	{.name = "while-running",
+	 .commands = COMMAND_RUN,
+	 FLAG(while_running),
+	 .help = "report the most connections that were open at one time as well (default: off)"},
 	{.name = "replay",
 	 .argument = "FILE",
 	 .commands = COMMAND_EXPLAIN | COMMAND_TOP,

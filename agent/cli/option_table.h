@@ -10,7 +10,7 @@
 
 #define COMMAND_ALL                                                                                \
 	(COMMAND_TOP | COMMAND_LIST | COMMAND_TRACE | COMMAND_REPLAY | COMMAND_AGENT |             \
-	 COMMAND_CHECK | COMMAND_EXPLAIN)
+	 COMMAND_CHECK | COMMAND_EXPLAIN | COMMAND_RUN)
 
 /* With probes of their own. */
 #define COMMAND_LIVE (COMMAND_TOP | COMMAND_LIST | COMMAND_TRACE | COMMAND_AGENT | COMMAND_EXPLAIN)

@@ -165,6 +165,26 @@ enum frame_rank site_rank(const struct site_frame *frame)
 	return rank;
 }
 
+/* Whether there is a named function that an interpreter or a JIT compiler runs. */
+static bool has_hosted(const struct site_frame *frames, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		if (frames[i].kind != FRAME_NATIVE && frames[i].function)
+			return true;
+	return false;
+}
+
+/* Native code below a program of another language is an extension, whatever it is called. */
+static enum frame_rank rank_within(const struct site_frame *frame, bool is_hosted)
+{
+	enum frame_rank rank = site_rank(frame);
+
+	if (is_hosted && rank == RANK_APPLICATION &&
+	    (frame->kind == FRAME_NATIVE || !frame->function))
+		return RANK_DRIVER;
+	return rank;
+}
+
 /* --- the line --------------------------------------------------------------------------------- */
 
 struct line {
@@ -230,13 +250,13 @@ static bool is_same(const struct site_frame *a, const struct site_frame *b)
 }
 
 static void put_callers(struct line *line, const struct site_frame *frames, uint32_t count,
-			enum frame_rank rank)
+			enum frame_rank rank, bool is_hosted)
 {
 	const struct site_frame *before = &frames[0];
 	unsigned told = 0;
 
 	for (uint32_t i = 1; i < count && told < CALLERS_MAX; i++) {
-		if (site_rank(&frames[i]) > rank || is_same(&frames[i], before))
+		if (rank_within(&frames[i], is_hosted) > rank || is_same(&frames[i], before))
 			continue;
 		/* A line that is cut off in the middle of a name names somebody else. */
 		if (line->used + NAME_MAX_BYTES + 16 > line->size)
@@ -273,18 +293,19 @@ size_t site_format(const struct site_frame *frames, uint32_t count, const char *
 	size_t reserved = thread ? COMM_SIZE + 16 : 0;
 	struct line line = {.buffer = buffer, .size = size - reserved};
 	enum frame_rank best = RANK_RUNTIME;
+	bool is_hosted = has_hosted(frames, count);
 	uint32_t lead = 0;
 
 	buffer[0] = '\0';
 	if (count == 0)
 		return 0;
 	for (uint32_t i = 0; i < count; i++)
-		if (site_rank(&frames[i]) < best)
-			best = site_rank(&frames[i]);
-	while (site_rank(&frames[lead]) != best)
+		if (rank_within(&frames[i], is_hosted) < best)
+			best = rank_within(&frames[i], is_hosted);
+	while (rank_within(&frames[lead], is_hosted) != best)
 		lead++;
 	put_lead(&line, &frames[lead]);
-	put_callers(&line, frames + lead, count - lead, best);
+	put_callers(&line, frames + lead, count - lead, best, is_hosted);
 	line.size = size;
 	if (thread && thread[0] != '\0')
 		put_thread(&line, thread);

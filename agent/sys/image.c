@@ -421,6 +421,15 @@ uint32_t image_inner_pid(const struct image *image)
 	return image->inner_pid;
 }
 
+bool image_has_ended(const struct image *image)
+{
+	struct proc_stat stat;
+
+	return !is_same_process(image) ||
+	       proc_read_stat(image->proc_fd, image->id.pid, &stat) < 0 || stat.state == 'Z' ||
+	       stat.state == 'X';
+}
+
 const char *image_comm(const struct image *image)
 {
 	return image->comm;

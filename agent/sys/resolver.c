@@ -22,14 +22,26 @@
 
 #define IMAGES_MAX 32
 #define INLINED_MAX 4
+#define SCRIPTS_MAX 1024 /* 350 KB of a Python process; the hash has 10 bits */
+/* A program that has just begun loads its libraries; one with a JIT compiler never has all mapped.
+ */
+#define FIRST_GAP_NS NS_PER_MS
 #define FRAMES_MAX (2 * UNWIND_FRAMES_MAX + ABI_SCRIPT_FRAMES_MAX)
+
+/* Names of a frame that was read before: of a process that is gone it is all there is. */
+struct known_script {
+	struct script_frame at;
+	struct python_frame names; /* function "" = free */
+};
 
 struct slot {
 	struct image *image; /* NULL = free */
 	struct python python;
+	struct known_script *scripts; /* SCRIPTS_MAX of them; NULL = none yet */
 	bool is_python;
 	uint64_t used_at; /* runs of the resolver */
-	time_t refreshed_s;
+	uint64_t refreshed_ns;
+	uint64_t gap_ns; /* until its mappings may be read again; grows */
 };
 
 struct resolver {
@@ -41,8 +53,15 @@ struct resolver {
 	struct symbol symbols[FRAMES_MAX];
 	struct python_frame scripts[ABI_SCRIPT_FRAMES_MAX];
 	struct site_frame frames[FRAMES_MAX];
-	uint32_t symbol_count, frame_count;
+	uint32_t symbol_count, frame_count, script_count;
 };
+
+static void clear_slot(struct slot *slot)
+{
+	image_free(slot->image);
+	free(slot->scripts);
+	memset(slot, 0, sizeof(*slot));
+}
 
 struct resolver *resolver_new(int proc_fd)
 {
@@ -64,17 +83,17 @@ void resolver_free(struct resolver *resolver)
 	if (!resolver)
 		return;
 	for (unsigned i = 0; i < IMAGES_MAX; i++)
-		image_free(resolver->slots[i].image);
+		clear_slot(&resolver->slots[i]);
 	unwinder_free(resolver->unwinder);
 	free(resolver);
 }
 
-static time_t now_s(void)
+static uint64_t monotonic_ns(void)
 {
 	struct timespec now;
 
 	(void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail for this clock */
-	return now.tv_sec;
+	return (uint64_t)now.tv_sec * NS_PER_SEC + (uint64_t)now.tv_nsec;
 }
 
 /* --- processes -------------------------------------------------------------------------------- */
@@ -89,7 +108,8 @@ static void look_for_python(struct slot *slot)
 
 static void refresh(struct slot *slot)
 {
-	slot->refreshed_s = now_s();
+	slot->refreshed_ns = monotonic_ns();
+	slot->gap_ns = slot->gap_ns < NS_PER_SEC ? slot->gap_ns * 2 : NS_PER_SEC;
 	/* Of one that is gone the old state is all there is. */
 	if (image_refresh(slot->image) == 0)
 		look_for_python(slot);
@@ -121,10 +141,10 @@ static int take_slot(struct resolver *resolver, struct client_id id, struct slot
 		for (unsigned i = 0; i < IMAGES_MAX; i++)
 			if (resolver->slots[i].used_at < oldest->used_at)
 				oldest = &resolver->slots[i];
-		image_free(oldest->image);
-		memset(oldest, 0, sizeof(*oldest));
+		clear_slot(oldest);
 		oldest->image = image;
-		oldest->refreshed_s = now_s();
+		oldest->refreshed_ns = monotonic_ns();
+		oldest->gap_ns = FIRST_GAP_NS;
 		slot = oldest;
 		look_for_python(slot);
 	}
@@ -152,22 +172,51 @@ static void add_native(struct resolver *resolver, struct image *image, uint64_t 
 	uint32_t count;
 
 	symbol_find(image, address, &outer);
-	count = symbol_find_inlined(image, address, &outer, inlined, INLINED_MAX);
+	count = outer.line > 0 ? symbol_find_inlined(image, address, &outer, inlined, INLINED_MAX)
+			       : 0;
 	for (uint32_t i = 0; i < count; i++)
 		add_symbol(resolver, &inlined[i]);
 	add_symbol(resolver, &outer);
 }
 
-static void add_scripts(struct resolver *resolver, const struct slot *slot,
-			const struct stack_sample *sample)
+/* From the process; where that fails, from what was read of the same place before. */
+static bool read_script(struct slot *slot, const struct script_frame *at,
+			struct python_frame *ret_names)
 {
-	for (uint32_t i = 0; i < sample->script_frame_count && i < ABI_SCRIPT_FRAMES_MAX; i++) {
-		struct python_frame *script = &resolver->scripts[i];
+	uint64_t hash = (at->code >> 4 ^ at->position) * 0x9e3779b97f4a7c15ULL;
+	struct known_script *known;
 
-		if (resolver->frame_count == FRAMES_MAX ||
-		    !python_read_frame(slot->image, &slot->python, &sample->script_frames[i],
-				       script))
-			continue;
+	if (!slot->scripts)
+		slot->scripts = calloc(SCRIPTS_MAX, sizeof(*slot->scripts));
+	known = slot->scripts ? &slot->scripts[hash >> 54] : NULL;
+	if (python_read_frame(slot->image, &slot->python, at, ret_names)) {
+		if (known)
+			*known = (struct known_script){.at = *at, .names = *ret_names};
+		return true;
+	}
+	if (!known || known->names.function[0] == '\0' || memcmp(&known->at, at, sizeof(*at)) != 0)
+		return false;
+	*ret_names = known->names;
+	return true;
+}
+
+/* Before anything else: the process goes on, and may be gone when its libraries have been read. */
+static void read_scripts(struct resolver *resolver, struct slot *slot,
+			 const struct stack_sample *sample)
+{
+	resolver->script_count = 0;
+	for (uint32_t i = 0;
+	     slot->is_python && i < sample->script_frame_count && i < ABI_SCRIPT_FRAMES_MAX; i++)
+		resolver->script_count += read_script(slot, &sample->script_frames[i],
+						      &resolver->scripts[resolver->script_count]);
+}
+
+static void add_scripts(struct resolver *resolver)
+{
+	for (uint32_t i = 0; i < resolver->script_count && resolver->frame_count < FRAMES_MAX;
+	     i++) {
+		const struct python_frame *script = &resolver->scripts[i];
+
 		resolver->frames[resolver->frame_count++] = (struct site_frame){
 			.function = script->function,
 			.file = script->file[0] ? script->file : NULL,
@@ -184,18 +233,17 @@ static bool is_interpreter(const struct slot *slot, const struct site_frame *fra
 	       (!strncmp(frame->module, "python", 6) || !strncmp(frame->module, "libpython", 9));
 }
 
-static void gather(struct resolver *resolver, struct slot *slot, const struct stack_sample *sample,
-		   const uint64_t *addresses, uint32_t count)
+static void gather(struct resolver *resolver, struct slot *slot, const uint64_t *addresses,
+		   uint32_t count)
 {
 	resolver->symbol_count = resolver->frame_count = 0;
 	for (uint32_t i = 0; i < count; i++) {
 		add_native(resolver, slot->image, addresses[i]);
-		if (sample->script_frame_count > 0 && resolver->frame_count > 0 &&
+		if (resolver->script_count > 0 && resolver->frame_count > 0 &&
 		    is_interpreter(slot, &resolver->frames[resolver->frame_count - 1]))
 			break;
 	}
-	if (slot->is_python)
-		add_scripts(resolver, slot, sample);
+	add_scripts(resolver);
 }
 
 /* A library that was loaded since: its code is in no mapping that is known. */
@@ -223,13 +271,17 @@ static void resolve(struct resolver *resolver, struct slot *slot, const struct s
 		    struct site_answer *answer)
 {
 	uint64_t addresses[UNWIND_FRAMES_MAX];
-	uint32_t count = unwinder_run(resolver->unwinder, slot->image, sample, addresses);
+	uint32_t count;
 
-	if (has_unmapped(slot, addresses, count) && slot->refreshed_s != now_s()) {
+	read_scripts(resolver, slot, sample);
+	count = unwinder_run(resolver->unwinder, slot->image, sample, addresses);
+
+	if (has_unmapped(slot, addresses, count) &&
+	    monotonic_ns() - slot->refreshed_ns > slot->gap_ns) {
 		refresh(slot);
 		count = unwinder_run(resolver->unwinder, slot->image, sample, addresses);
 	}
-	gather(resolver, slot, sample, addresses, count);
+	gather(resolver, slot, addresses, count);
 	(void)site_format(resolver->frames, resolver->frame_count, thread_of(slot, sample),
 			  answer->site, sizeof(answer->site));
 }
@@ -254,7 +306,10 @@ void resolver_run(struct resolver *resolver, const struct stack_sample *sample,
 					   : "its mappings cannot be read");
 		return;
 	}
-	resolve(resolver, slot, sample, ret_answer);
+	if (sample->role == ROLE_INTRODUCE && !slot->is_python)
+		refresh(slot);
+	else
+		resolve(resolver, slot, sample, ret_answer);
 	ret_answer->has_layout = slot->is_python;
 	if (slot->is_python)
 		ret_answer->layout = slot->python.layout;

@@ -18,6 +18,7 @@
 
 #include "bpf/sender.skel.h"
 #include "bpf/site.skel.h"
+#include "bpf/tree.skel.h"
 
 #define SUSPECTS_MAX 256 /* entries of the map suspects */
 
@@ -26,6 +27,7 @@ struct site_probes {
 	struct site_probes_setup setup;
 	struct site_bpf *site;
 	struct sender_bpf *sender; /* NULL = not attached */
+	struct tree_bpf *tree; /* NULL = not attached */
 	struct ring_buffer *ring;
 	uint32_t suspect_count;
 	void (*handle)(void *userdata, const struct stack_sample *sample);
@@ -62,6 +64,38 @@ static int load_site(struct site_probes *site_probes)
 	return site_bpf__attach(site) ? -errno : 0;
 }
 
+/* Those of conn.bpf.c, and those that site.bpf.c adds. */
+static int share_all_maps(const struct site_probes *site_probes, struct bpf_object *object)
+{
+	static const char *const names[] = {"scripts", "stack_lost_counts", "stacks"};
+	int r = probes_share_maps(site_probes->probes, object);
+
+	for (size_t i = 0; r == 0 && i < sizeof(names) / sizeof(names[0]); i++) {
+		struct bpf_map *map = bpf_object__find_map_by_name(object, names[i]);
+		struct bpf_map *own =
+			bpf_object__find_map_by_name(site_probes->site->obj, names[i]);
+
+		if (map && bpf_map__reuse_fd(map, bpf_map__fd(own)))
+			r = -errno;
+	}
+	return r;
+}
+
+int site_probes_follow_tree(struct site_probes *site_probes)
+{
+	struct tree_bpf *tree = site_probes->tree = tree_bpf__open();
+	int r;
+
+	if (!tree)
+		return -errno;
+	r = share_all_maps(site_probes, tree->obj);
+	if (r == 0)
+		r = tree_bpf__load(tree) ? -errno : 0;
+	if (r == 0)
+		r = tree_bpf__attach(tree) ? -errno : 0;
+	return r;
+}
+
 /* One of the two places: after the send where the kernel has the tracepoint, else before it. */
 static int load_sender_at(struct site_probes *site_probes, bool at_tracepoint)
 {
@@ -73,13 +107,7 @@ static int load_sender_at(struct site_probes *site_probes, bool at_tracepoint)
 	(void)bpf_program__set_autoload(at_tracepoint ? sender->progs.on_send_length
 						      : sender->progs.on_tcp_sendmsg,
 					true); /* cannot fail before the load */
-	r = probes_share_maps(site_probes->probes, sender->obj);
-	if (r == 0)
-		r = bpf_map__reuse_fd(sender->maps.scripts,
-				      bpf_map__fd(site_probes->site->maps.scripts));
-	if (r == 0)
-		r = bpf_map__reuse_fd(sender->maps.stack_lost_counts,
-				      bpf_map__fd(site_probes->site->maps.stack_lost_counts));
+	r = share_all_maps(site_probes, sender->obj);
 	sender->rodata->stack_bytes = site_probes->setup.stack_bytes;
 	sender->rodata->watch_everyone = site_probes->setup.everyone_is_suspect;
 	if (r == 0)
@@ -130,6 +158,7 @@ void site_probes_close(struct site_probes *site_probes)
 {
 	if (!site_probes)
 		return;
+	tree_bpf__destroy(site_probes->tree);
 	sender_bpf__destroy(site_probes->sender);
 	ring_buffer__free(site_probes->ring);
 	site_bpf__destroy(site_probes->site);

@@ -39,6 +39,12 @@ void site_probes_set_layout(struct site_probes *site_probes, uint32_t pid,
 void site_probes_drop_layout(struct site_probes *site_probes, uint32_t pid);
 
 /*
+ * From now on whoever is forked by a process that --pid names is watched as well, and what it
+ * forks. Returns 0 or -errno.
+ */
+int site_probes_follow_tree(struct site_probes *site_probes);
+
+/*
  * Puts a process under suspicion, or clears it. With the first one the probe of sends is attached,
  * with the last one detached. Returns 0 or -errno and a sentence: this kernel has no place for it.
  */

@@ -27,6 +27,9 @@ _Static_assert(SITE_SIZE <= ABI_SITE_BYTES, "a site can be kept whole");
 
 #define ENTRIES_MAX 65536
 #define KEEP_NS (60 * NS_PER_SEC)
+#define INTRODUCTIONS_MAX 32
+#define INTRODUCTION_TRIES 4
+#define INTRODUCTION_GAP_NS (5 * NS_PER_MS)
 
 struct entry {
 	uint64_t id;
@@ -47,6 +50,12 @@ struct sites {
 	uint64_t swept_ns;
 	uint64_t full_count;
 	int epoll_fd;
+	/* Programs that have just begun and may still load their interpreter. */
+	struct introduction {
+		struct abi_client client;
+		uint32_t tries_left;
+		uint64_t due_ns;
+	} introductions[INTRODUCTIONS_MAX];
 	int watched_fd; /* the symbolizer's, as far as epoll knows it */
 };
 
@@ -161,12 +170,64 @@ static void on_sample(void *userdata, const struct stack_sample *sample)
 	(void)symbolizer_submit(sites->symbolizer, sample); /* counts what it refuses */
 }
 
+static void introduce(struct sites *sites, const struct abi_client *client)
+{
+	sites->sample.id = 0;
+	sites->sample.role = ROLE_INTRODUCE;
+	sites->sample.client = *client;
+	sites->sample.has_registers = 0;
+	sites->sample.stack_bytes = 0;
+	sites->sample.script_frame_count = 0;
+	(void)symbolizer_submit(sites->symbolizer, &sites->sample); /* counts what it refuses */
+}
+
+/* The loader maps libpython after the exec: it is looked for some times more. */
+static void note_introduction(struct sites *sites, const struct site_answer *answer)
+{
+	struct introduction *free_one = NULL;
+
+	for (unsigned i = 0; i < INTRODUCTIONS_MAX; i++) {
+		struct introduction *at = &sites->introductions[i];
+
+		if (at->client.pid == answer->client.pid &&
+		    at->client.start_ns == answer->client.start_ns) {
+			at->tries_left = answer->has_layout ? 0 : at->tries_left;
+			at->due_ns = monotonic_ns() + INTRODUCTION_GAP_NS;
+			return;
+		}
+		if (at->tries_left == 0)
+			free_one = at;
+	}
+	if (answer->has_layout || !free_one)
+		return;
+	free_one->client = answer->client;
+	free_one->tries_left = INTRODUCTION_TRIES;
+	free_one->due_ns = monotonic_ns() + INTRODUCTION_GAP_NS;
+}
+
+static void introduce_again(struct sites *sites)
+{
+	uint64_t now_ns = monotonic_ns();
+
+	for (unsigned i = 0; i < INTRODUCTIONS_MAX; i++) {
+		struct introduction *at = &sites->introductions[i];
+
+		if (at->tries_left == 0 || at->due_ns > now_ns)
+			continue;
+		at->tries_left--;
+		at->due_ns = UINT64_MAX;
+		introduce(sites, &at->client);
+	}
+}
+
 static void on_answer(void *userdata, const struct site_answer *answer)
 {
 	struct sites *sites = userdata;
 
 	if (answer->has_layout)
 		site_probes_set_layout(sites->probes, answer->client.pid, &answer->layout);
+	if (answer->role == ROLE_INTRODUCE)
+		note_introduction(sites, answer);
 	if (answer->site[0] == '\0' || answer->role > ROLE_LAST_SEND)
 		return;
 	(void)add_news(sites, answer->id, answer->role, answer->site); /* counts what it refuses */
@@ -189,6 +250,7 @@ void sites_pump(struct sites *sites)
 	(void)site_probes_drain(sites->probes, on_sample, sites); /* nothing can be done about it */
 	(void)symbolizer_pump(sites->symbolizer, on_answer,
 			      sites); /* samples wait, or are dropped */
+	introduce_again(sites);
 	watch_symbolizer(sites);
 	sweep(sites);
 }
@@ -283,6 +345,24 @@ void sites_ask_sender(struct sites *sites, uint64_t id)
 		entry->asked_sequence = sites->sample.sequence;
 }
 
+void sites_warm_up(struct sites *sites)
+{
+	struct stack_sample *sample = calloc(1, sizeof(*sample));
+
+	if (!sample)
+		return;
+	sample->role = ROLE_INTRODUCE;
+	sample->client.pid = (uint32_t)getpid();
+	(void)symbolizer_submit(sites->symbolizer, sample); /* then the first stack waits */
+	free(sample);
+	sites_settle(sites, 2000);
+}
+
+int sites_follow_tree(struct sites *sites)
+{
+	return site_probes_follow_tree(sites->probes);
+}
+
 int sites_suspect(struct sites *sites, uint32_t pid, char *ret_error, size_t error_size)
 {
 	return site_probes_suspect(sites->probes, pid, ret_error, error_size);
@@ -355,6 +435,7 @@ void sites_read_lost(const struct sites *sites, uint64_t ret_counts[static SITES
 	ret_counts[SITES_LOST_RATE] = counts[STACK_LOST_RATE];
 	ret_counts[SITES_LOST_RING] = counts[STACK_LOST_RING];
 	ret_counts[SITES_LOST_SENDS] = counts[STACK_LOST_SENDS];
+	ret_counts[SITES_LOST_TREE] = counts[STACK_LOST_TREE];
 	ret_counts[SITES_LOST_QUEUE] =
 		symbolizer_dropped_count(sites->symbolizer) + sites->full_count;
 	ret_counts[SITES_LOST_STORE] = sites->store ? site_store_refused_count(sites->store) : 0;
@@ -367,6 +448,7 @@ const char *sites_lost_name(enum sites_lost reason)
 		[SITES_LOST_RATE] = "stack_rate",
 		[SITES_LOST_RING] = "stack_ring_full",
 		[SITES_LOST_SENDS] = "senders_full",
+		[SITES_LOST_TREE] = "processes_full",
 		[SITES_LOST_QUEUE] = "stack_queue_full",
 		[SITES_LOST_STORE] = "site_store_full",
 		[SITES_LOST_SYMBOLIZER] = "symbolizer_restarted",

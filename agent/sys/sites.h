@@ -50,6 +50,15 @@ void sites_forget_client(struct sites *sites, uint32_t pid);
  */
 void sites_ask_sender(struct sites *sites, uint64_t id);
 
+/*
+ * Starts the symbolizer and waits until it answers, so that the first stack does not have to wait
+ * for it. Without this it is started by the first stack.
+ */
+void sites_warm_up(struct sites *sites);
+
+/* As site_probes_follow_tree(). */
+int sites_follow_tree(struct sites *sites);
+
 /* As site_probes_suspect() and site_probes_clear(). */
 int sites_suspect(struct sites *sites, uint32_t pid, char *ret_error, size_t error_size);
 void sites_clear(struct sites *sites, uint32_t pid);
@@ -60,6 +69,7 @@ enum sites_lost {
 	SITES_LOST_RATE,
 	SITES_LOST_RING,
 	SITES_LOST_SENDS,
+	SITES_LOST_TREE,
 	SITES_LOST_QUEUE,
 	SITES_LOST_STORE, /* known, but not kept for the next agent */
 	SITES_LOST_SYMBOLIZER,

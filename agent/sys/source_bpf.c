@@ -204,7 +204,8 @@ static void retire(struct source_bpf *source, struct live_conn *conn)
 
 /* --- sites ------------------------------------------------------------------------------------ */
 
-/* After two looks without a send the last one is the last one for a while. */
+/* After two looks without a send the last one is the last one for a while. Who settles has no
+ * time to wait for that: its processes are gone soon. */
 #define QUIET_LOOKS 2
 #define SETTLE_MS 2000
 
@@ -286,7 +287,8 @@ static void tell_sites(struct source_bpf *source)
 	if (sites_watch_sends(source->sites)) {
 		HASH_ITER(hh, source->conns, conn, next)
 		{
-			if (conn->sender_wanted && source->look - conn->send_look >= QUIET_LOOKS)
+			if (conn->sender_wanted &&
+			    (source->settle_sites || source->look - conn->send_look >= QUIET_LOOKS))
 				ask_sender(source, conn);
 		}
 	}

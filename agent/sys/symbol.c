@@ -167,7 +167,9 @@ static void fill_jit(struct image *image, uint64_t address, struct symbol *symbo
 	symbol->is_jit = true;
 	symbol->offset = address;
 	if (!name) {
-		symbol->reason = has_map ? "not in its perf map" : "no perf map";
+		symbol->reason = has_map		  ? "not in its perf map"
+				 : image_has_ended(image) ? "the process ended before it was read"
+							  : "no perf map";
 		return;
 	}
 	if (image_runtime(image) == RUNTIME_NODE)
@@ -176,6 +178,15 @@ static void fill_jit(struct image *image, uint64_t address, struct symbol *symbo
 		fill_java(name, symbol);
 	else
 		symbol_demangle(name, symbol->function, sizeof(symbol->function));
+}
+
+/* DWARF of libc, a driver or an interpreter takes long to read, and nobody asks for its lines. */
+static bool wants_line(const struct symbol *symbol)
+{
+	struct site_frame frame;
+
+	symbol_to_frame(symbol, &frame);
+	return site_rank(&frame) == RANK_APPLICATION;
 }
 
 void symbol_find(struct image *image, uint64_t address, struct symbol *ret_symbol)
@@ -192,7 +203,8 @@ void symbol_find(struct image *image, uint64_t address, struct symbol *ret_symbo
 	module = dwfl_addrmodule(image_dwfl(image), address);
 	if (module) {
 		fill_function(module, address, ret_symbol);
-		fill_line(module, address, ret_symbol);
+		if (wants_line(ret_symbol))
+			fill_line(module, address, ret_symbol);
 		fill_build_id(module, ret_symbol);
 	}
 	if (ret_symbol->function[0] == '\0')

@@ -116,9 +116,15 @@ static void options_parse_every_command_is_known(void **state)
 		const char *words;
 		enum command command;
 	} cases[] = {
-		{"top", COMMAND_TOP},		{"list", COMMAND_LIST},	  {"trace", COMMAND_TRACE},
-		{"replay|-", COMMAND_REPLAY},	{"agent", COMMAND_AGENT}, {"check", COMMAND_CHECK},
+		{"top", COMMAND_TOP},
+		{"list", COMMAND_LIST},
+		{"trace", COMMAND_TRACE},
+		{"replay|-", COMMAND_REPLAY},
+		{"agent", COMMAND_AGENT},
+		{"check", COMMAND_CHECK},
 		{"explain|7", COMMAND_EXPLAIN},
+		{"run|--|make|-k|test", COMMAND_RUN},
+		{"run|make|--json", COMMAND_RUN},
 	};
 	struct run run;
 
@@ -264,7 +270,10 @@ static void options_parse_mistakes_are_named(void **state)
 		{"agnet", "'agnet'", "'agent'"},
 		{"rep", "'rep'", "'replay'"},
 		{"frobnicate", "'frobnicate'", "check"},
-		{"run", "'run'", "not list"},
+		{"ls", "'ls'", "list"},
+		{"run", "run needs a command", "connleak run -- make test"},
+		{"run|--error-exitcode|0|--|true", "'0'", "1 to 255"},
+		{"top|--stack-bytes|100", "'100'", "2048 to 16384"},
 		{"list|--port|65536", "--port '65536'", "65535"},
 		{"list|--port|5432,0", "5432,0", "'0'"},
 		{"list|--prot|1", "'--prot'", "'--port'"},

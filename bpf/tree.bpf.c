@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
+/*
+ * A process and all that descends from it, from the first instruction: who is forked by a process
+ * that is watched is watched before it can run, by the same map that holds --pid. For `connleak
+ * run` alone.
+ *
+ * Invariant: a process is in the map from its fork to the exit of its first thread. A full map
+ * counts STACK_LOST_TREE.
+ */
+#include "stack.bpf.h"
+#include "stacks.bpf.h"
+
+char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/* An interpreter that was forked is laid out as the one before. */
+static __always_inline void inherit_layout(__u32 parent, struct task_struct *child)
+{
+	const struct script_layout *known = bpf_map_lookup_elem(&scripts, &parent);
+	__u32 pid = child->tgid;
+	struct script_layout layout;
+
+	if (!known)
+		return;
+	layout = *known;
+	layout.start_ns = child->start_boottime;
+	bpf_map_update_elem(&scripts, &pid, &layout, 0);
+}
+
+SEC("tp_btf/sched_process_fork")
+int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
+{
+	__u32 from = parent->tgid, to = child->tgid;
+	__u8 one = 1;
+
+	if (from == to || !bpf_map_lookup_elem(&pids, &from))
+		return 0;
+	if (bpf_map_update_elem(&pids, &to, &one, 0))
+		count_stack_lost(STACK_LOST_TREE);
+	inherit_layout(from, child);
+	return 0;
+}
+
+/* Says that there is a new program, so that its interpreter is known before its first connection.
+ */
+SEC("tp_btf/sched_process_exec")
+int BPF_PROG(on_exec, struct task_struct *task)
+{
+	struct stack_sample *sample;
+	__u32 pid = task->tgid;
+
+	if (!bpf_map_lookup_elem(&pids, &pid))
+		return 0;
+	bpf_map_delete_elem(&scripts, &pid);
+	sample = bpf_ringbuf_reserve(&stacks, sizeof(*sample), 0);
+	if (!sample) {
+		count_stack_lost(STACK_LOST_RING);
+		return 0;
+	}
+	fill_introduction(sample, task);
+	bpf_ringbuf_submit(sample, BPF_RB_FORCE_WAKEUP);
+	return 0;
+}
+
+SEC("tp_btf/sched_process_exit")
+int BPF_PROG(on_exit, struct task_struct *task)
+{
+	__u32 pid = task->tgid;
+
+	if (task->pid == task->tgid)
+		bpf_map_delete_elem(&pids, &pid);
+	return 0;
+}
