@@ -85,7 +85,8 @@ void top_save(struct top *top, const char *path)
 			       "cannot write %s: %s", shown, strerror(-r));
 	else
 		(void)snprintf(top->browse.message, sizeof(top->browse.message),
-			       "wrote %u pools to %s", view.row_count, shown);
+			       "wrote %u pool%s to %s", view.row_count,
+			       view.row_count == 1 ? "" : "s", shown);
 	if (view.rows)
 		free(view.rows);
 	free(text);

@@ -286,6 +286,8 @@ static int count_members(struct gathering *gathering, const struct sample *sampl
 		const struct sample_row *pool = pools[i];
 		uint64_t key = group_key(of, pool, NULL);
 
+		if (pool->exited) /* it is counted no more, as its connections are not */
+			continue;
 		if (gathering->query->group != ROWS_SITES)
 			members[count++] = (struct member){
 				group_key(gathering->query->group, pool, NULL), key};

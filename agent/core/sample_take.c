@@ -208,7 +208,7 @@ static int take_pool(struct sample *sample, const struct sample_scene *scene,
 		r = count_conns(sample, scene, pool, row);
 	if (pool->client->exited) {
 		row->exited = true;
-		row->exited_ns = scene->now_ns;
+		row->exited_ns = pool->changed_ns; /* the end of its last connection */
 	}
 	sample->conn_count += row->open_count;
 	if (!scene->detector || !pool->judgement)

@@ -160,10 +160,11 @@ static void draw_verdicts(const struct browse *browse, const struct screen_facts
 			  const struct sums *sums, struct grid *grid, uint32_t y)
 {
 	uint32_t x = grid_put(grid, 0, y, grid->width, GRID_PLAIN, "Verdicts: ");
-	char lost[80];
+	char lost[80], trouble[360];
 
 	if (facts->trouble) {
-		(void)grid_put(grid, 0, y, grid->width, GRID_CRITICAL, facts->trouble);
+		(void)snprintf(trouble, sizeof(trouble), "No news: %s", facts->trouble);
+		(void)grid_put(grid, 0, y, grid->width, GRID_CRITICAL, trouble);
 		return;
 	}
 	x = put_count(grid, x, y, GRID_CRITICAL, sums->severities[4], "critical");
