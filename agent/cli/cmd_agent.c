@@ -15,6 +15,7 @@
 #include "core/ledger.h"
 #include "detach.h"
 #include "live.h"
+#include "loss_lines.h"
 #include "reload.h"
 #include "serve.h"
 #include "service.h"
@@ -33,6 +34,7 @@ struct agent {
 	struct ledger *ledger;
 	struct serve serve;
 	struct state state;
+	struct loss_lines loss_lines;
 	struct journal *journal; /* NULL = verdicts do not go there */
 	struct options *options;
 	bool json;
@@ -88,6 +90,7 @@ static int on_look(struct live *live)
 	if (agent->journal)
 		(void)journal_retry(agent->journal); /* says itself what waits */
 	state_keep(&agent->state, live->now_ns, agent->ledger, fleets_of(agent));
+	loss_lines_say(&agent->loss_lines, live);
 	return r;
 }
 

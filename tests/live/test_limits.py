@@ -9,6 +9,8 @@ import signal
 
 import pytest
 
+from agent_http import Agent
+
 from harness import Client, Network, Observer, Server, wait_until
 
 PAGE = 4096
@@ -124,6 +126,31 @@ def test_refused_storage_is_counted_and_made_up_for(observe, start):
     observer.look()
     assert len(observer.connections()) == 15
     assert losses(observer) == {}
+
+
+def test_agent_says_what_it_loses_and_what_follows(connleak, start, tmp_path):
+    network = start(Network)
+    client = start(Client, *network.enter())
+    port = network.server.listen()
+    agent = Agent(connleak, tmp_path, "--port", f"test={port}", "--interval", "0.1")
+    network.run("sysctl", "-qw", "net.core.optmem_max=1")
+    client.open_all(23, port)
+    said = "connleak: lost, storage_refused: "
+    lines = wait_until(
+        lambda: [line for line in agent.running.err.lines if line.startswith(said)], 10, "a line"
+    )
+    assert lines[0].endswith("(net.core.optmem_max): their connections are not seen")
+    agent.wait_page(
+        lambda page: page.sum("connleak_lost_total", reason="storage_refused") == 23, "all counted"
+    )
+    client.open_all(5, port)
+    agent.wait_page(
+        lambda page: page.sum("connleak_lost_total", reason="storage_refused") == 28, "these too"
+    )
+    # No second line within a minute; at the end of the run all of them are said.
+    assert len([line for line in agent.running.err.lines if line.startswith(said)]) == 1
+    assert agent.running.stop() == 0
+    assert "connleak: 28 records lost: storage_refused" in agent.running.err.lines
 
 
 def test_20000_connections_that_close_at_once_are_all_told(observe, start):
