@@ -74,6 +74,41 @@ def leaked_ids(events, ports):
     return sorted(conn_at[port] for port in ports)
 
 
+def restarted(name, share):
+    """The text of a trace as an agent sees it that begins at a share of the time and goes on with
+    what one before it has left: what is open is seen, with its exact age.
+    """
+    header, events = read_text(name).partition("\n")[0], read_events(name)
+    at = events[0]["t"] + share * (events[-1]["t"] - events[0]["t"])
+    conns = {}
+    for event in events:
+        if event["t"] > at:
+            break
+        if event["ev"] in ("open", "seen"):
+            conns[event["conn"]] = {**event, "opened": event["t"] - event.get("age", 0.0)}
+        elif event["ev"] in ("close", "failed"):
+            conns.pop(event["conn"], None)
+        elif "conn" in event:
+            conns[event["conn"]][event["ev"]] = event
+    lines = [line for conn in conns.values() for line in seen_at(at, conn)]
+    lines += [event for event in events if event["t"] > at]
+    return "".join(line + "\n" for line in [header, *map(json.dumps, lines)])
+
+
+def seen_at(at, conn):
+    """What the source tells of a connection that it finds open: a seen line, and an io line."""
+    io = conn.get("io", {})
+    active = max(io.get("last_send", 0), io.get("last_recv", 0)) or conn["opened"]
+    told = ("established", "peer_closed", "io", "opened", "idle", "age", "state", "t", "ev")
+    seen = {"t": at, "ev": "seen", **{key: conn[key] for key in conn if key not in told}}
+    seen["state"] = "peer_closed" if "peer_closed" in conn else "established"
+    if "established" not in conn and conn["ev"] == "open":
+        seen["state"] = "connecting"
+    age = "age" if conn["ev"] == "seen" else "exact_age"
+    lines = [{**seen, "idle": at - active, age: at - conn["opened"]}]
+    return lines + ([{**io, "t": at}] if io else [])
+
+
 def merged(names):
     """The text of one trace out of several that were recorded together."""
     header = read_text(names[0]).partition("\n")[0]
