@@ -167,6 +167,8 @@ static int observe_move(struct detector *detector, const struct change *change)
 {
 	struct judgement *before = change->pool_before->judgement;
 
+	if (before)
+		heartbeat_forget(&before->heartbeat, change->conn);
 	return before ? leak_observe(&detector->bench, before, change) : 0;
 }
 

@@ -106,7 +106,8 @@ static void find_heartbeat(const struct judgement *judgement, const struct momen
 {
 	heartbeat_find(&judgement->heartbeat, moment, judgement->pool, ret_finding);
 	/* Workers that poll leave nothing silent behind; clients that nobody closes do. */
-	ret_finding->is_hint = opens_value(&judgement->opens) < moment->settings->suspect;
+	if (opens_value(&judgement->opens) >= moment->settings->suspect)
+		ret_finding->is_hint = false;
 }
 
 static const struct test {

@@ -9,10 +9,13 @@
  * them (a MongoClient two a server), and constants set no records. What is long is learned, as
  * for silence, from beats that ended in work; pings keep an idle pool beating all night.
  *
- * It stays a hint: workers that poll an empty queue, each by itself, come one by one, beat alike
- * and belong to somebody, and no figure of a socket tells them from clients that nobody closes.
- * Where the leaked clients' other connections are silent the test on opens raises the leak, and
- * this one names their heartbeats as well.
+ * Workers that poll an empty queue, each by itself, beat alike and belong to somebody. They come
+ * one by one, though, with a connection each, while a client brings several at a time: its
+ * monitors, a pool's minimum, the connection for the request. So it is a hint, unless nearly all
+ * of those that beat were opened within a second of another, and none that came along with them
+ * was used again: a client for each tenant has its work, now and then. Where the leaked clients'
+ * other connections are silent the test on opens may raise the leak, and this one names their
+ * heartbeats.
  *
  * Invariant: beat.count says how many exchanges in a row were alike, the latest included.
  * Does not see beats that a look has lumped together.
@@ -21,6 +24,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "format.h"
 
@@ -35,6 +39,10 @@
 #define LIMIT_QUANTILE 0.99
 #define SAMPLE_MAX_NS (24 * 3600 * NS_PER_SEC)
 #define COMEBACK_FACTOR 0.1
+#define ALONG_NS NS_PER_SEC
+/* So many of those that beat were left behind: chance makes two workers meet now and then. */
+#define LEFT_SHARE 0.8
+#define LEFT_MIN 12
 
 int64_t heartbeat_worked_ns(const struct conn *conn)
 {
@@ -114,9 +122,36 @@ static void observe_close(struct heartbeat *heartbeat, const struct moment *mome
 		learn_length(heartbeat, heartbeat_length_ns(conn), conn->last_active_ns);
 }
 
+static void note_open(struct heartbeat *heartbeat, struct conn *conn)
+{
+	struct conn *last = heartbeat->last_opened;
+
+	if (last && conn->open_ns - last->open_ns <= (int64_t)ALONG_NS)
+		last->came_along = conn->came_along = true;
+	else
+		heartbeat->party_count++;
+	conn->party = heartbeat->party_count;
+	heartbeat->last_opened = conn;
+}
+
+void heartbeat_forget(struct heartbeat *heartbeat, const struct conn *conn)
+{
+	if (heartbeat->last_opened == conn)
+		heartbeat->last_opened = NULL;
+}
+
+bool heartbeat_is_companion(const struct conn *conn, uint64_t began_ns)
+{
+	return conn->came_along && !conn->has_returned && conn->open_ns >= (int64_t)began_ns;
+}
+
 void heartbeat_observe(struct heartbeat *heartbeat, const struct moment *moment,
 		       const struct change *change)
 {
+	if (change->type == CHANGE_OPENED)
+		note_open(heartbeat, change->conn);
+	else if (change->type == CHANGE_CLOSED || change->type == CHANGE_FAILED)
+		heartbeat_forget(heartbeat, change->conn);
 	if (change->type == CHANGE_ACTIVE)
 		note_exchange(heartbeat, change);
 	else if (change->type == CHANGE_CLOSED)
@@ -144,6 +179,24 @@ static void begin(struct finding *finding, const struct heartbeat *heartbeat, ui
 	finding->limits = (struct stock_limits){.kind = STOCK_IDLE, .known_ns = (int64_t)t_ns};
 }
 
+/* Parties of which one works, a bit each; two that share a bit make it a hint, and no alarm. */
+struct parties {
+	uint64_t bits[64];
+};
+
+static uint64_t *party_word(struct parties *parties, const struct conn *conn)
+{
+	return &parties->bits[conn->party / 64 % 64];
+}
+
+static void find_working(struct parties *parties, const struct pool *pool)
+{
+	memset(parties, 0, sizeof(*parties));
+	for (const struct conn *conn = pool->newest; conn; conn = conn->older)
+		if (conn->has_returned && !heartbeat_is_beating(conn))
+			*party_word(parties, conn) |= 1ULL << conn->party % 64;
+}
+
 static uint32_t count_beating(const struct finding *finding, const struct pool *pool,
 			      const struct losses *losses)
 {
@@ -154,6 +207,23 @@ static uint32_t count_beating(const struct finding *finding, const struct pool *
 	stock_begin(&walk, pool, &finding->limits, losses);
 	while ((conn = stock_next(&walk)))
 		count += counts(finding, conn);
+	return count;
+}
+
+/* Those that came along with others, none of which works. */
+static uint32_t count_left_behind(const struct finding *finding, const struct pool *pool,
+				  const struct losses *losses)
+{
+	struct parties working;
+	struct stock_walk walk;
+	struct conn *conn;
+	uint32_t count = 0;
+
+	find_working(&working, pool);
+	stock_begin(&walk, pool, &finding->limits, losses);
+	while ((conn = stock_next(&walk)))
+		count += conn->came_along && counts(finding, conn) &&
+			 !(*party_word(&working, conn) >> conn->party % 64 & 1);
 	return count;
 }
 
@@ -203,6 +273,7 @@ void heartbeat_find(const struct heartbeat *heartbeat, const struct moment *mome
 		    const struct pool *pool, struct finding *ret_finding)
 {
 	unsigned int bet = eprocess_best(&heartbeat->process);
+	uint32_t left;
 
 	begin(ret_finding, heartbeat, moment->t_ns);
 	ret_finding->stock = count_beating(ret_finding, pool, &moment->losses);
@@ -210,7 +281,8 @@ void heartbeat_find(const struct heartbeat *heartbeat, const struct moment *mome
 	ret_finding->value = heartbeat_value(heartbeat);
 	ret_finding->base = heartbeat->process.base[bet];
 	ret_finding->began_ns = heartbeat->process.began_ns[bet];
-	ret_finding->is_hint = true;
+	left = count_left_behind(ret_finding, pool, &moment->losses);
+	ret_finding->is_hint = left < LEFT_MIN || left < LEFT_SHARE * ret_finding->stock;
 	ret_finding->evidence = "heartbeats_only";
 	ret_finding->explain = explain;
 	ret_finding->excess = finding_excess(ret_finding->stock, ret_finding->base);

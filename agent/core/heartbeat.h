@@ -22,6 +22,8 @@ struct heartbeat {
 	struct credit credit;
 	bool has_opened; /* since the last test, and no close paid for it */
 	int64_t known_ns; /* as of the last test */
+	uint16_t party_count; /* wraps */
+	struct conn *last_opened; /* NULL = none, or no longer in the pool */
 };
 
 /* Exchanges bytes with nobody's work in them. */
@@ -41,6 +43,15 @@ int64_t heartbeat_worked_ns(const struct conn *conn);
  */
 void heartbeat_observe(struct heartbeat *heartbeat, const struct moment *moment,
 		       const struct change *change);
+
+/* To be called when a connection goes over to another pool. */
+void heartbeat_forget(struct heartbeat *heartbeat, const struct conn *conn);
+
+/*
+ * One of a client that nobody closes, that does not beat itself: opened along with others after
+ * began_ns, and not used again.
+ */
+bool heartbeat_is_companion(const struct conn *conn, uint64_t began_ns);
 
 /* To be called on each tick. */
 void heartbeat_advance(struct heartbeat *heartbeat, const struct moment *moment,

@@ -104,6 +104,28 @@ static void mark_beating_like(struct judgement *judgement, const struct finding 
 	}
 }
 
+/* What else the clients that nobody closes have opened. */
+static void mark_companions(struct judgement *judgement, const struct finding *finding,
+			    const struct moment *moment)
+{
+	struct stock_limits limits = {
+		.kind = STOCK_IDLE,
+		.known_ns = moment->known_ns,
+		.idle_ns = moment->settings->t0_ns,
+		.owed_ns = finding->limits.owed_ns,
+	};
+	struct stock_walk walk;
+	struct conn *conn;
+
+	stock_begin(&walk, judgement->pool, &limits, &moment->losses);
+	while ((conn = stock_next(&walk))) {
+		if (conn->is_suspect || !heartbeat_is_companion(conn, finding->began_ns))
+			continue;
+		conn->is_suspect = true;
+		judgement->leak.suspect_count++;
+	}
+}
+
 /*
  * A client that nobody closes is leaked with its heartbeats, which no test on silence sees. For
  * each connection on which it asks it may have another on which it is only told (MongoDB).
@@ -117,6 +139,8 @@ static void mark_beating(struct judgement *judgement, const struct moment *momen
 	heartbeat_find(&judgement->heartbeat, moment, judgement->pool, &beating);
 	mark_beating_like(judgement, &beating, &moment->losses, true);
 	mark_beating_like(judgement, &beating, &moment->losses, false);
+	if (!beating.is_hint && beating.value >= moment->settings->alarm)
+		mark_companions(judgement, &beating, moment);
 }
 
 /*

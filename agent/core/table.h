@@ -97,6 +97,8 @@ struct conn {
 	bool has_returned; /* used again after its first use; the detector's, as is_suspect */
 	bool is_suspect; /* named by the verdict on its pool */
 	bool is_pinged; /* was silent for the pool's keepalive period, and then not (keepalive.c) */
+	bool came_along; /* opened within a second of another (heartbeat.c) */
+	uint16_t party; /* those that came along have the same number (heartbeat.c) */
 	uint8_t fair_count; /* uses in a row that came in turn (coverage.c) */
 	uint32_t touched_at; /* the pool's rounds at the last use (coverage.c) */
 	struct beat beat;
