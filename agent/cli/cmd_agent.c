@@ -24,6 +24,7 @@
 #include "sinks/text.h"
 #include "state.h"
 #include "sys/log.h"
+#include "sys/privilege.h"
 
 /* How often `systemctl status` may show something new. */
 #define STATUS_INTERVAL_US (2 * 1000000ULL)
@@ -89,6 +90,7 @@ static int on_look(struct live *live)
 
 	if (agent->journal)
 		(void)journal_retry(agent->journal); /* says itself what waits */
+	privilege_tell_refused();
 	state_keep(&agent->state, live->now_ns, agent->ledger, fleets_of(agent));
 	loss_lines_say(&agent->loss_lines, live);
 	return r;
@@ -134,16 +136,37 @@ static int on_status_timer(sd_event_source *source, uint64_t due_us, void *userd
 
 static uint64_t journal_lost_count(const void *agent)
 {
-	struct journal_counts counts = {0};
+	const struct journal *journal = ((const struct agent *)agent)->journal;
 
-	if (((const struct agent *)agent)->journal)
-		journal_read_counts(((const struct agent *)agent)->journal, &counts);
-	return counts.lost;
+	return journal ? journal_counts(journal)->lost : 0;
 }
 
 static uint64_t state_failed_count(const void *agent)
 {
 	return ((const struct agent *)agent)->state.failed_count;
+}
+
+static uint64_t refused_call_count(const void *agent)
+{
+	(void)agent; /* it is the process's */
+	return *privilege_refused_count();
+}
+
+/* All is open now. An agent that cannot give up what it does not need still watches, and says so.
+ */
+static int confine(struct live *live)
+{
+	int r = privilege_drop_capabilities(false);
+
+	if (r < 0) {
+		log_error("cannot give up privileges: %s", strerror(-r));
+		live->is_reported = true;
+		return r;
+	}
+	r = privilege_restrict_calls();
+	if (r < 0)
+		log_notice("system calls are not restricted: %s", strerror(-r));
+	return 0;
 }
 
 static int on_loop(struct live *live, sd_event *event)
@@ -153,6 +176,7 @@ static int on_loop(struct live *live, sd_event *event)
 
 	api_add_loss(&agent->serve.api, "journal_failed", journal_lost_count, agent);
 	api_add_loss(&agent->serve.api, "state_failed", state_failed_count, agent);
+	api_add_loss(&agent->serve.api, "system_call_refused", refused_call_count, agent);
 	r = serve_join(&agent->serve, event);
 	if (r < 0)
 		live->is_reported = true;
@@ -162,21 +186,23 @@ static int on_loop(struct live *live, sd_event *event)
 		r = sd_event_add_time_relative(event, NULL, CLOCK_MONOTONIC, 0, 0, on_status_timer,
 					       agent);
 	if (r >= 0)
+		r = confine(live);
+	if (r >= 0)
 		service_ready();
 	return r;
 }
 
 static void say_journal(const struct agent *agent)
 {
-	struct journal_counts counts;
+	const struct journal_counts *counts;
 
 	if (!agent->journal)
 		return;
-	journal_read_counts(agent->journal, &counts);
-	if (counts.failed)
+	counts = journal_counts(agent->journal);
+	if (counts->failed)
 		log_notice("the journal took %llu verdicts late, %llu never",
-			   (unsigned long long)(counts.failed - counts.lost),
-			   (unsigned long long)counts.lost);
+			   (unsigned long long)(counts->failed - counts->lost),
+			   (unsigned long long)counts->lost);
 }
 
 static void say_state(const struct agent *agent)
@@ -210,6 +236,9 @@ static int run(struct agent *agent)
 	live->on_loop = on_loop;
 	live->on_look = on_look;
 	r = serve_init(&agent->serve, live, agent->ledger);
+	/* The socket may have to be given to its group yet. */
+	if (r == 0)
+		r = privilege_drop_capabilities(true);
 	if (r == 0)
 		r = live_look(live);
 	status = live_status(live, r);

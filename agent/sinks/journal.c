@@ -159,9 +159,9 @@ uint32_t journal_retry(struct journal *journal)
 	return journal->count;
 }
 
-void journal_read_counts(const struct journal *journal, struct journal_counts *ret_counts)
+const struct journal_counts *journal_counts(const struct journal *journal)
 {
-	*ret_counts = journal->counts;
+	return &journal->counts;
 }
 
 bool journal_is_behind(int fd)

@@ -33,7 +33,8 @@ void journal_write(struct journal *journal, const struct verdict *verdict);
 /* Tries what waits, in order. Returns how many still do. To be called about once a second. */
 uint32_t journal_retry(struct journal *journal);
 
-void journal_read_counts(const struct journal *journal, struct journal_counts *ret_counts);
+/* The journal's; they change as it is used. */
+const struct journal_counts *journal_counts(const struct journal *journal);
 
 /* Whether what is written to fd goes to the journal ($JOURNAL_STREAM, see systemd.exec(5)). */
 bool journal_is_behind(int fd);

@@ -52,6 +52,27 @@ static int set_limits(void)
 	return r;
 }
 
+/*
+ * An agent that has given up the capabilities to change its user cannot pass them on; then root
+ * without them, who cannot open a file for writing either, has to do.
+ */
+static int become_nobody(void)
+{
+	cap_flag_value_t user = CAP_CLEAR, group = CAP_CLEAR;
+	cap_t had = cap_get_proc();
+	int r = had ? 0 : -errno;
+
+	if (had && (cap_get_flag(had, CAP_SETUID, CAP_EFFECTIVE, &user) < 0 ||
+		    cap_get_flag(had, CAP_SETGID, CAP_EFFECTIVE, &group) < 0))
+		r = -errno;
+	cap_free(had);
+	if (r == 0 && user == CAP_SET && group == CAP_SET &&
+	    (setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 ||
+	     setresuid(NOBODY, NOBODY, NOBODY) < 0))
+		r = -errno;
+	return r;
+}
+
 /* Keeps of the two capabilities those that the agent has. */
 static int drop_privileges(void)
 {
@@ -59,10 +80,10 @@ static int drop_privileges(void)
 	cap_t had, kept = cap_init();
 	int r = 0;
 
-	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0 ||
-	    (geteuid() == 0 && (setgroups(0, NULL) < 0 || setresgid(NOBODY, NOBODY, NOBODY) < 0 ||
-				setresuid(NOBODY, NOBODY, NOBODY) < 0)))
+	if (prctl(PR_SET_KEEPCAPS, 1, 0, 0, 0) < 0)
 		r = -errno;
+	if (r == 0)
+		r = become_nobody();
 	had = cap_get_proc();
 	for (size_t i = 0; had && kept && i < sizeof(wanted) / sizeof(wanted[0]); i++) {
 		cap_flag_value_t value = CAP_CLEAR;

@@ -17,9 +17,9 @@ QUICK = [
 class Leaker(LineProgram):
     """clients/leaker.py; see there for the commands."""
 
-    def __init__(self, port):
+    def __init__(self, port, *prefix):
         self.forgotten = 0
-        super().__init__(PYTHON, CLIENTS / "leaker.py", port)
+        super().__init__(*prefix, PYTHON, CLIENTS / "leaker.py", port)
         self.comm = pathlib.Path(f"/proc/{self.pid}/comm").read_text().rstrip("\n")
 
     def leak(self, count=LEAKED, interval_s=0.5):

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the running agent can still do, and that it is enough."""
+
+import pathlib
+import subprocess
+
+from harness import AGENT_ALONE, ROOT, children_of, wait_until
+from test_daemon import said
+from verdicts import QUICK, Leaker
+
+UNIT = ROOT / "packaging/systemd/connleak.service"
+DAC_READ_SEARCH, SYS_PTRACE, PERFMON, BPF = 2, 19, 38, 39
+KEPT = {DAC_READ_SEARCH, SYS_PTRACE, PERFMON, BPF}
+
+
+def status_of(pid):
+    lines = pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()
+    return dict(line.split(":\t", 1) for line in lines if ":\t" in line)
+
+
+def caps_of(status, which):
+    """The numbers of linux/capability.h that are in a set."""
+    mask = int(status[which], 16)
+    return {number for number in range(64) if mask & 1 << number}
+
+
+def test_agent_gives_up_what_it_does_not_need(connleak):
+    agent = connleak.start("agent", *AGENT_ALONE, "--config", "none")
+    pid = agent.process.pid
+    wait_until(lambda: status_of(pid)["Seccomp"] == "2", 10, "system calls are restricted")
+    status = status_of(pid)
+    assert caps_of(status, "CapEff") == KEPT
+    assert caps_of(status, "CapPrm") == KEPT
+    assert caps_of(status, "CapBnd") == KEPT
+    assert caps_of(status, "CapInh") == caps_of(status, "CapAmb") == set()
+    assert status["NoNewPrivs"] == "1"
+    assert agent.stop() == 0
+    assert said(agent, "seccomp") == []
+
+
+def test_agent_without_privileges_still_tells_who_other_users_are(connleak, server, start):
+    """A process of another user, and code to be named, that come after all was given up."""
+    port = server.listen()
+    agent = connleak.start(
+        *("agent", *AGENT_ALONE, "--config", "none", "--json", *QUICK, "--port", f"orders={port}")
+    )
+    pid = agent.process.pid
+    wait_until(lambda: status_of(pid)["Seccomp"] == "2", 10, "system calls are restricted")
+    leaker = start(Leaker, port, *("setpriv", "--reuid=nobody", "--clear-groups"))
+    leaker.leak()
+    raised = agent.wait_events("verdict", 1, timeout=40, state="raised", pid=leaker.pid)[0]
+    assert raised["workload"].startswith("python3")
+    # The one that reads other processes' files has less still.
+    for child in children_of(pid):
+        assert caps_of(status_of(child), "CapEff") <= {DAC_READ_SEARCH, SYS_PTRACE}
+    assert agent.stop() == 0
+    assert said(agent, "seccomp") == []
+
+
+def test_unit_is_hardened():
+    done = subprocess.run(
+        # "OK" in its own words; what it holds against it is what an agent of this kind has to have.
+        ["systemd-analyze", "security", "--offline=true", "--threshold=35", "--no-pager", UNIT],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
