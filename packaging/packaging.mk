@@ -35,6 +35,8 @@ install: install-bin man $(COMPLETION)
 	sed 's,/usr/bin/connleak,$(BINDIR)/connleak,' packaging/systemd/connleak.service \
 		>$(DESTDIR)$(UNITDIR)/connleak.service
 	chmod 644 $(DESTDIR)$(UNITDIR)/connleak.service
+	install -D -m 644 -t $(DESTDIR)$(SHAREDIR)/connleak/prometheus packaging/prometheus/*.yml
+	install -D -m 644 -t $(DESTDIR)$(SHAREDIR)/connleak/grafana packaging/grafana/connleak.json
 	for catalog in packaging/systemd/*.catalog; do \
 		[ ! -e "$$catalog" ] || install -D -m 644 -t $(DESTDIR)$(CATALOGDIR) "$$catalog"; \
 	done

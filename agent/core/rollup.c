@@ -375,7 +375,7 @@ static void add_pool(struct rollup *rollup, struct rollup_group *group, const st
 static void fold(struct rollup *rollup, struct rollup_group *group, uint64_t now_ns)
 {
 	struct rollup_group *into;
-	struct labels labels;
+	struct labels labels = {0};
 
 	for (int i = 0; i < ROLLUP_LABEL_COUNT; i++)
 		set_value(labels.values[i], group->labels[i]);

@@ -119,17 +119,21 @@ static int parse_fields(const char *line, const char *end, size_t *ret_bytes)
 int api_parse_head(const char *bytes, size_t length, struct api_head *ret_head)
 {
 	size_t span = length < API_HEAD_MAX_BYTES ? length : API_HEAD_MAX_BYTES;
-	const char *end = memmem(bytes, span, "\r\n\r\n", 4);
-	const char *line_end = memmem(bytes, span, "\r\n", 2);
+	const char *end, *line_end;
 	struct api_head head = {0};
 	int r;
+
+	if (length == 0)
+		return 0;
+	end = memmem(bytes, span, "\r\n\r\n", 4);
+	line_end = memmem(bytes, span, "\r\n", 2);
 
 	if (line_end) {
 		head.status = parse_status(bytes, (size_t)(line_end - bytes));
 		if (head.status == 0)
 			return -EBADMSG;
 	}
-	if (!end)
+	if (!end || !line_end)
 		return length < API_HEAD_MAX_BYTES ? 0 : -EMSGSIZE;
 	head.head_bytes = (size_t)(end - bytes) + 4;
 	r = line_end < end ? parse_fields(line_end + 2, end, &head.body_bytes) : -EBADMSG;
@@ -300,7 +304,7 @@ int api_get(const char *socket_path, const char *target, char **ret_body, size_t
 	    char *error, size_t error_size)
 {
 	struct exchange exchange = {.fd = -1, .deadline_ms = now_ms() + API_TIMEOUT_MS};
-	struct api_head head;
+	struct api_head head = {0};
 	int r = connect_to(&exchange, socket_path);
 
 	if (r == 0)
