@@ -328,6 +328,18 @@ static int stat_exe(const struct image *image, struct stat *ret_stat)
 	return fstatat(image->proc_fd, path, ret_stat, 0) < 0 ? -errno : 0;
 }
 
+/* A process can change its root: what starts a container does. */
+static void take_root(struct image *image)
+{
+	int fd = rooted_open_root(image->proc_fd, image->id.pid);
+
+	if (fd < 0)
+		return;
+	if (image->root_fd >= 0)
+		close(image->root_fd);
+	image->root_fd = fd;
+}
+
 int image_refresh(struct image *image)
 {
 	struct mapping *mappings = NULL;
@@ -350,6 +362,7 @@ int image_refresh(struct image *image)
 	}
 	dwfl_end(image->dwfl);
 	free_mappings(image->mappings, image->mapping_count);
+	take_root(image);
 	image->dwfl = dwfl;
 	image->mappings = mappings;
 	image->mapping_count = count;
@@ -368,7 +381,7 @@ int image_open(int proc_fd, struct client_id id, struct image **ret_image)
 		return -ENOMEM;
 	image->id = id;
 	image->proc_fd = proc_fd;
-	image->root_fd = rooted_open_root(proc_fd, id.pid);
+	image->root_fd = -1;
 	image->inner_pid = id.pid;
 	(void)proc_read_ns_pid(proc_fd, id.pid, &image->inner_pid); /* else they are the same */
 	r = image_refresh(image);

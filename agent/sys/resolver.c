@@ -109,7 +109,6 @@ static void look_for_python(struct slot *slot)
 static void refresh(struct slot *slot)
 {
 	slot->refreshed_ns = monotonic_ns();
-	slot->gap_ns = slot->gap_ns < NS_PER_SEC ? slot->gap_ns * 2 : NS_PER_SEC;
 	/* Of one that is gone the old state is all there is. */
 	if (image_refresh(slot->image) == 0)
 		look_for_python(slot);
@@ -258,6 +257,18 @@ static bool has_unmapped(const struct slot *slot, const uint64_t *addresses, uin
 	return false;
 }
 
+/*
+ * A system call comes out of libc: where not even that is mapped, the program has only begun.
+ * Otherwise it may be the code of a JIT compiler, which no reading finds.
+ */
+static bool wants_refresh(const struct slot *slot, const uint64_t *addresses, uint32_t count)
+{
+	if (count > 0 && has_unmapped(slot, addresses, 1))
+		return true;
+	return has_unmapped(slot, addresses, count) &&
+	       monotonic_ns() - slot->refreshed_ns > slot->gap_ns;
+}
+
 static const char *thread_of(const struct slot *slot, const struct stack_sample *sample)
 {
 	const char *name = (const char *)sample->thread_comm;
@@ -267,23 +278,56 @@ static const char *thread_of(const struct slot *slot, const struct stack_sample 
 	return strncmp(name, image_comm(slot->image), COMM_SIZE) != 0 ? name : NULL;
 }
 
+static bool has_application(const struct resolver *resolver)
+{
+	for (uint32_t i = 0; i < resolver->frame_count; i++)
+		if (site_rank(&resolver->frames[i]) == RANK_APPLICATION)
+			return true;
+	return false;
+}
+
+/* The stack ends in the runtime, and the program's own functions are not on it. */
+static const char *why_no_application(const struct slot *slot)
+{
+	switch (image_runtime(slot->image)) {
+	case RUNTIME_NODE:
+		return " (JavaScript out of sight: no perf map, or a callback)";
+	case RUNTIME_JAVA:
+		return " (Java out of sight: no perf map)";
+	case RUNTIME_PHP:
+		return " (PHP functions are not read)";
+	case RUNTIME_PYTHON:
+		return slot->is_python ? "" : " (not a Python whose frames can be read)";
+	default:
+		return "";
+	}
+}
+
 static void resolve(struct resolver *resolver, struct slot *slot, const struct stack_sample *sample,
 		    struct site_answer *answer)
 {
 	uint64_t addresses[UNWIND_FRAMES_MAX];
 	uint32_t count;
+	size_t length;
 
 	read_scripts(resolver, slot, sample);
 	count = unwinder_run(resolver->unwinder, slot->image, sample, addresses);
 
-	if (has_unmapped(slot, addresses, count) &&
-	    monotonic_ns() - slot->refreshed_ns > slot->gap_ns) {
+	if (wants_refresh(slot, addresses, count)) {
 		refresh(slot);
 		count = unwinder_run(resolver->unwinder, slot->image, sample, addresses);
+		/* In vain, as always where a JIT compiler is at work: not so soon again. */
+		if (!has_unmapped(slot, addresses, count))
+			slot->gap_ns = FIRST_GAP_NS;
+		else if (slot->gap_ns < NS_PER_SEC)
+			slot->gap_ns *= 2;
 	}
 	gather(resolver, slot, addresses, count);
-	(void)site_format(resolver->frames, resolver->frame_count, thread_of(slot, sample),
-			  answer->site, sizeof(answer->site));
+	length = site_format(resolver->frames, resolver->frame_count, thread_of(slot, sample),
+			     answer->site, sizeof(answer->site));
+	if (length > 0 && !has_application(resolver))
+		(void)snprintf(answer->site + length, sizeof(answer->site) - length, "%s",
+			       why_no_application(slot));
 }
 
 void resolver_run(struct resolver *resolver, const struct stack_sample *sample,

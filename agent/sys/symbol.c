@@ -14,6 +14,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define UNITS_MAX 20000 /* that are looked through for one address: some 20 ms */
+
 static void put(char *buffer, size_t size, const char *text)
 {
 	(void)snprintf(buffer, size, "%s", text); /* cut off is good enough */
@@ -86,15 +88,34 @@ static void fill_function(Dwfl_Module *module, uint64_t address, struct symbol *
 		symbol_demangle(name, symbol->function, sizeof(symbol->function));
 }
 
+/*
+ * The unit of DWARF that has the address: by .debug_aranges, and where there are none (Go, clang)
+ * one by one.
+ */
+static Dwarf_Die *find_unit(Dwfl_Module *module, uint64_t address, Dwarf_Addr *ret_bias)
+{
+	Dwarf_Die *unit = dwfl_module_addrdie(module, address, ret_bias);
+	Dwarf_Die *next = NULL;
+
+	for (unsigned i = 0; !unit && i < UNITS_MAX; i++) {
+		next = dwfl_module_nextcu(module, next, ret_bias);
+		if (!next)
+			break;
+		if (dwarf_haspc(next, address - *ret_bias) == 1)
+			unit = next;
+	}
+	return unit;
+}
+
 static void fill_line(Dwfl_Module *module, uint64_t address, struct symbol *symbol)
 {
-	Dwfl_Line *line = dwfl_module_getsrc(module, address);
-	const char *file = NULL;
+	Dwarf_Addr bias = 0;
+	Dwarf_Die *unit = find_unit(module, address, &bias);
+	Dwarf_Line *line = unit ? dwarf_getsrc_die(unit, address - bias) : NULL;
+	const char *file = line ? dwarf_linesrc(line, NULL, NULL) : NULL;
 	int number = 0;
 
-	if (line)
-		file = dwfl_lineinfo(line, NULL, &number, NULL, NULL, NULL);
-	if (!file || number <= 0)
+	if (!file || dwarf_lineno(line, &number) != 0 || number <= 0)
 		return;
 	put(symbol->file, sizeof(symbol->file), base_name(file));
 	symbol->line = (uint32_t)number;
@@ -213,14 +234,28 @@ void symbol_find(struct image *image, uint64_t address, struct symbol *ret_symbo
 
 /* --- inlined functions ------------------------------------------------------------------------ */
 
-static uint32_t call_line_of(Dwarf_Die *inlined)
+static uint64_t number_of(Dwarf_Die *die, unsigned name)
 {
 	Dwarf_Attribute attribute;
-	Dwarf_Word line = 0;
+	Dwarf_Word number = 0;
 
-	if (!dwarf_attr(inlined, DW_AT_call_line, &attribute) || dwarf_formudata(&attribute, &line))
+	if (!dwarf_attr(die, name, &attribute) || dwarf_formudata(&attribute, &number))
 		return 0;
-	return (uint32_t)line;
+	return number;
+}
+
+/* Where the function around an inlined one calls it, which may be in another file. */
+static void fill_call(Dwarf_Die *unit, Dwarf_Die *inlined, struct symbol *outer)
+{
+	uint64_t file = number_of(inlined, DW_AT_call_file);
+	Dwarf_Files *files;
+	const char *name = NULL;
+	size_t count;
+
+	if (dwarf_getsrcfiles(unit, &files, &count) == 0 && file < count)
+		name = dwarf_filesrc(files, file, NULL, NULL);
+	outer->line = (uint32_t)number_of(inlined, DW_AT_call_line);
+	put(outer->file, sizeof(outer->file), name ? base_name(name) : "");
 }
 
 uint32_t symbol_find_inlined(struct image *image, uint64_t address, struct symbol *outer,
@@ -228,7 +263,7 @@ uint32_t symbol_find_inlined(struct image *image, uint64_t address, struct symbo
 {
 	Dwfl_Module *module = dwfl_addrmodule(image_dwfl(image), address);
 	Dwarf_Addr bias = 0;
-	Dwarf_Die *unit = module ? dwfl_module_addrdie(module, address, &bias) : NULL;
+	Dwarf_Die *unit = module ? find_unit(module, address, &bias) : NULL;
 	Dwarf_Die *scopes = NULL;
 	int scope_count = unit ? dwarf_getscopes(unit, address - bias, &scopes) : 0;
 	uint32_t count = 0;
@@ -246,7 +281,7 @@ uint32_t symbol_find_inlined(struct image *image, uint64_t address, struct symbo
 		ret_symbols[count] = *outer;
 		put(ret_symbols[count].function, sizeof(ret_symbols[count].function), name);
 		ret_symbols[count++].reason = NULL;
-		outer->line = call_line_of(&scopes[i]);
+		fill_call(unit, &scopes[i], outer);
 	}
 	free(scopes);
 	return count;

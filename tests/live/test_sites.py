@@ -1,0 +1,338 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The function that is to blame, in programs of many languages, by its name or the honest best."""
+
+import json
+import os
+import pathlib
+import random
+import shutil
+import subprocess
+
+import pytest
+
+from harness import NODE, PYTHON, ROOT, wait_until
+
+APPS = ROOT / "tests/sites/apps"
+JARS = [f"/usr/share/java/{name}.jar" for name in ("HikariCP", "postgresql", "slf4j-api", "slf4j-nop")]
+PYENV = pathlib.Path.home() / ".pyenv/versions"
+
+
+def build(tmp_path, source, *options, strip=False, name="orders"):
+    program = tmp_path / name
+    compiler = "g++" if source.endswith("cpp") else "gcc"
+    subprocess.run([compiler, "-O2", *options, APPS / source, "-o", program, "-pthread"], check=True)
+    if strip:
+        subprocess.run(["strip", program], check=True)
+    return program
+
+
+def left_open(connleak, port, *command, **options):
+    """What `connleak run` says is left open; the command must have ended well."""
+    done = connleak.run("run", "--port", str(port), "--json", "--", *command, **options)
+    lines = [json.loads(line) for line in done.stderr.splitlines() if line.startswith(b"{")]
+    assert lines and lines[-1]["exit_status"] == done.returncode, done
+    return lines[:-1]
+
+
+def one(lefts):
+    assert len(lefts) == 1, lefts
+    return lefts[0]
+
+
+# --- C and C++ ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["-fomit-frame-pointer", "-no-pie"],
+        ["-fomit-frame-pointer", "-fPIE", "-pie"],
+        ["-fomit-frame-pointer", "-static"],
+        ["-fno-omit-frame-pointer", "-fPIE", "-pie"],
+    ],
+    ids=["no-pie", "pie", "static", "frame-pointers"],
+)
+def test_sites_c_names_opener_and_last_user(connleak, server, tmp_path, options):
+    port = server.listen()
+    left = one(left_open(connleak, port, build(tmp_path, "orders.c", *options), str(port)))
+    assert left["site"].startswith("open_orders (orders) < main"), left
+    assert left["last_site"].startswith("save_order (orders) < main"), left
+
+
+def test_sites_c_with_debug_information_has_file_and_line(connleak, server, tmp_path):
+    port = server.listen()
+    left = one(left_open(connleak, port, build(tmp_path, "orders.c", "-g"), str(port)))
+    lines = (APPS / "orders.c").read_text().splitlines()
+    line = 1 + next(i for i, text in enumerate(lines) if "send(fd" in text)
+    assert left["last_site"].startswith(f"save_order (orders.c:{line}) < main"), left
+
+
+def test_sites_stripped_c_has_module_build_id_offset_and_reason(connleak, server, tmp_path):
+    port = server.listen()
+    plain = build(tmp_path, "orders.c", "-Wl,--build-id", name="plain")
+    build_id = subprocess.run(["readelf", "-n", plain], capture_output=True, text=True).stdout
+    build_id = build_id.split("Build ID: ")[1].split()[0]
+    symbols = subprocess.run(["nm", "-S", plain], capture_output=True, text=True).stdout
+    address, size = next(
+        (int(words[0], 16), int(words[1], 16))
+        for words in map(str.split, symbols.splitlines())
+        if words[-1] == "save_order"
+    )
+    stripped = build(tmp_path, "orders.c", "-Wl,--build-id", strip=True)
+    sites = set()
+    for _ in range(2):  # two processes, one site
+        left = one(left_open(connleak, port, stripped, str(port)))
+        lead = left["last_site"].split(" < ")[0]
+        assert lead.startswith(f"orders[{build_id[:8]}]+0x") and lead.endswith(" (stripped)")
+        assert address <= int(lead.split("+")[1].split()[0], 16) < address + size
+        sites.add(left["last_site"])
+    assert len(sites) == 1
+
+
+def test_sites_separate_debug_file_is_found_by_build_id(connleak, server, tmp_path):
+    port = server.listen()
+    program = build(tmp_path, "orders.c", "-g", "-Wl,--build-id")
+    note = subprocess.run(["readelf", "-n", program], capture_output=True, text=True).stdout
+    build_id = note.split("Build ID: ")[1].split()[0]
+    debug = pathlib.Path(f"/usr/lib/debug/.build-id/{build_id[:2]}/{build_id[2:]}.debug")
+    debug.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        subprocess.run(["objcopy", "--only-keep-debug", program, debug], check=True)
+        subprocess.run(["strip", program], check=True)
+        left = one(left_open(connleak, port, program, str(port)))
+    finally:
+        debug.unlink()
+        if not any(debug.parent.iterdir()):
+            debug.parent.rmdir()
+    assert left["last_site"].startswith("save_order (orders.c:"), left
+
+
+def test_sites_cpp_names_are_demangled(connleak, server, tmp_path):
+    port = server.listen()
+    left = one(left_open(connleak, port, build(tmp_path, "orders.cpp"), str(port)))
+    assert left["site"].startswith("shop::OrderRepo::open"), left
+    assert left["last_site"].startswith("shop::OrderRepo::save"), left
+
+
+# --- the key test: A opens, B leaks ------------------------------------------------------------
+
+
+def test_sites_a_opens_b_leaks_and_b_is_named(connleak, server, tmp_path):
+    port = server.listen()
+    lefts = left_open(connleak, port, build(tmp_path, "pool.c", name="pool"), str(port))
+    used = [left for left in lefts if left["sent"]]
+    assert len(used) == 3
+    for left in used:
+        assert left["site"].startswith("pool_open (pool) < run_pool"), left
+        assert left["site"].endswith("[thread pool-filler]"), left
+        assert left["last_site"].startswith("borrow_and_forget (pool) < run_worker") or left[
+            "last_site"
+        ].startswith("query (pool) < borrow_and_forget < run_worker"), left
+        assert left["last_site"].endswith("[thread worker-#]"), left
+
+
+def bpf_programs():
+    done = subprocess.run(["bpftool", "prog", "show", "--json"], capture_output=True, check=True)
+    return [(program["id"], program.get("name")) for program in json.loads(done.stdout)]
+
+
+def senders(before):
+    names = "on_send_length", "on_tcp_sendmsg"
+    return [key for key in bpf_programs() if key[1] in names and key not in before]
+
+
+def test_sites_verdict_leads_with_the_last_sender_and_the_probe_goes_when_it_is_cleared(
+    connleak, server, tmp_path
+):
+    port = server.listen()
+    program = build(tmp_path, "pool.c", name="pool")
+    before = bpf_programs()
+    agent = connleak.start(
+        *("agent", "--json", "--port", f"test={port}", "--interval", "0.2"),
+        *("--set", "T0=1", "--state", "none", "--pin", "none", "--socket", "none"),
+        *("--listen", "none"),
+    )
+    assert senders(before) == []
+    leaking = subprocess.Popen([program, str(port), "stay"])
+
+    def verdict():
+        verdicts = [json.loads(line) for line in list(agent.out.lines)]
+        return next(
+            (
+                verdict
+                for verdict in verdicts
+                if verdict["state"] in ("raised", "updated")
+                and verdict["sites"]
+                and verdict["sites"][0]["role"] == "last_send"
+            ),
+            None,
+        )
+
+    try:
+        found = wait_until(verdict, 90, "a verdict that names the last sender")
+        assert len(senders(before)) == 1
+    finally:
+        leaking.kill()
+        leaking.wait()
+    first, *others = found["sites"]
+    assert "borrow_and_forget" in first["site"] and first["site"].endswith("[thread worker-#]")
+    assert any(s["role"] == "open" and s["site"].startswith("pool_open") for s in others)
+    assert "Last sender: " in found["summary"]
+    wait_until(lambda: senders(before) == [], 30, "the probe of sends is gone")
+
+
+# --- other languages ---------------------------------------------------------------------------
+
+
+def test_sites_go_rows_not_closed(connleak, postgresql, tmp_path):
+    program = tmp_path / "orders"
+    environment = {
+        **os.environ,
+        "GO111MODULE": "off",
+        "GOPATH": f"{tmp_path / 'go'}:/usr/share/gocode",
+        "GOCACHE": str(ROOT / "build" / "go-cache"),
+    }
+    subprocess.run(["go", "build", "-o", program, APPS / "orders.go"], check=True, env=environment)
+    left = one(left_open(connleak, postgresql.port, program, str(postgresql.port)))
+    assert left["last_site"].startswith("main.leakRows (orders.go:"), left
+    assert left["site"].startswith("main.leakRows (orders.go:"), left
+
+
+def test_sites_psycopg2_names_function_file_and_line(connleak, postgresql):
+    app = APPS / "psycopg2_app.py"
+    left = one(left_open(connleak, postgresql.port, PYTHON, app, str(postgresql.port)))
+    lines = app.read_text().splitlines()
+    line = 1 + next(i for i, text in enumerate(lines) if "psycopg2.connect(" in text)
+    assert left["site"].startswith(f"OrderRepo.__init__ (psycopg2_app.py:{line}) < "), left
+    assert left["last_site"].startswith("OrderRepo.save (psycopg2_app.py:"), left
+    assert left["last_site"].endswith(" < handle_request < <module>"), left
+
+
+def test_sites_sqlalchemy_session_never_closed(connleak, postgresql):
+    app = APPS / "sqlalchemy_app.py"
+    left = one(left_open(connleak, postgresql.port, PYTHON, app, str(postgresql.port)))
+    assert left["site"].startswith("report_sales (sqlalchemy_app.py:"), left
+    assert left["last_site"].startswith("report_sales (sqlalchemy_app.py:"), left
+
+
+@pytest.mark.parametrize("minor", [12, 13])
+def test_sites_other_python_versions(connleak, server, tmp_path, minor):
+    pythons = sorted(PYENV.glob(f"3.{minor}.*/bin/python3"))
+    pythons += [pathlib.Path(path) for path in [shutil.which(f"python3.{minor}")] if path]
+    if not pythons:
+        pytest.skip(f"no python 3.{minor} here")
+    port = server.listen()
+    script = tmp_path / "app.py"
+    script.write_text(
+        "import os, socket, time\n"
+        "def open_orders():\n"
+        f"    return socket.create_connection(('127.0.0.1', {port}))\n"
+        "def save_order(c):\n"
+        "    c.sendall(b'x')\n"
+        "time.sleep(0.3)\n"
+        "c = open_orders()\n"
+        "save_order(c)\n"
+        "time.sleep(0.3)\n"
+        "os._exit(0)\n"
+    )
+    left = one(left_open(connleak, port, pythons[0], script))
+    assert left["site"].startswith("open_orders (app.py:3) < <module>"), left
+    assert left["last_site"].startswith("save_order (app.py:5) < <module>"), left
+
+
+def test_sites_node_pg_client_not_released(connleak, postgresql, node_packages):
+    environment = {**os.environ, "NODE_PATH": str(NODE / "node_modules")}
+    options = ["--perf-basic-prof", "--interpreted-frames-native-stack"]
+    lefts = left_open(
+        *(connleak, postgresql.port, "node", *options, APPS / "orders.js", str(postgresql.port)),
+        env=environment,
+    )
+    left = one(lefts)
+    # The connect runs from node's own queue, where no function of the program is on the stack.
+    assert left["site"], left
+    assert left["last_site"].startswith("saveOrder (orders.js:"), left
+
+
+def test_sites_node_without_a_perf_map_says_why(connleak, postgresql, node_packages):
+    environment = {**os.environ, "NODE_PATH": str(NODE / "node_modules")}
+    command = ["node", APPS / "orders.js", str(postgresql.port)]
+    left = one(left_open(connleak, postgresql.port, *command, env=environment))
+    assert left["last_site"].endswith(" (JavaScript out of sight: no perf map, or a callback)"), left
+
+
+def java(port, tmp_path):
+    options = ["-Xmx96m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xcomp"]
+    options += ["-XX:CompileCommand=quiet", "-XX:CompileCommand=compileonly,Orders::*"]
+    options += ["-XX:+PreserveFramePointer", "-cp", ":".join([str(tmp_path), *JARS])]
+    subprocess.run(["javac", "-d", tmp_path, "-cp", ":".join(JARS), APPS / "Orders.java"], check=True)
+    return ["java", *options, "Orders", str(port)]
+
+
+def test_sites_java_thread_name_always(connleak, postgresql, tmp_path):
+    command = java(postgresql.port, tmp_path)
+    lefts = left_open(connleak, postgresql.port, *command, timeout=120)
+    used = [left for left in lefts if "order-worker-#" in (left["last_site"] or "")]
+    assert len(used) == 1, lefts
+    assert "(no perf map)" in used[0]["last_site"], lefts
+    # Who opens is the pool's own thread, or main for the first one.
+    assert all(left["site"] and "[thread " in left["site"] for left in lefts), lefts
+
+
+def test_sites_php_names_the_driver(connleak, postgresql):
+    """The honest best: PHP keeps its frames to itself; the driver's function is named."""
+    command = ["php", APPS / "orders.php", str(postgresql.port)]
+    left = one(left_open(connleak, postgresql.port, *command))
+    assert "PQ" in left["last_site"] or "pgsql.so" in left["last_site"], left
+    assert left["last_site"].endswith(" (PHP functions are not read)"), left
+
+
+# --- containers and hostile files --------------------------------------------------------------
+
+
+def make_root(tmp_path, program):
+    root = tmp_path / "root"
+    (root / "old").mkdir(parents=True)
+    listing = subprocess.run(["ldd", program], capture_output=True, text=True, check=True).stdout
+    for word in listing.split():
+        if word.startswith("/"):
+            target = root / word[1:]
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(word, target)
+    (root / "app").mkdir()
+    shutil.copy(program, root / "app/orders")
+    return root
+
+
+@pytest.mark.parametrize("way", ["pivot_root", "chroot"])
+def test_sites_program_with_its_own_root(connleak, server, tmp_path, way):
+    port = server.listen()
+    root = make_root(tmp_path, build(tmp_path, "orders.c", "-fPIE", "-pie"))
+    if way == "chroot":
+        command = ["chroot", root, "/app/orders", str(port)]
+    else:
+        script = 'mount --bind "$0" "$0" && cd "$0" && pivot_root . old && exec /app/orders "$1"'
+        command = ["unshare", "--mount", "sh", "-c", script, root, str(port)]
+    left = one(left_open(connleak, port, *command))
+    assert left["site"].startswith("open_orders (orders) < main"), left
+    assert left["last_site"].startswith("save_order (orders) < main"), left
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_sites_hostile_elf_neither_crashes_nor_hangs(connleak, server, tmp_path, seed):
+    """What an execve() does not look at is turned into garbage: sections, symbols, notes."""
+    port = server.listen()
+    program = build(tmp_path, "orders.c", "-g", "-static")
+    data = bytearray(program.read_bytes())
+    chance = random.Random(seed)
+    sections = int.from_bytes(data[0x28:0x30], "little")
+    for at in range(sections, len(data)):
+        if chance.random() < 0.2:
+            data[at] = chance.randrange(256)
+    for _ in range(2000):
+        data[chance.randrange(len(data) * 9 // 10, len(data))] = chance.randrange(256)
+    program.write_bytes(data)
+    left = one(left_open(connleak, port, program, str(port)))
+    assert left["site"] is None or isinstance(left["site"], str)
+    healthy = build(tmp_path, "orders.c", name="healthy")
+    left = one(left_open(connleak, port, healthy, str(port)))
+    assert left["last_site"].startswith("save_order"), left
