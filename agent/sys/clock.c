@@ -9,12 +9,21 @@
 #include <math.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <time.h>
 
 #include "core/types.h"
 
 /* kernel/Kconfig.hz and the architectures that have their own. */
 static const unsigned int known_hz[] = {100, 250, 300, 1000, 1024, 200, 128, 48, 24};
 #define KNOWN_HZ_COUNT (sizeof(known_hz) / sizeof(known_hz[0]))
+
+uint64_t clock_monotonic_ns(void)
+{
+	struct timespec now;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail for this clock */
+	return (uint64_t)now.tv_sec * NS_PER_SEC + (uint64_t)now.tv_nsec;
+}
 
 static void set(struct tick_clock *clock, unsigned int hz, uint64_t jiffies, uint64_t ns)
 {

@@ -7,6 +7,8 @@
 
 #include <stdint.h>
 
+uint64_t clock_monotonic_ns(void);
+
 /* Relation of jiffies64 to CLOCK_MONOTONIC. */
 struct tick_clock {
 	uint64_t jiffies; /* at ns */

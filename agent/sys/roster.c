@@ -196,11 +196,9 @@ void roster_release(struct roster *roster, struct roster_client *client)
 		drop(roster, client);
 }
 
-void roster_take_exits(struct roster *roster,
-		       void (*handle)(void *userdata, const struct roster_client *client),
-		       void *userdata)
+void roster_note_exits(struct roster *roster)
 {
-	struct roster_client *client, *next;
+	struct roster_client *client;
 	struct client_id id;
 
 	for (;;) {
@@ -211,6 +209,15 @@ void roster_take_exits(struct roster *roster,
 		if (client)
 			client->exited = true;
 	}
+}
+
+void roster_take_exits(struct roster *roster,
+		       void (*handle)(void *userdata, const struct roster_client *client),
+		       void *userdata)
+{
+	struct roster_client *client, *next;
+
+	roster_note_exits(roster);
 	HASH_ITER(hh, roster->clients, client, next)
 	{
 		forget_details(client);

@@ -55,6 +55,9 @@ struct roster_client *roster_fill(struct roster *roster, const struct pool_key *
 void roster_hold(struct roster_client *client);
 void roster_release(struct roster *roster, struct roster_client *client);
 
+/* Sets exited of those that are gone by now; nothing is told yet. */
+void roster_note_exits(struct roster *roster);
+
 /*
  * Ends a look: forgets what the look has told of new clients, and hands over each client whose exit
  * has not been told yet. handle may not release it.

@@ -14,10 +14,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <time.h>
 #include <unistd.h>
 #include <uthash.h>
 
+#include "clock.h"
 #include "core/site.h"
 #include "core/types.h"
 #include "site_store.h"
@@ -59,14 +59,6 @@ struct sites {
 	int watched_fd; /* the symbolizer's, as far as epoll knows it */
 };
 
-static uint64_t monotonic_ns(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail for this clock */
-	return (uint64_t)now.tv_sec * NS_PER_SEC + (uint64_t)now.tv_nsec;
-}
-
 /* --- entries ---------------------------------------------------------------------------------- */
 
 static struct entry *find(const struct sites *sites, uint64_t id)
@@ -89,7 +81,7 @@ static struct entry *get(struct sites *sites, uint64_t id)
 		return NULL;
 	}
 	entry->id = id;
-	entry->since_ns = monotonic_ns();
+	entry->since_ns = clock_monotonic_ns();
 	HASH_ADD(hh, sites->entries, id, sizeof(entry->id), entry);
 	return entry;
 }
@@ -105,7 +97,7 @@ static void drop(struct sites *sites, struct entry *entry)
 /* Connections that came and went without a word. */
 static void sweep(struct sites *sites)
 {
-	uint64_t now_ns = monotonic_ns();
+	uint64_t now_ns = clock_monotonic_ns();
 	struct entry *entry, *next;
 
 	if (now_ns - sites->swept_ns < KEEP_NS)
@@ -192,7 +184,7 @@ static void note_introduction(struct sites *sites, const struct site_answer *ans
 		if (at->client.pid == answer->client.pid &&
 		    at->client.start_ns == answer->client.start_ns) {
 			at->tries_left = answer->has_layout ? 0 : at->tries_left;
-			at->due_ns = monotonic_ns() + INTRODUCTION_GAP_NS;
+			at->due_ns = clock_monotonic_ns() + INTRODUCTION_GAP_NS;
 			return;
 		}
 		if (at->tries_left == 0)
@@ -202,12 +194,12 @@ static void note_introduction(struct sites *sites, const struct site_answer *ans
 		return;
 	free_one->client = answer->client;
 	free_one->tries_left = INTRODUCTION_TRIES;
-	free_one->due_ns = monotonic_ns() + INTRODUCTION_GAP_NS;
+	free_one->due_ns = clock_monotonic_ns() + INTRODUCTION_GAP_NS;
 }
 
 static void introduce_again(struct sites *sites)
 {
-	uint64_t now_ns = monotonic_ns();
+	uint64_t now_ns = clock_monotonic_ns();
 
 	for (unsigned i = 0; i < INTRODUCTIONS_MAX; i++) {
 		struct introduction *at = &sites->introductions[i];
@@ -257,10 +249,10 @@ void sites_pump(struct sites *sites)
 
 void sites_settle(struct sites *sites, int timeout_ms)
 {
-	uint64_t end_ns = monotonic_ns() + (uint64_t)timeout_ms * NS_PER_MS;
+	uint64_t end_ns = clock_monotonic_ns() + (uint64_t)timeout_ms * NS_PER_MS;
 
 	sites_pump(sites);
-	while (symbolizer_pending_count(sites->symbolizer) > 0 && monotonic_ns() < end_ns) {
+	while (symbolizer_pending_count(sites->symbolizer) > 0 && clock_monotonic_ns() < end_ns) {
 		symbolizer_wait(sites->symbolizer, 20);
 		sites_pump(sites);
 	}
@@ -390,7 +382,7 @@ int sites_open(struct probes *probes, const struct site_probes_setup *setup,
 	if (!sites)
 		return -ENOMEM;
 	sites->watched_fd = -1;
-	sites->swept_ns = monotonic_ns();
+	sites->swept_ns = clock_monotonic_ns();
 	sites->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	sites->symbolizer = symbolizer_new();
 	r = site_probes_open(probes, setup, &sites->probes, ret_error, error_size);

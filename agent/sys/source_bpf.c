@@ -13,15 +13,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <uthash.h>
 
 #include "batch.h"
-#include "clock.h"
 #include "core/trace.h"
 #include "log.h"
 #include "roster.h"
 #include "sites.h"
+#include "stamps.h"
 #include "tally.h"
 
 /*
@@ -66,14 +65,6 @@ struct source_bpf {
 	bool past_wanted; /* the first look begins with the pools of the session before */
 };
 
-static uint64_t monotonic_ns(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail for this clock */
-	return (uint64_t)now.tv_sec * NS_PER_SEC + (uint64_t)now.tv_nsec;
-}
-
 static void emit(struct source_bpf *source, const struct event *event)
 {
 	int r = batch_add(source->batch, event);
@@ -83,50 +74,6 @@ static void emit(struct source_bpf *source, const struct event *event)
 }
 
 /* --- connections ------------------------------------------------------------------------------ */
-
-static uint64_t to_us(int64_t ns)
-{
-	return ns > 0 ? (uint64_t)ns - (uint64_t)ns % NS_PER_US : 0;
-}
-
-/* The moment of a stamp of the kernel; 0 where no byte has ever moved that way. */
-static uint64_t stamp_ns(const struct source_bpf *source, const struct conn_sample *sample,
-			 uint64_t bytes, uint32_t age_jiffies)
-{
-	return bytes ? to_us(tick_clock_to_ns(&source->clock, sample->jiffies - age_jiffies)) : 0;
-}
-
-/* Of a connection that was open before: how long it is silent, and how old it is, or at least. */
-static void fill_ages(const struct source_bpf *source, const struct conn_sample *sample,
-		      struct event *event)
-{
-	const struct conn_io *io = &sample->io;
-	uint64_t t = event->t_ns - event->t_ns % NS_PER_US;
-	uint32_t oldest = io->send_age_jiffies, youngest = io->recv_age_jiffies;
-	uint64_t silent_ns, oldest_ns;
-
-	event->age_is_exact = !(sample->flags & RECORD_SEED);
-	event->age_ns = to_us(t > sample->open_ns ? (int64_t)(t - sample->open_ns) : 0);
-	if (sample->connecting) {
-		event->seen_state = SEEN_CONNECTING;
-		return;
-	}
-	event->seen_state = sample->peer_closed_ns ? SEEN_PEER_CLOSED : SEEN_ESTABLISHED;
-	/*
-	 * Both stamps are set when the handshake is done (tcp_finish_connect()), so the older one
-	 * is a bound of the age, and without a byte sent or received it is the moment itself.
-	 */
-	if (io->recv_age_jiffies > oldest)
-		oldest = io->recv_age_jiffies;
-	if (!io->received_bytes || (io->sent_bytes && io->send_age_jiffies < youngest))
-		youngest = io->send_age_jiffies;
-	silent_ns = to_us(tick_clock_to_ns(&source->clock, sample->jiffies - youngest));
-	oldest_ns = to_us(tick_clock_to_ns(&source->clock, sample->jiffies - oldest));
-	event->has_idle = true;
-	event->idle_ns = t > silent_ns ? t - silent_ns : 0;
-	if (!event->age_is_exact && t > oldest_ns && t - oldest_ns > event->age_ns)
-		event->age_ns = t - oldest_ns;
-}
 
 /* The new owner is held before the one before is let go: they could be the same. */
 static void give_to(struct source_bpf *source, struct live_conn *conn, struct roster_client *client)
@@ -170,7 +117,7 @@ static struct live_conn *announce(struct source_bpf *source, const struct conn_s
 	memcpy(event.local.ip, sample->local_ip, sizeof(event.local.ip));
 	event.local.port = sample->local_port;
 	if (event.type == EVENT_SEEN)
-		fill_ages(source, sample, &event);
+		stamps_fill_seen(&source->clock, sample, &event);
 	if (source->sites && sites_news(source->sites, sample->id, &news))
 		event.site = news.site;
 	emit(source, &event);
@@ -209,11 +156,10 @@ static void retire(struct source_bpf *source, struct live_conn *conn)
 #define QUIET_LOOKS 2
 #define SETTLE_MS 2000
 
-static bool has_site_news(const struct source_bpf *source, const struct live_conn *conn)
+static bool has_site_news(const struct source_bpf *source, const struct live_conn *conn,
+			  struct site_news *ret_news)
 {
-	struct site_news news;
-
-	return source->sites && conn->is_up && sites_news(source->sites, conn->id, &news);
+	return source->sites && conn->is_up && sites_news(source->sites, conn->id, ret_news);
 }
 
 /* With what is new of its sites, which is told with that. */
@@ -221,8 +167,7 @@ static void emit_io(struct source_bpf *source, const struct live_conn *conn, str
 {
 	struct site_news news = {0};
 
-	if (has_site_news(source, conn))
-		(void)sites_news(source->sites, conn->id, &news); /* there are some */
+	(void)has_site_news(source, conn, &news); /* without news both are NULL */
 	event->site = news.site;
 	event->last_site = news.last_site;
 	emit(source, event);
@@ -246,7 +191,7 @@ static void tell_site(struct source_bpf *source, const struct live_conn *conn, u
 		.last_recv_ns = conn->last_recv_ns,
 	};
 
-	if (has_site_news(source, conn))
+	if (has_site_news(source, conn, &(struct site_news){0}))
 		emit_io(source, conn, &event);
 }
 
@@ -340,10 +285,8 @@ static void tell_progress(struct source_bpf *source, struct live_conn *conn,
 		event.t_ns = t_ns;
 		event.sent_bytes = sample->io.sent_bytes;
 		event.received_bytes = sample->io.received_bytes;
-		event.last_send_ns = stamp_ns(source, sample, sample->io.sent_bytes,
-					      sample->io.send_age_jiffies);
-		event.last_recv_ns = stamp_ns(source, sample, sample->io.received_bytes,
-					      sample->io.recv_age_jiffies);
+		event.last_send_ns = stamps_last_send_ns(&source->clock, sample);
+		event.last_recv_ns = stamps_last_recv_ns(&source->clock, sample);
 		event.rtt_us = sample->io.srtt_us;
 		event.retransmit_count = sample->io.retransmit_count;
 		note_io(source, conn, &event);
@@ -413,6 +356,7 @@ static void conclude_absent(struct source_bpf *source, uint64_t now_ns)
 {
 	struct live_conn *conn, *next;
 
+	roster_note_exits(source->roster);
 	HASH_ITER(hh, source->conns, conn, next)
 	{
 		struct event event = {
@@ -485,7 +429,7 @@ static int tell_lost(struct source_bpf *source, uint64_t now_ns)
 static int run_passes(struct source_bpf *source, bool full)
 {
 	/* One moment for all that is found open, whichever pass has room for it. */
-	uint64_t now_ns = monotonic_ns();
+	uint64_t now_ns = clock_monotonic_ns();
 	const struct conn_sample *samples;
 	struct pass_result pass;
 	bool first = true;
@@ -506,16 +450,14 @@ static int run_passes(struct source_bpf *source, bool full)
 
 int source_bpf_collect(struct source_bpf *source)
 {
-	bool full, walk;
-	uint64_t now_ns;
+	uint64_t now_ns = clock_monotonic_ns();
+	bool walk = source->walk_wanted || now_ns >= source->next_walk_ns;
+	bool full = source->full_wanted || walk;
 	struct event end = {.type = EVENT_END};
 	int r = 0;
 
 	batch_reset(source->batch);
 	source->error = 0;
-	now_ns = monotonic_ns();
-	walk = source->walk_wanted || now_ns >= source->next_walk_ns;
-	full = source->full_wanted || walk;
 	source->full_wanted = source->walk_wanted = false;
 	source->full_pass += full;
 	source->look++;
@@ -535,16 +477,16 @@ int source_bpf_collect(struct source_bpf *source)
 	if (r == 0)
 		r = probes_drain(source->probes, on_end, source);
 	if (r >= 0 && full)
-		conclude_absent(source, monotonic_ns());
+		conclude_absent(source, clock_monotonic_ns());
 	if (r >= 0)
 		tell_sites(source);
 	if (r >= 0 && !source->tell_short)
 		r = tally_tell(source->tally, source->probes, source->roster, source->batch);
 	if (r >= 0)
-		r = tell_lost(source, monotonic_ns());
+		r = tell_lost(source, clock_monotonic_ns());
 	if (r < 0)
 		return r;
-	now_ns = monotonic_ns();
+	now_ns = clock_monotonic_ns();
 	tell_exits(source, now_ns);
 	end.t_ns = now_ns;
 	emit(source, &end);
@@ -565,10 +507,9 @@ int source_bpf_next(struct source_bpf *source, struct event *ret_event)
 {
 	const struct event *event = batch_next(source->batch);
 
-	if (!event)
-		return 0;
-	*ret_event = *event;
-	return 1;
+	if (event)
+		*ret_event = *event;
+	return event != NULL;
 }
 
 int source_bpf_fd(const struct source_bpf *source)
@@ -602,27 +543,6 @@ uint64_t source_bpf_lost_sum(const struct source_bpf *source)
 	return sum;
 }
 
-/* The clock is needed before the first sample can be read. */
-static int calibrate(struct source_bpf *source)
-{
-	const struct timespec wait = {.tv_nsec = 250 * NS_PER_MS};
-	struct pass_result first, second;
-	int r;
-
-	r = probes_clock(source->probes, &first);
-	if (r < 0)
-		return r;
-	r = tick_clock_init(&source->clock, first.jiffies, first.now_ns);
-	if (r != -EAGAIN)
-		return r;
-	(void)nanosleep(&wait, NULL); /* a shorter one is noticed as an unknown rate */
-	r = probes_clock(source->probes, &second);
-	if (r < 0)
-		return r;
-	return tick_clock_measure(&source->clock, first.jiffies, first.now_ns, second.jiffies,
-				  second.now_ns);
-}
-
 int source_bpf_open(const struct probes_setup *setup, int proc_fd, struct pod_logs *logs,
 		    struct source_bpf **ret_source, char *ret_error, size_t error_size)
 {
@@ -638,13 +558,13 @@ int source_bpf_open(const struct probes_setup *setup, int proc_fd, struct pod_lo
 	source->tally = tally_new();
 	if (!source->batch || !source->roster || !source->tally)
 		goto fail;
-	source->begun_ns = monotonic_ns();
+	source->begun_ns = clock_monotonic_ns();
 	r = probes_open(setup, &source->probes, ret_error, error_size);
 	if (r < 0)
 		goto fail;
-	source->attached_ns = monotonic_ns();
+	source->attached_ns = clock_monotonic_ns();
 	source->past_wanted = probes_has_past(source->probes);
-	r = calibrate(source);
+	r = stamps_calibrate(&source->clock, source->probes);
 	probes_set_tick(source->probes, source->clock.tick_ns);
 	if (r == 0)
 		r = probes_walk_files(source->probes);
@@ -653,7 +573,7 @@ int source_bpf_open(const struct probes_setup *setup, int proc_fd, struct pod_lo
 			 strerror(-r));
 		goto fail;
 	}
-	source->next_walk_ns = monotonic_ns() + WALK_INTERVAL_NS;
+	source->next_walk_ns = clock_monotonic_ns() + WALK_INTERVAL_NS;
 	*ret_source = source;
 	return 0;
 fail:

@@ -11,8 +11,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <uthash.h>
+
+#include "clock.h"
 
 struct tally_pool {
 	struct pool_key key;
@@ -47,14 +48,6 @@ void tally_free(struct tally *tally)
 		free(pool);
 	}
 	free(tally);
-}
-
-static uint64_t monotonic_ns(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail for this clock */
-	return (uint64_t)now.tv_sec * NS_PER_SEC + (uint64_t)now.tv_nsec;
 }
 
 static struct tally_pool *find_pool(const struct tally *tally, const struct pool_key *key)
@@ -134,7 +127,7 @@ static struct tally_pool *tell(struct tally *tally, const struct pool_key *key,
 	struct roster_client *client;
 	struct tally_pool *pool = find_pool(tally, key);
 
-	event->t_ns = monotonic_ns();
+	event->t_ns = clock_monotonic_ns();
 	client = roster_fill(tally->roster, key, counts->comm, event);
 	if (client && !pool)
 		pool = add_pool(tally, key, client);

@@ -462,6 +462,9 @@ def start_postgresql():
     }
     options = [word for key, value in settings.items() for word in ("-c", f"{key}={value}")]
     daemon.start(programs / "postgres", "-D", data, *options)
+    # It listens before it lets anybody in.
+    ready = [programs / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(daemon.port)]
+    wait_until(lambda: subprocess.run(ready).returncode == 0, 60, "PostgreSQL is ready")
     return daemon
 
 

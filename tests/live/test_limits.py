@@ -79,6 +79,18 @@ def test_ring_of_a_page_that_is_full_loses_reasons_and_no_ends(observe, server, 
     assert (pool["opened"], closed(pool)) == (200, {"local": 200})
 
 
+def test_ends_of_a_process_that_the_ring_had_no_room_for_are_its_exit(observe, server, client):
+    port = server.listen()
+    observer = observe(port, limits=(0, 0, 0, PAGE))
+    client.open_all(200, port)
+    observer.look()
+    client.kill()
+    wait_until(lambda: observer.look() and not observer.connections(), 20, "all have ended")
+    # That process is gone by then, so nobody holds the rest to be closed by its own doing.
+    assert losses(observer)["ring_full"] > 0
+    assert closed(observer.pool(port)) == {"exit": 200}
+
+
 def test_room_for_one_sample_a_pass_tells_of_all(observe, server, client):
     port = server.listen()
     client.open_all(3, port)
