@@ -226,8 +226,11 @@ static const char *seconds_text(double seconds, char *buffer, size_t size)
 	return format_duration((uint64_t)(seconds * NS_PER_SEC), buffer, size);
 }
 
-/* "in 39 min (25 min - 2 h)", "now"; "" where nothing is known. */
-static void left_text(const struct sample_verdict *verdict, bool with_interval, char *buffer,
+/* Where little room is: "39 min left". */
+enum left_form { LEFT_WITH_BOUNDS, LEFT_PLAIN, LEFT_SHORT };
+
+/* "full in 39 min (25 min - 2 h)", "full now"; "" where nothing is known. */
+static void left_text(const struct sample_verdict *verdict, enum left_form form, char *buffer,
 		      size_t size)
 {
 	char left[32], low[32], high[32];
@@ -235,17 +238,17 @@ static void left_text(const struct sample_verdict *verdict, bool with_interval, 
 	buffer[0] = '\0';
 	if (!isfinite(verdict->exhausts_in_s))
 		return;
-	if (verdict->exhausts_in_s <= 0) {
-		(void)put("now", buffer, size);
-		return;
-	}
 	(void)seconds_text(verdict->exhausts_in_s, left, sizeof(left));
-	if (with_interval && isfinite(verdict->exhausts_in_low_s))
-		(void)snprintf(buffer, size, "in %s (%s - %s)", left,
+	if (verdict->exhausts_in_s <= 0)
+		(void)put("full now", buffer, size);
+	else if (form == LEFT_SHORT)
+		(void)snprintf(buffer, size, "%s left", left);
+	else if (form == LEFT_WITH_BOUNDS && isfinite(verdict->exhausts_in_low_s))
+		(void)snprintf(buffer, size, "full in %s (%s - %s)", left,
 			       seconds_text(verdict->exhausts_in_low_s, low, sizeof(low)),
 			       seconds_text(verdict->exhausts_in_high_s, high, sizeof(high)));
 	else
-		(void)snprintf(buffer, size, "in %s", left);
+		(void)snprintf(buffer, size, "full in %s", left);
 }
 
 /* Variant 0 says most, the last one least. */
@@ -254,27 +257,29 @@ static void left_text(const struct sample_verdict *verdict, bool with_interval, 
 static void verdict_variant(const struct columns_scene *scene, const struct sample_verdict *verdict,
 			    unsigned int variant, char *buffer, size_t size)
 {
-	char left[120], since[32], named[32] = "", word[40];
+	static const enum left_form forms[VERDICT_VARIANTS] = {LEFT_WITH_BOUNDS, LEFT_WITH_BOUNDS,
+							       LEFT_PLAIN, LEFT_SHORT, LEFT_SHORT};
+	const char *kind = verdict_kind_name(verdict->kind), *stage = "";
+	char left[120], since[32], named[32] = "";
 
-	(void)snprintf(word, sizeof(word), "%s%s",
-		       verdict->state == VERDICT_SUSPECT && variant < 3 ? "suspect " : "",
-		       verdict->state == VERDICT_SUSPECT && variant >= 3
-			       ? "suspect"
-			       : verdict_kind_name(verdict->kind));
-	left_text(verdict, variant < 2, left, sizeof(left));
+	if (verdict->state == VERDICT_SUSPECT && variant < 3)
+		stage = "suspect ";
+	else if (verdict->state == VERDICT_SUSPECT)
+		kind = "suspect";
+	left_text(verdict, forms[variant], left, sizeof(left));
 	(void)format_clock(verdict->since_ns, scene->realtime_at_zero_ns, since, sizeof(since));
 	if (verdict->suspect_count)
 		(void)snprintf(named, sizeof(named), " %u", verdict->suspect_count);
 	if (variant == 0)
-		(void)snprintf(buffer, size, "%s%s since %s%s%s", word, named, since,
-			       left[0] ? ", full " : "", left);
+		(void)snprintf(buffer, size, "%s%s%s since %s%s%s", stage, kind, named, since,
+			       left[0] ? ", " : "", left);
 	else if (variant < 3)
-		(void)snprintf(buffer, size, "%s%s%s%s", word, named, left[0] ? ", full " : "",
+		(void)snprintf(buffer, size, "%s%s%s%s%s", stage, kind, named, left[0] ? ", " : "",
 			       left);
-	else if (variant == 3)
-		(void)snprintf(buffer, size, "%s%s%s", word, left[0] ? " " : named, left);
+	else if (variant == 3 && left[0])
+		(void)snprintf(buffer, size, "%s %s", kind, left);
 	else
-		(void)snprintf(buffer, size, "%s%s", word, named);
+		(void)snprintf(buffer, size, "%s%s", kind, named);
 }
 
 const char *columns_verdict_text(const struct columns_scene *scene, const struct sample_row *pool,

@@ -168,11 +168,36 @@ static int copy_verdict(struct sample *sample, const struct verdict *verdict,
 	return sample_copy_safe(sample, verdict->summary, &row->verdict.summary);
 }
 
+/* Of the span that runs and the one before: 10 to 20 s, less where it has just begun. */
+static void copy_rates(const struct meter *meter, uint64_t now_ns, struct sample_row *row)
+{
+	uint64_t last = now_ns / METER_FINE_NS, begin_ns = last ? (last - 1) * METER_FINE_NS : 0;
+	uint64_t opened = 0, closed = 0, failed = 0;
+	double seconds;
+
+	if (begin_ns < meter->first_ns)
+		begin_ns = meter->first_ns;
+	seconds = (double)(now_ns - begin_ns) / NS_PER_SEC;
+	if (!meter->first_ns || begin_ns > now_ns || seconds < 1)
+		return;
+	for (uint64_t i = 0; i < 2 && i <= last; i++) {
+		const struct meter_span *span = &meter->fine[(last - i) % METER_FINE_COUNT];
+
+		if (span->number != (uint32_t)(last - i + 1))
+			continue;
+		opened += span->opened_count;
+		closed += span->closed_count;
+		failed += span->failed_count;
+	}
+	row->opens_per_s = (double)opened / seconds;
+	row->closes_per_s = (double)closed / seconds;
+	row->fails_per_s = (double)failed / seconds;
+}
+
 /* The spans of the meter that end now, and what went through the pool in the last of them. */
 static void copy_course(const struct meter *meter, uint64_t now_ns, struct sample_row *row)
 {
 	uint64_t last = now_ns / METER_FINE_NS;
-	struct meter_figures figures;
 
 	for (uint64_t i = 0; i < SAMPLE_HISTORY_COUNT && i <= last; i++) {
 		const struct meter_span *span = &meter->fine[(last - i) % METER_FINE_COUNT];
@@ -184,12 +209,7 @@ static void copy_course(const struct meter *meter, uint64_t now_ns, struct sampl
 	if (row->history[SAMPLE_HISTORY_COUNT - 1] == SAMPLE_UNKNOWN ||
 	    row->history[SAMPLE_HISTORY_COUNT - 1] < row->open_count)
 		row->history[SAMPLE_HISTORY_COUNT - 1] = row->open_count;
-	meter_sum(meter, now_ns > METER_FINE_NS ? now_ns - METER_FINE_NS : 0, now_ns, &figures);
-	row->opens_per_s = figures.opened_per_minute / 60;
-	row->closes_per_s = figures.closed_per_minute / 60;
-	if (figures.observed_ns)
-		row->fails_per_s =
-			(double)figures.failed_count * NS_PER_SEC / (double)figures.observed_ns;
+	copy_rates(meter, now_ns, row);
 }
 
 static int take_pool(struct sample *sample, const struct sample_scene *scene,

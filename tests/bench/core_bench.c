@@ -13,8 +13,12 @@
 #include <string.h>
 #include <time.h>
 
+#include "core/browse.h"
 #include "core/dbkind.h"
 #include "core/detector.h"
+#include "core/sample_follow.h"
+#include "core/sample_take.h"
+#include "core/screen.h"
 #include "core/settings.h"
 #include "core/table.h"
 #include "core/trace.h"
@@ -269,6 +273,59 @@ static void bench_tick(bool json, uint32_t pools, uint32_t per_pool)
 	print_row(json, what, "bytes each", bytes);
 }
 
+/* What top does every two seconds: a sample, what follows from the last one, lines, a picture. */
+static struct sample *draw_once(struct core *core, struct sample *before, struct browse *browse)
+{
+	struct sample_scene scene = {
+		.table = core->table,
+		.detector = core->detector,
+		.databases = core->databases,
+		.now_ns = table_now_ns(core->table),
+		.with_sites = true,
+	};
+	struct screen_facts facts = {.source = "bench"};
+	struct sample *sample;
+	struct grid grid;
+
+	if (sample_take(&scene, &sample) < 0 || sample_follow(sample, before) < 0)
+		die("out of memory");
+	browse_forget(browse);
+	sample_free(before);
+	if (browse_show(browse, sample, 0) < 0 || grid_init(&grid, 200, 60, true) < 0)
+		die("out of memory");
+	screen_draw(browse, &facts, &grid);
+	grid_clear(&grid);
+	return sample;
+}
+
+static void bench_screen(bool json, uint32_t pools, uint32_t per_pool)
+{
+	struct browse browse;
+	double ms[RUNS];
+	char what[80];
+
+	for (int run = 0; run < RUNS; run++) {
+		struct sample *sample = NULL;
+		struct core core;
+		double start;
+
+		core_open(&core);
+		browse_init(&browse, 2 * NS_PER_SEC, false);
+		run_load(pools, per_pool, 20, sink_core, &core);
+		sample = draw_once(&core, sample, &browse);
+		start = now_s();
+		for (int i = 0; i < 5; i++)
+			sample = draw_once(&core, sample, &browse);
+		ms[run] = (now_s() - start) * 1000 / 5;
+		browse_clear(&browse);
+		sample_free(sample);
+		core_close(&core);
+	}
+	snprintf(what, sizeof(what), "screen of %u connections in %u pools", pools * per_pool,
+		 pools);
+	print_row(json, what, "ms", ms);
+}
+
 int main(int argc, char **argv)
 {
 	bool json = argc > 1 && !strcmp(argv[1], "--json");
@@ -282,6 +339,8 @@ int main(int argc, char **argv)
 	bench_tick(json, 1000, 10);
 	bench_tick(json, 10000, 10);
 	bench_tick(json, 10, 10000);
+	bench_screen(json, 500, 20);
+	bench_screen(json, 5000, 20);
 	for (int run = 0; run < RUNS; run++)
 		bytes[run] = sizeof(struct conn);
 	print_row(json, "struct conn", "bytes", bytes);

@@ -8,6 +8,7 @@ in screens/. With CONNLEAK_UPDATE_SCREENS=1 they are written anew, to be read be
 import json
 import os
 import pathlib
+import re
 import signal
 import subprocess
 
@@ -95,21 +96,26 @@ def expected(name, screen, update=UPDATE):
     return path.read_text()
 
 
+def without_summary(screen):
+    """The sentence of the verdict is the detector's, and tested with it."""
+    return re.sub(r"^LEAK .*\n.*$", "LEAK ...", screen, flags=re.MULTILINE)
+
+
 def compare(window, name, update=UPDATE):
     """A screen is drawn piece by piece: it has to become the expected one."""
     screen = [None]
 
     def is_settled(now):
-        was, screen[0] = screen[0], now
-        return was == now
+        was, screen[0] = screen[0], without_summary(now)
+        return was == screen[0]
 
     if update:
         window.wait(is_settled)
     wanted = expected(name, screen[0], update)
     try:
-        window.wait(lambda now: now == wanted)
+        window.wait(lambda now: without_summary(now) == wanted)
     except AssertionError:
-        assert window.screen() == wanted
+        assert without_summary(window.screen()) == wanted
         raise
 
 
