@@ -51,6 +51,8 @@ help:
 	@echo "make man        man pages in $(BUILD)/man"
 	@echo "make install    below DESTDIR, with PREFIX (/usr/local)"
 	@echo "make deb        a Debian package in $(BUILD)/deb"
+	@echo "make rpm        an RPM package in $(BUILD)/rpm"
+	@echo "make package-test the packages, also in a booted Debian with systemd (minutes, root)"
 	@echo "make image      a container image IMAGE (connleak:$(VERSION)) in podman's storage (root)"
 	@echo "make unit       unit tests only (cmocka); SANITIZE=-fsanitize=address,undefined works"
 	@echo "make live       live tests only, against real servers (root)"

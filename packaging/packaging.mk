@@ -14,7 +14,7 @@ SYSCONFDIR ?= $(if $(filter /usr,$(PREFIX)),/etc,$(PREFIX)/etc)
 
 COMPLETION := $(BUILD)/completion/connleak
 
-.PHONY: install install-bin completion deb image
+.PHONY: install install-bin completion deb rpm image package-test
 
 completion: $(COMPLETION)
 
@@ -61,6 +61,18 @@ deb:
 	cd $(DEB_TREE) && env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS dpkg-buildpackage -b -uc -us
 	rm -rf $(DEB_TREE)
 
+# --- RPM package -------------------------------------------------------------------------------
+
+RPM_DIR   := $(BUILD)/rpm
+RPM_FLAGS ?=
+
+rpm:
+	mkdir -p $(RPM_DIR)/SOURCES
+	tar -czf $(RPM_DIR)/SOURCES/connleak-$(VERSION).tar.gz $(NO_SOURCE) \
+		--transform 's,^\.,connleak-$(VERSION),' .
+	env -u MAKEFLAGS -u MAKELEVEL -u MFLAGS -u BUILD -u DESTDIR rpmbuild -bb $(RPM_FLAGS) \
+		--define "_topdir $(abspath $(RPM_DIR))" packaging/rpm/connleak.spec
+
 # --- container image ---------------------------------------------------------------------------
 
 IMAGE ?= connleak:$(VERSION)
@@ -69,3 +81,10 @@ image: deb
 	packaging/container/build.sh $(DEB_DIR)/connleak_$(VERSION)-*.deb $(BUILD)/image.tar
 	podman import --change 'ENTRYPOINT ["/usr/bin/connleak"]' --change 'CMD ["agent"]' \
 		$(BUILD)/image.tar $(IMAGE)
+
+# --- tests -------------------------------------------------------------------------------------
+
+# With a virtual machine in which the package is installed, upgraded, removed and purged, which takes
+# minutes; make test has the others.
+package-test: $(BUILD)/connleak test-programs
+	CONNLEAK_BUILD=$(BUILD) $(PYTHON) -m pytest -p no:cacheprovider -rs tests/packaging

@@ -77,7 +77,7 @@ status=0
 # The limit is several times what the tests take: one that hangs is to fail, not to hold up the rest.
 CONNLEAK_BUILD=$build PYTHONDONTWRITEBYTECODE=1 timeout --foreground --signal=INT --kill-after=60 1200 \
 	/usr/bin/python3 -m pytest -p no:cacheprovider -q --durations=10 \
-	--junitxml="$work/junit.xml" tests/live tests/packaging tests/traces tests/vm || status=$?
+	--junitxml="$work/junit.xml" tests/live tests/packaging tests/traces tests/vm --ignore=tests/packaging/long || status=$?
 # 0: all passed, 1: some failed; whatever else says that the tests have not been run.
 [ $status -le 1 ] || fail "pytest: exit status $status"
 if [ -e "$work/junit.xml" ]; then
