@@ -18,24 +18,28 @@
 #include "sys/features.h"
 #include "sys/log.h"
 #include "sys/pins.h"
+#include "sys/wall_clock.h"
 
-static int64_t timespec_ns(clockid_t clock)
+static uint64_t monotonic_ns(void)
 {
 	struct timespec now;
 
-	(void)clock_gettime(clock, &now); /* cannot fail for these clocks */
-	return (int64_t)now.tv_sec * (int64_t)NS_PER_SEC + now.tv_nsec;
+	(void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail for this clock */
+	return (uint64_t)now.tv_sec * NS_PER_SEC + (uint64_t)now.tv_nsec;
 }
 
-static void set_wall_clock(struct live *live)
+/* For the times in sentences; what a trace says at its head stays. */
+static void follow_wall_clock(struct live *live)
 {
-	time_t now = time(NULL);
-	struct tm local;
+	struct wall_clock clock = {live->utc_at_zero_ns, live->utc_offset_s,
+				   live->realtime_at_zero_ns};
 
-	live->utc_at_zero_ns = timespec_ns(CLOCK_REALTIME) - timespec_ns(CLOCK_MONOTONIC);
-	if (localtime_r(&now, &local))
-		live->utc_offset_s = (int32_t)(local.tm_gmtoff / 60 * 60);
-	live->realtime_at_zero_ns = live->utc_at_zero_ns + live->utc_offset_s * (int64_t)NS_PER_SEC;
+	if (!wall_clock_read(&clock))
+		return;
+	live->utc_at_zero_ns = clock.utc_at_zero_ns;
+	live->utc_offset_s = clock.utc_offset_s;
+	live->realtime_at_zero_ns = clock.local_at_zero_ns;
+	pipeline_set_realtime(live->pipeline, live->realtime_at_zero_ns);
 }
 
 /*
@@ -211,8 +215,7 @@ int live_open(struct live *live, const struct options *options, bool tell_short,
 		return r == -EPERM || r == -EACCES ? EXIT_HOST : EXIT_RUNTIME;
 	}
 	live->sites = live_sites_new(options, live->source);
-	set_wall_clock(live);
-	pipeline_set_realtime(live->pipeline, live->realtime_at_zero_ns);
+	follow_wall_clock(live);
 	return 0;
 }
 
@@ -256,10 +259,12 @@ int live_set_options(struct live *live, const struct options *options)
 
 int live_look(struct live *live)
 {
-	uint64_t begin_ns = (uint64_t)timespec_ns(CLOCK_MONOTONIC);
+	uint64_t begin_ns = monotonic_ns();
 	struct event event;
 	int r = source_bpf_collect(live->source);
 
+	if (live->options->command == COMMAND_AGENT)
+		follow_wall_clock(live);
 	if (r < 0)
 		return r;
 	while (source_bpf_next(live->source, &event)) {
@@ -274,8 +279,7 @@ int live_look(struct live *live)
 				   strerror(r));
 		live->now_ns = event.t_ns;
 	}
-	histogram_add(&live->looks, &histogram_tick_scale,
-		      (uint64_t)timespec_ns(CLOCK_MONOTONIC) - begin_ns, 1);
+	histogram_add(&live->looks, &histogram_tick_scale, monotonic_ns() - begin_ns, 1);
 	return live->on_look ? live->on_look(live) : 0;
 }
 

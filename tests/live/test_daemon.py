@@ -11,6 +11,7 @@ import threading
 import pytest
 
 from harness import AGENT_ALONE, wait_until
+from verdicts import LEAKED, QUICK, Leaker
 
 USAGE = 2
 
@@ -243,3 +244,31 @@ def test_default_config_and_its_drop_ins_are_read(connleak, directory):
     assert len(lines) == 2, lines
     assert lines[0].startswith("connleak: /etc/connleak/connleak.conf.d/b.conf:1: unknown key")
     assert lines[1].startswith("connleak: /etc/connleak/connleak.conf:1: port '5432,5432'")
+
+
+def test_frozen_agent_that_wakes_takes_the_gap_for_nothing_and_goes_on(
+    connleak, manager, server, start
+):
+    """A healthy process opens, works and closes while nobody looks, and leaks after that."""
+    port = server.listen()
+    leaker = start(Leaker, port)
+    agent = connleak.start(
+        *("agent", *AGENT_ALONE, "--config", "none", "--json", *QUICK, "--port", f"orders={port}"),
+        env=manager.environment(WATCHDOG_USEC="1000000"),
+    )
+    manager.wait_status("3 connections in 1 pools")
+    agent.process.send_signal(signal.SIGSTOP)
+    wait_until(lambda: stat_of(agent.process.pid) == "T", 5, "it is stopped")
+    # Ten times as long as it takes for a silence to count.
+    leaker.leak(20, 0.5)
+    leaker.command("release")
+    agent.process.send_signal(signal.SIGCONT)
+    manager.wait("WATCHDOG=1", manager.count("WATCHDOG=1") + 6)
+    manager.wait_status("3 connections in 1 pools")
+    assert agent.events("verdict") == []
+    assert agent.complaints() == []
+    leaker.forgotten = 0
+    leaker.leak()
+    raised = agent.wait_events("verdict", 1, timeout=40, state="raised", pid=leaker.pid)[0]
+    assert raised["stale"] <= LEAKED
+    assert agent.stop() == 0
