@@ -2,6 +2,7 @@
 """The agent's port and socket: what they serve, to whom, and that no client holds the agent up."""
 
 import contextlib
+import http.client
 import json
 import os
 import pathlib
@@ -187,6 +188,17 @@ def test_a_hammered_port_does_not_stall_the_looks(agent):
         for hammer in hammers:
             hammer.kill()
             hammer.wait()
+
+
+def test_port_of_ipv6(connleak, directory):
+    with socket.socket(socket.AF_INET6) as probe:
+        probe.bind(("::1", 0))
+        port = probe.getsockname()[1]
+    path = os.path.join(directory, "agent.sock")
+    connleak.start("agent", *ALONE, "--listen", f"[::1]:{port}", "--socket", path)
+    wait_until(lambda: os.path.exists(path), 10, "the agent listens")
+    answer = ask(http.client.HTTPConnection("::1", port, timeout=10), "/healthz")
+    assert (answer.status, answer.text) == (200, "ok\n")
 
 
 # --- the socket -------------------------------------------------------------------------------

@@ -412,6 +412,97 @@ static void survey_a_named_endpoint_has_its_limit(void **state)
 	world_close(&world);
 }
 
+static struct verdict verdict_of(const struct pool *pool, enum verdict_kind kind)
+{
+	return (struct verdict){
+		.t_ns = 10 * SECOND,
+		.kind = kind,
+		.state = VERDICT_RAISED,
+		.severity = SEVERITY_WARNING,
+		.client = pool->client->id,
+		.remote = pool->remote,
+		.exhausts_in_s = NAN,
+	};
+}
+
+static void add_verdict_stands_for_the_group_of_its_pool(void **state)
+{
+	const struct rollup_group *group;
+	struct verdict verdict;
+	struct world world;
+
+	(void)state;
+	world_open(&world, 10, false);
+	open_conn(&world, 1 * SECOND, 1, 100, "/orders");
+	open_conn(&world, 2 * SECOND, 2, 200, "/mailer");
+	survey(&world, 10 * SECOND);
+	verdict = verdict_of(table_find_conn(world.table, 1)->pool, VERDICT_LEAK);
+	rollup_add_verdict(world.rollup, world.table, &verdict, 10 * SECOND);
+	verdict.kind = VERDICT_STORM;
+	verdict.severity = SEVERITY_CRITICAL;
+	rollup_add_verdict(world.rollup, world.table, &verdict, 10 * SECOND);
+	group = find(&world, "orders", "");
+	assert_int_equal(group->standing[VERDICT_LEAK], 1 << SEVERITY_WARNING);
+	assert_int_equal(group->standing[VERDICT_STORM], 1 << SEVERITY_CRITICAL);
+	assert_int_equal(group->standing[VERDICT_EXHAUSTED], 0);
+	assert_true(isnan(group->exhausts_in_s));
+	assert_int_equal(find(&world, "mailer", "")->standing[VERDICT_LEAK], 0);
+	survey(&world, 11 * SECOND);
+	assert_int_equal(group->standing[VERDICT_LEAK], 0); /* to be said after each survey */
+	world_close(&world);
+}
+
+static void add_verdict_what_does_not_stand_is_left_out(void **state)
+{
+	struct verdict verdict;
+	struct world world;
+
+	(void)state;
+	world_open(&world, 10, false);
+	open_conn(&world, 1 * SECOND, 1, 100, "/orders");
+	survey(&world, 10 * SECOND);
+	verdict = verdict_of(table_find_conn(world.table, 1)->pool, VERDICT_LEAK);
+	verdict.exhausts_in_s = 60;
+	verdict.state = VERDICT_SUSPECT;
+	rollup_add_verdict(world.rollup, world.table, &verdict, 10 * SECOND);
+	verdict.state = VERDICT_CLEARED;
+	rollup_add_verdict(world.rollup, world.table, &verdict, 10 * SECOND);
+	verdict.state = VERDICT_RAISED;
+	verdict.remote.port++; /* no such pool */
+	rollup_add_verdict(world.rollup, world.table, &verdict, 10 * SECOND);
+	verdict.client.pid++; /* no such process */
+	rollup_add_verdict(world.rollup, world.table, &verdict, 10 * SECOND);
+	assert_int_equal(find(&world, "orders", "")->standing[VERDICT_LEAK], 0);
+	assert_true(isnan(find(&world, "orders", "")->exhausts_in_s));
+	world_close(&world);
+}
+
+static void add_verdict_the_soonest_end_counts_and_comes_nearer(void **state)
+{
+	const struct rollup_group *group;
+	struct verdict verdict;
+	struct world world;
+
+	(void)state;
+	world_open(&world, 10, false);
+	open_conn(&world, 1 * SECOND, 1, 100, "/orders");
+	open_conn(&world, 1 * SECOND + 5 * NS_PER_MS, 2, 101, "/orders");
+	survey(&world, 70 * SECOND);
+	group = find(&world, "orders", "");
+	verdict = verdict_of(table_find_conn(world.table, 1)->pool, VERDICT_LEAK);
+	verdict.exhausts_in_s = 600;
+	rollup_add_verdict(world.rollup, world.table, &verdict, 70 * SECOND);
+	assert_true(fabs(group->exhausts_in_s - 540) < 1e-9);
+	verdict = verdict_of(table_find_conn(world.table, 2)->pool, VERDICT_LEAK);
+	verdict.exhausts_in_s = 900;
+	rollup_add_verdict(world.rollup, world.table, &verdict, 70 * SECOND);
+	assert_true(fabs(group->exhausts_in_s - 540) < 1e-9);
+	verdict.exhausts_in_s = 30; /* due half a minute ago */
+	rollup_add_verdict(world.rollup, world.table, &verdict, 70 * SECOND);
+	assert_true(fabs(group->exhausts_in_s) < 1e-9);
+	world_close(&world);
+}
+
 static void histogram_a_bound_belongs_to_its_bucket(void **state)
 {
 	struct histogram histogram = {0}, sum = {0};
@@ -446,6 +537,9 @@ int main(void)
 		cmocka_unit_test(per_process_counts_of_the_gone_go_to_the_workload),
 		cmocka_unit_test(survey_names_that_become_known_move_the_pool),
 		cmocka_unit_test(survey_a_named_endpoint_has_its_limit),
+		cmocka_unit_test(add_verdict_stands_for_the_group_of_its_pool),
+		cmocka_unit_test(add_verdict_what_does_not_stand_is_left_out),
+		cmocka_unit_test(add_verdict_the_soonest_end_counts_and_comes_nearer),
 		cmocka_unit_test(histogram_a_bound_belongs_to_its_bucket),
 	};
 
