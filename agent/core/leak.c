@@ -85,6 +85,25 @@ static void mark_more(struct judgement *judgement, const struct finding *finding
 	}
 }
 
+/*
+ * Once it is certain that connections are leaked, those that were in use before the evidence began
+ * and have been silent for as long are leaked as well: the evidence had to begin somewhere.
+ */
+static void mark_earlier(struct judgement *judgement, const struct finding *finding,
+			 const struct losses *losses)
+{
+	struct stock_walk walk;
+	struct conn *conn;
+
+	stock_begin(&walk, judgement->pool, &finding->limits, losses);
+	while ((conn = stock_next(&walk))) {
+		if (conn->is_suspect || !conn->has_returned)
+			continue;
+		conn->is_suspect = true;
+		judgement->leak.suspect_count++;
+	}
+}
+
 static void mark_beating_like(struct judgement *judgement, const struct finding *beating,
 			      const struct losses *losses, bool asks)
 {
@@ -368,6 +387,9 @@ int leak_review(struct bench *bench, struct judgement *judgement, uint64_t t_ns)
 	if (finding.value >= settings->alarm && finding.limits.kind == STOCK_IDLE &&
 	    !finding.counts && !habits_vouch(judgement, &finding))
 		mark_used_once(judgement, &finding, &moment);
+	if (finding.value >= settings->alarm && finding.base > 0 && !finding.is_hint &&
+	    !finding.counts && finding.limits.kind == STOCK_IDLE)
+		mark_earlier(judgement, &finding, &bench->losses);
 	if (!finding.is_hint && finding.value >= settings->alarm)
 		mark_beating(judgement, &moment);
 	return leak->stage == LEAK_SUSPECT ? review_suspect(bench, judgement, &finding, t_ns)
