@@ -15,7 +15,11 @@
  * have their share, and it began before them, so that neither a burst nor a server that restarts
  * within a few seconds is one.
  *
- * Invariant: what is learned of the past does not contain a storm that is younger than NORMAL.
+ * A storm of which nothing is turned away, and that comes again before long, is a way of life as
+ * well: the second one is learned when it is over.
+ *
+ * Invariant: what is learned of the past does not contain a storm that is younger than NORMAL, but
+ * for those.
  * Counts come from the pool's totals, so connections too short to be seen one by one count as well.
  */
 #include "storm.h"
@@ -41,6 +45,7 @@
 #define RIPE_NS (60 * NS_PER_SEC)
 #define OVER_NS (60 * NS_PER_SEC)
 #define NORMAL_NS (1800 * NS_PER_SEC)
+#define AGAIN_NS (6 * 3600 * NS_PER_SEC)
 #define CRITICAL_SHARE 0.5
 #define OPEN_FACTOR 3
 #define DURATION_SIZE 32
@@ -311,10 +316,28 @@ static int tell(struct bench *bench, struct judgement *judgement, const struct s
 	append_cause(&draft, surge);
 	report_append(&draft, ", %u open (normally %.0f).", judgement->pool->conn_count,
 		      storm->open_average);
-	if (!before)
+	if (!before) {
 		skip_lessons(storm);
+		storm->passed = 0;
+	}
+	if (surge->turned_away >= bench->settings->storm_failed)
+		storm->passed = INFINITY;
+	else if ((float)surge->opened > storm->passed)
+		storm->passed = (float)surge->opened;
 	report_differential(bench, judgement, draft.since_ns, &draft);
 	return standing_tell(bench, standing, &draft);
+}
+
+/* Nothing came of it twice within hours. */
+static void learn_passed(struct storm *storm, uint64_t t_ns)
+{
+	bool is_again = storm->passed_ns > 0 && t_ns - storm->passed_ns < AGAIN_NS;
+
+	if (isinf(storm->passed))
+		return;
+	if (is_again && storm->passed > storm->peak)
+		storm->peak = storm->passed;
+	storm->passed_ns = t_ns;
 }
 
 int storm_review(struct bench *bench, struct judgement *judgement, uint64_t t_ns)
@@ -333,8 +356,10 @@ int storm_review(struct bench *bench, struct judgement *judgement, uint64_t t_ns
 		return tell(bench, judgement, &surge, t_ns);
 	}
 	if (standing->verdict &&
-	    standing_lasts(&standing->over_ns, 2 * surge.opened < surge.threshold, t_ns, OVER_NS))
+	    standing_lasts(&standing->over_ns, 2 * surge.opened < surge.threshold, t_ns, OVER_NS)) {
+		learn_passed(storm, t_ns);
 		return standing_clear(bench, standing, t_ns,
 				      "the storm is over, %.0f connects in 10 s.", surge.opened);
+	}
 	return 0;
 }

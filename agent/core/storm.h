@@ -39,6 +39,8 @@ struct storm {
 	/* Peaks of this minute and of the one before: they may be the beginning of a storm. */
 	float candidate, ripening;
 	uint64_t candidate_ns; /* when this minute began */
+	float passed; /* the same of the storm that stands, as far as nothing was turned away */
+	uint64_t passed_ns; /* when the last such storm was over; 0 = none was */
 };
 
 /* To be called when a judgement begins, which may be later than the pool. */

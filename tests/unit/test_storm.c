@@ -235,6 +235,46 @@ static void storm_ends_with_the_process(void **state)
 	sim_free(sim);
 }
 
+static uint32_t count_raised(const struct sim *sim)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < sim->line_count; i++)
+		count += sim->lines[i].kind == VERDICT_STORM &&
+			 sim->lines[i].state == VERDICT_RAISED;
+	return count;
+}
+
+/* A surge every half hour after one quiet one: when nothing comes of it, that is how it works. */
+static void storm_that_comes_again_is_told_twice_unless_it_is_turned_away(void **state)
+{
+	static const struct {
+		enum fate fate;
+		uint32_t least, most;
+	} rows[] = {{FATE_SHORT, 2, 2}, {FATE_REFUSED, 5, 6}};
+
+	(void)state;
+	for (size_t row = 0; row < COUNT(rows); row++) {
+		const struct phase calm = {0, 0.05, FATE_SHORT, 0.1};
+		const struct phase surge = {0, 10, rows[row].fate, 0.5};
+		struct sim *sim = sim_new(1);
+
+		for (int i = 0; i < 6; i++) {
+			double from = sim->now + 1800;
+
+			while (sim->now < from)
+				step(sim, &calm, NULL, 0);
+			while (sim->now < from + 120)
+				step(sim, &surge, NULL, 0);
+		}
+		if (count_raised(sim) < rows[row].least || count_raised(sim) > rows[row].most) {
+			sim_print(sim, "again", 1);
+			fail_msg("row %u: raised %u times", (unsigned int)row, count_raised(sim));
+		}
+		sim_free(sim);
+	}
+}
+
 /* Programs that run psql again and again: each is a process of its own. */
 static void storm_is_not_said_of_many_short_processes(void **state)
 {
@@ -262,6 +302,7 @@ int main(void)
 		cmocka_unit_test(storm_is_raised_within_twenty_seconds_and_in_no_other_weather),
 		cmocka_unit_test(storm_line_carries_its_figures_and_is_cleared_a_minute_after),
 		cmocka_unit_test(storm_ends_with_the_process),
+		cmocka_unit_test(storm_that_comes_again_is_told_twice_unless_it_is_turned_away),
 		cmocka_unit_test(storm_is_not_said_of_many_short_processes),
 	};
 
