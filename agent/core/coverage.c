@@ -142,19 +142,6 @@ static bool counts(const struct finding *finding, const struct conn *conn)
 	return is_missed(finding->state, conn, finding->threshold);
 }
 
-static uint32_t count_missed(const struct finding *finding, const struct pool *pool,
-			     const struct losses *losses)
-{
-	struct stock_walk walk;
-	struct conn *conn;
-	uint32_t count = 0;
-
-	stock_begin(&walk, pool, &finding->limits, losses);
-	while ((conn = stock_next(&walk)))
-		count += counts(finding, conn);
-	return count;
-}
-
 static struct stock_limits limits_of(const struct coverage *coverage,
 				     const struct settings *settings)
 {
@@ -206,14 +193,14 @@ void coverage_advance(struct coverage *coverage, const struct moment *moment,
 	follow_rate(coverage, moment->t_ns);
 	gap = coverage_gap(coverage, moment, pool);
 	for (unsigned int i = 0; gap > 0 && i < COVERAGE_SCALES; i++) {
-		struct finding finding = {.state = coverage, .threshold = gap};
+		struct finding finding = {.state = coverage, .threshold = gap, .counts = counts};
 
 		if (!is_due(coverage, i, gap, moment->t_ns))
 			continue;
 		if (!is_counted) {
 			coverage->known_ns = moment->known_ns;
 			finding.limits = limits_of(coverage, moment->settings);
-			missed = count_missed(&finding, pool, &moment->losses);
+			missed = finding_count(&finding, pool, &moment->losses);
 			is_counted = true;
 		}
 		coverage->tested_rounds[i] = coverage->rounds;
@@ -272,7 +259,7 @@ void coverage_find(const struct coverage *coverage, const struct moment *moment,
 	ret_finding->counts = counts;
 	ret_finding->evidence = "coverage";
 	ret_finding->explain = explain;
-	ret_finding->stock = count_missed(ret_finding, pool, &moment->losses);
+	ret_finding->stock = finding_count(ret_finding, pool, &moment->losses);
 	ret_finding->excess = finding_excess(ret_finding->stock, ret_finding->base);
 	ret_finding->is_hint = has_less_work(coverage, pool, ret_finding->stock);
 }

@@ -26,6 +26,10 @@ struct finding {
 	void (*explain)(const struct finding *finding, char *text, size_t size);
 };
 
+/* The connections under the finding's limits that its counts() picks. */
+uint32_t finding_count(const struct finding *finding, const struct pool *pool,
+		       const struct losses *losses);
+
 static inline uint32_t finding_excess(uint32_t stock, uint32_t base)
 {
 	return stock > base ? stock - base : 0;

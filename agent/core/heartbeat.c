@@ -197,19 +197,6 @@ static void find_working(struct parties *parties, const struct pool *pool)
 			*party_word(parties, conn) |= 1ULL << conn->party % 64;
 }
 
-static uint32_t count_beating(const struct finding *finding, const struct pool *pool,
-			      const struct losses *losses)
-{
-	struct stock_walk walk;
-	struct conn *conn;
-	uint32_t count = 0;
-
-	stock_begin(&walk, pool, &finding->limits, losses);
-	while ((conn = stock_next(&walk)))
-		count += counts(finding, conn);
-	return count;
-}
-
 /* Those that came along with others, none of which works. */
 static uint32_t count_left_behind(const struct finding *finding, const struct pool *pool,
 				  const struct losses *losses)
@@ -239,7 +226,7 @@ void heartbeat_advance(struct heartbeat *heartbeat, const struct moment *moment,
 	heartbeat->known_ns = (int64_t)moment->t_ns;
 	begin(&finding, heartbeat, moment->t_ns);
 	eprocess_test(&heartbeat->process, moment->settings->i0, moment->settings->p_min,
-		      count_beating(&finding, pool, &moment->losses), moment->t_ns);
+		      finding_count(&finding, pool, &moment->losses), moment->t_ns);
 }
 
 double heartbeat_value(const struct heartbeat *heartbeat)
@@ -276,7 +263,7 @@ void heartbeat_find(const struct heartbeat *heartbeat, const struct moment *mome
 	uint32_t left;
 
 	begin(ret_finding, heartbeat, moment->t_ns);
-	ret_finding->stock = count_beating(ret_finding, pool, &moment->losses);
+	ret_finding->stock = finding_count(ret_finding, pool, &moment->losses);
 	ret_finding->test = "heartbeats";
 	ret_finding->value = heartbeat_value(heartbeat);
 	ret_finding->base = heartbeat->process.base[bet];

@@ -165,23 +165,10 @@ static bool counts(const struct finding *finding, const struct conn *conn)
 	return conn->is_pinged || conn->has_returned;
 }
 
-static uint32_t count_missed(const struct finding *finding, const struct pool *pool,
-			     const struct losses *losses)
-{
-	struct stock_walk walk;
-	struct conn *conn;
-	uint32_t count = 0;
-
-	stock_begin(&walk, pool, &finding->limits, losses);
-	while ((conn = stock_next(&walk)))
-		count += counts(finding, conn);
-	return count;
-}
-
 void keepalive_advance(struct keepalive *keepalive, const struct moment *moment,
 		       const struct pool *pool)
 {
-	struct finding finding = {0};
+	struct finding finding = {.counts = counts};
 	uint64_t gap_ns = keepalive->period_ns > TEST_GAP_NS ? keepalive->period_ns : TEST_GAP_NS;
 
 	if (!eprocess_is_due(&keepalive->process, moment->t_ns, gap_ns))
@@ -194,7 +181,7 @@ void keepalive_advance(struct keepalive *keepalive, const struct moment *moment,
 	keepalive->known_ns = moment->known_ns;
 	finding.limits = limits_of(keepalive);
 	eprocess_test(&keepalive->process, moment->settings->i0, moment->settings->p_min,
-		      count_missed(&finding, pool, &moment->losses), moment->t_ns);
+		      finding_count(&finding, pool, &moment->losses), moment->t_ns);
 }
 
 double keepalive_value(const struct keepalive *keepalive)
@@ -232,6 +219,6 @@ void keepalive_find(const struct keepalive *keepalive, const struct moment *mome
 	ret_finding->counts = counts;
 	ret_finding->evidence = "missed_keepalive";
 	ret_finding->explain = explain;
-	ret_finding->stock = count_missed(ret_finding, pool, &moment->losses);
+	ret_finding->stock = finding_count(ret_finding, pool, &moment->losses);
 	ret_finding->excess = finding_excess(ret_finding->stock, ret_finding->base);
 }
