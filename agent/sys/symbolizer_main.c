@@ -4,9 +4,10 @@
  * one until the agent is gone.
  *
  * What is left to it: CAP_SYS_PTRACE and CAP_DAC_READ_SEARCH (memory and files of other processes,
- * for reading), the user nobody, a list of system calls in which there is none that writes a file,
- * executes, connects or signals, 4 GB of address space and 256 descriptors. So an ELF file that
- * takes it over has a process that can read, and nowhere to tell it but the line of a site.
+ * for reading), the user nobody where the agent may change users, a list of system calls in which
+ * there is none that writes, opens for writing, executes, connects or signals, 4 GB of address
+ * space and 256 descriptors. So an ELF file that takes it over has a process that can read, and
+ * nowhere to tell it but the line of a site.
  *
  * Invariant: nothing of another process is read before all of that is in force.
  */
@@ -54,7 +55,7 @@ static int set_limits(void)
 
 /*
  * An agent that has given up the capabilities to change its user cannot pass them on; then root
- * without them, who cannot open a file for writing either, has to do.
+ * without them has to do: the list of calls lets nobody open a file for writing.
  */
 static int become_nobody(void)
 {
@@ -105,7 +106,6 @@ static const int allowed_calls[] = {
 	SCMP_SYS(pread64),
 	SCMP_SYS(readv),
 	SCMP_SYS(close),
-	SCMP_SYS(openat2),
 	SCMP_SYS(fstat),
 	SCMP_SYS(newfstatat),
 	SCMP_SYS(statx),
