@@ -16,6 +16,9 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 /* Set by the loader. */
 const volatile __u32 stacks_per_s = 20;
+/* 1: each sample wakes the agent, which costs the connect an interrupt; else it waits for a tick.
+ */
+const volatile __u32 wake_at_once = 0;
 
 struct budget {
 	__u64 since_ns;
@@ -74,6 +77,6 @@ int BPF_PROG(on_open, struct sock *sk, int oldstate, int newstate)
 	}
 	sample->sequence = 0;
 	fill_stack_sample(sample, record, ROLE_OPEN);
-	bpf_ringbuf_submit(sample, BPF_RB_FORCE_WAKEUP);
+	bpf_ringbuf_submit(sample, wake_at_once ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
 	return 0;
 }

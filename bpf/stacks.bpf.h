@@ -9,8 +9,8 @@
 
 /*
  * Samples of opens, and word of new programs. Written: on_open() in site.bpf.c, on_exec() in
- * tree.bpf.c; a full ring counts STACK_LOST_RING. Read: agent, which is woken by each: the process
- * may not live for long.
+ * tree.bpf.c; a full ring counts STACK_LOST_RING. Read: agent, on its tick, or woken by each where
+ * it follows processes that may not live for long.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);

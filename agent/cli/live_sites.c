@@ -46,6 +46,7 @@ struct live_sites *live_sites_new(const struct options *options, struct source_b
 		.stacks_per_s = options->no_stacks ? 0
 				: is_run	   ? STACKS_PER_S_RUN
 						   : STACKS_PER_S,
+		.wake_at_once = is_run,
 		.everyone_is_suspect = is_run && !options->no_stacks,
 	};
 	struct live_sites *live_sites;

@@ -54,6 +54,7 @@ static int load_site(struct site_probes *site_probes)
 	if (r < 0)
 		return r;
 	site->rodata->stack_bytes = site_probes->setup.stack_bytes;
+	site->rodata->wake_at_once = site_probes->setup.wake_at_once;
 	site->rodata->stacks_per_s = site_probes->setup.stacks_per_s;
 	if (site_bpf__load(site))
 		return -errno;

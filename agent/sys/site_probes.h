@@ -14,6 +14,7 @@ struct site_probes_setup {
 	uint32_t stack_bytes; /* at most ABI_STACK_BYTES_MAX; in whole steps of ABI_STACK_STEP_BYTES
 			       */
 	uint32_t stacks_per_s; /* of one process */
+	bool wake_at_once; /* look at each stack when it comes: its process may not live for long */
 	bool everyone_is_suspect; /* the last send of every process that is watched */
 };
 

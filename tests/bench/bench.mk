@@ -5,7 +5,11 @@
 
 BENCH_BIN := $(addprefix $(BUILD)/bench/,core-bench load attach empty.bpf.o)
 
-.PHONY: bench
+.PHONY: bench bench-stacks
+
+# What call stacks cost in the kernel and in the symbolizer; half a minute, as root.
+bench-stacks: $(BUILD)/connleak
+	$(PYTHON) -B tests/bench/stacks_bench.py $(BUILD)
 
 bench: $(BUILD)/connleak $(BENCH_BIN)
 	$(PYTHON) -B tests/bench/bench.py $(BUILD) --json $(BUILD)/bench.json $(BENCH)
