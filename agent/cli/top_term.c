@@ -63,7 +63,7 @@ static void append_leave(const char *name)
 	const char *text = tigetstr(name);
 	size_t length;
 
-	if (!text || text == (char *)-1)
+	if (!text || (intptr_t)text == -1) /* what the library calls "no string" */
 		return;
 	length = strlen(text);
 	if (rescue.leave_length + length > sizeof(rescue.leave))
@@ -148,7 +148,7 @@ const char *top_term_obstacle(void)
 	}
 	move = tigetstr("cup");
 	(void)del_curterm(cur_term);
-	if (!move || move == (char *)-1)
+	if (!move || (intptr_t)move == -1)
 		return "the terminal cannot move its cursor (TERM is 'dumb' or alike)";
 	return NULL;
 }

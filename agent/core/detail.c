@@ -40,10 +40,11 @@ void detail_free(struct detail *detail)
 
 /* --- connections ------------------------------------------------------------------------------ */
 
+/* What is unknown comes last. */
 static int compare_text(const char *a, const char *b)
 {
 	if (!a || !b)
-		return (a != NULL) - (b != NULL);
+		return !a - !b;
 	return strcmp(a, b);
 }
 

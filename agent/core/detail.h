@@ -52,7 +52,7 @@ struct detail {
  * Of the pool that a row of a sample identifies. Returns 0; -ENOENT where it is gone; or -ENOMEM.
  * Free with detail_free(), which accepts NULL.
  */
-int detail_take(const struct sample_scene *scene, const struct sample_row *pool,
+int detail_take(const struct sample_scene *scene, const struct sample_row *row,
 		struct detail **ret_detail);
 void detail_free(struct detail *detail);
 

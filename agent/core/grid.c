@@ -165,8 +165,6 @@ uint32_t grid_put(struct grid *grid, uint32_t x, uint32_t y, uint32_t width, enu
 		set_cell(grid, x + used, y, style, shown);
 		if (columns == 2)
 			set_cell(grid, x + used + 1, y, style, nothing);
-		if (columns == 2) /* setting the right half has blanked the left one */
-			memcpy(cell_at(grid, x + used, y)->text, shown, 5);
 		used += columns;
 	}
 	return used;

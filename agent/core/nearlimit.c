@@ -44,7 +44,7 @@ static void add(struct nearlimit *all, uint32_t *count, const struct sample_row 
 uint32_t nearlimit_find(const struct sample *sample, double share, struct nearlimit *found,
 			uint32_t max)
 {
-	struct nearlimit all[ENDPOINTS_MAX];
+	struct nearlimit all[ENDPOINTS_MAX] = {{0}};
 	uint32_t count = 0, near = 0;
 
 	for (uint32_t i = 0; i < sample->row_count; i++) {

@@ -34,7 +34,7 @@ static size_t fit(const char *text, uint32_t width, bool utf8)
 	size_t length = 0, blank = 0;
 	char part[1200];
 
-	for (size_t i = 0; text[i] && i < sizeof(part) - 4; i++) {
+	for (size_t i = 0; i < sizeof(part) - 4 && text[i]; i++) {
 		if (((unsigned char)text[i + 1] & 0xc0) == 0x80)
 			continue;
 		memcpy(part, text, i + 1);

@@ -81,17 +81,21 @@ static void draw_80x24_in_ascii(void **state)
 	(void)state;
 	shown_init(&shown);
 	assert_drawn(draw(&shown, 80, 24, false),
-		     "connleak top  14:02:50  own probes, watching since 13:50 (12 min)     "
-		     " every 2 s\n"
-		     "66 open in 2 pools: 12 stale, 6 busy, 48 idle  1.0 opens/s, 0 closes/s\n"
-		     "Verdicts: 0 critical  1 warning  0 suspected   0 records lost\n"
+		     "connleak top  14:02:50  own probes, watching since 13:50 "
+		     "(12 min)      every 2 s\n"
+		     "66 open in 2 pools: 12 stale, 6 busy, 48 idle  1.0 opens/s, "
+		     "0 closes/s\n"
+		     "Verdicts: 0 critical  1 warning  0 suspected   0 records "
+		     "lost\n"
 		     "Near limit: orders-db 61/70 #######-\n"
-		     "SEV*     PID COMM       DATABASE   OPEN/LIMIT   STALE COURSE   VERDICT\n"
-		     "WARN    4711 orders-api postgresql 61/70   ###-    12 :-=+*#%@ leak 39"
-		     " min left\n"
-		     "          12 billing    mysql      5                0 ..-++*%@ -\n"
-		     "gone      99 done       postgresql 9                - .:-+*#%@ gone fo"
-		     "r 10 s\n"
+		     "SEV*     PID COMM       DATABASE   OPEN/LIMIT   STALE "
+		     "COURSE   VERDICT\n"
+		     "WARN    4711 orders-api postgresql 61/70   ###-    12 "
+		     ":-=+*#%@ leak 39 min left\n"
+		     "          12 billing    mysql      5                0 "
+		     "..-++*%@ -\n"
+		     "gone      99 done       postgresql 9                - "
+		     ".:-+*#%@ gone for 10 s\n"
 		     "\n"
 		     "\n"
 		     "\n"
@@ -107,8 +111,8 @@ static void draw_80x24_in_ascii(void **state)
 		     "\n"
 		     "LEAK as the summary has it\n"
 		     "\n"
-		     "h Help / Filter s Sort Tab Group Enter One p Pause d Delay w Write q Q"
-		     "uit\n");
+		     "h Help / Filter s Sort Tab Group Enter One p Pause d Delay "
+		     "w Write q Quit\n");
 	shown_clear(&shown);
 }
 
@@ -119,24 +123,28 @@ static void draw_200x16_in_blocks(void **state)
 	(void)state;
 	shown_init(&shown);
 	assert_drawn(draw(&shown, 200, 16, true),
-		     "connleak top  14:02:50  own probes, watching since 13:50 (12 min)     "
-		     "                                                                      "
-		     "                                                   every 2 s\n"
-		     "66 open in 2 pools: 12 stale, 6 busy, 48 idle  1.0 opens/s, 0 closes/s\n"
-		     "Verdicts: 0 critical  1 warning  0 suspected   0 records lost\n"
+		     "connleak top  14:02:50  own probes, watching since 13:50 "
+		     "(12 min)                                                    "
+		     "                                                            "
+		     "              every 2 s\n"
+		     "66 open in 2 pools: 12 stale, 6 busy, 48 idle  1.0 opens/s, "
+		     "0 closes/s\n"
+		     "Verdicts: 0 critical  1 warning  0 suspected   0 records "
+		     "lost\n"
 		     "Near limit: orders-db 61/70 ██████▉░\n"
-		     "SEV*     PID COMM             WORKLOAD                  DATABASE   END"
-		     "POINT                 OPEN/LIMIT        BUSY  IDLE STALE OPEN/s CLOSE/"
-		     "s COURSE          VERDICT\n"
-		     "WARN    4711 orders-api       shop/orders-7d9f/api      postgresql ord"
-		     "ers-db 10.0.3.7:5432  61/70   ██████▉░     4    45    12    0.5       "
-		     "0 ▁▁▂▂▃▄▄▅▅▆▆▇▇██ leak 12, full in 39 min (20 min - 78 min)\n"
-		     "          12 billing          app.service               mysql      10."
-		     "0.3.8:3306            5                    2     3     0    0.5       "
-		     "0 ···▂▂▂▄▄▄▅▅▅▇▇█ -\n"
-		     "gone      99 done             app.service               postgresql 10."
-		     "0.3.7:5432            9                    -     -     -      -       "
-		     "- ··▁▂▂▃▄▄▅▅▆▇▇██ gone for 10 s\n"
+		     "SEV*     PID COMM             WORKLOAD                  "
+		     "DATABASE   ENDPOINT                 OPEN/LIMIT        BUSY  "
+		     "IDLE STALE OPEN/s CLOSE/s COURSE          VERDICT\n"
+		     "WARN    4711 orders-api       shop/orders-7d9f/api      "
+		     "postgresql orders-db 10.0.3.7:5432  61/70   ██████▉░     4  "
+		     "  45    12    0.5       0 ▁▁▂▂▃▄▄▅▅▆▆▇▇██ leak 12, full in "
+		     "39 min (20 min - 78 min)\n"
+		     "          12 billing          app.service               "
+		     "mysql      10.0.3.8:3306            5                    2  "
+		     "   3     0    0.5       0 ···▂▂▂▄▄▄▅▅▅▇▇█ -\n"
+		     "gone      99 done             app.service               "
+		     "postgresql 10.0.3.7:5432            9                    -  "
+		     "   -     -      -       - ··▁▂▂▃▄▄▅▅▆▇▇██ gone for 10 s\n"
 		     "\n"
 		     "\n"
 		     "\n"
@@ -144,8 +152,8 @@ static void draw_200x16_in_blocks(void **state)
 		     "\n"
 		     "LEAK as the summary has it\n"
 		     "\n"
-		     "h Help / Filter s Sort Tab Group Enter One p Pause d Delay w Write q Q"
-		     "uit\n");
+		     "h Help / Filter s Sort Tab Group Enter One p Pause d Delay "
+		     "w Write q Quit\n");
 	shown_clear(&shown);
 }
 
@@ -254,8 +262,8 @@ static void draw_detail_has_all_that_is_known(void **state)
 		"  open   |+@| at most 20",
 		"  stale  |.@| at most 5",
 		" 2 by OrderRepo.save",
-		"  stale       established   >= 60 min      10 min   1.2 kB   3.4 MB    4720  "
-		"10.0.0.1:40000",
+		"10 min   1.2 kB   3.4 MB    4720  10.0.0.1:40000",
+		"  stale       established   >= 60 min ",
 		" 1 by an unknown site",
 		"  connecting  connecting ",
 	};
