@@ -10,8 +10,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
+#include "sys/hash.h"
 #include "sys/log.h"
 #include "sys/sites.h"
 
@@ -130,14 +130,18 @@ static void suspect(struct live_sites *live_sites, const struct verdict *verdict
 		return;
 	standing->verdict = verdict->id;
 	standing->pid = verdict->client.pid;
+	HASH_ADD(hh, live_sites->standings, verdict, sizeof(standing->verdict), standing);
+	if (!hash_took(standing)) {
+		free(standing);
+		return;
+	}
 	if (sites_suspect(live_sites->sites, standing->pid, error, sizeof(error)) < 0) {
 		if (!live_sites->is_refused)
 			log_notice("%s", error);
 		live_sites->is_refused = true;
+		HASH_DEL(live_sites->standings, standing);
 		free(standing);
-		return;
 	}
-	HASH_ADD(hh, live_sites->standings, verdict, sizeof(standing->verdict), standing);
 }
 
 void live_sites_note(struct live_sites *live_sites, const struct verdict *verdict)

@@ -23,9 +23,9 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
-#include <uthash.h>
 
 #include "core/types.h"
+#include "hash.h"
 
 /* Beyond any node: the largest known run some 1,000 pods, each with a handful of containers. */
 #define ENTRIES_MAX 100000
@@ -107,11 +107,15 @@ static struct known *find(const struct pod_logs *logs, const char *id)
 	return known;
 }
 
-/* Makes it the last to be forgotten. */
-static void touch(struct pod_logs *logs, struct known *known)
+/* Makes it the last to be forgotten. Without the memory for that it is forgotten now: NULL. */
+static struct known *touch(struct pod_logs *logs, struct known *known)
 {
 	HASH_DEL(logs->known, known);
 	HASH_ADD_STR(logs->known, id, known);
+	if (hash_took(known))
+		return known;
+	free(known);
+	return NULL;
 }
 
 static void unpack(const struct known *known, struct kube_names *ret_names)
@@ -146,6 +150,8 @@ static void remember(struct pod_logs *logs, const char *id, const struct kube_na
 	memcpy(known->text + namespace, names->pod, pod);
 	memcpy(known->text + namespace + pod, names->container, container);
 	HASH_ADD_STR(logs->known, id, known);
+	if (!hash_took(known))
+		free(known);
 }
 
 /* --- directories ------------------------------------------------------------------------------ */
@@ -248,9 +254,7 @@ static struct known *look_up(struct pod_logs *logs, enum place place, const char
 		scan(logs, place, id);
 		known = find(logs, id);
 	}
-	if (known)
-		touch(logs, known);
-	return known;
+	return known ? touch(logs, known) : NULL;
 }
 
 /*

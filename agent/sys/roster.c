@@ -145,13 +145,17 @@ struct roster_client *roster_get(struct roster *roster, uint32_t pid, uint64_t s
 	if (!client)
 		return NULL;
 	memcpy(&client->id, &id, sizeof(id));
+	HASH_ADD(hh, roster->clients, id, sizeof(client->id), client);
+	if (!hash_took(client)) {
+		free(client);
+		return NULL;
+	}
 	r = proc_watch_add(roster->watch, id);
 	if (r == -ESRCH)
 		client->exited = true;
 	else if (r < 0)
 		roster->unwatched_count++;
 	read_details(roster, client);
-	HASH_ADD(hh, roster->clients, id, sizeof(client->id), client);
 	return client;
 }
 

@@ -5,10 +5,9 @@
 #ifndef CONNLEAK_SYS_ROSTER_H
 #define CONNLEAK_SYS_ROSTER_H
 
-#include <uthash.h>
-
 #include "bpf/abi.h"
 #include "core/types.h"
+#include "hash.h"
 #include "pod_logs.h"
 
 struct roster;

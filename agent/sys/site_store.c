@@ -13,7 +13,8 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
+
+#include "hash.h"
 
 #define BATCH 256
 
@@ -89,6 +90,10 @@ static struct known_text *know_text(struct site_store *store, uint64_t number, c
 	known->number = number;
 	memcpy(known->text, text, size);
 	HASH_ADD(hh, store->texts, number, sizeof(known->number), known);
+	if (!hash_took(known)) {
+		free(known);
+		return NULL;
+	}
 	return known;
 }
 

@@ -15,11 +15,11 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
-#include <uthash.h>
 
 #include "clock.h"
 #include "core/site.h"
 #include "core/types.h"
+#include "hash.h"
 #include "site_store.h"
 #include "symbolizer.h"
 
@@ -83,6 +83,11 @@ static struct entry *get(struct sites *sites, uint64_t id)
 	entry->id = id;
 	entry->since_ns = clock_monotonic_ns();
 	HASH_ADD(hh, sites->entries, id, sizeof(entry->id), entry);
+	if (!hash_took(entry)) {
+		free(entry);
+		sites->full_count++;
+		return NULL;
+	}
 	return entry;
 }
 

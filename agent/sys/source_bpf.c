@@ -13,10 +13,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
 #include "batch.h"
 #include "core/trace.h"
+#include "hash.h"
 #include "log.h"
 #include "roster.h"
 #include "sites.h"
@@ -130,6 +130,11 @@ static struct live_conn *announce(struct source_bpf *source, const struct conn_s
 		}
 		conn->id = sample->id;
 		HASH_ADD(hh, source->conns, id, sizeof(conn->id), conn);
+		if (!hash_took(conn)) {
+			free(conn);
+			source->error = -ENOMEM;
+			return NULL;
+		}
 	}
 	give_to(source, conn, client);
 	if (news.site || news.last_site)

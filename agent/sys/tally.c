@@ -11,9 +11,9 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
 #include "clock.h"
+#include "hash.h"
 
 struct tally_pool {
 	struct pool_key key;
@@ -67,8 +67,12 @@ static struct tally_pool *add_pool(struct tally *tally, const struct pool_key *k
 		return NULL;
 	pool->key = *key;
 	pool->client = client;
-	roster_hold(client);
 	HASH_ADD(hh, tally->pools, key, sizeof(pool->key), pool);
+	if (!hash_took(pool)) {
+		free(pool);
+		return NULL;
+	}
+	roster_hold(client);
 	return pool;
 }
 
