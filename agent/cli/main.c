@@ -102,6 +102,8 @@ int main(int argc, char **argv)
 	case OPTION_ERROR:
 		status = EXIT_USAGE;
 		break;
+	case OPTION_NO_MEMORY:
+		break;
 	}
 	options_free(&options);
 	return close_stdout(status);

@@ -63,6 +63,12 @@ __attribute__((format(printf, 2, 3))) static enum option_result refuse(struct pa
 	return OPTION_ERROR;
 }
 
+static enum option_result refuse_memory(struct parser *parser)
+{
+	(void)refuse(parser, "out of memory");
+	return OPTION_NO_MEMORY;
+}
+
 static const char *safe_of(const char *text, char *buffer, size_t size)
 {
 	return format_safe(text, strlen(text), buffer, size);
@@ -164,7 +170,7 @@ static enum option_result remember(struct parser *parser, const struct option_ro
 		void *given = reallocarray(parser->given, capacity, sizeof(*parser->given));
 
 		if (!given)
-			return refuse(parser, "out of memory");
+			return refuse_memory(parser);
 		parser->given = given;
 		parser->given_capacity = capacity;
 	}
@@ -282,7 +288,7 @@ static enum option_result apply(struct parser *parser, struct options *options,
 	if (ret == 0)
 		return OPTION_RUN;
 	if (ret == -ENOMEM)
-		return refuse(parser, "out of memory");
+		return refuse_memory(parser);
 	return refuse(parser, "%s '%s': %s", place, safe_of(value, safe, sizeof(safe)), problem);
 }
 
@@ -349,7 +355,7 @@ static enum option_result load_config(struct parser *parser, const char *path, b
 				       keep_problem, parser);
 	options_free(&scratch);
 	if (ret == -ENOMEM)
-		return refuse(parser, "out of memory");
+		return refuse_memory(parser);
 	return ret < 0 ? OPTION_ERROR : OPTION_RUN;
 }
 
@@ -485,7 +491,7 @@ enum option_result options_parse_to(int argc, char **argv, FILE *out, struct opt
 	enum option_result result;
 
 	if (options_init(ret_options) < 0)
-		return refuse(&parser, "out of memory");
+		return refuse_memory(&parser);
 	ret_options->argc = argc;
 	ret_options->argv = argv;
 	result = parse(&parser, argc, argv);
@@ -500,7 +506,7 @@ enum option_result options_parse(int argc, char **argv, struct options *ret_opti
 	enum option_result result =
 		options_parse_to(argc, argv, stdout, ret_options, error, sizeof(error));
 
-	if (result == OPTION_ERROR)
+	if (result == OPTION_ERROR || result == OPTION_NO_MEMORY)
 		fprintf(stderr, "connleak: %s\n", error);
 	return result;
 }

@@ -97,6 +97,7 @@ enum option_result {
 	OPTION_RUN, /* go on with the command */
 	OPTION_DONE, /* --help or --version has been answered on stdout */
 	OPTION_ERROR, /* one line has been written to stderr: exit EXIT_USAGE */
+	OPTION_NO_MEMORY, /* likewise: exit EXIT_RUNTIME */
 };
 
 /*

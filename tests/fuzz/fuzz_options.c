@@ -29,7 +29,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	while (rest && argc <= WORDS_MAX)
 		argv[argc++] = strsep(&rest, "\n");
 	result = options_parse_to(argc, argv, out, &options, error, sizeof(error));
-	if ((result == OPTION_ERROR) != (error[0] != '\0') || strpbrk(error, "\n\033"))
+	if ((result == OPTION_ERROR || result == OPTION_NO_MEMORY) != (error[0] != '\0') ||
+	    strpbrk(error, "\n\033"))
 		abort();
 	options_free(&options);
 	fclose(out);
