@@ -57,6 +57,9 @@ help:
 	@echo "make unit       unit tests only (cmocka); SANITIZE=-fsanitize=address,undefined works"
 	@echo "make live       live tests only, against real servers (root)"
 	@echo "make churn      connections against the kernel's own under churn and kill -9, ten minutes (root)"
+	@echo "make vm         the live tests on Debian's kernels and on arm64 (packaging/deps.sh vm)"
+	@echo "make faults     each allocation of each command refused, under AddressSanitizer (root)"
+	@echo "make live-asan  the core of the live tests under AddressSanitizer (root)"
 	@echo "make lint       every static checker; lint-quick without the slowest (packaging/deps.sh lint)"
 	@echo "make coverage   which lines of core/ the unit tests run"
 	@echo "make check-pure core/ has no I/O, no clock and no threads"
@@ -127,6 +130,7 @@ format-check:
 include packaging/packaging.mk
 include tests/tests.mk
 include tests/lint/lint.mk
+include tests/faults/faults.mk
 include tests/fuzz/Makefile.inc
 include tests/bench/bench.mk
 include tests/eval/eval.mk
