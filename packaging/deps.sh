@@ -6,7 +6,7 @@
 #
 # With --print it says which packages those are, and installs none.
 #
-# usage: packaging/deps.sh build|demo|test|lint|bench [--print]
+# usage: packaging/deps.sh build|demo|test|lint|bench|vm [--print]
 
 set -euo pipefail
 
@@ -28,6 +28,8 @@ test_packages+=(podman conmon debhelper fakeroot lintian mmdebstrap rpm golang-g
 lint_packages=(git gcc clang-tidy cppcheck shellcheck codespell gcovr libcmocka-dev
 	       liburing-dev python3)
 bench_packages=(python3 iproute2 util-linux libbpf-tools)
+# The rest of the virtual machines: those of arm64, and what their file system is made with.
+vm_packages=(qemu-system-arm gcc-aarch64-linux-gnu mmdebstrap zstd)
 
 fail()
 {
@@ -51,9 +53,10 @@ build) packages=("${build_packages[@]}") ;;
 demo) packages=("${build_packages[@]}" "${demo_packages[@]}") ;;
 test) packages=("${build_packages[@]}" "${demo_packages[@]}" "${test_packages[@]}") ;;
 bench) packages=("${build_packages[@]}" "${bench_packages[@]}") ;;
+vm) packages=("${build_packages[@]}" "${demo_packages[@]}" "${test_packages[@]}" "${vm_packages[@]}") ;;
 lint) packages=("${build_packages[@]}" "${lint_packages[@]}") ;;
 *)
-	echo "usage: deps.sh build|demo|test|lint|bench [--print]" >&2
+	echo "usage: deps.sh build|demo|test|lint|bench|vm [--print]" >&2
 	exit 2
 	;;
 esac

@@ -42,4 +42,4 @@ if [ ! -e "$root/complete" ]; then
 	depmod -b "$root" "$release" 2>/dev/null # warns of lists that newer packages do not carry
 	touch "$root/complete"
 fi
-find "$root/boot" "$root/usr/lib/modules" -maxdepth 2 -name 'vmlinuz*' -print -quit 2>/dev/null
+find "$root" -name 'vmlinuz*' -type f -print -quit

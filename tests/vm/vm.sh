@@ -16,7 +16,7 @@ VM_ARCH=${VM_ARCH:-amd64}
 
 vm_kernel_image()
 {
-	find "$1/boot" "$1/usr/lib/modules" -maxdepth 2 -name 'vmlinuz*' -print -quit 2>/dev/null
+	find "$1" -name 'vmlinuz*' -type f -print -quit
 }
 
 # The program and the libraries that it wants, each at its own path; a static one has none.
@@ -47,7 +47,8 @@ vm_add_modules()
 		*) cp "$file" "$module" ;;
 		esac
 	done < <(for module in "$@"; do
-		/sbin/modprobe -d "$kernel" -S "$release" --show-depends "$module" 2>/dev/null
+		# One that is built in is not found where the package has no list of those.
+		/sbin/modprobe -d "$kernel" -S "$release" --show-depends "$module" 2>/dev/null || true
 	done | awk '$1 == "insmod" && !seen[$2]++ { print $2 }')
 }
 
