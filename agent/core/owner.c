@@ -83,19 +83,24 @@ static struct pool *find_pool(const struct owners *owners, struct client_id id,
 	return NULL;
 }
 
-/* Keeps the old name where there is no new one, or no memory for it: a name is not worth a refusal.
- */
-static void replace_name(char **name, const char *new_name)
+int owners_replace_text(char **text, const char *news)
 {
 	char *copy;
 
-	if (!new_name || (*name && strcmp(*name, new_name) == 0))
-		return;
-	copy = strdup(new_name);
+	if (!news || (*text && strcmp(*text, news) == 0))
+		return 0;
+	copy = strdup(news);
 	if (!copy)
-		return;
-	free(*name);
-	*name = copy;
+		return -ENOMEM;
+	free(*text);
+	*text = copy;
+	return 0;
+}
+
+/* Keeps the old name where there is no memory for the new one: a name is not worth a refusal. */
+static void replace_name(char **name, const char *new_name)
+{
+	(void)owners_replace_text(name, new_name);
 }
 
 /* An exec changes comm and exe; a process that connects has not exited, whatever was said before.

@@ -28,6 +28,9 @@ struct client *owners_find_client(const struct owners *owners, struct client_id 
 int owners_take_pool(struct owners *owners, const struct event *event, const struct netaddr *remote,
 		     uint32_t netns, struct pool **ret_pool);
 
+/* Replaces *text by a copy of news; NULL is "as before". Returns 0, or -ENOMEM and keeps it. */
+int owners_replace_text(char **text, const char *news);
+
 /* Frees a pool without connections, and its client with the client's last pool. */
 void owners_drop_pool(struct owners *owners, struct pool *pool);
 

@@ -134,21 +134,6 @@ static void detach(struct conn *conn)
 	conn->pool->conn_count--;
 }
 
-/* NULL is "as before". */
-static int take_text(char **text, const char *news)
-{
-	char *copy;
-
-	if (!news || (*text && strcmp(*text, news) == 0))
-		return 0;
-	copy = strdup(news);
-	if (!copy)
-		return -ENOMEM;
-	free(*text);
-	*text = copy;
-	return 0;
-}
-
 static int new_conn(struct table *table, const struct event *event, struct conn **ret_conn)
 {
 	struct conn *conn;
@@ -160,7 +145,7 @@ static int new_conn(struct table *table, const struct event *event, struct conn 
 	conn = calloc(1, sizeof(*conn));
 	if (!conn)
 		return -ENOMEM;
-	if (take_text(&conn->site, event->site) < 0) {
+	if (owners_replace_text(&conn->site, event->site) < 0) {
 		free(conn);
 		return -ENOMEM;
 	}
@@ -371,8 +356,8 @@ static int apply_io(struct table *table, struct conn *conn, const struct event *
 {
 	uint64_t send_ns, recv_ns, active_ns;
 
-	if (take_text(&conn->site, event->site) < 0 ||
-	    take_text(&conn->last_site, event->last_site) < 0)
+	if (owners_replace_text(&conn->site, event->site) < 0 ||
+	    owners_replace_text(&conn->last_site, event->last_site) < 0)
 		return -ENOMEM;
 	if (event->t_ns != table->look_ns) {
 		table->look_before_ns = table->look_ns;
