@@ -11,10 +11,12 @@ EVAL_REPEAT  ?= 8
 # Below these eval-short fails. They stand well under what is measured, so that another seed does
 # not trip them, and are to be raised with it; the goals are in the tables, not here. "held-" is a
 # figure of the held-out families; alarms and suspects are counts, the others shares.
-EVAL_FLOORS ?= errors=0 held-errors=0 caught=0.93 held-caught=0.93 caught-twenty=0.87 \
-	held-caught-twenty=0.65 caught-other=0.70 alarms-ordinary=1 held-alarms-ordinary=1 \
-	alarms-hostile=5 held-alarms-hostile=5 suspects=27 held-suspects=18 precision=0.97 \
-	held-precision=0.97 recall=0.75 held-recall=0.90 mistaken=0.02 held-mistaken=0.02
+EVAL_FLOORS ?= errors=0 held-errors=0 caught=0.97 held-caught=0.97 caught-twenty=0.87 \
+	held-caught-twenty=0.85 caught-other=0.75 held-caught-other=0.70 timely=0.35 \
+	held-timely=0.45 alarms-ordinary=0 held-alarms-ordinary=0 alarms-hostile=3 \
+	held-alarms-hostile=2 suspects=25 held-suspects=16 precision=0.98 held-precision=0.98 \
+	recall=0.87 held-recall=0.92 exhausted=0.85 storm=1 held-storm=1 mistaken=0.02 \
+	held-mistaken=0.02
 
 EVAL_SRC := $(wildcard tests/eval/*.c)
 EVAL_OBJ := $(EVAL_SRC:%.c=$(BUILD)/%.o)
