@@ -165,6 +165,7 @@ static int read_conns(struct detail *detail, const json_t *array)
 			.state = text_of(detail, object, "state", &r),
 			.group = text_of(detail, object, "group", &r),
 			.site = text_of(detail, object, "site", &r),
+			.last_site = text_of(detail, object, "last_site", &r),
 			.local = text_of(detail, object, "local", &r),
 			.tid = (uint32_t)count_of(object, "tid"),
 			.age_s = seconds_of(object, "age_s"),

@@ -131,6 +131,7 @@ static int take_conn(struct detail *detail, const struct sample_scene *scene,
 		.received_bytes = conn->received_bytes,
 	};
 	r |= sample_copy_text(detail->store, conn->site, &ret_conn->site);
+	r |= sample_copy_text(detail->store, conn->last_site, &ret_conn->last_site);
 	if (conn->local.port)
 		r |= sample_copy_safe(detail->store,
 				      format_netaddr(&conn->local, local, sizeof(local)),

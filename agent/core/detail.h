@@ -18,7 +18,8 @@ struct detail_conn {
 	uint64_t id;
 	const char *state; /* "established", "connecting", "peer_closed" */
 	const char *group; /* what it is held to be: "suspect", "stale", "busy", "idle" ... */
-	const char *site; /* NULL = unknown */
+	const char *site; /* where it was opened; NULL = unknown */
+	const char *last_site; /* who sent on it last; NULL = unknown */
 	const char *local; /* NULL = unknown */
 	uint32_t tid; /* 0 = unknown */
 	double age_s, idle_s;

@@ -167,6 +167,8 @@ static void add_conn(struct screen_page *page, const struct detail_conn *conn)
 		   format_bytes(conn->sent_bytes, sent, sizeof(sent)),
 		   format_bytes(conn->received_bytes, received, sizeof(received)), tid,
 		   conn->local ? conn->local : "-");
+	if (conn->last_site)
+		screen_add(page, GRID_DIM, "    last sent by %s", conn->last_site);
 }
 
 static bool is_same_site(const struct detail_conn *a, const struct detail_conn *b)

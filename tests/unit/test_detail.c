@@ -213,7 +213,7 @@ static const char answer[] =
 	"\"connections\":[{\"conn\":9,\"tid\":5,\"local\":\"10.0.0.1:4\","
 	"\"state\":\"established\",\"age_s\":5.5,\"age_is_bound\":true,\"idle_s\":2,"
 	"\"idle_is_bound\":false,\"sent\":5,\"received\":6,\"group\":\"suspect\","
-	"\"site\":\"sa\\u001b[2Jve\"},{\"age_s\":-1,\"sent\":-5}]}]}";
+	"\"site\":\"sa\\u001b[2Jve\",\"last_site\":\"load\"},{\"age_s\":-1,\"sent\":-5}]}]}";
 
 static int decode(const char *text, struct detail **ret_detail)
 {
@@ -240,6 +240,7 @@ static void decode_finds_the_pool_and_makes_it_harmless(void **state)
 	assert_float_equal(detail->spans[1].busy, 4, 1e-9);
 	assert_int_equal(detail->conn_count, 2);
 	assert_string_equal(detail->conns[0].site, "sa\\x1b[2Jve");
+	assert_string_equal(detail->conns[0].last_site, "load");
 	assert_true(detail->conns[0].age_is_bound);
 	assert_int_equal(detail->conns[1].sent_bytes, 0);
 	assert_float_equal(detail->conns[1].age_s, 0, 0);

@@ -237,7 +237,11 @@ static void draw_detail_has_all_that_is_known(void **state)
 		 .received_bytes = 3400000,
 		 .local = "10.0.0.1:40000",
 		 .tid = 4720},
-		{.id = 2, .state = "established", .group = "idle", .site = "OrderRepo.save"},
+		{.id = 2,
+		 .state = "established",
+		 .group = "idle",
+		 .site = "OrderRepo.save",
+		 .last_site = "OrderRepo.load"},
 		{.id = 3, .state = "connecting", .group = "connecting"},
 	};
 	struct detail detail = {
@@ -264,6 +268,7 @@ static void draw_detail_has_all_that_is_known(void **state)
 		" 2 by OrderRepo.save",
 		"10 min   1.2 kB   3.4 MB    4720  10.0.0.1:40000",
 		"  stale       established   >= 60 min ",
+		"    last sent by OrderRepo.load",
 		" 1 by an unknown site",
 		"  connecting  connecting ",
 	};
