@@ -77,3 +77,12 @@ $(BUILD)/demo/leaky-app: $(patsubst %,$(BUILD)/tests/demo/%.o,leaky_app pool)
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) $^ -o $@
 
 -include $(LIVE_OBJ:.o=.d) $(DEMO_OBJ:.o=.d)
+
+# An hour of real churn, and memory and descriptors as they were before it.
+SOAK_SECONDS ?= 3600
+
+.PHONY: soak
+
+soak: $(BUILD)/connleak test-programs
+	SOAK_SECONDS=$(SOAK_SECONDS) CONNLEAK_BUILD=$(BUILD) $(PYTHON) -m pytest -p no:cacheprovider \
+		-s tests/live/test_soak.py
