@@ -33,7 +33,7 @@ BEGIN {
 		if (fields[1] == "command") {
 			commands = commands " " fields[2]
 			if (fields[3] != "-")
-				operands = operands "\t" fields[2] ") echo " fields[3] " ;;\n"
+				operands = operands "\t" fields[2] ") echo \"" fields[3] "\" ;;\n"
 		} else if (fields[1] == "option")
 			option_words(row)
 		else if (fields[1] == "setting")
