@@ -222,37 +222,55 @@ static int find_elf(Dwfl_Module *module, void **userdata, const char *name, Dwar
 	return fd;
 }
 
-/* By build-id, in the container's /usr/lib/debug and then in ours. A name alone proves nothing. */
+/* In the container's files and then in ours. */
+static int open_debug(const struct image *image, const char *path, char **ret_file_name)
+{
+	struct stat st;
+	int fd = -ENOENT;
+
+	if (image->root_fd >= 0)
+		fd = rooted_open_file(image->root_fd, path, IMAGE_FILE_BYTES_MAX, &st);
+	if (fd < 0)
+		fd = rooted_open_own_file(path, IMAGE_FILE_BYTES_MAX, &st);
+	if (fd < 0)
+		return -1;
+	*ret_file_name = strdup(path);
+	return fd;
+}
+
+/*
+ * By build-id: a name alone proves nothing. libdwfl also asks for what dwz has taken out of several
+ * debug files, which is another file than the module's own and lies where distributions put it.
+ */
 static int find_debuginfo(Dwfl_Module *module, void **userdata, const char *name, Dwarf_Addr base,
 			  const char *file_name, const char *link, GElf_Word crc,
 			  char **ret_file_name)
 {
 	const struct mapping *mapping = *userdata;
+	bool is_shared = link && crc == 0; /* a debug link has the sum of what it leads to */
+	const char *shared = is_shared ? strstr(link, "/.dwz/") : NULL;
 	const unsigned char *id;
 	GElf_Addr id_address;
 	char path[256];
-	struct stat st;
-	int fd = -ENOENT, at, length = dwfl_module_build_id(module, &id, &id_address);
+	int at, length = dwfl_module_build_id(module, &id, &id_address);
 
-	if (length < 3 || length > 64 || !mapping)
+	(void)name;
+	(void)base;
+	(void)file_name;
+	if (!mapping || (is_shared && !shared))
+		return -1;
+	if (shared) {
+		at = snprintf(path, sizeof(path), "/usr/lib/debug%s", shared);
+		return (size_t)at < sizeof(path) ? open_debug(mapping->image, path, ret_file_name)
+						 : -1;
+	}
+	if (length < 3 || length > 64)
 		return -1;
 	at = snprintf(path, sizeof(path), "/usr/lib/debug/.build-id/%02x/", id[0]);
 	for (int i = 1; i < length; i++)
 		at += snprintf(path + at, sizeof(path) - (size_t)at, "%02x", id[i]);
 	(void)snprintf(path + at, sizeof(path) - (size_t)at, ".debug");
-	if (mapping->image->root_fd >= 0)
-		fd = rooted_open_file(mapping->image->root_fd, path, IMAGE_FILE_BYTES_MAX, &st);
-	if (fd < 0)
-		fd = rooted_open_own_file(path, IMAGE_FILE_BYTES_MAX, &st);
-	if (fd >= 0) {
-		*ret_file_name = strdup(path);
-		return fd;
-	}
-	/* The alternate file of dwz is asked for with a module that has its own already. */
-	return link && strstr(link, "/.dwz/")
-		       ? dwfl_standard_find_debuginfo(module, userdata, name, base, file_name, link,
-						      crc, ret_file_name)
-		       : -1;
+	return open_debug(mapping->image, path, ret_file_name);
 }
 
 static const Dwfl_Callbacks callbacks = {

@@ -102,26 +102,68 @@ static int drop_privileges(void)
 }
 
 static const int allowed_calls[] = {
-	SCMP_SYS(read),		  SCMP_SYS(pread64),
-	SCMP_SYS(readv),	  SCMP_SYS(close),
-	SCMP_SYS(fstat),	  SCMP_SYS(newfstatat),
-	SCMP_SYS(statx),	  SCMP_SYS(lseek),
-	SCMP_SYS(readlink),	  SCMP_SYS(readlinkat),
-	SCMP_SYS(getdents64),	  SCMP_SYS(munmap),
-	SCMP_SYS(mremap),	  SCMP_SYS(brk),
-	SCMP_SYS(madvise),	  SCMP_SYS(recvfrom),
-	SCMP_SYS(sendto),	  SCMP_SYS(process_vm_readv),
-	SCMP_SYS(poll),		  SCMP_SYS(ppoll),
-	SCMP_SYS(clock_gettime),  SCMP_SYS(getpid),
-	SCMP_SYS(gettid),	  SCMP_SYS(futex),
-	SCMP_SYS(getrandom),	  SCMP_SYS(rt_sigreturn),
-	SCMP_SYS(rt_sigprocmask), SCMP_SYS(exit_group),
-	SCMP_SYS(exit),		  SCMP_SYS(sigaltstack),
-	SCMP_SYS(fcntl),	  SCMP_SYS(restart_syscall),
-	SCMP_SYS(sched_yield),	  SCMP_SYS(prlimit64),
+	SCMP_SYS(read),
+	SCMP_SYS(pread64),
+	SCMP_SYS(readv),
+	SCMP_SYS(close),
+	SCMP_SYS(fstat),
+	SCMP_SYS(newfstatat),
+	SCMP_SYS(statx),
+	SCMP_SYS(lseek),
+	SCMP_SYS(readlink),
+	SCMP_SYS(readlinkat),
+	SCMP_SYS(getdents64),
+	SCMP_SYS(munmap),
+	SCMP_SYS(mremap),
+	SCMP_SYS(brk),
+	SCMP_SYS(madvise),
+	SCMP_SYS(recvfrom),
+	SCMP_SYS(sendto),
+	SCMP_SYS(process_vm_readv),
+	SCMP_SYS(poll),
+	SCMP_SYS(ppoll),
+	SCMP_SYS(clock_gettime),
+	SCMP_SYS(getpid),
+	SCMP_SYS(gettid),
+	SCMP_SYS(futex),
+	SCMP_SYS(getrandom),
+	SCMP_SYS(rt_sigreturn),
+	SCMP_SYS(rt_sigprocmask),
+	SCMP_SYS(exit_group),
+	SCMP_SYS(exit),
+	SCMP_SYS(sigaltstack),
+	SCMP_SYS(restart_syscall),
+	SCMP_SYS(sched_yield),
 };
 
 #define OPEN_WRITES (O_ACCMODE | O_CREAT | O_TRUNC)
+
+/* Those that do not make a descriptor send signals. */
+static const int allowed_fcntls[] = {F_GETFD, F_SETFD, F_GETFL, F_DUPFD_CLOEXEC};
+
+/*
+ * libdw opens by itself what an ELF file names (.gnu_debugaltlink, DW_AT_dwo_name), in our root
+ * and whatever it is: a fifo waits, a watchdog is armed. It does so without O_CLOEXEC, and what
+ * is opened here, after a look at what it is, has that flag.
+ */
+static int allow_opens(scmp_filter_ctx filter)
+{
+	return seccomp_rule_add(
+		filter, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1,
+		SCMP_A2(SCMP_CMP_MASKED_EQ, OPEN_WRITES | O_CLOEXEC, O_RDONLY | O_CLOEXEC));
+}
+
+/* The limits of another process end it as surely as a signal: they may be read only. */
+static int allow_limits_and_fcntls(scmp_filter_ctx filter)
+{
+	int r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 1,
+				 SCMP_A2(SCMP_CMP_EQ, 0));
+
+	for (size_t i = 0; r == 0 && i < sizeof(allowed_fcntls) / sizeof(allowed_fcntls[0]); i++)
+		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
+				     SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)allowed_fcntls[i]));
+	return r;
+}
 
 /* Whatever is not in the list answers EPERM, so that libdw goes on without it. */
 static int restrict_calls(void)
@@ -132,8 +174,9 @@ static int restrict_calls(void)
 	for (size_t i = 0; r == 0 && i < sizeof(allowed_calls) / sizeof(allowed_calls[0]); i++)
 		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed_calls[i], 0);
 	if (r == 0)
-		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(openat), 1,
-				     SCMP_A2(SCMP_CMP_MASKED_EQ, OPEN_WRITES, O_RDONLY));
+		r = allow_opens(filter);
+	if (r == 0)
+		r = allow_limits_and_fcntls(filter);
 	if (r == 0)
 		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
 				     SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));

@@ -5,6 +5,7 @@ import json
 import os
 import pathlib
 import random
+import re
 import shutil
 import subprocess
 
@@ -336,3 +337,39 @@ def test_sites_hostile_elf_neither_crashes_nor_hangs(connleak, server, tmp_path,
     healthy = build(tmp_path, "orders.c", name="healthy")
     left = one(left_open(connleak, port, healthy, str(port)))
     assert left["last_site"].startswith("save_order"), left
+
+
+def add_link(tmp_path, program, name):
+    trap = tmp_path / name
+    trap.parent.mkdir(exist_ok=True)
+    os.mkfifo(trap)
+    link = tmp_path / "link"
+    link.write_bytes(f"./{name}".encode() + b"\0" + bytes(range(20)))
+    subprocess.run(["objcopy", "--add-section", f".gnu_debugaltlink={link}", program], check=True)
+    return program
+
+
+def trap_for_libdwfl(tmp_path):
+    """Which asks the callback for what dwz has taken out."""
+    return add_link(tmp_path, build(tmp_path, "orders.c", "-g"), ".dwz/trap")
+
+
+def trap_for_libdw(tmp_path):
+    """Which opens the link itself for a string that is kept there."""
+    text, program = tmp_path / "orders.s", tmp_path / "orders"
+    command = ["gcc", "-O2", "-g", "-dA", "-S", APPS / "orders.c", "-o", text]
+    subprocess.run(command, check=True)
+    form = re.compile(r"(\(DW_AT_comp_dir\)\s+\.uleb128) 0x[0-9a-f]+")
+    kept, count = form.subn(r"\1 0x1f21", text.read_text())  # DW_FORM_GNU_strp_alt
+    assert count > 0
+    text.write_text(kept)
+    subprocess.run(["gcc", text, "-o", program, "-pthread"], check=True)
+    return add_link(tmp_path, program, "trap")
+
+
+@pytest.mark.parametrize("make", [trap_for_libdwfl, trap_for_libdw])
+def test_sites_opens_nothing_that_an_elf_file_names(connleak, server, tmp_path, make):
+    """Names in DWARF lead anywhere: a watchdog is armed, and a fifo waits, by being opened."""
+    port = server.listen()
+    left = one(left_open(connleak, port, make(tmp_path), str(port)))
+    assert left["last_site"].startswith("save_order (orders"), left
