@@ -315,7 +315,10 @@ def main():
     print(f"{'':<66} {'min':>11} {'median':>11} {'max':>11}")
     for name, run in PARTS.items():
         if not arguments.parts or name in arguments.parts:
-            run(bench)
+            try:
+                run(bench)
+            except (RuntimeError, OSError, subprocess.SubprocessError) as error:
+                bench.row(name, f"the rest of {name}", "", [], str(error))
     if arguments.json:
         host = {"kernel": platform.release(), "processors": os.cpu_count()}
         text = json.dumps({"host": host, "rows": bench.rows}, indent=1)

@@ -11,10 +11,16 @@ import subprocess
 import tempfile
 
 
+PORTS = iter(range(12_000, 32_000))
+
+
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """Below the ports that the kernel gives to connections, which would take it in between."""
+    for port in PORTS:
+        with contextlib.suppress(OSError), socket.socket() as probe:
+            probe.bind(("0.0.0.0", port))
+            return port
+    raise RuntimeError("no port is free")
 
 
 def cpu_ns(pid):

@@ -54,7 +54,7 @@ $(LINT_BUILD)/cppcheck: $(CPPCHECK_SRC) $(LINT_RULES)
 		-D'LIBBPF_OPTS(type,name,...)=struct type name = {0}' $(LINT_FLAGS) \
 		$(CPPCHECK_SRC) >$@ 2>&1 || { cat $@; exit 1; }
 
-$(SPELLING): $(shell git ls-files 2>/dev/null | grep -vE '\.gz$$|package-lock|/corpus/')
+$(SPELLING): $(shell git ls-files 2>/dev/null | grep -vE '\.gz$$|package-lock|/corpus/|/screens/')
 	@mkdir -p $(@D)
 	@codespell --ignore-words=tests/lint/misspelt $^
 	@touch $@
