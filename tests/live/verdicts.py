@@ -22,6 +22,6 @@ class Leaker(LineProgram):
         super().__init__(*prefix, PYTHON, CLIENTS / "leaker.py", port)
         self.comm = pathlib.Path(f"/proc/{self.pid}/comm").read_text().rstrip("\n")
 
-    def leak(self, count=LEAKED, interval_s=0.5):
+    def leak(self, count=LEAKED, interval_s=0.3):
         self.forgotten += count
         assert self.command(f"leak {count} {interval_s}") == [str(self.forgotten)]
