@@ -123,7 +123,7 @@ int api_parse_head(const char *bytes, size_t length, struct api_head *ret_head)
 	struct api_head head = {0};
 	int r;
 
-	if (length == 0)
+	if (!bytes || length == 0)
 		return 0;
 	end = memmem(bytes, span, "\r\n\r\n", 4);
 	line_end = memmem(bytes, span, "\r\n", 2);
