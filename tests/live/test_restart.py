@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is pinned survives the agent: killed, upgraded, stopped; and who may use it."""
 
+import ctypes
 import os
 import re
+import struct
 import subprocess
 import urllib.request
 
@@ -94,8 +96,63 @@ def test_killed_in_a_storm_every_connection_and_count_goes_on(observe, server, c
     # The ids go on: nothing that opens now has one that was given before.
     client.open_all(1, echo)
     observer.look()
-    assert max(observer.connections()) > max(held) + counts["closed"]
+    # And none was given twice for one, by the probes of two sessions.
+    assert max(observer.connections()) == 23 + counts["opened"] + 1
     assert set(observer.ask("lost").values()) <= {0, observer.ask("lost")["probe_missed"]}
+
+
+@pytest.fixture
+def held_probe(bpffs):
+    """A descriptor of the pinned probe: it stays attached when its successor replaces it."""
+    descriptors = []
+
+    def hold():
+        path = f"/proc/{bpffs.process.pid}/root" + next(
+            path for path in bpffs.pins() if path.endswith("on_set_state")
+        )
+        text = ctypes.create_string_buffer(path.encode())
+        attributes = struct.pack("=QII", ctypes.addressof(text), 0, 0)
+        number = {"x86_64": 321, "aarch64": 280}[os.uname().machine]  # bpf(2)
+        descriptors.append(ctypes.CDLL(None).syscall(number, 7, attributes, len(attributes)))
+        assert descriptors[-1] >= 0
+        return descriptors[-1]
+
+    yield hold
+    for descriptor in descriptors:
+        os.close(descriptor)
+
+
+def test_probes_of_two_sessions_side_by_side_count_once(observe, held_probe, server, client, start):
+    echo, refused, reset = server.listen("echo"), server.listen("closed"), server.listen("rst")
+    observer = observe(echo, refused, reset)
+    observer.look()
+    held_probe()
+    observer.kill()
+    observer = observe(echo, refused, reset)
+    held_probe()
+    observer.kill()
+
+    # Three probes now see each change.
+    observer = observe(echo, refused, reset)
+    client.open_all(23, echo)
+    client.command("exchange 0-22 10")
+    client.command("close 0-9")
+    stormer = start(type(client))
+    counts = counts_of(stormer.command(f"storm 5000 5000 127.0.0.1 {echo} {refused} {reset}"))
+    observer.look()
+    client.open_all(1, echo)
+    client.command("close 10-12")
+    observer.look()
+
+    pools = {(p["pid"], int(p["remote"].rpartition(":")[2])): p for p in observer.ask("pools")}
+    assert pools[stormer.pid, echo]["opened"] == pools[stormer.pid, echo]["local"] == counts["closed"]
+    assert pools[stormer.pid, refused]["ECONNREFUSED"] == counts["refused"]
+    assert pools[stormer.pid, reset]["reset"] == counts["reset"]
+    held = pools[client.pid, echo]
+    assert (held["open"], held["opened"], held["local"]) == (11, 24, 13)
+    assert len(observer.connections()) == 11
+    # An id each, the last one for the connection that was opened last.
+    assert max(observer.connections()) == 24 + counts["opened"]
 
 
 def test_what_ends_while_nobody_looks_is_counted_and_not_shown(observe, server, client):
