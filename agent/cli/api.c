@@ -229,7 +229,7 @@ static int make_pools(struct api *api)
 {
 	struct sample *sample;
 	char *text;
-	int r = snapshot_sample(api->live, true, &sample);
+	int r = snapshot_sample(api->live, api->ledger, true, &sample);
 
 	if (r < 0)
 		return r;
@@ -294,7 +294,8 @@ static int print_explanation(const struct printer *printer, FILE *stream)
 {
 	/* The printers take the pid from the options; the rest of them is the agent's. */
 	struct options options = *printer->api->live->options;
-	struct explain explain = {.options = &options, .stream = stream};
+	struct explain explain = {
+		.options = &options, .stream = stream, .ledger = printer->api->ledger};
 	int r;
 
 	options.subject_pid = printer->route->pid;

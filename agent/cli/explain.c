@@ -135,9 +135,12 @@ int explain_finish(struct explain *explain, uint64_t now_ns)
 		for (int kind = 0; r == 0 && pool && kind < VERDICT_KIND_COUNT; kind++) {
 			const struct verdict *verdict =
 				detector_pool_verdict_of(detector, pool, (enum verdict_kind)kind);
+			struct verdict told;
 
-			if (verdict)
-				r = explain_add_verdict(explain, verdict);
+			if (!verdict)
+				continue;
+			ledger_translate(explain->ledger, verdict, &told);
+			r = explain_add_verdict(explain, &told);
 		}
 	}
 	return r;

@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 
+#include "core/ledger.h"
 #include "core/timeline.h"
 #include "core/verdict.h"
 #include "live.h"
@@ -27,6 +28,7 @@ struct explained_pool {
 struct explain {
 	const struct options *options;
 	FILE *stream; /* where it is printed; borrowed */
+	const struct ledger *ledger; /* whose ids verdicts have; NULL = the detector's; borrowed */
 	struct explained_pool *pools; /* in the order in which they were found; owned */
 	size_t pool_count;
 	struct verdict
@@ -49,7 +51,7 @@ int explain_finish(struct explain *explain, uint64_t now_ns);
 
 /*
  * All of it at once, from what live's pipeline has come to know of the process until its last look.
- * explain is zeroed but for options, which has the pid, and stream. Returns 0 or -ENOMEM.
+ * explain is zeroed but for options, which has the pid, stream and ledger. Returns 0 or -ENOMEM.
  */
 int explain_recall(struct explain *explain, const struct live *live);
 

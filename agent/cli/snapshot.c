@@ -91,11 +91,13 @@ json_t *snapshot_conn(const struct live *live, const struct conn *conn)
 	return finish(object, r);
 }
 
-int snapshot_sample(const struct live *live, bool with_sites, struct sample **ret_sample)
+int snapshot_sample(const struct live *live, const struct ledger *ledger, bool with_sites,
+		    struct sample **ret_sample)
 {
 	struct sample_scene scene = {
 		.table = pipeline_table(live->pipeline),
 		.detector = pipeline_detector(live->pipeline),
+		.ledger = ledger,
 		.databases = live->options->databases,
 		.now_ns = live->now_ns,
 		.since_ns = source_bpf_attached_ns(live->source),

@@ -14,8 +14,12 @@
 /* One object for one connection; NULL when out of memory. */
 json_t *snapshot_conn(const struct live *live, const struct conn *conn);
 
-/* All pools as of the last look, with the source's losses. Returns 0 or -ENOMEM. */
-int snapshot_sample(const struct live *live, bool with_sites, struct sample **ret_sample);
+/*
+ * All pools as of the last look, with the source's losses; verdicts as the ledger tells of them
+ * (NULL: the detector). Returns 0 or -ENOMEM.
+ */
+int snapshot_sample(const struct live *live, const struct ledger *ledger, bool with_sites,
+		    struct sample **ret_sample);
 
 /* Writes it as one line to stream, or to stdout, and frees it. Returns 0 or -errno. */
 int snapshot_write(FILE *stream, json_t *object);

@@ -73,7 +73,7 @@ int top_source_take(struct top_source *source, struct sample **ret_sample)
 	if (source->socket_path)
 		return take_from_agent(source, ret_sample);
 	if (source->live) {
-		r = snapshot_sample(source->live, true, ret_sample);
+		r = snapshot_sample(source->live, NULL, true, ret_sample);
 		return r < 0 ? r : 1;
 	}
 	fill_scene(source, &scene);

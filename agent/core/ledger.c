@@ -380,6 +380,18 @@ bool ledger_review(struct ledger *ledger, const struct table *table, uint64_t no
 
 /* --- answers ---------------------------------------------------------------------------------- */
 
+void ledger_translate(const struct ledger *ledger, const struct verdict *line,
+		      struct verdict *ret_verdict)
+{
+	const struct ledger_entry *entry = ledger ? find_by_detector(ledger, line->id) : NULL;
+
+	*ret_verdict = *line;
+	if (entry && entry->is_raised && line->state == VERDICT_SUSPECT)
+		*ret_verdict = entry->verdict;
+	if (entry)
+		ret_verdict->id = entry->verdict.id;
+}
+
 const struct ledger_entry *ledger_first(const struct ledger *ledger)
 {
 	return ledger->first;

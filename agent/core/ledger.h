@@ -78,6 +78,15 @@ uint64_t ledger_next_id(const struct ledger *ledger);
 bool ledger_review(struct ledger *ledger, const struct table *table, uint64_t now_ns,
 		   struct ledger_line *ret_line);
 
+/*
+ * A verdict of the detector as the ledger tells of it: under the ledger's id, and as the ledger's
+ * own line where that says more, since it was raised before and is only suspected again. Where the
+ * ledger has no place for it, and with NULL for a ledger, as it is. The parts of *ret_verdict stay
+ * those of line or the ledger: it is not to be cleared, and good until the next call of either.
+ */
+void ledger_translate(const struct ledger *ledger, const struct verdict *line,
+		      struct verdict *ret_verdict);
+
 /* The first entry, then entry->next. */
 const struct ledger_entry *ledger_first(const struct ledger *ledger);
 

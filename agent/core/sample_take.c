@@ -150,8 +150,6 @@ static int copy_names(struct sample *sample, const struct sample_scene *scene,
 static int copy_verdict(struct sample *sample, const struct verdict *verdict,
 			struct sample_row *row)
 {
-	if (!verdict || verdict->state == VERDICT_CLEARED)
-		return 0;
 	row->verdict = (struct sample_verdict){
 		.id = verdict->id,
 		.kind = verdict->kind,
@@ -216,6 +214,8 @@ static int take_pool(struct sample *sample, const struct sample_scene *scene,
 		     const struct pool *pool)
 {
 	struct sample_row *row = sample_add_row(sample);
+	const struct verdict *verdict;
+	struct verdict told;
 	int r;
 
 	row->client = pool->client->id;
@@ -238,9 +238,11 @@ static int take_pool(struct sample *sample, const struct sample_scene *scene,
 		row->limit = plateau_ceiling(&pool->judgement->plateau);
 		row->limit_kind = SAMPLE_LIMIT_LEARNED;
 	}
-	if (r == 0)
-		r = copy_verdict(sample, detector_pool_verdict(scene->detector, pool), row);
-	return r;
+	verdict = detector_pool_verdict(scene->detector, pool);
+	if (r < 0 || !verdict || verdict->state == VERDICT_CLEARED)
+		return r;
+	ledger_translate(scene->ledger, verdict, &told);
+	return copy_verdict(sample, &told, row);
 }
 
 int sample_take(const struct sample_scene *scene, struct sample **ret_sample)

@@ -6,12 +6,14 @@
 #define CONNLEAK_CORE_SAMPLE_TAKE_H
 
 #include "detector.h"
+#include "ledger.h"
 #include "sample.h"
 
 /* What a sample is taken of; all borrowed, for the call only. */
 struct sample_scene {
 	const struct table *table;
 	const struct detector *detector; /* NULL = nothing is judged: no stale ones, no history */
+	const struct ledger *ledger; /* NULL = verdicts have the detector's ids */
 	const struct dbkind *databases; /* NULL = no names and no limits */
 	uint64_t now_ns, since_ns;
 	int64_t realtime_at_zero_ns;

@@ -10,6 +10,7 @@ import tempfile
 
 import pytest
 
+from agent_http import UnixConnection, ask
 from harness import AGENT_ALONE, wait_until
 from test_daemon import said
 from verdicts import QUICK, Leaker
@@ -84,6 +85,25 @@ def test_restart_tells_nothing_twice_and_clears_under_the_same_id(keep, start, s
     wait_until(lambda: kept(directory)["verdicts"] == [], 20, "no verdict is kept any more")
     assert last.stop() == 0
     assert kept(directory)["next_id"] > told["id"]
+
+
+def test_one_verdict_has_one_id_wherever_it_is_shown(keep, start, server, directory):
+    assert keep("--duration", "0.1").wait(20) == 0
+    state = kept(directory)
+    (directory / "state.json").write_text(json.dumps(state | {"next_id": 41}))
+    port = server.listen()
+    leaker = start(Leaker, port)
+    path = str(directory / "socket")
+    agent = keep("--port", f"orders={port}", "--socket", path)
+    leaker.leak()
+    told = agent.wait_events("verdict", 1, timeout=40, kind="leak", state="raised")[0]
+    assert told["id"] >= 41
+    (pool,) = ask(UnixConnection(path), "/v1/pools").json()["pools"]
+    assert pool["verdict_detail"]["id"] == told["id"]
+    explained = ask(UnixConnection(path), f"/v1/explain/{leaker.pid}").json()
+    assert told["id"] in [verdict["id"] for verdict in explained["pools"][0]["verdicts"]]
+    (listed,) = ask(UnixConnection(path), "/v1/verdicts").lines()
+    assert listed["id"] == told["id"]
 
 
 def test_restart_after_the_process_has_ended_clears_once(keep, start, server, directory):

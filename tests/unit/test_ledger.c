@@ -308,6 +308,31 @@ static void ledger_take_beyond_the_limit_is_passed_on_and_counted(void **state)
 	assert_int_equal(ledger_overflow_count(bed->ledger), 1);
 }
 
+static void ledger_translate_is_what_was_told(void **state)
+{
+	struct bed *bed = *state;
+	struct verdict line = line_of(1, VERDICT_SUSPECT, SEVERITY_INFO), told;
+
+	ledger_translate(NULL, &line, &told);
+	assert_int_equal(told.id, 1);
+	ledger_translate(bed->ledger, &line, &told);
+	assert_int_equal(told.id, 1);
+
+	carry(bed, 17, VERDICT_LEAK, KNOWN_NS);
+	assert_take(bed, line, 17, VERDICT_RAISED, LEDGER_REPEAT);
+	ledger_translate(bed->ledger, &line, &told);
+	assert_int_equal(told.id, 17);
+	assert_int_equal(told.state, VERDICT_RAISED);
+	assert_int_equal(told.severity, SEVERITY_WARNING);
+
+	/* Figures are those of now. */
+	line = line_of(1, VERDICT_RAISED, SEVERITY_WARNING);
+	line.open_count = 99;
+	ledger_translate(bed->ledger, &line, &told);
+	assert_int_equal(told.id, 17);
+	assert_int_equal(told.open_count, 99);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_bed, drop_bed)
@@ -321,6 +346,7 @@ int main(void)
 		TEST(ledger_review_state_has_a_time_to_be_found_again),
 		TEST(ledger_carry_nonsense_is_refused),
 		TEST(ledger_take_beyond_the_limit_is_passed_on_and_counted),
+		TEST(ledger_translate_is_what_was_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
