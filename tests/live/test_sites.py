@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The function that is to blame, in programs of many languages, by its name or the honest best."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -137,9 +138,18 @@ def bpf_programs():
     return [(program["id"], program.get("name")) for program in json.loads(done.stdout)]
 
 
-def senders(before):
+def senders(pid):
+    """Programs on the path of data that a process holds."""
+    held = set()
+    for path in pathlib.Path(f"/proc/{pid}/fdinfo").iterdir():
+        with contextlib.suppress(OSError):
+            held |= {
+                int(line.split()[1])
+                for line in path.read_text().splitlines()
+                if line.startswith("prog_id:")
+            }
     names = "on_send_length", "on_tcp_sendmsg"
-    return [key for key in bpf_programs() if key[1] in names and key not in before]
+    return [key for key, name in bpf_programs() if key in held and name in names]
 
 
 def test_sites_verdict_leads_with_the_last_sender_and_the_probe_goes_when_it_is_cleared(
@@ -147,13 +157,12 @@ def test_sites_verdict_leads_with_the_last_sender_and_the_probe_goes_when_it_is_
 ):
     port = server.listen()
     program = build(tmp_path, "pool.c", name="pool")
-    before = bpf_programs()
     agent = connleak.start(
         *("agent", "--json", "--port", f"test={port}", "--interval", "0.2"),
         *("--set", "T0=1", "--state", "none", "--pin", "none", "--socket", "none"),
         *("--listen", "none"),
     )
-    assert senders(before) == []
+    assert senders(agent.process.pid) == []
     leaking = subprocess.Popen([program, str(port), "stay"])
 
     def verdict():
@@ -171,7 +180,7 @@ def test_sites_verdict_leads_with_the_last_sender_and_the_probe_goes_when_it_is_
 
     try:
         found = wait_until(verdict, 90, "a verdict that names the last sender")
-        assert len(senders(before)) == 1
+        assert len(senders(agent.process.pid)) == 1
     finally:
         leaking.kill()
         leaking.wait()
@@ -179,7 +188,7 @@ def test_sites_verdict_leads_with_the_last_sender_and_the_probe_goes_when_it_is_
     assert "borrow_and_forget" in first["site"] and first["site"].endswith("[thread worker-#]")
     assert any(s["role"] == "open" and s["site"].startswith("pool_open") for s in others)
     assert "Last sender: " in found["summary"]
-    wait_until(lambda: senders(before) == [], 30, "the probe of sends is gone")
+    wait_until(lambda: senders(agent.process.pid) == [], 30, "the probe of sends is gone")
 
 
 # --- other languages ---------------------------------------------------------------------------
