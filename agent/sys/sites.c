@@ -57,6 +57,7 @@ struct sites {
 		uint64_t due_ns;
 	} introductions[INTRODUCTIONS_MAX];
 	int watched_fd; /* the symbolizer's, as far as epoll knows it */
+	uint64_t watched_restart_count;
 };
 
 /* --- entries ---------------------------------------------------------------------------------- */
@@ -167,7 +168,7 @@ static void on_sample(void *userdata, const struct stack_sample *sample)
 	(void)symbolizer_submit(sites->symbolizer, sample); /* counts what it refuses */
 }
 
-static void introduce(struct sites *sites, const struct abi_client *client)
+static int introduce(struct sites *sites, const struct abi_client *client)
 {
 	sites->sample.id = 0;
 	sites->sample.role = ROLE_INTRODUCE;
@@ -175,7 +176,7 @@ static void introduce(struct sites *sites, const struct abi_client *client)
 	sites->sample.has_registers = 0;
 	sites->sample.stack_bytes = 0;
 	sites->sample.script_frame_count = 0;
-	(void)symbolizer_submit(sites->symbolizer, &sites->sample); /* counts what it refuses */
+	return symbolizer_submit(sites->symbolizer, &sites->sample);
 }
 
 /* The loader maps libpython after the exec: it is looked for some times more. */
@@ -212,8 +213,9 @@ static void introduce_again(struct sites *sites)
 		if (at->tries_left == 0 || at->due_ns > now_ns)
 			continue;
 		at->tries_left--;
-		at->due_ns = UINT64_MAX;
-		introduce(sites, &at->client);
+		/* What is refused has no answer that would make it due again. */
+		at->due_ns = introduce(sites, &at->client) == 0 ? UINT64_MAX
+								: now_ns + INTRODUCTION_GAP_NS;
 	}
 }
 
@@ -234,12 +236,15 @@ static void on_answer(void *userdata, const struct site_answer *answer)
 static void watch_symbolizer(struct sites *sites)
 {
 	struct epoll_event event = {.events = EPOLLIN};
+	uint64_t restart_count = symbolizer_restart_count(sites->symbolizer);
 	int fd = symbolizer_fd(sites->symbolizer);
 
-	if (fd >= 0 && fd != sites->watched_fd)
+	/* A new one mostly has the number of the one before, which epoll forgot when it closed. */
+	if (fd >= 0 && (fd != sites->watched_fd || restart_count != sites->watched_restart_count))
 		(void)epoll_ctl(sites->epoll_fd, EPOLL_CTL_ADD, fd,
 				&event); /* else the next tick sees it */
 	sites->watched_fd = fd;
+	sites->watched_restart_count = restart_count;
 }
 
 void sites_pump(struct sites *sites)

@@ -33,6 +33,7 @@ struct request {
 
 struct symbolizer {
 	pid_t pid; /* 0 = not running */
+	pid_t ending; /* killed, and not gone yet; 0 = none */
 	int fd;
 	struct request *first, **last; /* the oldest first */
 	uint32_t count, in_flight;
@@ -65,6 +66,17 @@ struct symbolizer *symbolizer_new(void)
 
 /* --- the process ------------------------------------------------------------------------------ */
 
+/* Whether the one before is gone. It may hang in the kernel, on a dead disk: that is not waited
+ * for.
+ */
+static bool has_gone(struct symbolizer *symbolizer)
+{
+	if (symbolizer->ending > 0 && waitpid(symbolizer->ending, NULL, WNOHANG) == 0)
+		return false;
+	symbolizer->ending = 0;
+	return true;
+}
+
 static void stop(struct symbolizer *symbolizer)
 {
 	if (symbolizer->fd >= 0)
@@ -72,8 +84,8 @@ static void stop(struct symbolizer *symbolizer)
 	symbolizer->fd = -1;
 	if (symbolizer->pid > 0) {
 		(void)kill(symbolizer->pid, SIGKILL); /* gone is as good */
-		while (waitpid(symbolizer->pid, NULL, 0) < 0 && errno == EINTR)
-			;
+		symbolizer->ending = symbolizer->pid;
+		(void)has_gone(symbolizer);
 	}
 	symbolizer->pid = 0;
 	symbolizer->in_flight = 0;
@@ -121,6 +133,8 @@ static bool may_start(struct symbolizer *symbolizer)
 {
 	uint64_t now_ns = monotonic_ns();
 
+	if (!has_gone(symbolizer))
+		return false;
 	if (now_ns - symbolizer->minute_ns > 60 * NS_PER_SEC) {
 		symbolizer->minute_ns = now_ns;
 		symbolizer->restarts_in_minute = 0;
@@ -220,12 +234,14 @@ static void take_answers(struct symbolizer *symbolizer,
 	struct site_answer answer;
 	ssize_t n;
 
-	while (symbolizer->fd >= 0 && symbolizer->in_flight > 0) {
+	/* Also where nothing is owed: of one that was killed the end has to be taken. */
+	while (symbolizer->fd >= 0) {
 		n = recv(symbolizer->fd, &answer, sizeof(answer), MSG_DONTWAIT);
 		if (n < 0 && (errno == EAGAIN || errno == EINTR))
 			return;
 		/* Nothing that it says about anything but the sample that it was given counts. */
-		if (n != sizeof(answer) || answer.id != symbolizer->first->sample.id) {
+		if (n != sizeof(answer) || symbolizer->in_flight == 0 ||
+		    answer.id != symbolizer->first->sample.id) {
 			bury(symbolizer);
 			return;
 		}

@@ -382,3 +382,48 @@ def test_sites_opens_nothing_that_an_elf_file_names(connleak, server, tmp_path, 
     port = server.listen()
     left = one(left_open(connleak, port, make(tmp_path), str(port)))
     assert left["last_site"].startswith("save_order (orders"), left
+
+
+def children(pid):
+    return pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+
+
+def watched_sockets(pid):
+    """Of the agent's: all that wait in an epoll."""
+    watched = set()
+    for path in pathlib.Path(f"/proc/{pid}/fdinfo").iterdir():
+        try:
+            lines = path.read_text().splitlines()
+        except FileNotFoundError:  # closed since
+            continue
+        numbers = [line.split()[1] for line in lines if line.startswith("tfd:")]
+        links = [os.readlink(f"/proc/{pid}/fd/{number}") for number in numbers]
+        watched |= {link for link in links if link.startswith("socket:")}
+    return watched
+
+
+def test_sites_symbolizer_that_was_killed_is_buried_and_the_next_one_listened_to(
+    connleak, server, client
+):
+    """Its end wakes the agent for ever if it is not taken; the new one has its descriptor."""
+    port = server.listen()
+    agent = connleak.start(
+        *("agent", "--port", f"test={port}", "--interval", "0.2", "--state", "none"),
+        *("--pin", "none", "--socket", "none", "--listen", "none", "--journal", "no"),
+    )
+    pid = agent.process.pid
+
+    def start_one():
+        client.open_all(1, port)
+        (found,) = wait_until(lambda: children(pid), 20, "a symbolizer")
+        wchan = pathlib.Path(f"/proc/{found}/wchan")
+        wait_until(lambda: "poll" in wchan.read_text(), 20, "it waits for samples")
+        return found
+
+    first = start_one()
+    (watched,) = wait_until(lambda: watched_sockets(pid), 10, "it is watched")
+    os.kill(int(first), 9)
+    wait_until(lambda: first not in children(pid), 10, "the symbolizer is buried")
+    assert start_one() != first
+    (watched_next,) = wait_until(lambda: watched_sockets(pid), 10, "the next one is watched")
+    assert watched_next != watched
