@@ -24,7 +24,7 @@ ALL_CFLAGS = -std=gnu11 $(WARNINGS) $(CFLAGS) $(SANITIZE) -fno-omit-frame-pointe
 # libiberty: names of C++ and Rust. It has no pkg-config file.
 LIBS     = $(shell pkg-config --libs $(PKGS)) -liberty
 
-CORE_SRC  := $(wildcard agent/core/*.c)
+CORE_SRC  := $(wildcard agent/core/*.c agent/screen/*.c)
 AGENT_SRC := $(wildcard agent/sys/*.c agent/sinks/*.c agent/cli/*.c)
 BPF_SRC   := $(wildcard bpf/*.bpf.c)
 UNIT_SRC  := $(wildcard tests/unit/test_*.c)

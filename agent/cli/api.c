@@ -19,11 +19,11 @@
 #include <time.h>
 
 #include "api_route.h"
-#include "core/sample_follow.h"
 #include "explain.h"
 #include "listing.h"
 #include "live_sites.h"
 #include "sample_json.h"
+#include "screen/sample_follow.h"
 #include "sinks/jsonl.h"
 #include "sinks/text.h"
 #include "snapshot.h"

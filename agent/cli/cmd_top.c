@@ -12,11 +12,11 @@
 
 #include "command.h"
 #include "core/format.h"
-#include "core/sample_follow.h"
 #include "option_table.h"
 #include "player.h"
 #include "remote.h"
 #include "sample_json.h"
+#include "screen/sample_follow.h"
 #include "sys/log.h"
 #include "top.h"
 #include "top_term.h"

@@ -5,7 +5,7 @@
 #ifndef CONNLEAK_CLI_DETAIL_JSON_H
 #define CONNLEAK_CLI_DETAIL_JSON_H
 
-#include "core/detail.h"
+#include "screen/detail.h"
 
 /*
  * Of the pool that row identifies. What is missing is unknown. Returns 0; -ENOENT where the answer

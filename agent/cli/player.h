@@ -5,8 +5,8 @@
 #ifndef CONNLEAK_CLI_PLAYER_H
 #define CONNLEAK_CLI_PLAYER_H
 
-#include "core/sample_take.h"
 #include "option.h"
+#include "screen/sample_take.h"
 
 struct player;
 

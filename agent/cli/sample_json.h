@@ -9,7 +9,7 @@
 
 #include <jansson.h>
 
-#include "core/sample.h"
+#include "screen/sample.h"
 
 /* A new reference; NULL when out of memory. */
 json_t *sample_json_encode(const struct sample *sample);

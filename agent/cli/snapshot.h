@@ -8,8 +8,8 @@
 #include <jansson.h>
 #include <stdio.h>
 
-#include "core/sample_take.h"
 #include "live.h"
+#include "screen/sample_take.h"
 
 /* One object for one connection; NULL when out of memory. */
 json_t *snapshot_conn(const struct live *live, const struct conn *conn);

@@ -5,8 +5,8 @@
 #ifndef CONNLEAK_CLI_TOP_H
 #define CONNLEAK_CLI_TOP_H
 
-#include "core/browse.h"
-#include "core/screen.h"
+#include "screen/browse.h"
+#include "screen/screen.h"
 #include "top_source.h"
 
 struct top {

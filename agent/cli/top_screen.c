@@ -13,8 +13,8 @@
 #include <systemd/sd-event.h>
 #include <unistd.h>
 
-#include "core/seek.h"
 #include "player.h"
+#include "screen/seek.h"
 #include "sys/log.h"
 #include "top.h"
 #include "top_term.h"

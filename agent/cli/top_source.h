@@ -5,9 +5,9 @@
 #ifndef CONNLEAK_CLI_TOP_SOURCE_H
 #define CONNLEAK_CLI_TOP_SOURCE_H
 
-#include "core/detail.h"
 #include "live.h"
 #include "option.h"
+#include "screen/detail.h"
 
 struct player;
 

@@ -24,7 +24,7 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "core/browse.h"
+#include "screen/browse.h"
 
 #define ESCAPE_DELAY_MS 50 /* an Esc that is no beginning of a key */
 #define MESSAGES_MAX 65536 /* bytes kept of what was written to stderr */

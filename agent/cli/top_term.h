@@ -6,7 +6,7 @@
 #ifndef CONNLEAK_CLI_TOP_TERM_H
 #define CONNLEAK_CLI_TOP_TERM_H
 
-#include "core/grid.h"
+#include "screen/grid.h"
 
 struct top_term;
 

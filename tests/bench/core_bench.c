@@ -13,15 +13,15 @@
 #include <string.h>
 #include <time.h>
 
-#include "core/browse.h"
 #include "core/dbkind.h"
 #include "core/detector.h"
-#include "core/sample_follow.h"
-#include "core/sample_take.h"
-#include "core/screen.h"
 #include "core/settings.h"
 #include "core/table.h"
 #include "core/trace.h"
+#include "screen/browse.h"
+#include "screen/sample_follow.h"
+#include "screen/sample_take.h"
+#include "screen/screen.h"
 
 #define RUNS 5
 #define LINE_SIZE 1024

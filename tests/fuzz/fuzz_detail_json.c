@@ -10,7 +10,7 @@
 
 #include "cli/detail_json.h"
 #include "core/format.h"
-#include "core/screen_text.h"
+#include "screen/screen_text.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/filter.h"
 #include "core/format.h"
-#include "core/seek.h"
+#include "screen/filter.h"
+#include "screen/seek.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -71,5 +71,5 @@ coverage:
 	@find $(COVERAGE_BUILD) -name '*.gcda' -delete 2>/dev/null || true
 	@$(MAKE) --no-print-directory -s -j $$(nproc) BUILD=$(COVERAGE_BUILD) CFLAGS='-O0 -g' \
 		SANITIZE=--coverage unit >$(BUILD)/coverage.log 2>&1 || { tail -n 30 $(BUILD)/coverage.log; exit 1; }
-	@gcovr --root . --filter agent/core/ --exclude-throw-branches --sort-percentage \
+	@gcovr --root . --filter 'agent/(core|screen)/' --exclude-throw-branches --sort-percentage \
 		--fail-under-line $(COVERAGE_GOAL) $(COVERAGE_BUILD)

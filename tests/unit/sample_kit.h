@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "core/format.h"
-#include "core/sample.h"
+#include "screen/sample.h"
 
 /* One pool; what is left out is unknown or 0. */
 struct kit_pool {

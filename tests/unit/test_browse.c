@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/browse.h"
 #include "sample_kit.h"
+#include "screen/browse.h"
 
 #define POOLS 30
 

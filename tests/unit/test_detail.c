@@ -13,8 +13,8 @@
 #include <string.h>
 
 #include "cli/detail_json.h"
-#include "core/detail.h"
 #include "core/format.h"
+#include "screen/detail.h"
 
 struct world {
 	struct settings settings;

@@ -9,8 +9,8 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "core/filter.h"
 #include "sample_kit.h"
+#include "screen/filter.h"
 
 static const struct kit_pool pools[] = {
 	{.pid = 4711,

@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/gauge.h"
-#include "core/grid.h"
+#include "screen/gauge.h"
+#include "screen/grid.h"
 
 static void assert_line(const struct grid *grid, const char *expected)
 {

@@ -20,10 +20,10 @@
 #include "cli/option.h"
 #include "cli/pipeline.h"
 #include "core/ledger.h"
-#include "core/sample_follow.h"
-#include "core/sample_take.h"
 #include "core/trace.h"
 #include "core/view.h"
+#include "screen/sample_follow.h"
+#include "screen/sample_take.h"
 #include "sinks/metrics.h"
 
 #define LEAKS 23

@@ -9,9 +9,9 @@
 #include <errno.h>
 #include <stdio.h>
 
-#include "core/nearlimit.h"
-#include "core/rows.h"
 #include "sample_kit.h"
+#include "screen/nearlimit.h"
+#include "screen/rows.h"
 
 static const struct kit_pool pools[] = {
 	{.pid = 1, .comm = "api", .workload = "w1", .open = 10, .stale = 3, .site = "save"},

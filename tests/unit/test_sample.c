@@ -15,8 +15,8 @@
 #include "cli/sample_json.h"
 #include "core/dbkind.h"
 #include "core/format.h"
-#include "core/sample_follow.h"
-#include "core/sample_take.h"
+#include "screen/sample_follow.h"
+#include "screen/sample_take.h"
 
 /* A table that is judged, fed as a pipeline feeds it. */
 struct world {

@@ -11,9 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/detail.h"
-#include "core/screen.h"
 #include "sample_kit.h"
+#include "screen/detail.h"
+#include "screen/screen.h"
 
 static const struct kit_pool pools[] = {
 	{.pid = 4711,

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/seek.h"
+#include "screen/seek.h"
 
 static void parse_gives_the_moment(void **state)
 {

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "format.h"
+#include "core/format.h"
 
 int grid_init(struct grid *grid, uint32_t width, uint32_t height, bool utf8)
 {

@@ -3,8 +3,8 @@
  * Everything about one pool at one moment: the evidence against it, what else could be the matter,
  * its course and its connections, as flat as a sample and with strings as safe.
  */
-#ifndef CONNLEAK_CORE_DETAIL_H
-#define CONNLEAK_CORE_DETAIL_H
+#ifndef CONNLEAK_SCREEN_DETAIL_H
+#define CONNLEAK_SCREEN_DETAIL_H
 
 #include "sample_take.h"
 

@@ -13,8 +13,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "format.h"
-#include "index.h"
+#include "core/format.h"
+#include "core/index.h"
 
 #define BLOCK_BYTES 65536
 #define TEXT_SIZE 4096 /* the longest string kept, with its NUL: a path */

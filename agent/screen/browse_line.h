@@ -2,8 +2,8 @@
 /*
  * The line that is typed at a prompt of the screen.
  */
-#ifndef CONNLEAK_CORE_BROWSE_LINE_H
-#define CONNLEAK_CORE_BROWSE_LINE_H
+#ifndef CONNLEAK_SCREEN_BROWSE_LINE_H
+#define CONNLEAK_SCREEN_BROWSE_LINE_H
 
 #include "browse.h"
 

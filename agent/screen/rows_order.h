@@ -2,8 +2,8 @@
 /*
  * The order of a screen's lines.
  */
-#ifndef CONNLEAK_CORE_ROWS_ORDER_H
-#define CONNLEAK_CORE_ROWS_ORDER_H
+#ifndef CONNLEAK_SCREEN_ROWS_ORDER_H
+#define CONNLEAK_SCREEN_ROWS_ORDER_H
 
 #include "rows.h"
 

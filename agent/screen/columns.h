@@ -2,8 +2,8 @@
 /*
  * The columns of the screen of pools: which of them a width has room for, and what stands in them.
  */
-#ifndef CONNLEAK_CORE_COLUMNS_H
-#define CONNLEAK_CORE_COLUMNS_H
+#ifndef CONNLEAK_SCREEN_COLUMNS_H
+#define CONNLEAK_SCREEN_COLUMNS_H
 
 #include "grid.h"
 #include "rows.h"

@@ -11,8 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/format.h"
 #include "detail.h"
-#include "format.h"
 #include "gauge.h"
 
 #define CURVE_WIDTH_MAX DETAIL_SPANS_MAX

@@ -2,8 +2,8 @@
 /*
  * From a sample to the lines of a screen: chosen by a filter, grouped, in an order.
  */
-#ifndef CONNLEAK_CORE_ROWS_H
-#define CONNLEAK_CORE_ROWS_H
+#ifndef CONNLEAK_SCREEN_ROWS_H
+#define CONNLEAK_SCREEN_ROWS_H
 
 #include "filter.h"
 #include "sample.h"

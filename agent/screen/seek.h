@@ -2,10 +2,10 @@
 /*
  * Moments of a recording as people write them.
  */
-#ifndef CONNLEAK_CORE_SEEK_H
-#define CONNLEAK_CORE_SEEK_H
+#ifndef CONNLEAK_SCREEN_SEEK_H
+#define CONNLEAK_SCREEN_SEEK_H
 
-#include "types.h"
+#include "core/types.h"
 
 /* A recording, and where one is in it. */
 struct seek_place {

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "format.h"
+#include "core/format.h"
 #include "gauge.h"
 #include "grid.h"
 

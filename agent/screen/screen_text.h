@@ -2,8 +2,8 @@
 /*
  * Pages of text on the screen, which scroll: help, and one pool in detail.
  */
-#ifndef CONNLEAK_CORE_SCREEN_TEXT_H
-#define CONNLEAK_CORE_SCREEN_TEXT_H
+#ifndef CONNLEAK_SCREEN_SCREEN_TEXT_H
+#define CONNLEAK_SCREEN_SCREEN_TEXT_H
 
 #include "columns.h"
 #include "grid.h"

@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "columns.h"
-#include "format.h"
+#include "core/format.h"
 #include "gauge.h"
 #include "nearlimit.h"
 

@@ -2,8 +2,8 @@
 /*
  * A bar and a sparkline in a few columns of a screen, in blocks or in plain ASCII.
  */
-#ifndef CONNLEAK_CORE_GAUGE_H
-#define CONNLEAK_CORE_GAUGE_H
+#ifndef CONNLEAK_SCREEN_GAUGE_H
+#define CONNLEAK_SCREEN_GAUGE_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -3,8 +3,8 @@
  * What a person does with the screen: where the cursor is, how the lines are grouped, sorted and
  * chosen, what is being typed. Keys come in, what has to be done outside comes out.
  */
-#ifndef CONNLEAK_CORE_BROWSE_H
-#define CONNLEAK_CORE_BROWSE_H
+#ifndef CONNLEAK_SCREEN_BROWSE_H
+#define CONNLEAK_SCREEN_BROWSE_H
 
 #include "rows.h"
 

@@ -2,11 +2,11 @@
 /*
  * Takes a sample of what a table holds and a detector knows of it.
  */
-#ifndef CONNLEAK_CORE_SAMPLE_TAKE_H
-#define CONNLEAK_CORE_SAMPLE_TAKE_H
+#ifndef CONNLEAK_SCREEN_SAMPLE_TAKE_H
+#define CONNLEAK_SCREEN_SAMPLE_TAKE_H
 
-#include "detector.h"
-#include "ledger.h"
+#include "core/detector.h"
+#include "core/ledger.h"
 #include "sample.h"
 
 /* What a sample is taken of; all borrowed, for the call only. */

@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "format.h"
+#include "core/format.h"
 
 enum comparison { NO_COMPARISON, BELOW, AT_MOST, EQUAL, NOT_EQUAL, AT_LEAST, ABOVE };
 

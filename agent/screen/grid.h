@@ -6,8 +6,8 @@
  * Nothing that is put can move a cursor: what is no printable character becomes '?'; where the
  * screen is not UTF-8, so does everything beyond ASCII.
  */
-#ifndef CONNLEAK_CORE_GRID_H
-#define CONNLEAK_CORE_GRID_H
+#ifndef CONNLEAK_SCREEN_GRID_H
+#define CONNLEAK_SCREEN_GRID_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -2,8 +2,8 @@
 /*
  * Servers that are about to be full, of all the processes of this host together.
  */
-#ifndef CONNLEAK_CORE_NEARLIMIT_H
-#define CONNLEAK_CORE_NEARLIMIT_H
+#ifndef CONNLEAK_SCREEN_NEARLIMIT_H
+#define CONNLEAK_SCREEN_NEARLIMIT_H
 
 #include "sample.h"
 

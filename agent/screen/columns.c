@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "columns_text.h"
-#include "format.h"
+#include "core/format.h"
 #include "gauge.h"
 
 #define ALL_GROUPS ((1u << ROWS_GROUP_COUNT) - 1)

@@ -6,12 +6,12 @@
  * Every string of a sample is safe for a terminal and valid UTF-8; NULL = unknown. A sample owns
  * all that its rows point to.
  */
-#ifndef CONNLEAK_CORE_SAMPLE_H
-#define CONNLEAK_CORE_SAMPLE_H
+#ifndef CONNLEAK_SCREEN_SAMPLE_H
+#define CONNLEAK_SCREEN_SAMPLE_H
 
-#include "meter.h"
-#include "table.h"
-#include "verdict.h"
+#include "core/meter.h"
+#include "core/table.h"
+#include "core/verdict.h"
 
 /* The course of OPEN: as many spans, as long as the meter's fine ones. */
 #define SAMPLE_HISTORY_COUNT METER_FINE_COUNT

@@ -2,8 +2,8 @@
 /*
  * The lines above the table: when, from where, how many, how bad, what is nearly full.
  */
-#ifndef CONNLEAK_CORE_SCREEN_HEAD_H
-#define CONNLEAK_CORE_SCREEN_HEAD_H
+#ifndef CONNLEAK_SCREEN_SCREEN_HEAD_H
+#define CONNLEAK_SCREEN_SCREEN_HEAD_H
 
 #include "screen.h"
 

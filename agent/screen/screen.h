@@ -2,8 +2,8 @@
 /*
  * Draws what is browsed into a grid: header, lines or text, and what the keys do.
  */
-#ifndef CONNLEAK_CORE_SCREEN_H
-#define CONNLEAK_CORE_SCREEN_H
+#ifndef CONNLEAK_SCREEN_SCREEN_H
+#define CONNLEAK_SCREEN_SCREEN_H
 
 #include "browse.h"
 #include "grid.h"

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "index.h"
+#include "core/index.h"
 #include "rows_order.h"
 
 /* --- which group a pool belongs to ------------------------------------------------------------ */

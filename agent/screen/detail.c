@@ -13,9 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "format.h"
-#include "judgement.h"
-#include "view.h"
+#include "core/format.h"
+#include "core/judgement.h"
+#include "core/view.h"
 
 struct detail *detail_new(void)
 {

@@ -15,7 +15,7 @@
 #include <string.h>
 
 #include "columns.h"
-#include "format.h"
+#include "core/format.h"
 #include "screen_head.h"
 #include "screen_text.h"
 

@@ -3,8 +3,8 @@
  * What stands in each column of the screen of pools. All write at most width columns worth of text
  * where they can choose, and return buffer.
  */
-#ifndef CONNLEAK_CORE_COLUMNS_TEXT_H
-#define CONNLEAK_CORE_COLUMNS_TEXT_H
+#ifndef CONNLEAK_SCREEN_COLUMNS_TEXT_H
+#define CONNLEAK_SCREEN_COLUMNS_TEXT_H
 
 #include "columns.h"
 

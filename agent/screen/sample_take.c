@@ -11,10 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cgroup.h"
-#include "dbkind.h"
-#include "format.h"
-#include "judgement.h"
+#include "core/cgroup.h"
+#include "core/dbkind.h"
+#include "core/format.h"
+#include "core/judgement.h"
 
 /* The sites of one pool while they are counted. */
 struct site_tally {

@@ -2,8 +2,8 @@
 /*
  * Two samples of the same host, one after the other.
  */
-#ifndef CONNLEAK_CORE_SAMPLE_FOLLOW_H
-#define CONNLEAK_CORE_SAMPLE_FOLLOW_H
+#ifndef CONNLEAK_SCREEN_SAMPLE_FOLLOW_H
+#define CONNLEAK_SCREEN_SAMPLE_FOLLOW_H
 
 #include "sample.h"
 

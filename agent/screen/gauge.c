@@ -8,7 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "plot.h"
+#include "core/plot.h"
 
 #define EIGHTHS 8
 

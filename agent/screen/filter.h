@@ -10,8 +10,8 @@
  *
  * All terms have to hold. What is unknown matches no comparison.
  */
-#ifndef CONNLEAK_CORE_FILTER_H
-#define CONNLEAK_CORE_FILTER_H
+#ifndef CONNLEAK_SCREEN_FILTER_H
+#define CONNLEAK_SCREEN_FILTER_H
 
 #include "sample.h"
 
