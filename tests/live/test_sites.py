@@ -250,12 +250,13 @@ def test_sites_other_python_versions(connleak, server, tmp_path, minor):
     assert left["last_site"].startswith("save_order (app.py:5) < <module>"), left
 
 
-def test_sites_node_pg_client_not_released(connleak, postgresql, node_packages):
+def test_sites_node_pg_client_not_released(connleak, postgresql, node_packages, tmp_path):
     environment = {**os.environ, "NODE_PATH": str(NODE / "node_modules")}
     options = ["--perf-basic-prof", "--interpreted-frames-native-stack"]
     lefts = left_open(
         *(connleak, postgresql.port, "node", *options, APPS / "orders.js", str(postgresql.port)),
         env=environment,
+        cwd=tmp_path,  # where node leaves its log
     )
     left = one(lefts)
     # The connect runs from node's own queue, where no function of the program is on the stack.
