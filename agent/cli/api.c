@@ -354,7 +354,10 @@ static void answer_route(struct api *api, const struct api_route *route,
 			     API_PIDS_MAX);
 		return;
 	}
-	printer.listing = (struct listing){!printer.is_text, pids, (uint32_t)pid_count};
+	printer.listing = (struct listing){.json = !printer.is_text,
+					   .with_sites = http_argument(request, "sites"),
+					   .pids = pids,
+					   .pid_count = (uint32_t)pid_count};
 	switch (route->what) {
 	case API_METRICS:
 		answer_metrics(api, request, answer);

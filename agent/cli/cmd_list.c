@@ -19,8 +19,9 @@
 
 static void write_target(const struct options *options, char *target, size_t size)
 {
-	size_t used = (size_t)snprintf(target, size, "/v1/connections?format=%s",
-				       options->json ? "json" : "text");
+	size_t used =
+		(size_t)snprintf(target, size, "/v1/connections?format=%s%s",
+				 options->json ? "json" : "text", options->sites ? "&sites=1" : "");
 
 	for (uint32_t i = 0; i < options->pid_count && used < size; i++)
 		used += (size_t)snprintf(target + used, size - used, "%s%u",
@@ -30,7 +31,7 @@ static void write_target(const struct options *options, char *target, size_t siz
 /* Returns 1 when the agent has answered, 0 where there is none for this, -errno. */
 static int list_remote(const struct options *options)
 {
-	static const char *const served[] = {"pid", NULL};
+	static const char *const served[] = {"pid", "sites", NULL};
 	char target[TARGET_SIZE], *body = NULL;
 	size_t size = 0;
 	int r;
@@ -45,13 +46,16 @@ static int list_remote(const struct options *options)
 
 static int list_own(const struct options *options)
 {
-	struct listing listing = {.json = options->json};
+	struct listing listing = {.json = options->json, .with_sites = options->sites};
 	struct live live;
 	int r, status = live_open(&live, options, false, false, NULL, NULL);
 
 	if (status)
 		goto out;
 	status = EXIT_RUNTIME;
+	if (options->sites)
+		log_notice("who opened what is known only where the agent runs or has run: "
+			   "'-' means that nobody was looking");
 	r = live_look(&live);
 	if (r == 0)
 		r = listing_write(stdout, &live, &listing);

@@ -22,9 +22,10 @@ static int write_json(FILE *stream, const struct live *live, struct conn *const 
 }
 
 static int write_table(FILE *stream, const struct live *live, struct conn *const *conns,
-		       size_t count)
+		       size_t count, bool with_sites)
 {
-	struct view *view = view_connections(conns, count, live->options->databases, live->now_ns);
+	struct view *view =
+		view_connections(conns, count, live->options->databases, with_sites, live->now_ns);
 	char *text = view ? view_render(view) : NULL;
 	int r = 0;
 
@@ -57,7 +58,8 @@ int listing_write(FILE *stream, const struct live *live, const struct listing *l
 	for (size_t i = 0; i < count; i++)
 		if (is_wanted(listing, conns[i]->pool->client->id.pid))
 			conns[kept++] = conns[i];
-	r = (listing->json ? write_json : write_table)(stream, live, conns, kept);
+	r = listing->json ? write_json(stream, live, conns, kept)
+			  : write_table(stream, live, conns, kept, listing->with_sites);
 	free(conns);
 	return r;
 }

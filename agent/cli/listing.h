@@ -11,6 +11,7 @@
 
 struct listing {
 	bool json; /* one object a line, else a table */
+	bool with_sites; /* of the table; objects always have them */
 	const uint32_t *pids; /* only theirs; borrowed */
 	uint32_t pid_count; /* 0 = everybody's */
 };

@@ -60,6 +60,7 @@ struct options {
 	bool once; /* top */
 	bool batch; /* top: one table below the other, as it does without a screen of its own */
 	bool no_stacks;
+	bool sites; /* list: who opened and last used */
 	uint32_t stack_bytes; /* of a call stack, how much is looked at */
 	uint32_t iterations; /* top -n; 0 = until interrupted */
 	uint64_t interval_ns; /* top -d, agent and trace: time between two looks */

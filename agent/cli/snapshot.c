@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "core/format.h"
+#include "core/site.h"
 #include "core/view.h"
 #include "sys/proc.h"
 
@@ -55,6 +56,16 @@ static json_t *finish(json_t *object, int r)
 	return NULL;
 }
 
+static int set_site(json_t *object, const char *key, const char *site)
+{
+	char text[4 * SITE_SIZE];
+
+	if (!site)
+		return json_object_set_new(object, key, json_null());
+	return json_object_set_new(object, key,
+				   json_string(format_safe(site, SITE_SIZE, text, sizeof(text))));
+}
+
 json_t *snapshot_conn(const struct live *live, const struct conn *conn)
 {
 	uint64_t age_ns = (uint64_t)((int64_t)live->now_ns - conn->open_ns);
@@ -88,6 +99,8 @@ json_t *snapshot_conn(const struct live *live, const struct conn *conn)
 	r |= json_object_set_new(object, "sent", json_integer((json_int_t)conn->sent_bytes));
 	r |= json_object_set_new(object, "received",
 				 json_integer((json_int_t)conn->received_bytes));
+	r |= set_site(object, "site", conn->site);
+	r |= set_site(object, "last_site", conn->last_site);
 	return finish(object, r);
 }
 

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "format.h"
+#include "site.h"
 #include "trace.h"
 
 struct view {
@@ -233,16 +234,24 @@ static int add_pool_cells(struct view *view, const struct pool *pool, const stru
 	return r;
 }
 
+static int add_site(struct view *view, const char *site)
+{
+	char text[4 * SITE_SIZE];
+
+	return view_add(view, site ? format_safe(site, SITE_SIZE, text, sizeof(text)) : "-");
+}
+
 struct view *view_connections(struct conn *const *conns, size_t count, const struct dbkind *kinds,
-			      uint64_t now_ns)
+			      bool with_sites, uint64_t now_ns)
 {
 	static const struct view_column columns[] = {
-		{"PID", VIEW_RIGHT},	  {"COMM", VIEW_LEFT},	   {"WORKLOAD", VIEW_LEFT},
-		{"ENDPOINT", VIEW_LEFT},  {"DATABASE", VIEW_LEFT}, {"STATE", VIEW_LEFT},
-		{"AGE", VIEW_RIGHT},	  {"IDLE", VIEW_RIGHT},	   {"SENT", VIEW_RIGHT},
-		{"RECEIVED", VIEW_RIGHT},
+		{"PID", VIEW_RIGHT},	  {"COMM", VIEW_LEFT},	    {"WORKLOAD", VIEW_LEFT},
+		{"ENDPOINT", VIEW_LEFT},  {"DATABASE", VIEW_LEFT},  {"STATE", VIEW_LEFT},
+		{"AGE", VIEW_RIGHT},	  {"IDLE", VIEW_RIGHT},	    {"SENT", VIEW_RIGHT},
+		{"RECEIVED", VIEW_RIGHT}, {"OPENED BY", VIEW_LEFT}, {"LAST USED BY", VIEW_LEFT},
 	};
-	struct view *view = view_new(columns, sizeof(columns) / sizeof(columns[0]));
+	size_t column_count = sizeof(columns) / sizeof(columns[0]) - (with_sites ? 0 : 2);
+	struct view *view = view_new(columns, column_count);
 	int r = 0;
 
 	for (size_t i = 0; view && !r && i < count; i++) {
@@ -255,6 +264,10 @@ struct view *view_connections(struct conn *const *conns, size_t count, const str
 		r |= add_duration(view, conn_silence_ns(conn, now_ns), conn->idle_is_bound);
 		r |= add_bytes(view, conn->sent_bytes);
 		r |= add_bytes(view, conn->received_bytes);
+		if (with_sites) {
+			r |= add_site(view, conn->site);
+			r |= add_site(view, conn->last_site);
+		}
 	}
 	if (r) {
 		view_free(view);

@@ -33,7 +33,7 @@ char *view_render(const struct view *view);
 
 /* Connections, one line each, in the order given: PID COMM WORKLOAD ENDPOINT ... */
 struct view *view_connections(struct conn *const *conns, size_t count, const struct dbkind *kinds,
-			      uint64_t now_ns);
+			      bool with_sites, uint64_t now_ns);
 
 /* Pools, one line each, with the rates of the time observed: PID COMM ... OPEN STALE OPENED/s ...
  */

@@ -152,6 +152,20 @@ def senders(pid):
     return [key for key, name in bpf_programs() if key in held and name in names]
 
 
+def ask_agent(connleak, socket, pid):
+    """{command: what it shows} of each that shows code."""
+    commands = [
+        *[("list", "--sites"), ("list", "--json")],
+        *[("explain", str(pid)), ("explain", "--json", str(pid))],
+    ]
+    shown = {}
+    for command in commands:
+        done = connleak.run(*command, "--socket", socket)
+        assert done.returncode == 0, done
+        shown[command] = done.stdout.decode()
+    return shown
+
+
 def test_sites_verdict_leads_with_the_last_sender_and_the_probe_goes_when_it_is_cleared(
     connleak, server, tmp_path
 ):
@@ -159,7 +173,7 @@ def test_sites_verdict_leads_with_the_last_sender_and_the_probe_goes_when_it_is_
     program = build(tmp_path, "pool.c", name="pool")
     agent = connleak.start(
         *("agent", "--json", "--port", f"test={port}", "--interval", "0.2"),
-        *("--set", "T0=1", "--state", "none", "--pin", "none", "--socket", "none"),
+        *("--set", "T0=1", "--state", "none", "--pin", "none", "--socket", tmp_path / "socket"),
         *("--listen", "none"),
     )
     assert senders(agent.process.pid) == []
@@ -181,6 +195,7 @@ def test_sites_verdict_leads_with_the_last_sender_and_the_probe_goes_when_it_is_
     try:
         found = wait_until(verdict, 90, "a verdict that names the last sender")
         assert len(senders(agent.process.pid)) == 1
+        shown = ask_agent(connleak, tmp_path / "socket", leaking.pid)
     finally:
         leaking.kill()
         leaking.wait()
@@ -188,6 +203,8 @@ def test_sites_verdict_leads_with_the_last_sender_and_the_probe_goes_when_it_is_
     assert "borrow_and_forget" in first["site"] and first["site"].endswith("[thread worker-#]")
     assert any(s["role"] == "open" and s["site"].startswith("pool_open") for s in others)
     assert "Last sender: " in found["summary"]
+    for command, text in shown.items():
+        assert "pool_open" in text and "borrow_and_forget" in text, f"{command}: {text}"
     wait_until(lambda: senders(agent.process.pid) == [], 30, "the probe of sends is gone")
 
 

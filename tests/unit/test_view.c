@@ -76,7 +76,7 @@ static void connections_names_from_outside_cannot_move_the_cursor(void **state)
 	apply(table, &event);
 	assert_int_equal(view_collect_conns(table, &conns, &count), 0);
 	assert_int_equal(count, 1);
-	view = view_connections(conns, count, kinds, 3 * NS_PER_SEC);
+	view = view_connections(conns, count, kinds, false, 3 * NS_PER_SEC);
 	text = view_render(view);
 	assert_null(strchr(text, '\x1b'));
 	assert_non_null(strstr(text, "\\x1b[2Jevil\\x0a"));
@@ -84,6 +84,39 @@ static void connections_names_from_outside_cannot_move_the_cursor(void **state)
 	assert_int_equal(text[strlen(text) - 1], '\n');
 	/* The title and one row. */
 	assert_ptr_equal(strchr(strchr(text, '\n') + 1, '\n'), text + strlen(text) - 1);
+	free(text);
+	view_free(view);
+	free(conns);
+	dbkind_free(kinds);
+	table_free(table);
+}
+
+static void connections_sites_are_shown_when_asked_for_and_safe(void **state)
+{
+	struct table *table = table_new(NULL);
+	struct dbkind *kinds = dbkind_new();
+	struct event event = open_event(1, 42, "app", 5432);
+	struct conn **conns;
+	struct view *view;
+	size_t count;
+	char *text;
+
+	(void)state;
+	event.site = "open_orders\x1b[2J (orders.c:7) < main";
+	apply(table, &event);
+	assert_int_equal(view_collect_conns(table, &conns, &count), 0);
+	view = view_connections(conns, count, kinds, true, NS_PER_SEC);
+	text = view_render(view);
+	assert_non_null(strstr(text, "OPENED BY"));
+	assert_non_null(strstr(text, "LAST USED BY\n"));
+	assert_non_null(strstr(text, "open_orders\\x1b[2J (orders.c:7) < main"));
+	assert_string_equal(text + strlen(text) - 3, " -\n");
+	free(text);
+	view_free(view);
+	view = view_connections(conns, count, kinds, false, NS_PER_SEC);
+	text = view_render(view);
+	assert_null(strstr(text, "OPENED BY"));
+	assert_null(strstr(text, "open_orders"));
 	free(text);
 	view_free(view);
 	free(conns);
@@ -107,7 +140,7 @@ static void connections_age_that_is_a_bound_is_marked(void **state)
 	event.idle_ns = event.age_ns = 3 * 3600 * NS_PER_SEC;
 	apply(table, &event);
 	assert_int_equal(view_collect_conns(table, &conns, &count), 0);
-	view = view_connections(conns, count, kinds, NS_PER_SEC);
+	view = view_connections(conns, count, kinds, false, NS_PER_SEC);
 	text = view_render(view);
 	assert_non_null(strstr(text, ">= 3 h"));
 	free(text);
@@ -147,6 +180,7 @@ int main(void)
 		cmocka_unit_test(render_columns_are_as_wide_as_their_cells),
 		cmocka_unit_test(render_no_rows_prints_the_titles),
 		cmocka_unit_test(connections_names_from_outside_cannot_move_the_cursor),
+		cmocka_unit_test(connections_sites_are_shown_when_asked_for_and_safe),
 		cmocka_unit_test(connections_age_that_is_a_bound_is_marked),
 		cmocka_unit_test(collect_pools_most_connections_come_first),
 	};
