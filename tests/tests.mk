@@ -5,7 +5,7 @@ LIVE_BIN := $(addprefix $(BUILD)/live/,client server spawn-as observer)
 DEMO_BIN := $(addprefix $(BUILD)/demo/,healthy-app leaky-app)
 PYTHON   := /usr/bin/python3
 
-.PHONY: test-programs test-run vm churn
+.PHONY: test-programs test-run vm vm-run churn
 
 deps:
 	@packaging/deps.sh build
@@ -39,7 +39,11 @@ churn: $(BUILD)/connleak test-programs
 
 # The live tests on Debian's kernels, one after the other: hours on a busy machine. VM="--core 6.12"
 # is a part of it; `make test` has the tests of tests/vm, which are the short form.
-vm: $(BUILD)/connleak test-programs
+vm:
+	@packaging/deps.sh vm
+	@$(MAKE) --no-print-directory vm-run
+
+vm-run: $(BUILD)/connleak test-programs
 	CONNLEAK_BUILD=$(BUILD) $(PYTHON) -B -m pytest -p no:cacheprovider -rs tests/vm
 	$(PYTHON) -B tests/vm/matrix.py $(BUILD) $(VM)
 

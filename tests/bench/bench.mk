@@ -5,13 +5,17 @@
 
 BENCH_BIN := $(addprefix $(BUILD)/bench/,core-bench load attach empty.bpf.o)
 
-.PHONY: bench bench-stacks
+.PHONY: bench bench-run bench-stacks
 
 # What call stacks cost in the kernel and in the symbolizer; half a minute, as root.
 bench-stacks: $(BUILD)/connleak
 	$(PYTHON) -B tests/bench/stacks_bench.py $(BUILD)
 
-bench: $(BUILD)/connleak $(BENCH_BIN)
+bench:
+	@packaging/deps.sh bench
+	@$(MAKE) --no-print-directory bench-run
+
+bench-run: $(BUILD)/connleak $(BENCH_BIN)
 	$(PYTHON) -B tests/bench/bench.py $(BUILD) --json $(BUILD)/bench.json $(BENCH)
 
 $(BUILD)/bench/core-bench: $(BUILD)/tests/bench/core_bench.o $(BUILD)/libcore.a

@@ -20,7 +20,9 @@ COVERAGE_GOAL ?= 95
 
 .PHONY: lint lint-quick lint-all lint-most coverage shellcheck
 
-lint lint-quick: $(SKELETONS)
+lint lint-quick:
+	@packaging/deps.sh lint
+	@$(MAKE) --no-print-directory -s -j $$(nproc) $(SKELETONS)
 	@$(MAKE) --no-print-directory -s -j $$(nproc) $(if $(filter lint,$@),lint-all,lint-most)
 
 lint-all: shellcheck $(SPELLING) $(LINT_BUILD)/cppcheck $(GCC_LINT) $(TIDY_FULL)
