@@ -233,7 +233,8 @@ static bool is_harmless(uint32_t code)
 		return false;
 	if ((code >= 0x2028 && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069))
 		return false;
-	return true;
+	/* No characters, and a file of XML that has one is none. */
+	return (code & 0xfffe) != 0xfffe;
 }
 
 bool format_is_safe(const char *text)

@@ -189,6 +189,8 @@ static void format_safe_dangerous_characters_are_escaped(void **state)
 		{"\xe2\x80\xaf", "\xe2\x80\xaf"}, /* U+202F, a neighbour */
 		{"\xe2\x81\xa6", "\\xe2\\x81\\xa6"}, /* U+2066 */
 		{"\xef\xbb\xbf", "\\xef\\xbb\\xbf"}, /* U+FEFF */
+		{"\xef\xbf\xbf", "\\xef\\xbf\\xbf"}, /* U+FFFF: in no XML file */
+		{"\xef\xbf\xbd", "\xef\xbf\xbd"}, /* U+FFFD, a neighbour */
 	};
 	char text[64];
 
