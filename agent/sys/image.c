@@ -20,6 +20,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "jit_map.h"
 #include "proc.h"
 #include "rooted.h"
 
@@ -45,9 +46,7 @@ struct image {
 	enum image_runtime runtime;
 	struct stat exe;
 	char comm[COMM_SIZE];
-	struct perf_map *perf_map; /* NULL = none read yet */
-	uint64_t perf_map_taken; /* bytes */
-	ino_t perf_map_inode;
+	struct jit_map jit_map;
 };
 
 /* --- mappings --------------------------------------------------------------------------------- */
@@ -417,7 +416,7 @@ void image_free(struct image *image)
 		return;
 	dwfl_end(image->dwfl);
 	free_mappings(image->mappings, image->mapping_count);
-	perf_map_free(image->perf_map);
+	jit_map_clear(&image->jit_map);
 	if (image->root_fd >= 0)
 		close(image->root_fd);
 	free(image);
@@ -504,78 +503,13 @@ const char *image_refusal(const struct image *image, uint64_t address)
 	return mapping ? mapping->refusal : NULL;
 }
 
-/* --- JIT code --------------------------------------------------------------------------------- */
-
-/* /tmp belongs to everybody: a map that another user has put there is a lie or an accident. */
-static bool is_map_of(const struct image *image, const struct stat *map)
-{
-	char path[16];
-	struct stat process;
-
-	(void)snprintf(path, sizeof(path), "%u", image->id.pid);
-	return fstatat(image->proc_fd, path, &process, 0) == 0 &&
-	       (map->st_uid == process.st_uid || map->st_uid == 0);
-}
-
-static void read_perf_map(struct image *image, int fd, const struct stat *st)
-{
-	uint64_t size = (uint64_t)st->st_size;
-	size_t length;
-	char *text;
-	ssize_t n;
-	int64_t taken;
-
-	/* Written anew: what is known of it is over. */
-	if (image->perf_map &&
-	    (image->perf_map_inode != st->st_ino || size < image->perf_map_taken)) {
-		perf_map_free(image->perf_map);
-		image->perf_map = NULL;
-	}
-	if (!image->perf_map) {
-		image->perf_map = perf_map_new();
-		image->perf_map_taken = 0;
-		image->perf_map_inode = st->st_ino;
-	}
-	if (!image->perf_map || size <= image->perf_map_taken)
-		return;
-	length = (size_t)(size - image->perf_map_taken);
-	text = malloc(length);
-	if (!text)
-		return;
-	n = pread(fd, text, length, (off_t)image->perf_map_taken);
-	taken = n > 0 ? perf_map_add(image->perf_map, text, (size_t)n) : 0;
-	if (taken > 0)
-		image->perf_map_taken += (uint64_t)taken;
-	free(text);
-}
-
-static void refresh_perf_map(struct image *image)
-{
-	char path[64];
-	struct stat st;
-	int fd;
-
-	if (image->root_fd < 0)
-		return;
-	(void)snprintf(path, sizeof(path), "/tmp/perf-%u.map", image->inner_pid);
-	fd = rooted_open_file(image->root_fd, path, PERF_MAP_BYTES_MAX, &st);
-	if (fd < 0)
-		return;
-	if (is_map_of(image, &st))
-		read_perf_map(image, fd, &st);
-	close(fd);
-}
-
 const char *image_find_jit(struct image *image, uint64_t address, bool *ret_has_map)
 {
-	const char *name = NULL;
-
 	/* Code comes and goes: the newest word on an address is asked for each time. */
-	refresh_perf_map(image);
-	*ret_has_map = image->perf_map && perf_map_entry_count(image->perf_map) > 0;
-	if (image->perf_map)
-		name = perf_map_find(image->perf_map, address);
-	return name;
+	jit_map_refresh(&image->jit_map, image->proc_fd, image->root_fd, image->id.pid,
+			image->inner_pid);
+	*ret_has_map = jit_map_has_entries(&image->jit_map);
+	return jit_map_find(&image->jit_map, address);
 }
 
 /* --- symbols and memory ----------------------------------------------------------------------- */

@@ -9,7 +9,6 @@
 #include <elfutils/libdwfl.h>
 
 #include "core/types.h"
-#include "perf_map.h"
 
 #define IMAGE_MODULES_MAX 2048
 #define IMAGE_FILE_BYTES_MAX (2ULL << 30)
