@@ -178,7 +178,7 @@ static int ask_agent(const struct options *options)
 		       !options->json && shows_utf8() ? "&charset=utf-8" : "");
 	r = remote_get(options, NULL, target, &body, &size);
 	if (r == 1)
-		(void)fwrite(body, 1, size, stdout); /* the error flag is looked at in the end */
+		remote_print(body, size); /* the error flag is looked at in the end */
 	free(body);
 	return r;
 }

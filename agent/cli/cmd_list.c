@@ -39,7 +39,7 @@ static int list_remote(const struct options *options)
 	write_target(options, target, sizeof(target));
 	r = remote_get(options, served, target, &body, &size);
 	if (r == 1)
-		(void)fwrite(body, 1, size, stdout); /* the error flag is looked at in the end */
+		remote_print(body, size); /* the error flag is looked at in the end */
 	free(body);
 	return r;
 }

@@ -9,8 +9,10 @@
 #include "remote.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "core/format.h"
 #include "option_table.h"
 #include "sys/api_client.h"
 #include "sys/log.h"
@@ -71,4 +73,23 @@ int remote_get(const struct options *options, const char *const *served, const c
 	}
 	log_error("%s", error);
 	return r;
+}
+
+void remote_print(const char *body, size_t size)
+{
+	char piece[4 * 4 + 1]; /* four bytes of one character, each as \xNN */
+	uint32_t code;
+	size_t step;
+
+	for (size_t at = 0; at < size; at += step) {
+		step = utf8_decode(body + at, size - at, &code);
+		step = step ? step : 1;
+		/* The backslash is that of what has been made safe already. */
+		if (body[at] == '\n' || body[at] == '\\')
+			(void)putchar(body[at]);
+		else if (body[at] == '\0')
+			(void)fputs("\\x00", stdout);
+		else
+			(void)fputs(format_safe(body + at, step, piece, sizeof(piece)), stdout);
+	}
 }

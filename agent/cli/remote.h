@@ -26,4 +26,11 @@ const char *remote_obstacle(const struct options *options, const char *const *se
 int remote_get(const struct options *options, const char *const *served, const char *target,
 	       char **ret_body, size_t *ret_size);
 
+/*
+ * Prints an answer to stdout line by line, without anything that a terminal obeys: the agent's has
+ * nothing of that, but it may be somebody else who answers. What cannot be written is in the
+ * stream's error flag.
+ */
+void remote_print(const char *body, size_t size);
+
 #endif

@@ -383,3 +383,13 @@ def test_an_impostor_is_refused_without_harm(connleak, start, directory, answer,
     assert (done.returncode, done.stdout) == (RUNTIME, b"")
     assert part.encode() in done.stderr
     assert b"\x1b" not in done.stderr and done.stderr.count(b"\n") == 1
+
+
+def test_an_answer_of_an_impostor_does_nothing_to_a_terminal(connleak, start, directory):
+    path = os.path.join(directory, "agent.sock")
+    body = "\x1b[2J\u202ecaf\u00e9 \u2588 \\x41\n\0\u009b1m\n".encode()
+    answer = b"HTTP/1.0 200 OK\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
+    start(Impostor, path, answer)
+    done = connleak.run("list", "--socket", path)
+    expected = "\\x1b[2J\\xe2\\x80\\xaecaf\u00e9 \u2588 \\x41\n\\x00\\xc2\\x9b1m\n"
+    assert (done.returncode, done.stdout.decode()) == (0, expected)
