@@ -159,6 +159,7 @@ def test_verdict_has_an_entry_when_raised_and_when_cleared_and_no_other(
     assert 5 <= int(raised["CONNLEAK_STALE"]) <= LEAKED
     assert int(raised["CONNLEAK_OPEN"]) > int(raised["CONNLEAK_STALE"])
     assert raised["CONNLEAK_WORKLOAD"]
+    assert "connect (leaker.py:" in str(raised["CONNLEAK_SITE"])  # one, or a list of them
     # Unknown is left out, not empty and not 0.
     assert not {"CONNLEAK_POD", "CONNLEAK_NAMESPACE", "CONNLEAK_CONTAINER"} & set(raised)
     assert "" not in raised.values()
