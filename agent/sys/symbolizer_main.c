@@ -157,11 +157,11 @@ static int allow_opens(scmp_filter_ctx filter)
 static int allow_limits_and_fcntls(scmp_filter_ctx filter)
 {
 	int r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(prlimit64), 1,
-				 SCMP_A2(SCMP_CMP_EQ, 0));
+				 SCMP_A2(SCMP_CMP_EQ, 0, 0));
 
 	for (size_t i = 0; r == 0 && i < sizeof(allowed_fcntls) / sizeof(allowed_fcntls[0]); i++)
 		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
-				     SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)allowed_fcntls[i]));
+				     SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)allowed_fcntls[i], 0));
 	return r;
 }
 
