@@ -171,9 +171,10 @@ static void survey(const struct api *api)
 	const struct ledger_entry *entry = ledger_first(api->ledger);
 
 	rollup_survey(rollup, table, pipeline_detector(pipeline), api->live->now_ns);
-	/* What this run's detector has found is in the survey. */
+	/* What this run's detector has found is in the survey; an alert must not end by a restart.
+	 */
 	for (; entry; entry = entry->next)
-		if (entry->detector_id == 0)
+		if (ledger_knows_better(entry))
 			rollup_add_verdict(rollup, table, &entry->verdict, api->live->now_ns);
 }
 

@@ -242,6 +242,7 @@ int ledger_take(struct ledger *ledger, const struct table *table, const struct v
 		bind_entry(ledger, entry, line->id);
 	}
 	ret_line->news = weigh(entry, line);
+	entry->is_suspected = line->state == VERDICT_SUSPECT;
 	/* A suspicion says less than what is known: the line of the verdict stays. */
 	if (ret_line->news != LEDGER_REPEAT || line->state != VERDICT_SUSPECT) {
 		r = write_line(entry, line);
@@ -379,6 +380,11 @@ bool ledger_review(struct ledger *ledger, const struct table *table, uint64_t no
 }
 
 /* --- answers ---------------------------------------------------------------------------------- */
+
+bool ledger_knows_better(const struct ledger_entry *entry)
+{
+	return entry->is_raised && (entry->detector_id == 0 || entry->is_suspected);
+}
 
 void ledger_translate(const struct ledger *ledger, const struct verdict *line,
 		      struct verdict *ret_verdict)

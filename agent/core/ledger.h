@@ -33,6 +33,7 @@ struct ledger_entry {
 	struct netaddr *suspects; /* local addresses of the connections named, sorted; owned */
 	uint32_t suspect_count;
 	bool is_raised; /* more than a suspicion has been told of it */
+	bool is_suspected; /* the detector's last line was a suspicion */
 };
 
 enum ledger_news {
@@ -86,6 +87,9 @@ bool ledger_review(struct ledger *ledger, const struct table *table, uint64_t no
  */
 void ledger_translate(const struct ledger *ledger, const struct verdict *line,
 		      struct verdict *ret_verdict);
+
+/* Whether it stands although the detector, which was started since, does not say so (yet). */
+bool ledger_knows_better(const struct ledger_entry *entry);
 
 /* The first entry, then entry->next. */
 const struct ledger_entry *ledger_first(const struct ledger *ledger);

@@ -319,7 +319,9 @@ static void ledger_translate_is_what_was_told(void **state)
 	assert_int_equal(told.id, 1);
 
 	carry(bed, 17, VERDICT_LEAK, KNOWN_NS);
+	assert_true(ledger_knows_better(ledger_first(bed->ledger)));
 	assert_take(bed, line, 17, VERDICT_RAISED, LEDGER_REPEAT);
+	assert_true(ledger_knows_better(ledger_first(bed->ledger)));
 	ledger_translate(bed->ledger, &line, &told);
 	assert_int_equal(told.id, 17);
 	assert_int_equal(told.state, VERDICT_RAISED);
@@ -331,6 +333,13 @@ static void ledger_translate_is_what_was_told(void **state)
 	ledger_translate(bed->ledger, &line, &told);
 	assert_int_equal(told.id, 17);
 	assert_int_equal(told.open_count, 99);
+
+	assert_int_equal(ledger_take(bed->ledger, bed->table, &line, &bed->line), 0);
+	assert_false(ledger_knows_better(ledger_first(bed->ledger)));
+	line = line_of(2, VERDICT_SUSPECT, SEVERITY_INFO);
+	line.kind = VERDICT_STORM;
+	assert_int_equal(ledger_take(bed->ledger, bed->table, &line, &bed->line), 0);
+	assert_false(ledger_knows_better(ledger_first(bed->ledger)->next));
 }
 
 int main(void)
