@@ -137,10 +137,15 @@ int explain_finish(struct explain *explain, uint64_t now_ns)
 				detector_pool_verdict_of(detector, pool, (enum verdict_kind)kind);
 			struct verdict told;
 
-			if (!verdict)
-				continue;
-			ledger_translate(explain->ledger, verdict, &told);
-			r = explain_add_verdict(explain, &told);
+			if (verdict) {
+				ledger_translate(explain->ledger, verdict, &told);
+				verdict = &told;
+			} else {
+				verdict = ledger_carried_of(explain->ledger, pool->client->id,
+							    &pool->remote, (enum verdict_kind)kind);
+			}
+			if (verdict)
+				r = explain_add_verdict(explain, verdict);
 		}
 	}
 	return r;

@@ -386,6 +386,34 @@ bool ledger_knows_better(const struct ledger_entry *entry)
 	return entry->is_raised && (entry->detector_id == 0 || entry->is_suspected);
 }
 
+const struct verdict *ledger_carried_of(const struct ledger *ledger, struct client_id client,
+					const struct netaddr *remote, enum verdict_kind kind)
+{
+	const struct ledger_entry *entry = ledger ? ledger->first : NULL;
+
+	for (; entry; entry = entry->next)
+		if (entry->detector_id == 0 && entry->verdict.kind == kind &&
+		    client_id_equal(entry->verdict.client, client) &&
+		    memcmp(&entry->verdict.remote, remote, sizeof(*remote)) == 0)
+			return &entry->verdict;
+	return NULL;
+}
+
+const struct verdict *ledger_carried(const struct ledger *ledger, struct client_id client,
+				     const struct netaddr *remote)
+{
+	const struct verdict *heaviest = NULL;
+
+	for (int kind = 0; ledger && kind < VERDICT_KIND_COUNT; kind++) {
+		const struct verdict *verdict =
+			ledger_carried_of(ledger, client, remote, (enum verdict_kind)kind);
+
+		if (verdict && (!heaviest || verdict->severity > heaviest->severity))
+			heaviest = verdict;
+	}
+	return heaviest;
+}
+
 void ledger_translate(const struct ledger *ledger, const struct verdict *line,
 		      struct verdict *ret_verdict)
 {

@@ -91,6 +91,15 @@ void ledger_translate(const struct ledger *ledger, const struct verdict *line,
 /* Whether it stands although the detector, which was started since, does not say so (yet). */
 bool ledger_knows_better(const struct ledger_entry *entry);
 
+/*
+ * The heaviest of those carried over about connections of a client to a server that the detector
+ * has not found again; of any kind, or of one. NULL = none. The ledger's, until its next call.
+ */
+const struct verdict *ledger_carried(const struct ledger *ledger, struct client_id client,
+				     const struct netaddr *remote);
+const struct verdict *ledger_carried_of(const struct ledger *ledger, struct client_id client,
+					const struct netaddr *remote, enum verdict_kind kind);
+
 /* The first entry, then entry->next. */
 const struct ledger_entry *ledger_first(const struct ledger *ledger);
 

@@ -239,10 +239,13 @@ static int take_pool(struct sample *sample, const struct sample_scene *scene,
 		row->limit_kind = SAMPLE_LIMIT_LEARNED;
 	}
 	verdict = detector_pool_verdict(scene->detector, pool);
-	if (r < 0 || !verdict || verdict->state == VERDICT_CLEARED)
-		return r;
-	ledger_translate(scene->ledger, verdict, &told);
-	return copy_verdict(sample, &told, row);
+	if (verdict && verdict->state != VERDICT_CLEARED) {
+		ledger_translate(scene->ledger, verdict, &told);
+		verdict = &told;
+	} else {
+		verdict = ledger_carried(scene->ledger, pool->client->id, &pool->remote);
+	}
+	return r < 0 || !verdict ? r : copy_verdict(sample, verdict, row);
 }
 
 int sample_take(const struct sample_scene *scene, struct sample **ret_sample)

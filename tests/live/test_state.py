@@ -105,6 +105,15 @@ def test_one_verdict_has_one_id_wherever_it_is_shown(keep, start, server, direct
     (listed,) = ask(UnixConnection(path), "/v1/verdicts").lines()
     assert listed["id"] == told["id"]
 
+    # The next run has not found it yet.
+    assert agent.stop() == 0
+    keep("--port", f"orders={port}", "--socket", path, "--set", "T0=600")
+    wait_until(lambda: os.path.exists(path), 20, "the socket is there")
+    (pool,) = ask(UnixConnection(path), "/v1/pools").json()["pools"]
+    assert (pool["verdict"], pool["verdict_detail"]["id"]) == ("leak", told["id"])
+    (pool,) = ask(UnixConnection(path), f"/v1/explain/{leaker.pid}").json()["pools"]
+    assert [verdict["id"] for verdict in pool["verdicts"]] == [told["id"]]
+
 
 def test_restart_after_the_process_has_ended_clears_once(keep, start, server, directory):
     port, leaker, agent, told = raise_leak(keep, start, server, directory)
