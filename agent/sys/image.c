@@ -512,6 +512,16 @@ const char *image_find_jit(struct image *image, uint64_t address, bool *ret_has_
 	return jit_map_find(&image->jit_map, address);
 }
 
+uint64_t image_jit_bytes(const struct image *image)
+{
+	return image->jit_map.taken_bytes;
+}
+
+void image_drop_jit(struct image *image)
+{
+	jit_map_clear(&image->jit_map);
+}
+
 /* --- symbols and memory ----------------------------------------------------------------------- */
 
 struct search {

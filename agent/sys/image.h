@@ -66,6 +66,10 @@ const char *image_refusal(const struct image *image, uint64_t address);
 /* Name of JIT code by the process's own perf map; NULL = none. *ret_has_map: there is a map. */
 const char *image_find_jit(struct image *image, uint64_t address, bool *ret_has_map);
 
+/* Bytes of the map that are in memory, and forgetting them: the next look reads it again. */
+uint64_t image_jit_bytes(const struct image *image);
+void image_drop_jit(struct image *image);
+
 /* Address of a symbol, by the exact name, in the module that runs python, node ...; 0 = none. */
 uint64_t image_find_symbol(struct image *image, const char *name, uint64_t *ret_size);
 

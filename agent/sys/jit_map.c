@@ -14,6 +14,8 @@
 
 #include "rooted.h"
 
+#define PIECE_BYTES (1UL << 20)
+
 void jit_map_clear(struct jit_map *jit_map)
 {
 	perf_map_free(jit_map->map);
@@ -31,13 +33,25 @@ static bool is_map_of(int proc_fd, uint32_t pid, const struct stat *map)
 	       (map->st_uid == process.st_uid || map->st_uid == 0);
 }
 
+/* What is new, in pieces: it may have 60 MB, and the agent's container has little more. */
+static void read_pieces(struct jit_map *jit_map, int fd, uint64_t size)
+{
+	char *text = malloc(PIECE_BYTES);
+
+	while (text && jit_map->taken_bytes < size) {
+		ssize_t n = pread(fd, text, PIECE_BYTES, (off_t)jit_map->taken_bytes);
+		int64_t taken = n > 0 ? perf_map_add(jit_map->map, text, (size_t)n) : 0;
+
+		if (taken <= 0) /* a line that is not whole, or has no end */
+			break;
+		jit_map->taken_bytes += (uint64_t)taken;
+	}
+	free(text);
+}
+
 static void read_new(struct jit_map *jit_map, int fd, const struct stat *st)
 {
 	uint64_t size = (uint64_t)st->st_size;
-	size_t length;
-	char *text;
-	ssize_t n;
-	int64_t taken;
 
 	/* Written anew: what is known of it is over. */
 	if (jit_map->map && (jit_map->inode != st->st_ino || size < jit_map->taken_bytes))
@@ -47,17 +61,8 @@ static void read_new(struct jit_map *jit_map, int fd, const struct stat *st)
 		jit_map->taken_bytes = 0;
 		jit_map->inode = st->st_ino;
 	}
-	if (!jit_map->map || size <= jit_map->taken_bytes)
-		return;
-	length = (size_t)(size - jit_map->taken_bytes);
-	text = malloc(length);
-	if (!text)
-		return;
-	n = pread(fd, text, length, (off_t)jit_map->taken_bytes);
-	taken = n > 0 ? perf_map_add(jit_map->map, text, (size_t)n) : 0;
-	if (taken > 0)
-		jit_map->taken_bytes += (uint64_t)taken;
-	free(text);
+	if (jit_map->map)
+		read_pieces(jit_map, fd, size);
 }
 
 void jit_map_refresh(struct jit_map *jit_map, int proc_fd, int root_fd, uint32_t pid,

@@ -4,7 +4,8 @@
  * the line. What was read of a process is kept for its next sample, because opening its files is
  * what costs.
  *
- * Invariant: at most IMAGES_MAX processes are kept, the least recently used goes first. Where the
+ * Invariant: at most IMAGES_MAX processes are kept, the least recently used goes first, and of the
+ * maps of their JIT compilers no more than JIT_BYTES_MAX: anybody can write a large one. Where the
  * process is gone before its stack was read, that is what the site says.
  */
 #include "resolver.h"
@@ -21,6 +22,9 @@
 #include "symbol.h"
 
 #define IMAGES_MAX 32
+/* Of maps of JIT compilers, beside that of the process at hand; in memory a map is twice as large.
+ */
+#define JIT_BYTES_MAX (32ULL << 20)
 #define INLINED_MAX 4
 #define SCRIPTS_MAX 1024 /* 350 KB of a Python process; the hash has 10 bits */
 /* A program that has just begun loads its libraries; one with a JIT compiler never has all mapped.
@@ -125,6 +129,28 @@ static struct slot *find_slot(struct resolver *resolver, struct client_id id)
 	return NULL;
 }
 
+static void drop_maps(struct resolver *resolver, const struct slot *kept)
+{
+	uint64_t bytes = 0;
+
+	for (unsigned i = 0; i < IMAGES_MAX; i++)
+		if (resolver->slots[i].image && &resolver->slots[i] != kept)
+			bytes += image_jit_bytes(resolver->slots[i].image);
+	while (bytes > JIT_BYTES_MAX) {
+		struct slot *oldest = NULL;
+
+		for (unsigned i = 0; i < IMAGES_MAX; i++) {
+			struct slot *slot = &resolver->slots[i];
+
+			if (slot->image && slot != kept && image_jit_bytes(slot->image) > 0 &&
+			    (!oldest || slot->used_at < oldest->used_at))
+				oldest = slot;
+		}
+		bytes -= image_jit_bytes(oldest->image);
+		image_drop_jit(oldest->image);
+	}
+}
+
 static int take_slot(struct resolver *resolver, struct client_id id, struct slot **ret_slot)
 {
 	struct slot *slot = find_slot(resolver, id), *oldest = &resolver->slots[0];
@@ -148,6 +174,7 @@ static int take_slot(struct resolver *resolver, struct client_id id, struct slot
 		look_for_python(slot);
 	}
 	slot->used_at = resolver->run;
+	drop_maps(resolver, slot);
 	*ret_slot = slot;
 	return 0;
 }
