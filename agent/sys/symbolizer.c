@@ -285,6 +285,7 @@ int symbolizer_pump(struct symbolizer *symbolizer,
 		    void (*handle)(void *userdata, const struct site_answer *answer),
 		    void *userdata)
 {
+	(void)has_gone(symbolizer); /* else the next time */
 	take_answers(symbolizer, handle, userdata);
 	if (symbolizer->in_flight > 0 &&
 	    monotonic_ns() - symbolizer->head_since_ns > SYMBOLIZER_TIMEOUT_NS)
