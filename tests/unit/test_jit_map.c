@@ -128,10 +128,11 @@ static void jit_map_refresh_large_file_is_not_held_whole(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(jit_map_refresh_follows_the_file, make_root,
-						drop_root),
+		/* First: what others have freed would be room. */
 		cmocka_unit_test_setup_teardown(jit_map_refresh_large_file_is_not_held_whole,
 						make_root, drop_root),
+		cmocka_unit_test_setup_teardown(jit_map_refresh_follows_the_file, make_root,
+						drop_root),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
