@@ -3,8 +3,8 @@
 """Each allocation of a command, from its start to its end, refused in turn.
 
 The program is built with AddressSanitizer and tests/faults/refuse.c. It may go on where it can do
-without, or say in one line that memory is out and exit with 1; it must not crash, leak, hang or be
-silent.
+without, or say in one line that memory is out and exit with 1; it must not crash, leak (the agent's
+leaks are not looked for), hang or be silent.
 
 usage: refuse.py PROGRAM [--stride N]
 """
@@ -19,7 +19,7 @@ import tempfile
 
 SANITIZER = 99
 TRIES_MAX = 20_000
-SECONDS = 60
+SECONDS = 30
 TRACE = """{"connleak_trace":1,"host":"node-a"}
 {"t":1,"ev":"open","conn":1,"pid":7,"pstart":1,"comm":"app","remote":"10.0.0.7:5432"}
 {"t":2,"ev":"established","conn":1}
@@ -48,10 +48,12 @@ def commands(port, directory):
 
 
 def run(program, command, number):
+    # The agent gives up ptrace() and clone(), which the leak checker needs at the end: it would wait for ever.
+    leaks = int(command[0] != "agent")
     environment = {
         **os.environ,
         "CONNLEAK_REFUSE": str(number),
-        "ASAN_OPTIONS": f"exitcode={SANITIZER}:allocator_may_return_null=1",
+        "ASAN_OPTIONS": f"exitcode={SANITIZER}:allocator_may_return_null=1:detect_leaks={leaks}",
         "UBSAN_OPTIONS": "halt_on_error=1",
     }
     return subprocess.run(
