@@ -75,11 +75,11 @@ static void jit_map_refresh_follows_the_file(void **state)
 	refresh(&jit_map);
 	assert_false(jit_map_has_entries(&jit_map));
 	assert_null(jit_map_find(&jit_map, 0x1000));
-	write_lines("w", 1, "1000 10 first\n2000 10 sec");
+	write_lines("w", 1, "1000 10 first\n2000 10 secon");
 	refresh(&jit_map);
 	assert_string_equal(jit_map_find(&jit_map, 0x1000), "first");
 	assert_null(jit_map_find(&jit_map, 0x2000));
-	write_lines("a", 0, "ond\n");
+	write_lines("a", 0, "d\n");
 	refresh(&jit_map);
 	assert_string_equal(jit_map_find(&jit_map, 0x2000), "second");
 	/* Written anew. */
