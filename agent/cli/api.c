@@ -27,6 +27,7 @@
 #include "sinks/jsonl.h"
 #include "sinks/text.h"
 #include "snapshot.h"
+#include "sys/clock.h"
 #include "sys/sites.h"
 
 #define TYPE_JSON "application/json"
@@ -92,17 +93,9 @@ static void answer_memory(struct http_answer *answer)
 	answer_error(answer, 503, "out of memory");
 }
 
-static uint64_t monotonic_ns(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail for this clock */
-	return (uint64_t)now.tv_sec * NS_PER_SEC + (uint64_t)now.tv_nsec;
-}
-
 static void answer_health(const struct api *api, struct http_answer *answer)
 {
-	uint64_t now_ns = monotonic_ns(), looked_ns = api->live->now_ns;
+	uint64_t now_ns = clock_monotonic_ns(), looked_ns = api->live->now_ns;
 	uint64_t limit_ns = SICK_INTERVALS * api->live->options->interval_ns;
 	uint64_t since_ns = now_ns > looked_ns ? now_ns - looked_ns : 0;
 	char *text = NULL;

@@ -15,18 +15,11 @@
 #include <unistd.h>
 
 #include "live_sites.h"
+#include "sys/clock.h"
 #include "sys/features.h"
 #include "sys/log.h"
 #include "sys/pins.h"
 #include "sys/wall_clock.h"
-
-static uint64_t monotonic_ns(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail for this clock */
-	return (uint64_t)now.tv_sec * NS_PER_SEC + (uint64_t)now.tv_nsec;
-}
 
 /* For the times in sentences; what a trace says at its head stays. */
 static void follow_wall_clock(struct live *live)
@@ -259,7 +252,7 @@ int live_set_options(struct live *live, const struct options *options)
 
 int live_look(struct live *live)
 {
-	uint64_t begin_ns = monotonic_ns();
+	uint64_t begin_ns = clock_monotonic_ns();
 	struct event event;
 	int r = source_bpf_collect(live->source);
 
@@ -279,7 +272,7 @@ int live_look(struct live *live)
 				   strerror(r));
 		live->now_ns = event.t_ns;
 	}
-	histogram_add(&live->looks, &histogram_tick_scale, monotonic_ns() - begin_ns, 1);
+	histogram_add(&live->looks, &histogram_tick_scale, clock_monotonic_ns() - begin_ns, 1);
 	return live->on_look ? live->on_look(live) : 0;
 }
 

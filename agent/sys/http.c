@@ -22,6 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "clock.h"
 #include "log.h"
 
 /* For the head of a request and of an answer, each connection. */
@@ -59,14 +60,6 @@ struct http_server {
 	uint32_t client_count; /* without those that are cut off */
 	size_t body_bytes; /* of answers under way */
 };
-
-static uint64_t monotonic_ns(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail for this clock */
-	return (uint64_t)now.tv_sec * 1000000000ULL + (uint64_t)now.tv_nsec;
-}
 
 /* --- bodies ----------------------------------------------------------------------------------- */
 
@@ -164,7 +157,7 @@ static void client_add(struct http_server *server, struct MHD_Connection *connec
 	if (!client) /* the request is refused, then */
 		return;
 	client->connection = connection;
-	client->deadline_ns = monotonic_ns() + server->limits.max_request_ns;
+	client->deadline_ns = clock_monotonic_ns() + server->limits.max_request_ns;
 	client->prev = server->last;
 	*(server->last ? &server->last->next : &server->first) = client;
 	server->last = client;
@@ -337,7 +330,7 @@ static void on_log(void *cls, const char *format, va_list args)
 
 static void cut_late(struct http_server *server)
 {
-	uint64_t now_ns = monotonic_ns();
+	uint64_t now_ns = clock_monotonic_ns();
 
 	for (struct client *client = server->first; client; client = client->next) {
 		if (now_ns < client->deadline_ns)
@@ -364,7 +357,7 @@ static void cut_gone(struct http_server *server)
 static void set_timer(struct http_server *server)
 {
 	MHD_UNSIGNED_LONG_LONG wait_ms = 0;
-	uint64_t due_ns = UINT64_MAX, now_ns = monotonic_ns();
+	uint64_t due_ns = UINT64_MAX, now_ns = clock_monotonic_ns();
 
 	if (MHD_get_timeout(server->daemon, &wait_ms) == MHD_YES)
 		due_ns = now_ns + wait_ms * 1000000ULL;

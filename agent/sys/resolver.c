@@ -16,6 +16,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "clock.h"
 #include "image.h"
 #include "python_frames.h"
 #include "stack_unwind.h"
@@ -92,14 +93,6 @@ void resolver_free(struct resolver *resolver)
 	free(resolver);
 }
 
-static uint64_t monotonic_ns(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail for this clock */
-	return (uint64_t)now.tv_sec * NS_PER_SEC + (uint64_t)now.tv_nsec;
-}
-
 /* --- processes -------------------------------------------------------------------------------- */
 
 static void look_for_python(struct slot *slot)
@@ -112,7 +105,7 @@ static void look_for_python(struct slot *slot)
 
 static void refresh(struct slot *slot)
 {
-	slot->refreshed_ns = monotonic_ns();
+	slot->refreshed_ns = clock_monotonic_ns();
 	/* Of one that is gone the old state is all there is. */
 	if (image_refresh(slot->image) == 0)
 		look_for_python(slot);
@@ -168,7 +161,7 @@ static int take_slot(struct resolver *resolver, struct client_id id, struct slot
 				oldest = &resolver->slots[i];
 		clear_slot(oldest);
 		oldest->image = image;
-		oldest->refreshed_ns = monotonic_ns();
+		oldest->refreshed_ns = clock_monotonic_ns();
 		oldest->gap_ns = FIRST_GAP_NS;
 		slot = oldest;
 		look_for_python(slot);
@@ -293,7 +286,7 @@ static bool wants_refresh(const struct slot *slot, const uint64_t *addresses, ui
 	if (count > 0 && has_unmapped(slot, addresses, 1))
 		return true;
 	return has_unmapped(slot, addresses, count) &&
-	       monotonic_ns() - slot->refreshed_ns > slot->gap_ns;
+	       clock_monotonic_ns() - slot->refreshed_ns > slot->gap_ns;
 }
 
 static const char *thread_of(const struct slot *slot, const struct stack_sample *sample)

@@ -8,6 +8,7 @@
  */
 #include "symbolizer.h"
 
+#include "clock.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -44,14 +45,6 @@ struct symbolizer {
 	uint64_t minute_ns;
 	uint32_t restarts_in_minute;
 };
-
-static uint64_t monotonic_ns(void)
-{
-	struct timespec now;
-
-	(void)clock_gettime(CLOCK_MONOTONIC, &now); /* cannot fail for this clock */
-	return (uint64_t)now.tv_sec * NS_PER_SEC + (uint64_t)now.tv_nsec;
-}
 
 struct symbolizer *symbolizer_new(void)
 {
@@ -131,7 +124,7 @@ static int start(struct symbolizer *symbolizer)
 /* A host where it keeps dying is left alone until the next minute. */
 static bool may_start(struct symbolizer *symbolizer)
 {
-	uint64_t now_ns = monotonic_ns();
+	uint64_t now_ns = clock_monotonic_ns();
 
 	if (!has_gone(symbolizer))
 		return false;
@@ -152,7 +145,7 @@ static void drop_first(struct symbolizer *symbolizer)
 	if (!symbolizer->first)
 		symbolizer->last = &symbolizer->first;
 	symbolizer->count--;
-	symbolizer->head_since_ns = monotonic_ns();
+	symbolizer->head_since_ns = clock_monotonic_ns();
 	free(request);
 }
 
@@ -275,7 +268,7 @@ static int send_requests(struct symbolizer *symbolizer)
 			return 0;
 		}
 		if (symbolizer->in_flight++ == 0)
-			symbolizer->head_since_ns = monotonic_ns();
+			symbolizer->head_since_ns = clock_monotonic_ns();
 		request = request->next;
 	}
 	return 0;
@@ -288,7 +281,7 @@ int symbolizer_pump(struct symbolizer *symbolizer,
 	(void)has_gone(symbolizer); /* else the next time */
 	take_answers(symbolizer, handle, userdata);
 	if (symbolizer->in_flight > 0 &&
-	    monotonic_ns() - symbolizer->head_since_ns > SYMBOLIZER_TIMEOUT_NS)
+	    clock_monotonic_ns() - symbolizer->head_since_ns > SYMBOLIZER_TIMEOUT_NS)
 		bury(symbolizer);
 	while (symbolizer->in_flight == 0 && symbolizer->first &&
 	       is_refused(symbolizer, &symbolizer->first->sample.client)) {
