@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""junit_outcomes.py FILE: a line a test of pytest's report: outcome, name, reason, by tabs."""
+"""junit_outcomes.py FILE: a line a test of pytest's report: outcome, name, reason and id, by tabs."""
 
 import sys
 import xml.etree.ElementTree as ElementTree
@@ -15,6 +15,7 @@ def outcome_of(case):
 
 for case in ElementTree.parse(sys.argv[1]).iter("testcase"):
     outcome, reason = outcome_of(case)
-    module = case.get("classname", "").rpartition(".")[2]
+    path, name = case.get("classname", ""), case.get("name", "")
+    module = path.rpartition(".")[2]
     words = " ".join(reason.split())[:200]
-    print(outcome, f"{module} {case.get('name')}", words or "-", sep="\t")
+    print(outcome, f"{module} {name}", words or "-", f"{path.replace('.', '/')}.py::{name}", sep="\t")
