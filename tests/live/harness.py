@@ -35,13 +35,18 @@ POLL_S = 0.05
 
 
 def wait_until(condition, timeout, what):
-    """Returns the first true value of condition(); fails the test when there is none in time."""
+    """Returns the first true value of condition(); fails the test when there is none in time.
+
+    What is waited for is a text, or a function that makes one of what it has seen last.
+    """
     deadline = time.monotonic() + timeout
     while True:
         value = condition()
         if value:
             return value
-        assert time.monotonic() < deadline, f"not within {timeout} s: {what}"
+        if time.monotonic() > deadline:
+            text = what() if callable(what) else what
+            raise AssertionError(f"not within {timeout} s: {text}")
         time.sleep(POLL_S)
 
 

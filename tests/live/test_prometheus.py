@@ -15,7 +15,7 @@ import urllib.request
 
 import pytest
 from agent_http import Agent, promtool
-from verdicts import QUICK, Leaker
+from verdicts import HEALTHY, LEAKED, QUICK, Leaker
 
 from harness import ROOT, free_port, wait_until
 
@@ -24,6 +24,7 @@ EXAMPLE = ROOT / "packaging/prometheus/prometheus.yml"
 TESTS = ROOT / "tests/prometheus/rules.test.yml"
 DASHBOARD = ROOT / "packaging/grafana/connleak.json"
 LIMIT = 400
+SHOWN_MIN = 20  # of the dashboard's expressions, while a leak stands
 
 
 @pytest.fixture
@@ -145,11 +146,14 @@ class Daemon:
         ]
 
     def wait_query(self, expression, condition, timeout=30):
-        def look():
-            found = self.query(expression)
-            return found if condition(found) else None
+        found = []
 
-        return wait_until(look, timeout, f"{expression}; last: {self.query(expression)}")
+        def look():
+            found[:] = self.query(expression)
+            return condition(found)
+
+        wait_until(look, timeout, lambda: f"{expression}; there is {found}")
+        return found
 
     def stop(self):
         self.process.terminate()
@@ -217,13 +221,17 @@ def test_a_leak_reaches_a_webhook_and_its_end_too(chain):
     assert alert["labels"]["severity"] in ("info", "warning", "critical")
     assert "leaks connections to orders-db" in alert["annotations"]["summary"]
 
-    # Both "hosts" together, against the limit; all of it as the agent has it.
-    opened = sum(chain.agent.page().states(endpoint="orders-db").values())
-    (labels, usage), = prometheus.wait_query("endpoint:connleak_usage:ratio", bool)
-    assert labels["endpoint"] == "orders-db"
-    assert usage * LIMIT / 2 == pytest.approx(opened, abs=3)
-    stale = prometheus.query('connleak_connections{state="stale"}')
-    assert max(value for _, value in stale) >= 5
+    # Nothing opens or closes any more. What the rules record is seconds old, so it is waited for.
+    usage = 2 * (HEALTHY + LEAKED) / LIMIT
+    prometheus.wait_query(
+        "endpoint:connleak_usage:ratio",
+        lambda found: [(labels["endpoint"], value) for labels, value in found]
+        == [("orders-db", usage)],
+    )
+    prometheus.wait_query(
+        'connleak_connections{state="stale"}',
+        lambda found: [value for _, value in found] == [LEAKED, LEAKED],
+    )
 
     check_expressions(prometheus)
     check_dashboard(prometheus)
@@ -294,8 +302,14 @@ def check_expressions(prometheus):
 
 def check_dashboard(prometheus):
     """The real Prometheus understands each expression, and most have something to show now."""
-    shown = [bool(prometheus.query(expression)) for expression in expressions_of_dashboard()]
-    assert shown.count(True) >= 20, list(zip(expressions_of_dashboard(), shown))
+    empty = []
+
+    def most_are_shown():
+        shown = {text: bool(prometheus.query(text)) for text in expressions_of_dashboard()}
+        empty[:] = [text for text, is_shown in shown.items() if not is_shown]
+        return len(shown) - len(empty) >= SHOWN_MIN
+
+    wait_until(most_are_shown, 30, lambda: f"less is empty than {empty}")
     for variable in variables_of_dashboard():
         query = re.fullmatch(r"label_values\((.*), (\w+)\)", variable["query"]["query"])
         values = {labels.get(query.group(2)) for labels, _ in prometheus.query(plain(query.group(1)))}

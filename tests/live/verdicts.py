@@ -6,6 +6,7 @@ import pathlib
 from harness import CLIENTS, PYTHON, LineProgram
 
 LEAKED = 23
+HEALTHY = 3  # what clients/leaker.py has open before it leaks
 
 # A test has seconds where an operator has minutes; what is tested is what becomes of a verdict.
 QUICK = [
