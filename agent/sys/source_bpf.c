@@ -17,9 +17,9 @@
 #include "batch.h"
 #include "core/trace.h"
 #include "hash.h"
-#include "log.h"
+#include "live_conn.h"
 #include "roster.h"
-#include "sites.h"
+#include "site_teller.h"
 #include "stamps.h"
 #include "tally.h"
 
@@ -28,17 +28,6 @@
  * The same walk finds connections whose open the probe has missed.
  */
 #define WALK_INTERVAL_NS (30 * NS_PER_SEC)
-
-struct live_conn {
-	uint64_t id;
-	struct roster_client *client;
-	uint32_t full_pass; /* the last full pass that met it */
-	uint32_t send_look; /* the last look that found it to have sent */
-	bool sender_wanted; /* nobody has asked yet who that was */
-	bool is_up; /* has been established: before that there are no counters to tell */
-	uint64_t sent_bytes, received_bytes, last_send_ns, last_recv_ns; /* as told */
-	UT_hash_handle hh;
-};
 
 struct source_bpf {
 	struct probes *probes;
@@ -55,22 +44,23 @@ struct source_bpf {
 	uint64_t absent_count; /* announced connections that were found to be gone */
 	uint32_t full_pass;
 	int error; /* first failure inside a callback of this look */
-	struct sites *sites; /* borrowed; NULL = none are to be had */
 	uint64_t pass_ns; /* when the counters were read that this look tells */
-	uint32_t look;
-	bool settle_sites;
+	struct site_teller teller;
 	bool tell_short;
 	bool walk_wanted;
 	bool full_wanted;
 	bool past_wanted; /* the first look begins with the pools of the session before */
 };
 
-static void emit(struct source_bpf *source, const struct event *event)
+static void note_error(struct source_bpf *source, int r)
 {
-	int r = batch_add(source->batch, event);
-
 	if (r < 0 && !source->error)
 		source->error = r;
+}
+
+static void emit(struct source_bpf *source, const struct event *event)
+{
+	note_error(source, batch_add(source->batch, event));
 }
 
 /* --- connections ------------------------------------------------------------------------------ */
@@ -105,7 +95,6 @@ static struct live_conn *announce(struct source_bpf *source, const struct conn_s
 		.conn = sample->id,
 		.tid = sample->tid,
 	};
-	struct site_news news = {0};
 	struct roster_client *client;
 	struct live_conn *conn;
 
@@ -118,8 +107,7 @@ static struct live_conn *announce(struct source_bpf *source, const struct conn_s
 	event.local.port = sample->local_port;
 	if (event.type == EVENT_SEEN)
 		stamps_fill_seen(&source->clock, sample, &event);
-	if (source->sites && sites_news(source->sites, sample->id, &news))
-		event.site = news.site;
+	site_teller_add_opener(&source->teller, &event);
 	emit(source, &event);
 	HASH_FIND(hh, source->conns, &sample->id, sizeof(sample->id), conn);
 	if (!conn) {
@@ -137,8 +125,7 @@ static struct live_conn *announce(struct source_bpf *source, const struct conn_s
 		}
 	}
 	give_to(source, conn, client);
-	if (news.site || news.last_site)
-		sites_told(source->sites, sample->id);
+	site_teller_told(&source->teller, &event);
 	return conn;
 }
 
@@ -146,123 +133,17 @@ static void retire(struct source_bpf *source, struct live_conn *conn)
 {
 	struct roster_client *client = conn->client;
 
-	if (source->sites)
-		sites_forget(source->sites, conn->id);
+	site_teller_forget(&source->teller, conn->id);
 	HASH_DEL(source->conns, conn);
 	free(conn);
 	client->conn_count--;
 	roster_release(source->roster, client);
 }
 
-/* --- sites ------------------------------------------------------------------------------------ */
-
-/* After two looks without a send the last one is the last one for a while. Who settles has no
- * time to wait for that: its processes are gone soon. */
-#define QUIET_LOOKS 2
-#define SETTLE_MS 2000
-
-static bool has_site_news(const struct source_bpf *source, const struct live_conn *conn,
-			  struct site_news *ret_news)
-{
-	return source->sites && conn->is_up && sites_news(source->sites, conn->id, ret_news);
-}
-
-/* With what is new of its sites, which is told with that. */
-static void emit_io(struct source_bpf *source, const struct live_conn *conn, struct event *event)
-{
-	struct site_news news = {0};
-
-	(void)has_site_news(source, conn, &news); /* without news both are NULL */
-	event->site = news.site;
-	event->last_site = news.last_site;
-	emit(source, event);
-	if (news.site || news.last_site)
-		sites_told(source->sites, conn->id);
-}
-
-/*
- * A site comes when its names are known, which may be long after the open: as a look at counters
- * that have not changed.
- */
-static void tell_site(struct source_bpf *source, const struct live_conn *conn, uint64_t t_ns)
-{
-	struct event event = {
-		.type = EVENT_IO,
-		.t_ns = t_ns,
-		.conn = conn->id,
-		.sent_bytes = conn->sent_bytes,
-		.received_bytes = conn->received_bytes,
-		.last_send_ns = conn->last_send_ns,
-		.last_recv_ns = conn->last_recv_ns,
-	};
-
-	if (has_site_news(source, conn, &(struct site_news){0}))
-		emit_io(source, conn, &event);
-}
-
-static void on_news(void *userdata, uint64_t id)
-{
-	struct source_bpf *source = userdata;
-	struct live_conn *conn;
-
-	HASH_FIND(hh, source->conns, &id, sizeof(id), conn);
-	if (conn)
-		tell_site(source, conn, source->pass_ns);
-}
-
-static void note_io(struct source_bpf *source, struct live_conn *conn, const struct event *event)
-{
-	if (event->sent_bytes != conn->sent_bytes) {
-		conn->send_look = source->look;
-		conn->sender_wanted = true;
-	}
-	conn->sent_bytes = event->sent_bytes;
-	conn->received_bytes = event->received_bytes;
-	conn->last_send_ns = event->last_send_ns;
-	conn->last_recv_ns = event->last_recv_ns;
-}
-
-static void ask_sender(struct source_bpf *source, struct live_conn *conn)
-{
-	conn->sender_wanted = false;
-	sites_ask_sender(source->sites, conn->id);
-}
-
-static void tell_sites(struct source_bpf *source)
-{
-	struct live_conn *conn, *next;
-
-	if (!source->sites)
-		return;
-	if (sites_watch_sends(source->sites)) {
-		HASH_ITER(hh, source->conns, conn, next)
-		{
-			if (conn->sender_wanted &&
-			    (source->settle_sites || source->look - conn->send_look >= QUIET_LOOKS))
-				ask_sender(source, conn);
-		}
-	}
-	sites_pump(source->sites);
-	sites_each_news(source->sites, on_news, source);
-}
-
-/* One that its process did not close: what can still be known of it is asked for now. */
-static void tell_last_site(struct source_bpf *source, struct live_conn *conn,
-			   const struct end_event *end)
-{
-	if (!source->sites)
-		return;
-	if (source->settle_sites && !end->failed && end->reason == ENDED_EXIT) {
-		ask_sender(source, conn);
-		sites_settle(source->sites, SETTLE_MS);
-	}
-	tell_site(source, conn, end->end_ns);
-}
-
 void source_bpf_use_sites(struct source_bpf *source, struct sites *sites, bool settle)
 {
-	source->sites = sites;
-	source->settle_sites = settle;
+	source->teller.sites = sites;
+	source->teller.settles = settle;
 }
 
 struct probes *source_bpf_probes(const struct source_bpf *source)
@@ -294,8 +175,10 @@ static void tell_progress(struct source_bpf *source, struct live_conn *conn,
 		event.last_recv_ns = stamps_last_recv_ns(&source->clock, sample);
 		event.rtt_us = sample->io.srtt_us;
 		event.retransmit_count = sample->io.retransmit_count;
-		note_io(source, conn, &event);
-		emit_io(source, conn, &event);
+		site_teller_note_io(&source->teller, conn, &event);
+		site_teller_add_news(&source->teller, conn, &event);
+		emit(source, &event);
+		site_teller_told(&source->teller, &event);
 	}
 	if (sample->news & NEWS_PEER_CLOSED && !seen) {
 		event.type = EVENT_PEER_CLOSED;
@@ -343,7 +226,8 @@ static void on_end(void *userdata, const struct end_event *end)
 		return; /* its end was concluded from its absence before */
 	conn->is_up |= !end->failed;
 	tell_progress(source, conn, sample, end->end_ns);
-	tell_last_site(source, conn, end);
+	note_error(source, site_teller_end(&source->teller, conn,
+					   !end->failed && end->reason == ENDED_EXIT, end->end_ns));
 	if (end->failed) {
 		event.type = EVENT_FAILED;
 		snprintf(event.error, sizeof(event.error), "%s",
@@ -385,8 +269,7 @@ static void on_exit_of(void *userdata, const struct roster_client *client)
 	struct event event = {.type = EVENT_EXIT, .t_ns = source->exits_ns, .client = client->id};
 
 	emit(source, &event);
-	if (source->sites)
-		sites_forget_client(source->sites, client->id.pid);
+	site_teller_forget_client(&source->teller, client->id.pid);
 	if (client->conn_count)
 		source->walk_wanted = true;
 }
@@ -465,9 +348,7 @@ int source_bpf_collect(struct source_bpf *source)
 	source->error = 0;
 	source->full_wanted = source->walk_wanted = false;
 	source->full_pass += full;
-	source->look++;
-	if (source->sites && source->settle_sites)
-		sites_settle(source->sites, SETTLE_MS);
+	site_teller_begin_look(&source->teller);
 	if (walk) {
 		source->next_walk_ns = now_ns + WALK_INTERVAL_NS;
 		r = probes_walk_files(source->probes);
@@ -484,7 +365,8 @@ int source_bpf_collect(struct source_bpf *source)
 	if (r >= 0 && full)
 		conclude_absent(source, clock_monotonic_ns());
 	if (r >= 0)
-		tell_sites(source);
+		note_error(source, site_teller_finish_look(&source->teller, source->conns,
+							   source->pass_ns));
 	if (r >= 0 && !source->tell_short)
 		r = tally_tell(source->tally, source->probes, source->roster, source->batch);
 	if (r >= 0)
@@ -558,7 +440,7 @@ int source_bpf_open(const struct probes_setup *setup, int proc_fd, struct pod_lo
 	if (!source)
 		return r;
 	source->tell_short = setup->filter.tell_short;
-	source->batch = batch_new();
+	source->batch = source->teller.batch = batch_new();
 	source->roster = roster_new(proc_fd, logs);
 	source->tally = tally_new();
 	if (!source->batch || !source->roster || !source->tally)

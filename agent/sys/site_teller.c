@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A site is known some time after its connection was announced, so it comes in an event of its own:
+ * as a look at counters that have not changed. It is told once, with the first event that can carry
+ * it.
+ *
+ * Invariant: what has not been told stays with sites.h. Of connections nothing is kept here.
+ */
+#include "site_teller.h"
+
+/* After two looks without a send the last one is the last one for a while. Who settles has no
+ * time to wait for that: its processes are gone soon. */
+#define QUIET_LOOKS 2
+#define SETTLE_MS 2000
+
+void site_teller_begin_look(struct site_teller *teller)
+{
+	teller->look++;
+	if (teller->sites && teller->settles)
+		sites_settle(teller->sites, SETTLE_MS);
+}
+
+void site_teller_add_opener(const struct site_teller *teller, struct event *event)
+{
+	struct site_news news;
+
+	if (teller->sites && sites_news(teller->sites, event->conn, &news))
+		event->site = news.site;
+}
+
+static bool has_news(const struct site_teller *teller, const struct live_conn *conn,
+		     struct site_news *ret_news)
+{
+	return teller->sites && conn->is_up && sites_news(teller->sites, conn->id, ret_news);
+}
+
+void site_teller_add_news(const struct site_teller *teller, const struct live_conn *conn,
+			  struct event *event)
+{
+	struct site_news news;
+
+	if (!has_news(teller, conn, &news))
+		return;
+	event->site = news.site;
+	event->last_site = news.last_site;
+}
+
+void site_teller_told(const struct site_teller *teller, const struct event *event)
+{
+	struct site_news news;
+
+	if (!teller->sites || !sites_news(teller->sites, event->conn, &news))
+		return;
+	/* What this event could not carry waits for one that can. */
+	if (event->site == news.site && event->last_site == news.last_site)
+		sites_told(teller->sites, event->conn);
+}
+
+void site_teller_note_io(const struct site_teller *teller, struct live_conn *conn,
+			 const struct event *event)
+{
+	if (event->sent_bytes != conn->sent_bytes) {
+		conn->send_look = teller->look;
+		conn->sender_wanted = true;
+	}
+	conn->sent_bytes = event->sent_bytes;
+	conn->received_bytes = event->received_bytes;
+	conn->last_send_ns = event->last_send_ns;
+	conn->last_recv_ns = event->last_recv_ns;
+}
+
+static int tell(const struct site_teller *teller, const struct live_conn *conn, uint64_t t_ns)
+{
+	struct event event = {
+		.type = EVENT_IO,
+		.t_ns = t_ns,
+		.conn = conn->id,
+		.sent_bytes = conn->sent_bytes,
+		.received_bytes = conn->received_bytes,
+		.last_send_ns = conn->last_send_ns,
+		.last_recv_ns = conn->last_recv_ns,
+	};
+	int r;
+
+	site_teller_add_news(teller, conn, &event);
+	if (!event.site && !event.last_site)
+		return 0;
+	r = batch_add(teller->batch, &event);
+	site_teller_told(teller, &event);
+	return r;
+}
+
+static void ask_sender(const struct site_teller *teller, struct live_conn *conn)
+{
+	conn->sender_wanted = false;
+	sites_ask_sender(teller->sites, conn->id);
+}
+
+static void ask_senders(const struct site_teller *teller, struct live_conn *conns)
+{
+	struct live_conn *conn, *next;
+
+	if (!sites_watch_sends(teller->sites))
+		return;
+	HASH_ITER(hh, conns, conn, next)
+	{
+		if (conn->sender_wanted &&
+		    (teller->settles || teller->look - conn->send_look >= QUIET_LOOKS))
+			ask_sender(teller, conn);
+	}
+}
+
+struct news_walk {
+	const struct site_teller *teller;
+	struct live_conn *conns;
+	uint64_t t_ns;
+	int error;
+};
+
+static void on_news(void *userdata, uint64_t id)
+{
+	struct news_walk *walk = userdata;
+	struct live_conn *conn = live_conn_find(walk->conns, id);
+	int r = conn ? tell(walk->teller, conn, walk->t_ns) : 0;
+
+	if (r < 0)
+		walk->error = r;
+}
+
+int site_teller_finish_look(const struct site_teller *teller, struct live_conn *conns,
+			    uint64_t t_ns)
+{
+	struct news_walk walk = {.teller = teller, .conns = conns, .t_ns = t_ns};
+
+	if (!teller->sites)
+		return 0;
+	ask_senders(teller, conns);
+	sites_pump(teller->sites);
+	sites_each_news(teller->sites, on_news, &walk);
+	return walk.error;
+}
+
+int site_teller_end(const struct site_teller *teller, struct live_conn *conn, bool by_exit,
+		    uint64_t t_ns)
+{
+	if (!teller->sites)
+		return 0;
+	if (teller->settles && by_exit) {
+		ask_sender(teller, conn);
+		sites_settle(teller->sites, SETTLE_MS);
+	}
+	return tell(teller, conn, t_ns);
+}
+
+void site_teller_forget(const struct site_teller *teller, uint64_t id)
+{
+	if (teller->sites)
+		sites_forget(teller->sites, id);
+}
+
+void site_teller_forget_client(const struct site_teller *teller, uint32_t pid)
+{
+	if (teller->sites)
+		sites_forget_client(teller->sites, pid);
+}
