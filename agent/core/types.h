@@ -83,12 +83,23 @@ struct churn {
 
 /*
  * What a source reports. Strings are borrowed: valid until the source is asked again.
- * Which members are set depends on type; those not set are zero.
+ * Which members are set depends on type; those not set are zero. Those of EVENT_IO, of which there
+ * are most, come first, and those that few have last: a batch keeps no more than a type can have.
  */
 struct event {
 	enum event_type type;
+	enum close_by by; /* CLOSE */
 	uint64_t t_ns;
 	uint64_t conn; /* unique in one source; all but EXIT, LOST, CHURN, PAST, END */
+	uint64_t sent_bytes; /* IO: payload, cumulative, retransmissions not counted */
+	uint64_t received_bytes; /* IO */
+	uint64_t last_send_ns; /* IO; 0 = never */
+	uint64_t last_recv_ns; /* IO; 0 = never */
+	uint32_t rtt_us; /* IO: smoothed round trip; 0 = not measured */
+	uint32_t retransmit_count; /* IO: segments sent again, cumulative */
+	const char *site; /* OPEN, SEEN, IO: where it was opened (site.h); NULL = unknown or as
+			     before */
+	const char *last_site; /* IO: who sent on it last; NULL = unknown or as before */
 	struct client_id client; /* OPEN, SEEN, EXIT, CHURN, PAST */
 	uint32_t tid; /* OPEN, SEEN: the thread that connected; 0 = unknown */
 	uint32_t netns; /* OPEN, SEEN, CHURN, PAST: inode of the network namespace; 0 = unknown */
@@ -97,26 +108,16 @@ struct event {
 	struct netaddr remote; /* OPEN, SEEN, CHURN, PAST */
 	const char *cgroup; /* OPEN, SEEN: path in the hierarchy; NULL = unknown or as before */
 	const char *exe; /* OPEN, SEEN: path of the executable; NULL = unknown or as before */
-	const char *site; /* OPEN, SEEN, IO: where it was opened (site.h); NULL = unknown or as
-			     before */
-	const char *last_site; /* IO: who sent on it last; NULL = unknown or as before */
 	/* OPEN, SEEN: names that Kubernetes gave its container (kube.h); NULL as for cgroup. */
 	const char *namespace, *pod, *container;
 	uint32_t ns_pid; /* OPEN, SEEN: its pid in its own container; 0 = the same, or as before */
 	enum seen_state seen_state; /* SEEN */
-	uint64_t idle_ns; /* SEEN: silent for this long at t_ns */
 	bool has_idle; /* SEEN */
-	uint64_t age_ns; /* SEEN: at least this old at t_ns */
 	bool age_is_exact; /* SEEN: its open was watched, by a session before this one */
-	uint64_t sent_bytes; /* IO: payload, cumulative, retransmissions not counted */
-	uint64_t received_bytes; /* IO */
-	uint64_t last_send_ns; /* IO; 0 = never */
-	uint64_t last_recv_ns; /* IO; 0 = never */
-	uint32_t rtt_us; /* IO: smoothed round trip; 0 = not measured */
-	uint32_t retransmit_count; /* IO: segments sent again, cumulative */
-	enum close_by by; /* CLOSE */
-	char error[24]; /* FAILED: errno name, "ECONNREFUSED" */
+	uint64_t idle_ns; /* SEEN: silent for this long at t_ns */
+	uint64_t age_ns; /* SEEN: at least this old at t_ns */
 	uint64_t lost_count; /* LOST */
+	char error[24]; /* FAILED: errno name, "ECONNREFUSED" */
 	struct churn churn; /* CHURN, PAST */
 };
 

@@ -109,6 +109,124 @@ static void add_strings_are_copied(void **state)
 	batch_free(batch);
 }
 
+/* Every member that some type sets; of each type those come back that it can have. */
+static void next_events_of_all_types_come_back_whole(void **state)
+{
+	struct batch *batch = batch_new();
+	struct event event = {
+		.t_ns = 1000,
+		.conn = 3,
+		.client = {.pid = 4, .start_ns = 5},
+		.tid = 6,
+		.netns = 7,
+		.comm = "app",
+		.local = {.port = 8},
+		.remote = {.port = 9},
+		.ns_pid = 10,
+		.seen_state = SEEN_PEER_CLOSED,
+		.has_idle = true,
+		.age_is_exact = true,
+		.idle_ns = 11,
+		.age_ns = 12,
+		.sent_bytes = 13,
+		.received_bytes = 14,
+		.last_send_ns = 15,
+		.last_recv_ns = 16,
+		.rtt_us = 17,
+		.retransmit_count = 18,
+		.by = CLOSE_RESET,
+		.error = "ECONNREFUSED",
+		.lost_count = 19,
+		.churn = {.opened_count = 20, .early_peer_close_count = 21},
+	};
+
+	(void)state;
+	for (int type = 0; type <= EVENT_END; type++) {
+		event.type = (enum event_type)type;
+		assert_int_equal(batch_add(batch, &event), 0);
+	}
+	batch_seal(batch, 1000);
+	for (int type = 0; type <= EVENT_END; type++) {
+		const struct event *next = batch_next(batch);
+
+		assert_non_null(next);
+		assert_int_equal(next->conn, 3);
+		switch (next->type) {
+		case EVENT_IO:
+			assert_int_equal(next->sent_bytes, 13);
+			assert_int_equal(next->received_bytes, 14);
+			assert_int_equal(next->last_send_ns, 15);
+			assert_int_equal(next->last_recv_ns, 16);
+			assert_int_equal(next->rtt_us, 17);
+			assert_int_equal(next->retransmit_count, 18);
+			break;
+		case EVENT_SEEN:
+			assert_true(next->has_idle && next->age_is_exact);
+			assert_int_equal(next->idle_ns, 11);
+			assert_int_equal(next->age_ns, 12);
+			assert_int_equal(next->seen_state, SEEN_PEER_CLOSED);
+			/* fall through */
+		case EVENT_OPEN:
+			assert_int_equal(next->client.pid, 4);
+			assert_int_equal(next->tid, 6);
+			assert_int_equal(next->netns, 7);
+			assert_string_equal(next->comm, "app");
+			assert_int_equal(next->local.port, 8);
+			assert_int_equal(next->remote.port, 9);
+			assert_int_equal(next->ns_pid, 10);
+			break;
+		case EVENT_EXIT:
+			assert_int_equal(next->client.pid, 4);
+			assert_int_equal(next->client.start_ns, 5);
+			break;
+		case EVENT_CLOSE:
+			assert_int_equal(next->by, CLOSE_RESET);
+			break;
+		case EVENT_FAILED:
+			assert_string_equal(next->error, "ECONNREFUSED");
+			break;
+		case EVENT_LOST:
+			assert_int_equal(next->lost_count, 19);
+			break;
+		case EVENT_CHURN:
+		case EVENT_PAST:
+			assert_int_equal(next->client.pid, 4);
+			assert_string_equal(next->comm, "app");
+			assert_int_equal(next->remote.port, 9);
+			assert_int_equal(next->churn.opened_count, 20);
+			assert_int_equal(next->churn.early_peer_close_count, 21);
+			break;
+		default:
+			break;
+		}
+	}
+	assert_null(batch_next(batch));
+	batch_free(batch);
+}
+
+/* After a look at everything come quiet ones, and then another of the same size. */
+static void reset_room_given_back_is_made_anew(void **state)
+{
+	struct batch *batch = batch_new();
+
+	(void)state;
+	for (int round = 0; round < 2; round++) {
+		for (uint64_t i = 0; i < 20000; i++)
+			add(batch, 1000, i, "/usr/bin/app");
+		batch_seal(batch, 1000);
+		for (uint64_t i = 0; i < 20000; i++)
+			assert_int_equal(next_conn(batch, 1000), i);
+		for (int quiet = 0; quiet < 20; quiet++) {
+			batch_reset(batch);
+			add(batch, 1000, 1, "/usr/bin/app");
+			batch_seal(batch, 1000);
+			assert_int_equal(next_conn(batch, 1000), 1);
+		}
+		batch_reset(batch);
+	}
+	batch_free(batch);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -117,6 +235,8 @@ int main(void)
 		cmocka_unit_test(next_connections_found_open_come_first_and_longest_idle_first),
 		cmocka_unit_test(seal_late_and_future_times_are_held_to_the_look),
 		cmocka_unit_test(add_strings_are_copied),
+		cmocka_unit_test(next_events_of_all_types_come_back_whole),
+		cmocka_unit_test(reset_room_given_back_is_made_anew),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
