@@ -47,6 +47,7 @@ help:
 	@echo "make test       install what is missing, build, run unit and live tests (root)"
 	@echo "make fuzz       every parser's fuzz target for FUZZ_SECONDS (10)"
 	@echo "make fuzz-long  a minute for each, and keep what reached new code"
+	@echo "make fuzz-replay each target over its corpus, in seconds"
 	@echo "make eval       how good the detector is: labelled scenarios, goals, baselines"
 	@echo "make soak       an hour of churn: memory and descriptors stay as they were (root)"
 	@echo "make bench      what connleak costs, beside tcplife, tcpstates, ss and /proc (root)"

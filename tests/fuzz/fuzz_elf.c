@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * An executable that somebody else has written: symbols, build-id, lines, inlined functions and the
+ * way up a stack, as the symbolizer asks for them. The input is the file; what the stack holds is
+ * made of it, too. /proc is a tree with one process in it, whose executable is the input.
+ */
+#include <elf.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "sys/image.h"
+#include "sys/stack_unwind.h"
+#include "sys/symbol.h"
+
+#define PID 2147483600U /* nobody's: the kernel gives out at most 4194304 */
+#define CODE_AT 0x400000ULL
+#define CODE_BYTES 0x10000ULL
+#define STACK_AT 0x7ffc00000000ULL
+#define STEPS 24
+#define INLINED_MAX 4
+
+size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size);
+
+static int proc_fd, file_fd;
+static struct unwinder *unwinder;
+static struct stack_sample sample;
+
+static void put_file(int directory_fd, const char *name, const char *text)
+{
+	int fd = openat(directory_fd, name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+
+	if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text))
+		abort();
+	close(fd);
+}
+
+/* Entries of /proc/PID, then nobody can reach the tree any more but through proc_fd. */
+static void make_proc(const char *path)
+{
+	char name[16], text[256], exe[32];
+	struct stat st;
+	int fd;
+
+	proc_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	(void)snprintf(name, sizeof(name), "%u", PID);
+	if (proc_fd < 0 || mkdirat(proc_fd, name, 0700) < 0 || fstat(file_fd, &st) < 0)
+		abort();
+	fd = openat(proc_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	(void)snprintf(text, sizeof(text), "%llx-%llx r-xp 00000000 00:01 %llu /orders\n", CODE_AT,
+		       CODE_AT + CODE_BYTES, (unsigned long long)st.st_ino);
+	put_file(fd, "maps", text);
+	put_file(fd, "stat", "1 (orders) S 1 1 1 0 0 0 0 0 0 0 0 0 0 0 0 0 1 0 7 0 0 0 0 0 0 0\n");
+	put_file(fd, "comm", "orders\n");
+	(void)snprintf(exe, sizeof(exe), "/proc/self/fd/%d", file_fd);
+	if (symlinkat(exe, fd, "exe") < 0)
+		abort();
+	close(fd);
+}
+
+/* Everything under the directory that was made for this process. */
+static void remove_proc(void)
+{
+	static const char *const names[] = {"maps", "stat", "comm", "exe"};
+	char path[48];
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		(void)snprintf(path, sizeof(path), "%u/%s", PID, names[i]);
+		(void)unlinkat(proc_fd, path, 0);
+	}
+	(void)snprintf(path, sizeof(path), "%u", PID);
+	(void)unlinkat(proc_fd, path, AT_REMOVEDIR);
+}
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	char path[] = "/dev/shm/connleak-fuzz-XXXXXX";
+
+	(void)argc;
+	(void)argv;
+	file_fd = memfd_create("orders", MFD_CLOEXEC);
+	unwinder = unwinder_new();
+	if (file_fd < 0 || !unwinder || !mkdtemp(path))
+		abort();
+	make_proc(path);
+	if (atexit(remove_proc) != 0)
+		abort();
+	return 0;
+}
+
+/* Words of the input, one in two as an address in the code, one in four as one in the stack. */
+static void fill_stack(const uint8_t *data, size_t size, uint64_t entry)
+{
+	uint64_t words[ABI_STACK_BYTES_MAX / sizeof(uint64_t)];
+	size_t bytes = size < sizeof(words) ? size & ~7UL : sizeof(words);
+
+	memcpy(words, data, bytes);
+	for (size_t i = 0; i < bytes / sizeof(words[0]); i++) {
+		if (i % 2 == 0)
+			words[i] = entry - words[i] % 128 + 32;
+		else if (i % 4 == 1)
+			words[i] = STACK_AT + words[i] % sizeof(words) / 8 * 8;
+	}
+	memcpy(sample.stack, words, bytes);
+	sample.stack_bytes = (uint32_t)bytes;
+	for (size_t i = 0; i < ABI_REGISTERS_MAX; i++)
+		sample.registers[i] = bytes > i * 8 ? words[i] : 0;
+}
+
+static void walk(struct image *image, uint64_t pc)
+{
+	uint64_t addresses[UNWIND_FRAMES_MAX];
+
+	sample.has_registers = 1;
+#if defined(__x86_64__)
+	sample.registers[16] = pc;
+	sample.registers[17] = 0x33;
+	sample.registers[19] = STACK_AT;
+#else
+	sample.registers[31] = STACK_AT;
+	sample.registers[32] = pc;
+#endif
+	if (unwinder_run(unwinder, image, &sample, addresses) > UNWIND_FRAMES_MAX)
+		abort();
+}
+
+static void look_up(struct image *image, uint64_t address)
+{
+	struct symbol symbol, inlined[INLINED_MAX];
+	struct site_frame frame;
+	char line[SITE_SIZE];
+
+	symbol_find(image, address, &symbol);
+	if (symbol_find_inlined(image, address, &symbol, inlined, INLINED_MAX) > INLINED_MAX)
+		abort();
+	symbol_to_frame(&symbol, &frame);
+	if (site_format(&frame, 1, NULL, line, sizeof(line)) >= sizeof(line))
+		abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct client_id id = {.pid = PID};
+	struct image *image;
+	uint64_t entry = 0, symbol_size;
+	Elf64_Ehdr header;
+
+	if (size < sizeof(header))
+		return 0;
+	memcpy(&header, data, sizeof(header));
+	entry = CODE_AT + header.e_entry % CODE_BYTES;
+	if (ftruncate(file_fd, 0) < 0 || pwrite(file_fd, data, size, 0) != (ssize_t)size ||
+	    image_open(proc_fd, id, &image) < 0)
+		abort();
+	fill_stack(data, size, entry);
+	for (uint64_t i = 0; i < STEPS; i++)
+		look_up(image, entry + 8 * i - 8 * STEPS / 2);
+	(void)image_find_symbol(image, "save_order", &symbol_size); /* found or not */
+	walk(image, entry);
+	walk(image, entry + 1);
+	image_free(image);
+	return 0;
+}
+
+static size_t mutate_part(uint8_t *data, size_t size, uint64_t at, uint64_t length)
+{
+	if (at >= size)
+		return LLVMFuzzerMutate(data, size, size);
+	if (length > size - at)
+		length = size - at;
+	/* In place, for what lies behind it is found by its offset. */
+	if (length > 0)
+		(void)LLVMFuzzerMutate(data + at, length, length);
+	return size;
+}
+
+/* One section, the table of sections, or the head: the rest of a file is code that nobody reads. */
+size_t LLVMFuzzerCustomMutator(uint8_t *data, size_t size, size_t max_size, unsigned seed)
+{
+	Elf64_Ehdr header;
+	Elf64_Shdr section;
+	uint64_t at;
+
+	if (size < sizeof(header) || seed % 8 == 0)
+		return LLVMFuzzerMutate(data, size, max_size);
+	memcpy(&header, data, sizeof(header));
+	if (seed % 8 == 1)
+		return mutate_part(data, size, 0, sizeof(header) + 2 * sizeof(Elf64_Phdr));
+	if (seed % 8 == 2 || header.e_shnum == 0)
+		return mutate_part(data, size, header.e_shoff, header.e_shnum * sizeof(Elf64_Shdr));
+	at = header.e_shoff + seed / 8 % header.e_shnum * sizeof(section);
+	if (at > size || size - at < sizeof(section))
+		return LLVMFuzzerMutate(data, size, max_size);
+	memcpy(&section, data + at, sizeof(section));
+	return mutate_part(data, size, section.sh_offset, section.sh_size);
+}
