@@ -29,9 +29,13 @@ int top_refresh(struct top *top)
 	struct sample *sample;
 	int r = top_source_take(&top->source, &sample);
 
-	if (r <= 0)
-		return r;
-	r = sample_follow(sample, top->sample);
+	return r < 0 ? r : top_accept(top, sample);
+}
+
+int top_accept(struct top *top, struct sample *sample)
+{
+	int r = sample_follow(sample, top->sample);
+
 	if (r < 0) {
 		sample_free(sample);
 		return r;
@@ -128,10 +132,21 @@ out:
 	return status;
 }
 
-static int show_agent(struct top *top)
+/* body: its first answer, of this moment. */
+static int show_agent(struct top *top, const char *body, size_t size)
 {
+	struct sample *sample;
+	int r;
+
 	(void)snprintf(top->source.name, sizeof(top->source.name), "the agent");
 	top->source.socket_path = remote_socket(top->options);
+	r = top_source_read(&top->source, body, size, &sample);
+	if (r > 0)
+		r = top_accept(top, sample);
+	if (r <= 0) {
+		log_error("%s", r < 0 ? strerror(-r) : top->source.trouble);
+		return EXIT_RUNTIME;
+	}
 	return show(top);
 }
 
@@ -141,6 +156,7 @@ int cmd_top(const struct options *options)
 	bool is_given = option_is_given(options, "interval");
 	struct top top = {.options = options, .utf8 = top_term_is_utf8()};
 	char *body = NULL;
+	size_t size = 0;
 	int r, status;
 
 	top.source.options = options;
@@ -150,12 +166,12 @@ int cmd_top(const struct options *options)
 	if (options->recording) {
 		status = show_recording(&top);
 	} else {
-		r = remote_get(options, served, "/v1/pools", &body, NULL);
-		free(body);
+		r = remote_get(options, served, "/v1/pools", &body, &size);
 		if (r < 0)
 			status = EXIT_RUNTIME;
 		else
-			status = r ? show_agent(&top) : show_own(&top);
+			status = r ? show_agent(&top, body, size) : show_own(&top);
+		free(body);
 	}
 	top_clear(&top);
 	return status;

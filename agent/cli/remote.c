@@ -71,7 +71,9 @@ int remote_get(const struct options *options, const char *const *served, const c
 		(options->socket ? log_notice : log_detail)("own probes, not the agent: %s", error);
 		return 0;
 	}
-	log_error("%s", error);
+	/* What the agent itself has said needs no way around it. */
+	log_error("%s%s", error,
+		  r == -EREMOTEIO ? "" : "; --socket " OPTION_NONE " takes probes of its own");
 	return r;
 }
 

@@ -22,10 +22,15 @@ struct top {
 };
 
 /*
- * Takes a sample, completes it by the one before and puts it in its place. Returns 1; 0 where there
- * was none (source.trouble says why) and the one before stays; or -ENOMEM.
+ * Takes a sample of own probes or the recording and accepts it. Returns 1 or -ENOMEM.
  */
 int top_refresh(struct top *top);
+
+/*
+ * Completes a sample, which is the top's from now on, by the one before, and puts it in its place.
+ * Returns 1 or -ENOMEM.
+ */
+int top_accept(struct top *top, struct sample *sample);
 
 /* What the screen has to be told besides. now_ns: of the clock of keys. */
 void top_facts(const struct top *top, uint64_t now_ns, struct screen_facts *ret_facts);

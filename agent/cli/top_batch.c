@@ -14,6 +14,7 @@
 #include "snapshot.h"
 #include "sys/log.h"
 #include "top.h"
+#include "top_remote.h"
 
 static uint64_t limit_of(const struct top *top)
 {
@@ -39,22 +40,23 @@ static int print_text(struct top *top)
 	return fflush(stdout) == EOF ? -errno : 0;
 }
 
-/* One table. Positive when it was the last one. */
-static int print_table(struct top *top)
+/* One table, of the sample that is there. Positive when it was the last one. */
+static int print_sample(struct top *top)
 {
-	int r = top_refresh(top);
-
-	if (r == 0) {
-		log_error("%s", top->source.trouble);
-		return -ENODATA;
-	}
-	if (r < 0)
-		return r;
-	r = top->options->json ? snapshot_print(sample_json_encode(top->sample)) : print_text(top);
+	int r = top->options->json ? snapshot_print(sample_json_encode(top->sample))
+				   : print_text(top);
 	if (r < 0)
 		return r;
 	top->shown_count++;
 	return limit_of(top) && top->shown_count >= limit_of(top);
+}
+
+/* The same of a new one. */
+static int print_table(struct top *top)
+{
+	int r = top_refresh(top);
+
+	return r < 0 ? r : print_sample(top);
 }
 
 static int status_of(int r)
@@ -124,40 +126,58 @@ static int run_live(struct top *top)
 
 /* --- the agent -------------------------------------------------------------------------------- */
 
-static int on_timer(sd_event_source *source, uint64_t due_us, void *userdata)
+static int on_news(void *userdata)
 {
-	struct top *top = userdata;
-	int r = print_table(top);
-
-	if (r)
-		return sd_event_exit(sd_event_source_get_event(source), r);
-	r = sd_event_source_set_time(source, due_us + top->browse.interval_ns / NS_PER_US);
-	return r < 0 ? r : sd_event_source_set_enabled(source, SD_EVENT_ON);
-}
-
-static int run_agent(struct top *top)
-{
-	sd_event *event = NULL;
-	uint64_t now_us;
-	sigset_t mask;
+	struct top_remote *remote = userdata;
+	struct top *top = remote->top;
 	int r;
 
+	if (top->source.trouble[0]) {
+		log_error("%s", top->source.trouble);
+		return -ENODATA;
+	}
+	r = print_sample(top);
+	return r > 0 ? sd_event_exit(remote->event, 0) : r;
+}
+
+static int on_timer(sd_event_source *source, uint64_t due_us, void *userdata)
+{
+	struct top_remote *remote = userdata;
+	int r = top_remote_ask(remote, true, false);
+
+	if (r >= 0)
+		r = sd_event_source_set_time(source,
+					     due_us + remote->top->browse.interval_ns / NS_PER_US);
+	if (r >= 0)
+		r = sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+	return r < 0 ? sd_event_exit(remote->event, r) : 0;
+}
+
+/* The first table is there: the agent has been looking for long. */
+static int run_agent(struct top *top)
+{
+	struct top_remote remote = {.top = top, .on_news = on_news, .userdata = &remote};
+	uint64_t interval_us = top->browse.interval_ns / NS_PER_US;
+	sigset_t mask;
+	int r = print_sample(top);
+
+	if (r)
+		return status_of(r);
 	sigemptyset(&mask);
 	sigaddset(&mask, SIGINT);
 	sigaddset(&mask, SIGTERM);
-	r = sigprocmask(SIG_BLOCK, &mask, NULL) < 0 ? -errno : sd_event_new(&event);
+	r = sigprocmask(SIG_BLOCK, &mask, NULL) < 0 ? -errno : sd_event_new(&remote.event);
 	if (r >= 0)
-		r = sd_event_now(event, CLOCK_MONOTONIC, &now_us);
+		r = sd_event_add_signal(remote.event, NULL, SIGINT, NULL, NULL);
 	if (r >= 0)
-		r = sd_event_add_signal(event, NULL, SIGINT, NULL, NULL);
+		r = sd_event_add_signal(remote.event, NULL, SIGTERM, NULL, NULL);
 	if (r >= 0)
-		r = sd_event_add_signal(event, NULL, SIGTERM, NULL, NULL);
-	/* The first one at once: the agent has been looking for long. */
+		r = sd_event_add_time_relative(remote.event, NULL, CLOCK_MONOTONIC, interval_us, 0,
+					       on_timer, &remote);
 	if (r >= 0)
-		r = sd_event_add_time(event, NULL, CLOCK_MONOTONIC, now_us, 0, on_timer, top);
-	if (r >= 0)
-		r = sd_event_loop(event);
-	sd_event_unref(event);
+		r = sd_event_loop(remote.event);
+	top_remote_close(&remote);
+	sd_event_unref(remote.event);
 	return status_of(r);
 }
 

@@ -13,10 +13,12 @@
 #include <systemd/sd-event.h>
 #include <unistd.h>
 
+#include "core/format.h"
 #include "player.h"
 #include "screen/seek.h"
 #include "sys/log.h"
 #include "top.h"
+#include "top_remote.h"
 #include "top_term.h"
 
 /* The detector wants to know of silence at least that often, however slow the screen. */
@@ -30,6 +32,7 @@ struct screen {
 	sd_event *event; /* borrowed */
 	sd_event_source *timer; /* the event's */
 	uint64_t due_ns; /* of the next sample */
+	struct top_remote remote; /* where the figures come from the agent */
 	int failure; /* why it has ended; 0 = in good order */
 };
 
@@ -67,31 +70,77 @@ static int draw(struct screen *screen, bool anew)
 	return 0;
 }
 
+/* What has gone keeps what was known of it; of another pool nothing is shown. */
+static void forget_detail(struct top *top)
+{
+	if (top->browse.mode == BROWSE_DETAIL && top->detail &&
+	    sample_row_equal(&top->detail->pool, &top->browse.subject))
+		return;
+	detail_free(top->detail);
+	top->detail = NULL;
+}
+
 static int refresh_detail(struct top *top)
 {
 	const struct sample_row *pool = browse_subject(&top->browse);
-	struct detail *detail = NULL;
-	int r = 0;
+	struct detail *detail;
+	int r;
 
-	if (top->browse.mode == BROWSE_DETAIL && pool && !pool->exited)
-		r = top_source_explain(&top->source, pool, &detail);
-	if (r < 0)
-		return r;
-	/* What has gone keeps what was known of it. */
-	if (top->browse.mode == BROWSE_DETAIL && !detail && top->detail &&
-	    sample_row_equal(&top->detail->pool, &top->browse.subject))
+	forget_detail(top);
+	if (top->browse.mode != BROWSE_DETAIL || !pool || pool->exited)
 		return 0;
+	r = top_source_explain(&top->source, pool, &detail);
+	if (r <= 0)
+		return r;
 	detail_free(top->detail);
 	top->detail = detail;
 	return 0;
+}
+
+/* The picture of the sample that is there. */
+static int show(struct screen *screen)
+{
+	struct top *top = screen->top;
+	int r = browse_show(&top->browse, top->sample, now_ns(screen));
+
+	return r < 0 ? r : draw(screen, false);
+}
+
+/* An answer of the agent, or trouble with it. */
+static int on_news(void *userdata)
+{
+	struct screen *screen = userdata;
+
+	forget_detail(screen->top);
+	return show(screen);
+}
+
+/* An agent that owes an answer is not asked for another one. */
+static int refresh_from_agent(struct screen *screen)
+{
+	struct top_source *source = &screen->top->source;
+	uint64_t owed_ns = top_remote_owed_ns(&screen->remote);
+	char owed[32];
+
+	if (!owed_ns)
+		return top_remote_ask(&screen->remote, true, true);
+	if (owed_ns < screen->top->browse.interval_ns)
+		return 0;
+	(void)snprintf(source->trouble, sizeof(source->trouble),
+		       "the agent has not answered for %s",
+		       format_duration(owed_ns, owed, sizeof(owed)));
+	return draw(screen, false);
 }
 
 /* A new sample, and the picture of it. */
 static int refresh(struct screen *screen)
 {
 	struct top *top = screen->top;
-	int r = top_refresh(top);
+	int r;
 
+	if (top->source.socket_path)
+		return refresh_from_agent(screen);
+	r = top_refresh(top);
 	if (r < 0)
 		return r;
 	r = browse_show(&top->browse, top->sample, now_ns(screen));
@@ -187,6 +236,12 @@ static int jump(struct screen *screen)
 	return refresh(screen);
 }
 
+static int ask_for_detail(struct screen *screen)
+{
+	forget_detail(screen->top);
+	return top_remote_ask(&screen->remote, false, true);
+}
+
 static int act(struct screen *screen, int action)
 {
 	struct top *top = screen->top;
@@ -199,8 +254,10 @@ static int act(struct screen *screen, int action)
 	case BROWSE_SAMPLE:
 		screen->due_ns = now_ns(screen) + top->browse.interval_ns;
 		action = rearm(screen, now_ns(screen));
-		if (action >= 0)
+		if (action >= 0 && !top->source.socket_path)
 			action = refresh_detail(top);
+		else if (action >= 0)
+			action = ask_for_detail(screen);
 		return action < 0 ? action : draw(screen, false);
 	case BROWSE_SAVE:
 		top_save(top, top->browse.line);
@@ -308,7 +365,9 @@ static int attach(struct screen *screen, sd_event *event)
 	if (r < 0)
 		return r;
 	screen->due_ns = now_us * NS_PER_US + screen->top->browse.interval_ns;
-	return refresh(screen);
+	screen->remote.event = event;
+	/* Of the agent there is one: its answer to whether it is there. */
+	return screen->top->source.socket_path ? show(screen) : refresh(screen);
 }
 
 static int attach_to_live(struct live *live, sd_event *event)
@@ -332,6 +391,7 @@ static int run_alone(struct screen *screen)
 		r = sd_event_loop(event);
 	top_term_close(screen->term);
 	screen->term = NULL;
+	top_remote_close(&screen->remote);
 	sd_event_unref(event);
 	if (r < 0 && screen->failure == 0)
 		log_error("the screen cannot go on: %s", strerror(-r));
@@ -343,6 +403,7 @@ int top_run_screen(struct top *top)
 	struct screen screen = {.top = top};
 	int status;
 
+	screen.remote = (struct top_remote){.top = top, .on_news = on_news, .userdata = &screen};
 	if (!top->live)
 		return run_alone(&screen);
 	top->live->userdata = &screen;

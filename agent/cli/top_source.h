@@ -22,13 +22,22 @@ struct top_source {
 };
 
 /*
- * What is so now. Returns 1 with a sample, to be freed by the caller; 0 where there is no news, and
- * trouble says why; or -ENOMEM.
+ * What is so now, by own probes or the recording. Returns 1 with a sample, to be freed by the
+ * caller; or -ENOMEM.
  */
 int top_source_take(struct top_source *source, struct sample **ret_sample);
 
-/* The same of one pool, which is in the last sample. */
+/* The same of one pool, which is in the last sample; 0 where it has gone. */
 int top_source_explain(struct top_source *source, const struct sample_row *pool,
 		       struct detail **ret_detail);
+
+/*
+ * The same from an answer of the agent: to /v1/pools, and to /v1/explain/PID. Returns also 0 where
+ * it cannot be read, and trouble says why.
+ */
+int top_source_read(struct top_source *source, const char *body, size_t size,
+		    struct sample **ret_sample);
+int top_source_read_detail(struct top_source *source, const struct sample_row *pool,
+			   const char *body, size_t size, struct detail **ret_detail);
 
 #endif

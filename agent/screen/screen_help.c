@@ -20,7 +20,7 @@ static const char *const keys[] = {
 	"w                      write what is shown into a file, as JSON",
 	"h ? F1                 this help",
 	"Ctrl-L                 draw the screen anew",
-	"q F10                  quit",
+	"q F10                  quit; q in one pool or in this help: back",
 };
 
 static const char *const replay_keys[] = {

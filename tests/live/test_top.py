@@ -11,6 +11,7 @@ import pathlib
 import re
 import signal
 import subprocess
+import time
 
 import pytest
 
@@ -423,6 +424,46 @@ def test_own_probes_from_the_first_look_to_the_last(terminal, server, client):
     assert "own probes" not in window.wait("ended with 0").split("ended with")[1]
 
 
+def start_agent(connleak, socket, port):
+    alone = [word if word != "none" or AGENT_ALONE[at - 1] != "--socket" else socket
+             for at, word in enumerate(AGENT_ALONE)]
+    agent = connleak.start("agent", *alone, "--port", f"ledger={port}")
+    wait_until(socket.exists, 10, "the agent's socket")
+    return agent
+
+
+def test_keys_work_while_the_agent_does_not_answer(terminal, connleak, server, client, tmp_path):
+    port = server.listen()
+    client.open_all(23, port)
+    socket = tmp_path / "agent.sock"
+    agent = start_agent(connleak, socket, port)
+    window = terminal(120, 24)
+    window.run(CONNLEAK, "top", "--socket", socket, "-d", "0.2")
+    window.wait("23 open in 1 pool:")
+    agent.process.send_signal(signal.SIGSTOP)
+    window.wait("No news: the agent has not answered for")
+    # A question is given up after 10 s, and keys that waited for that would take 80 s.
+    begun = time.monotonic()
+    for key, words in [("h", "Keys\n"), ("Enter", "23 open\n")] * 2:
+        window.keys(key)
+        window.wait(words)
+        window.keys("Escape")
+        window.wait("h Help /")
+    assert time.monotonic() - begun < 40
+    window.wait("No news")
+    client.open_all(5, port)
+    agent.process.send_signal(signal.SIGCONT)
+    window.wait("28 open in 1 pool:")
+    window.wait(lambda screen: "No news" not in screen)
+    window.keys("Down", "Enter")
+    window.wait("28 by ")
+    agent.process.send_signal(signal.SIGSTOP)
+    window.wait("No news")
+    window.keys("F10")
+    window.wait("ended with 0")
+    agent.process.send_signal(signal.SIGCONT)
+
+
 def test_screen_of_the_agent_needs_no_privilege(terminal, connleak, server, client, tmp_path):
     port = server.listen()
     client.command("name orders-api")
@@ -431,10 +472,7 @@ def test_screen_of_the_agent_needs_no_privilege(terminal, connleak, server, clie
     for parent in list(tmp_path.parents)[:2]: # pytest keeps them to itself
         parent.chmod(0o755)
     socket = tmp_path / "agent.sock"
-    alone = [word if word != "none" or AGENT_ALONE[at - 1] != "--socket" else socket
-             for at, word in enumerate(AGENT_ALONE)]
-    agent = connleak.start("agent", *alone, "--port", f"ledger={port}")
-    wait_until(socket.exists, 10, "the agent's socket")
+    agent = start_agent(connleak, socket, port)
     group = socket.stat().st_gid
     window = terminal(120, 24)
     window.run(
