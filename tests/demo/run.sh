@@ -6,11 +6,12 @@
 # the leak was found and nobody else was blamed; leaves no process and no file behind.
 #
 # usage: tests/demo/run.sh [BUILD-DIRECTORY]
+# environment: DEMO_SECONDS, the limit, where a minute is not enough
 
 set -euo pipefail
 
 build=${1:-build}
-WATCH_SECONDS=60
+WATCH_SECONDS=${DEMO_SECONDS:-60}
 
 fail()
 {
@@ -30,7 +31,7 @@ cleanup()
 		kill "$pid" 2>/dev/null || true
 	done
 	for pid in "${pids[@]}"; do
-		wait_for 5 "$pid" false || kill -9 "$pid" 2>/dev/null || true
+		wait_for 10 "$pid" false || kill -9 "$pid" 2>/dev/null || true
 	done
 	wait 2>/dev/null || true
 	rm -rf "$work"
@@ -67,7 +68,7 @@ pids+=("$server")
 exec 3>"$work/commands"
 echo "listen 127.0.0.1 echo" >&3
 has_port() { grep -q '^ok ' "$work/server"; }
-wait_for 5 "$server" has_port || fail "the server did not start: $(cat "$work/server")"
+wait_for 30 "$server" has_port || fail "the server did not start: $(cat "$work/server")"
 port=$(sed -n 's/^ok //p' "$work/server")
 
 "$build/demo/healthy-app" "$port" 3>&- &

@@ -10,7 +10,7 @@ import subprocess
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_classic
 
-from harness import free_port, wait_until
+from harness import free_port, patient, wait_until
 
 OPENMETRICS = "application/openmetrics-text;version=1.0.0"
 # All but where it answers: tests that start agents share a host.
@@ -19,7 +19,7 @@ ALONE = ["--state", "none", "--journal", "no", "--pin", "none"]
 
 class UnixConnection(http.client.HTTPConnection):
     def __init__(self, path):
-        super().__init__("localhost", timeout=10)
+        super().__init__("localhost", timeout=patient(10))
         self.path = path
 
     def connect(self):
@@ -92,10 +92,11 @@ class Agent:
             return probe.connect_ex(("127.0.0.1", self.port)) == 0 and os.path.exists(self.socket)
 
     def connect(self):
-        return socket.create_connection(("127.0.0.1", self.port), timeout=10)
+        return socket.create_connection(("127.0.0.1", self.port), timeout=patient(10))
 
     def get(self, target, **options):
-        return ask(http.client.HTTPConnection("127.0.0.1", self.port, timeout=10), target, **options)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=patient(10))
+        return ask(connection, target, **options)
 
     def api(self, target, **options):
         return ask(UnixConnection(self.socket), target, **options)
@@ -121,5 +122,5 @@ class Agent:
 
 def promtool(*arguments, **options):
     return subprocess.run(
-        ["promtool", *arguments], capture_output=True, text=True, timeout=60, **options
+        ["promtool", *arguments], capture_output=True, text=True, timeout=patient(60), **options
     )

@@ -10,7 +10,7 @@ import random
 import signal
 import subprocess
 
-from harness import Client, is_alive, wait_until
+from harness import Client, is_alive, patient, wait_until
 
 SLOTS = 400  # of a client, so that it does not run out
 MODES = ("echo", "hold", "fin", "rst", "closed")
@@ -41,7 +41,7 @@ def sockets_of_ss(network, ports):
     """The same as `ss -tn` tells it, with the processes that hold each."""
     states = ["established", "syn-sent", "fin-wait-1", "fin-wait-2", "close-wait"]
     arguments = ["ss", "-tnpH"] + [word for state in states for word in ("state", state)]
-    done = subprocess.run(network.enter(*arguments), capture_output=True, text=True, timeout=20)
+    done = subprocess.run(network.enter(*arguments), capture_output=True, text=True, timeout=patient(20))
     assert done.returncode == 0, done.stderr
     found = {}
     for line in done.stdout.splitlines():
@@ -195,7 +195,4 @@ def wait_same(observer, churn, timeout=20):
 
     churn.settle()
     assert observer.ask("walk") == 0
-    try:
-        wait_until(is_same, timeout, "the same connections")
-    except AssertionError as error:
-        raise AssertionError(f"{error}: {difference[0]}") from None
+    wait_until(is_same, timeout, lambda: f"the same connections: {difference[0]}")

@@ -70,7 +70,7 @@ def daemon_fixture(start_daemon):
 @pytest.fixture(scope="session")
 def node_packages():
     done = subprocess.run(
-        [harness.NODE / "install.sh"], capture_output=True, text=True, timeout=600
+        [harness.NODE / "install.sh"], capture_output=True, text=True, timeout=harness.patient(600)
     )
     assert done.returncode == 0, done.stderr
 

@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import uuid
 
-from harness import BUILD, LineProgram, wait_until
+from harness import BUILD, LineProgram, patient, wait_until
 
 CGROUP_ROOT = pathlib.Path("/sys/fs/cgroup")
 READ_ONLY = ["rbind", "ro"]
@@ -124,7 +124,7 @@ class Container(LineProgram):
     def delete(self):
         """As the kubelet does it: killed, and its cgroup is gone."""
         subprocess.run([*self.runc, "delete", "--force", self.id], capture_output=True, check=False)
-        self.process.wait(timeout=10)
+        self.process.wait(timeout=patient(10))
 
     def stop(self):
         self.delete()

@@ -11,6 +11,7 @@ import os
 import pathlib
 import pwd
 import queue
+import random
 import shutil
 import signal
 import socket
@@ -30,8 +31,19 @@ PYTHON = "/usr/bin/python3"
 # of one of these gives its own value behind them, the last one counts.
 AGENT_ALONE = ["--state", "none", "--journal", "no", "--socket", "none", "--listen", "none"]
 AGENT_ALONE += ["--pin", "none"]
-ANSWER_TIMEOUT_S = 60
+ANSWER_TIMEOUT_S = 10
 POLL_S = 0.05
+# A deadline says what is enough on a machine that is idle. Every one of them is this many times as
+# long: a machine may be busy, and a deadline costs time only where something is wrong.
+PATIENCE = float(os.environ.get("CONNLEAK_PATIENCE", "6"))
+
+
+def patient(seconds):
+    """What a deadline of so many seconds is here; for those of other modules, subprocess's say.
+
+    Whatever takes a timeout in the modules of these tests has it on an idle machine's scale.
+    """
+    return seconds * PATIENCE
 
 
 def wait_until(condition, timeout, what):
@@ -39,6 +51,7 @@ def wait_until(condition, timeout, what):
 
     What is waited for is a text, or a function that makes one of what it has seen last.
     """
+    timeout = patient(timeout)
     deadline = time.monotonic() + timeout
     while True:
         value = condition()
@@ -50,19 +63,35 @@ def wait_until(condition, timeout, what):
         time.sleep(POLL_S)
 
 
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+def free_port(address="127.0.0.1"):
+    """A port for a program that takes no 0: below those that the kernel gives to connections."""
+    first = int(pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    while True:
+        port = random.randrange(first // 2, first)
+        with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET) as probe:
+            with contextlib.suppress(OSError):
+                probe.bind((address, port))
+                return port
+
+
+def state_of(pid):
+    """The letter of /proc/PID/stat; X for one that is no more."""
+    try:
+        stat = pathlib.Path(f"/proc/{pid}/stat").read_text(errors="replace")
+    except (FileNotFoundError, ProcessLookupError):
+        return "X"
+    return stat.rpartition(")")[2].split()[0]
 
 
 def is_alive(pid):
     """A zombie is not alive, though its number is still taken."""
-    try:
-        stat = pathlib.Path(f"/proc/{pid}/stat").read_text()
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-    return stat.rpartition(")")[2].split()[0] not in "ZX"
+    return state_of(pid) not in "ZX"
+
+
+def freeze(pid):
+    """Stops a process; it does nothing any more when this returns."""
+    os.kill(pid, signal.SIGSTOP)
+    wait_until(lambda: state_of(pid) == "T", 5, "it is stopped")
 
 
 def children_of(pid):
@@ -96,9 +125,9 @@ class LineReader:
     def next(self, timeout):
         """The next line, or None at the end."""
         try:
-            return self.fresh.get(timeout=timeout)
+            return self.fresh.get(timeout=patient(timeout))
         except queue.Empty:
-            raise AssertionError(f"no line within {timeout} s") from None
+            raise AssertionError(f"no line within {patient(timeout)} s") from None
 
     def close(self, timeout=10):
         """Closes the pipe, unless somebody who has inherited it still keeps it open."""
@@ -154,7 +183,7 @@ class LineProgram:
         with contextlib.suppress(OSError):
             self.process.stdin.close()
         try:
-            self.process.wait(timeout=10)
+            self.process.wait(timeout=patient(10))
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
@@ -204,7 +233,7 @@ class Client(LineProgram):
     def fork(self):
         """Goes on in a child; returns when the parent is gone."""
         self.pid = int(self.command("fork")[0])
-        self.process.wait(timeout=10)
+        self.process.wait(timeout=patient(10))
         return self.pid
 
     def exec(self, path):
@@ -275,7 +304,10 @@ class Bpffs:
 
     def run(self, *argv):
         argv = [*self.prefix, *map(str, argv)]
-        return subprocess.run(argv, check=True, capture_output=True, text=True, timeout=10).stdout
+        done = subprocess.run(
+            argv, check=True, capture_output=True, text=True, timeout=patient(10)
+        )
+        return done.stdout
 
     def pins(self):
         return sorted(self.run("find", self.DIRECTORY).split())
@@ -325,15 +357,25 @@ class Running:
                 if all(event.get(key) == value for key, value in fields.items())
             ]
 
-        try:
-            wait_until(lambda: len(matching()) >= count, timeout, f"{count} {kind} {fields}")
-        except AssertionError as error:
-            raise AssertionError(f"{error}; there are {self.events()}") from None
+        wait_until(
+            lambda: len(matching()) >= count,
+            timeout,
+            lambda: f"{count} {kind} {fields}; there are {self.events()}",
+        )
         return matching()
+
+    def wait_table(self, condition, what):
+        """Of `top --json`: the first table from now on for which the condition holds."""
+
+        def last():
+            tables = [json.loads(line) for line in self.out.lines[-1:]]
+            return next((table for table in tables if condition(table)), None)
+
+        return wait_until(last, 20, lambda: f"{what}; there is {self.out.lines[-1:]}")
 
     def wait(self, timeout):
         """Waits for its own end. Returns the exit status."""
-        self.process.wait(timeout=timeout)
+        self.process.wait(timeout=patient(timeout))
         self.out.close()
         self.err.close()
         return self.process.returncode
@@ -343,7 +385,7 @@ class Running:
         if self.process.poll() is None:
             self.process.send_signal(signal.SIGINT)
         try:
-            self.process.wait(timeout=10)
+            self.process.wait(timeout=patient(10))
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
@@ -367,7 +409,7 @@ class Connleak:
         return subprocess.run(
             [str(word) for word in argv],
             capture_output=True,
-            timeout=timeout,
+            timeout=patient(timeout),
             stdin=options.pop("stdin", subprocess.DEVNULL) if "input" not in options else None,
             **options,
         )
@@ -445,7 +487,7 @@ class Daemon:
             # PostgreSQL then waits for its clients, of which there may be some left.
             self.process.send_signal(signal.SIGINT if self.user == "postgres" else signal.SIGTERM)
             try:
-                self.process.wait(timeout=20)
+                self.process.wait(timeout=patient(20))
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
@@ -519,7 +561,7 @@ class Network:
         return ["nsenter", f"--net={self.path}", "--", *argv]
 
     def run(self, *argv):
-        subprocess.run(self.enter(*argv), check=True, capture_output=True, timeout=10)
+        subprocess.run(self.enter(*argv), check=True, capture_output=True, timeout=patient(10))
 
     def add_filtered_address(self, address):
         """Packets to it go out and never come back, as behind a firewall that drops them."""

@@ -7,6 +7,8 @@ import subprocess
 
 import pytest
 
+from harness import patient
+
 RUNTIME, USAGE = 1, 2
 HEADER = '{"connleak_trace":1,"host":"node-a","realtime":"2026-11-20T08:00:00Z"}\n'
 OPEN = '{"t":1.0,"ev":"open","conn":1,"pid":7,"pstart":3.5,"comm":"app","remote":"10.0.3.7:5432"}\n'
@@ -152,7 +154,7 @@ def test_output_to_a_full_disk_is_a_failure(connleak, tmp_path):
             [connleak.path, "replay", "--json", trace],
             stdout=full,
             stderr=subprocess.PIPE,
-            timeout=10,
+            timeout=patient(10),
         )
 
     assert done.returncode == RUNTIME

@@ -10,7 +10,7 @@ import threading
 
 import pytest
 
-from harness import AGENT_ALONE, wait_until
+from harness import AGENT_ALONE, LineReader, freeze, patient, wait_until
 from verdicts import LEAKED, QUICK, Leaker
 
 USAGE = 2
@@ -40,6 +40,14 @@ class Manager:
         self.thread.join()
         self.socket.close()
 
+    def catch_up(self):
+        """Returns when all that has been sent so far has been received."""
+        mark = "X_TEST=caught up"
+        count = self.count(mark)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as marker:
+            marker.sendto(mark.encode(), self.path)
+        self.wait(mark, count + 1)
+
     def environment(self, **more):
         return {**os.environ, "NOTIFY_SOCKET": self.path, **more}
 
@@ -58,10 +66,9 @@ class Manager:
             statuses = [line for line in self.received() if line.startswith("STATUS=")]
             return statuses and part in statuses[-1]
 
-        try:
-            wait_until(latest, timeout, f"status with {part!r}")
-        except AssertionError as error:
-            raise AssertionError(f"{error}; there is {self.received()}") from None
+        wait_until(
+            latest, timeout, lambda: f"status with {part!r}; there is {self.received()}"
+        )
 
 
 @pytest.fixture
@@ -119,8 +126,8 @@ def test_agent_feeds_the_watchdog_only_while_it_looks(connleak, manager):
     environment = manager.environment(WATCHDOG_USEC="1000000")
     agent = connleak.start("agent", *AGENT_ALONE, "--config", "none", env=environment)
     manager.wait("WATCHDOG=1", 3)
-    agent.process.send_signal(signal.SIGSTOP)
-    wait_until(lambda: stat_of(agent.process.pid) == "T", 5, "it is stopped")
+    freeze(agent.process.pid)
+    manager.catch_up()
     fed = manager.count("WATCHDOG=1")
     # Another one that lives shows that the time of several feedings has passed.
     with tempfile.TemporaryDirectory() as place:
@@ -132,15 +139,11 @@ def test_agent_feeds_the_watchdog_only_while_it_looks(connleak, manager):
         witness.wait("WATCHDOG=1", 4)
         second.stop()
         witness.close()
+    manager.catch_up()
     assert manager.count("WATCHDOG=1") == fed
     agent.process.send_signal(signal.SIGCONT)
     manager.wait("WATCHDOG=1", fed + 1)
     assert agent.stop() == 0
-
-
-def stat_of(pid):
-    with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
-        return file.read().rpartition(")")[2].split()[0]
 
 
 def test_reload_takes_ports_and_names_while_connections_stay(
@@ -211,13 +214,22 @@ def blocks_hangup(pid):
 
 
 def test_hangup_while_it_starts_is_a_reload(connleak):
-    argv = [str(connleak.path), "agent", *AGENT_ALONE, "--config", "none", "--duration", "1"]
-    agent = subprocess.Popen(argv, stderr=subprocess.PIPE, text=True)
-    wait_until(lambda: blocks_hangup(agent.pid), 10, "SIGHUP is blocked")
-    agent.send_signal(signal.SIGHUP)
-    _, errors = agent.communicate(timeout=30)
-    assert agent.returncode == 0, errors
-    assert "reloaded: nothing has changed" in errors
+    argv = [str(connleak.path), "agent", *AGENT_ALONE, "--config", "none"]
+    agent = subprocess.Popen(argv, stderr=subprocess.PIPE)
+    errors = LineReader(agent.stderr)
+    try:
+        wait_until(lambda: blocks_hangup(agent.pid), 10, "SIGHUP is blocked")
+        agent.send_signal(signal.SIGHUP)
+        wait_until(
+            lambda: any("reloaded: nothing has changed" in line for line in errors.lines),
+            20,
+            lambda: f"a reload; there is {errors.lines}",
+        )
+    finally:
+        agent.terminate()
+        status = agent.wait(timeout=patient(10))
+        errors.close()
+    assert status == 0
 
 
 def test_default_config_and_its_drop_ins_are_read(connleak, directory):
@@ -236,7 +248,7 @@ def test_default_config_and_its_drop_ins_are_read(connleak, directory):
         ["unshare", "-m", "sh", "-c", script, "-", directory, connleak.path],
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=patient(30),
     )
     assert done.stdout == "/etc/connleak/connleak.conf.d/a.conf: 1 values\n"
     assert done.returncode == USAGE
@@ -257,8 +269,7 @@ def test_frozen_agent_that_wakes_takes_the_gap_for_nothing_and_goes_on(
         env=manager.environment(WATCHDOG_USEC="1000000"),
     )
     manager.wait_status("3 connections in 1 pools")
-    agent.process.send_signal(signal.SIGSTOP)
-    wait_until(lambda: stat_of(agent.process.pid) == "T", 5, "it is stopped")
+    freeze(agent.process.pid)
     # Ten times as long as it takes for a silence to count.
     leaker.leak(20, 0.5)
     leaker.command("release")

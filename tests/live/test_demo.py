@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from harness import BUILD, ROOT, children_of, is_alive, wait_until
+from harness import BUILD, ROOT, children_of, is_alive, patient, wait_until
 
 RUN = ROOT / "tests/demo/run.sh"
 
@@ -25,7 +25,7 @@ def demo(tmp_path):
                 stdout=subprocess.PIPE,
                 stderr=subprocess.PIPE,
                 text=True,
-                env={**os.environ, "TMPDIR": str(tmp_path)},
+                env={**os.environ, "TMPDIR": str(tmp_path), "DEMO_SECONDS": str(int(patient(60)))},
             )
         )
         return started[-1]
@@ -34,7 +34,7 @@ def demo(tmp_path):
     for process in started:
         if process.poll() is None:
             process.terminate()
-            process.communicate(timeout=30)
+            process.communicate(timeout=patient(30))
 
 
 def test_demo_finds_the_leak_and_leaves_nothing(demo, tmp_path):
@@ -46,7 +46,7 @@ def test_demo_finds_the_leak_and_leaves_nothing(demo, tmp_path):
         return len(helpers) >= 4
 
     wait_until(all_started, 30, "server, two clients and connleak")
-    out, err = process.communicate(timeout=90)
+    out, err = process.communicate(timeout=patient(90))
 
     assert (process.returncode, err) == (0, "")
     assert "LEAK leaky-app[" in out
@@ -63,7 +63,7 @@ def test_demo_that_is_interrupted_stops_everything(demo, tmp_path, number):
     helpers = children_of(process.pid)
 
     process.send_signal(number)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=patient(30))
 
     assert process.returncode == 128 + number
     assert err.count("\n") == 1
@@ -79,7 +79,7 @@ def test_demo_without_root_says_so_in_one_line(demo):
         input=script,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=patient(30),
         cwd="/",
     )
 
@@ -92,7 +92,7 @@ def test_demo_without_btf_says_so_in_one_line(demo, tmp_path):
     hide = 'mount -t tmpfs none /sys/kernel/btf && exec "$@"'
     process = demo("unshare", "--mount", "sh", "-c", hide, "sh")
 
-    _, err = process.communicate(timeout=60)
+    _, err = process.communicate(timeout=patient(60))
 
     assert process.returncode == 3
     assert err.count("\n") == 1 and "BTF" in err

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The host that connleak runs on: what `check` says, and what happens where it cannot run."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -12,7 +13,7 @@ import tempfile
 
 import pytest
 
-from harness import AGENT_ALONE, wait_until
+from harness import AGENT_ALONE, patient, wait_until
 
 HOST = 3
 WATCHING_COMMANDS = [
@@ -145,7 +146,8 @@ def programs_held_by(pid):
     """The ids of the eBPF programs that a process has open, itself or by a link."""
     held = set()
     for path in pathlib.Path(f"/proc/{pid}/fdinfo").iterdir():
-        held.update(re.findall(r"^prog_id:\s*(\d+)$", path.read_text(), re.MULTILINE))
+        with contextlib.suppress(FileNotFoundError):  # closed since
+            held.update(re.findall(r"^prog_id:\s*(\d+)$", path.read_text(), re.MULTILINE))
     return {int(program) for program in held}
 
 
@@ -154,7 +156,7 @@ def programs_loaded():
         ["bpftool", "prog", "show", "--json"],
         capture_output=True,
         check=True,
-        timeout=10,
+        timeout=patient(10),
         env={**os.environ, "PATH": os.environ["PATH"] + ":/usr/sbin"},
     )
     return {program["id"] for program in json.loads(done.stdout)}

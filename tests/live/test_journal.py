@@ -7,6 +7,7 @@ journald runs alone, in a mount namespace where /run and the catalog are its own
 import contextlib
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -15,7 +16,7 @@ import tempfile
 
 import pytest
 
-from harness import AGENT_ALONE, ROOT, wait_until
+from harness import AGENT_ALONE, ROOT, freeze, wait_until
 from test_daemon import Manager, said
 from verdicts import LEAKED, QUICK, Leaker
 
@@ -137,9 +138,14 @@ def test_verdict_has_an_entry_when_raised_and_when_cleared_and_no_other(
     leaker.command("release")
     agent.wait_events("verdict", 1, timeout=40, kind="leak", state="cleared")
 
-    entries = journal.wait_entries(2, "CONNLEAK_KIND=leak", f"CONNLEAK_PID={leaker.pid}")
-    assert [entry["CONNLEAK_STATE"] for entry in entries] == ["raised", "cleared"]
-    raised, cleared = entries
+    journal.wait_entries(1, "CONNLEAK_STATE=cleared", f"CONNLEAK_PID={leaker.pid}")
+    entries = journal.entries("CONNLEAK_KIND=leak", f"CONNLEAK_PID={leaker.pid}")
+    raised, *changes, cleared = entries
+    assert [raised["CONNLEAK_STATE"], cleared["CONNLEAK_STATE"]] == ["raised", "cleared"]
+    # When nothing is leaked any more it is less severe, if it stands for so long.
+    assert {entry["CONNLEAK_STATE"] for entry in changes} <= {"updated"}
+    severities = [entry["CONNLEAK_SEVERITY"] for entry in entries[:-1]]
+    assert all(one != next for one, next in zip(severities, severities[1:])), severities
     expected = {
         "MESSAGE_ID": MESSAGE_ID_LEAK,
         "PRIORITY": "2",
@@ -182,7 +188,7 @@ def test_journal_that_is_slow_or_down_loses_no_verdict_and_stalls_nothing(
     agent = start_agent(
         *(connleak, journal, port, "--json"), env=manager.environment(WATCHDOG_USEC="1000000")
     )
-    journal.daemon.send_signal(signal.SIGSTOP)
+    freeze(journal.daemon.pid)
     journal.fill()
     leaker.leak()
     wait_until(lambda: said(agent, "busy; verdicts wait"), 40, "it says that the journal is slow")
@@ -198,7 +204,9 @@ def test_journal_that_is_slow_or_down_loses_no_verdict_and_stalls_nothing(
     journal.start()
     assert len(journal.wait_entries(1, "CONNLEAK_STATE=cleared")) == 1
     agent.stop()
-    assert said(agent, "the journal took 2 verdicts late, 0 never"), agent.err.lines
+    # Those two at least: a change of the severity may have been to be told meanwhile.
+    pattern = re.compile(r"the journal took ([2-9]) verdicts late, 0 never")
+    assert any(pattern.search(line) for line in agent.err.lines), agent.err.lines
 
 
 def test_service_writes_to_the_journal_by_itself_and_nothing_twice(
@@ -228,7 +236,8 @@ def test_service_writes_to_the_journal_by_itself_and_nothing_twice(
         finally:
             agent.terminate()
             assert agent.wait(10) == 0
-    texts = [entry["MESSAGE"] for entry in journal.entries(f"_PID={agent.pid}")]
+    entries = journal.entries(f"_PID={agent.pid}")
+    texts = [entry["MESSAGE"] for entry in entries if "CONNLEAK_KIND" not in entry]
     assert any("watching 1 port" in text for text in texts)
-    assert [text for text in texts if "SUSPECT" in text] == []
-    assert len([text for text in texts if "LEAK" in text]) == 1
+    assert [text for text in texts if "SUSPECT" in text or "LEAK" in text] == []
+    assert [entry.get("CONNLEAK_STATE") for entry in entries].count("raised") == 1

@@ -4,14 +4,14 @@
 The maps of the observer have the room that a test gives them; the rest is as in the agent.
 """
 
-import json
 import signal
 
 import pytest
 
 from agent_http import Agent
 
-from harness import Client, Network, Observer, Server, wait_until
+from harness import Client, Network, Observer, Server, freeze, wait_until
+from test_storm import counts_of, ended
 
 PAGE = 4096
 
@@ -197,19 +197,18 @@ def test_frozen_agent_that_wakes_has_lost_nothing(connleak, server, client, star
     echo, refused, reset = server.listen("echo"), server.listen("closed"), server.listen("rst")
     ports = f"echo={echo},refused={refused},reset={reset}"
     client.open_all(23, echo)
-    top = connleak.start("top", "--once", "--json", "-d", "6", "--port", ports)
-    top.process.send_signal(signal.SIGSTOP)
-    wait_until(lambda: "T" in state_of(top.process.pid), 5, "it is frozen")
+    top = connleak.start("top", "--json", "-d", "0.2", "--port", ports)
+    freeze(top.process.pid)
 
     client.command("close 0-9")
     client.open_all(5, echo)
     stormer = start(Client)
     words = stormer.command(f"storm 10000 5000 127.0.0.1 {echo} {refused} {reset}")
-    counts = {key: int(value) for key, value in zip(words[::2], words[1::2])}
+    counts = counts_of(words)
     top.process.send_signal(signal.SIGCONT)
-    assert top.wait(timeout=30) == 0
-
-    screen = json.loads("\n".join(top.out.lines))
+    all_ended = counts["closed"] + counts["refused"] + counts["reset"] + 10
+    screen = top.wait_table(lambda table: ended(table) == all_ended, "all have ended")
+    assert top.stop() == 0
     assert screen["lost"] == 0
     pools = {(pool["pid"], int(pool["remote"].rpartition(":")[2])): pool for pool in screen["pools"]}
     held = pools[client.pid, echo]
@@ -217,8 +216,3 @@ def test_frozen_agent_that_wakes_has_lost_nothing(connleak, server, client, star
     assert pools[stormer.pid, echo]["closed"]["local"] == counts["closed"]
     assert pools[stormer.pid, refused]["failed"] == {"ECONNREFUSED": counts["refused"]}
     assert pools[stormer.pid, reset]["closed"]["reset"] == counts["reset"]
-
-
-def state_of(pid):
-    with open(f"/proc/{pid}/stat", encoding="utf-8") as stat:
-        return stat.read().rpartition(")")[2].split()[0]

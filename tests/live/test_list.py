@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """`connleak list`: every open connection, once, with the right owner, age and bytes."""
 
+import contextlib
 import os
 import pathlib
 import time
+import uuid
 
 import pytest
 
@@ -11,8 +13,8 @@ from harness import CLIENTS, NODE, PYTHON, Client, LineProgram, Network, wait_un
 
 COUNT = 23
 HOST_NETNS = os.stat("/proc/self/ns/net").st_ino
-# Figures of time come from the kernel's ticks and from processes that have to be scheduled.
-SLACK_S = 0.5
+# The kernel stamps what is sent and received by its ticks, the longest of which take 10 ms.
+TICK_S = 0.02
 
 DRIVERS = {
     "psycopg2": (["postgresql"], [PYTHON, CLIENTS / "dbclient.py", "postgresql"]),
@@ -83,23 +85,24 @@ def test_list_of_idle_connections_counts_every_byte_once(connleak, server, clien
 
 def test_list_of_connections_older_than_the_observation_bounds_their_age(connleak, server, client):
     port = server.listen()
-    opened = time.monotonic()
+    opening = time.monotonic()
     client.open_all(COUNT, port)
+    exchanging = time.monotonic()
     client.command(f"exchange 0-{COUNT - 1} 100")
     exchanged = time.monotonic()
-    wait_until(lambda: time.monotonic() - exchanged > 3, 10, "3 s of silence")
+    wait_until(lambda: time.monotonic() - exchanged > 1, 10, "a second of silence")
 
+    listing = time.monotonic()
     rows = connleak.list_port(port)
+    listed = time.monotonic()
 
-    now = time.monotonic()
     assert len(rows) == COUNT
     for row in rows:
         assert row["age_is_bound"] is True
         # A lower bound is right as long as it is no more than the truth.
-        assert row["age_s"] <= now - opened + SLACK_S
-        assert row["age_s"] >= row["idle_s"] - SLACK_S
+        assert row["idle_s"] - TICK_S <= row["age_s"] <= listed - opening + TICK_S
         assert row["idle_is_bound"] is False
-        assert row["idle_s"] == pytest.approx(now - exchanged, abs=2 * SLACK_S)
+        assert listing - exchanged - TICK_S <= row["idle_s"] <= listed - exchanging + TICK_S
 
 
 def test_list_with_one_busy_connection_resets_only_its_idle_age(connleak, server, client):
@@ -107,15 +110,18 @@ def test_list_with_one_busy_connection_resets_only_its_idle_age(connleak, server
     ports = client.open_all(COUNT, port)
     client.command(f"exchange 0-{COUNT - 1} 100")
     exchanged = time.monotonic()
-    for step in range(1, 4):
+    for step in range(1, 3):
         wait_until(lambda: time.monotonic() - exchanged > step, 10, "a second of silence")
+        used = time.monotonic()
         client.command("exchange 7 1")
 
+    listing = time.monotonic()
     rows = {ports_of([row])[0]: row for row in connleak.list_port(port)}
+    listed = time.monotonic()
 
-    assert rows[ports[7]]["idle_s"] < 1 + SLACK_S
+    assert rows[ports[7]]["idle_s"] <= listed - used + TICK_S
     for slot in set(range(COUNT)) - {7}:
-        assert rows[ports[slot]]["idle_s"] > 3 - SLACK_S
+        assert rows[ports[slot]]["idle_s"] >= listing - exchanged - TICK_S
 
 
 @pytest.mark.parametrize(
@@ -227,7 +233,7 @@ def make_cgroup():
 
     def make(path):
         for parent in reversed([pathlib.Path(path), *pathlib.Path(path).parents[:-1]]):
-            if not (mount / parent).exists():
+            with contextlib.suppress(FileExistsError):
                 (mount / parent).mkdir()
                 made.append(mount / parent)
         return mount / path
@@ -236,14 +242,16 @@ def make_cgroup():
     for directory in reversed(made):
         for pid in (directory / "cgroup.procs").read_text().split():
             (mount / "cgroup.procs").write_text(pid)
-        directory.rmdir()
+        # Others may have put something into a slice since, and then it is theirs to remove.
+        with contextlib.suppress(OSError):
+            directory.rmdir()
 
 
 @pytest.fixture
 def pod(make_cgroup):
     """A cgroup as the kubelet and containerd name it, and the container's id."""
-    container = "3b9aca00" * 8
-    uid = "1f0c2d3e_4a5b_6c7d_8e9f_a0b1c2d3e4f5"
+    container = uuid.uuid4().hex * 2
+    uid = str(uuid.uuid4()).replace("-", "_")
     return (
         make_cgroup(
             "kubepods.slice/kubepods-burstable.slice/"

@@ -3,7 +3,6 @@
 
 import http.server
 import json
-import os
 import pathlib
 import re
 import shutil
@@ -17,7 +16,7 @@ import pytest
 from agent_http import Agent, promtool
 from verdicts import HEALTHY, LEAKED, QUICK, Leaker
 
-from harness import ROOT, free_port, wait_until
+from harness import ROOT, free_port, patient, wait_until
 
 RULES = ROOT / "packaging/prometheus/connleak.rules.yml"
 EXAMPLE = ROOT / "packaging/prometheus/prometheus.yml"
@@ -134,7 +133,7 @@ class Daemon:
             return False
 
     def get(self, target):
-        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{target}", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}{target}", timeout=patient(10)) as answer:
             return answer.read()
 
     def query(self, expression):
@@ -158,7 +157,7 @@ class Daemon:
     def stop(self):
         self.process.terminate()
         try:
-            self.process.wait(timeout=10)
+            self.process.wait(timeout=patient(10))
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()

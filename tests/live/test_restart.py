@@ -12,7 +12,7 @@ import pytest
 
 from agent_http import Agent
 
-from harness import AGENT_ALONE, Bpffs, Observer, free_port, wait_until
+from harness import AGENT_ALONE, Bpffs, Observer, free_port, patient, wait_until
 
 # A moment of two sessions: both are rounded to microseconds.
 SAME_S = 2e-6
@@ -290,13 +290,16 @@ def test_every_connection_keeps_the_code_that_opened_it(
     client.command("close 0")
 
     agent = start_it()
-    wait_until(lambda: len(sites(agent)) == 4, 20, "what is open is there")
-    assert sites(agent).items() <= before.items()
+    wait_until(
+        lambda: len(sites(agent)) == 4 and sites(agent).items() <= before.items(),
+        20,
+        lambda: f"{before} but for one; there is {sites(agent)}",
+    )
 
 
 def counter(port, name, **labels):
     """The sum of a metric over the series with these labels; 0 where there is none."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=patient(10)) as answer:
         lines = answer.read().decode().splitlines()
     wanted = [f'{key}="{value}"' for key, value in labels.items()]
     return sum(
@@ -518,7 +521,7 @@ def test_agent_killed_again_and_again_at_its_start_leaves_one_probe(connleak, bp
     argv = [*bpffs.prefix, str(connleak.path), *command]
     for ms in range(20, 320, 30):
         done = subprocess.run(
-            ["timeout", "--signal=KILL", f"{ms / 1000}", *argv], capture_output=True, timeout=20
+            ["timeout", "--signal=KILL", f"{ms / 1000}", *argv], capture_output=True, timeout=patient(20)
         )
         assert done.returncode in (-9, 137), done.stderr
     agent = start_agent(connleak, bpffs)

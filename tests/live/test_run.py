@@ -6,11 +6,12 @@ import os
 import pty
 import signal
 import subprocess
+import time
 import xml.etree.ElementTree
 
 import pytest
 
-from harness import PYTHON, ROOT, wait_until
+from harness import PYTHON, ROOT, patient, wait_until
 
 CFLAGS = ["-O2", "-fomit-frame-pointer"]
 
@@ -35,13 +36,15 @@ def test_run_reports_opener_and_last_user_of_what_was_left_open(connleak, server
     (summary,) = json_lines(done.stderr)
     assert (done.returncode, summary["left_open"]) == (0, 0)  # another port
     port = server.listen()
+    started = time.monotonic()
     done = run(connleak, port, orders, str(port), options=["--json"])
+    took = time.monotonic() - started
     left, summary = json_lines(done.stderr)
     assert (done.returncode, done.stdout) == (0, b"")
     assert left["site"].startswith("open_orders (orders)"), left
     assert left["last_site"].startswith("save_order (orders)"), left
     assert left["remote"] == f"127.0.0.1:{port}" and left["comm"] == "orders"
-    assert 0.2 < left["silent_s"] <= left["open_for_s"] < 10
+    assert 0 < left["silent_s"] <= left["open_for_s"] < took
     assert (summary["left_open"], summary["opened"], summary["exit_status"]) == (1, 1, 0)
 
 
@@ -131,7 +134,7 @@ def test_run_passes_signals_on(connleak, server, tmp_path, number):
     )
     wait_until(ready.exists, 20, "the command runs")
     process.send_signal(number)
-    process.communicate(timeout=20)
+    process.communicate(timeout=patient(20))
     assert process.returncode == 33
 
 
@@ -175,10 +178,9 @@ def test_run_connection_held_by_a_daemon_is_still_open(connleak, server):
         f"c = socket.create_connection(('127.0.0.1', {port}))\n"
         "os.write(w, b'x')\n"
         "for fd in (0, 1, 2): os.close(fd)\n"
-        "time.sleep(5)\n"
-        "os._exit(0)\n"
+        "time.sleep(600)\n"
     )
     done = run(connleak, port, PYTHON, "-c", daemon, options=["--json"])
     left, _ = json_lines(done.stderr)
-    assert left["held"] is True
     os.kill(left["pid"], signal.SIGKILL)
+    assert left["held"] is True

@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import time
 
-from harness import AGENT_ALONE
+from harness import AGENT_ALONE, patient
 
 SOAK_SECONDS = float(os.environ.get("SOAK_SECONDS", "40"))
 HOURS = 8
@@ -110,7 +110,7 @@ def test_real_churn_leaves_memory_and_descriptors_as_they_were(connleak, server)
             # Processes that live for a moment, and one that stays.
             churner = subprocess.run(
                 ["bash", "-c", f"for i in 1 2 3 4; do exec 3<>/dev/tcp/127.0.0.1/{port}; done"],
-                timeout=30,
+                timeout=patient(30),
             )
             assert churner.returncode == 0
             for connection in [socket.create_connection(("127.0.0.1", port)) for _ in range(20)]:

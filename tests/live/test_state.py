@@ -109,7 +109,9 @@ def test_one_verdict_has_one_id_wherever_it_is_shown(keep, start, server, direct
     assert agent.stop() == 0
     keep("--port", f"orders={port}", "--socket", path, "--set", "T0=600")
     wait_until(lambda: os.path.exists(path), 20, "the socket is there")
-    (pool,) = ask(UnixConnection(path), "/v1/pools").json()["pools"]
+    (pool,) = wait_until(
+        lambda: ask(UnixConnection(path), "/v1/pools").json()["pools"], 20, "a pool"
+    )
     assert (pool["verdict"], pool["verdict_detail"]["id"]) == ("leak", told["id"])
     (pool,) = ask(UnixConnection(path), f"/v1/explain/{leaker.pid}").json()["pools"]
     assert [verdict["id"] for verdict in pool["verdicts"]] == [told["id"]]

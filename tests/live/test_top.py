@@ -15,7 +15,7 @@ import time
 
 import pytest
 
-from harness import AGENT_ALONE, CONNLEAK, wait_until
+from harness import AGENT_ALONE, CONNLEAK, is_alive, patient, wait_until
 from tmux import Terminal
 
 SCREENS = pathlib.Path(__file__).parent / "screens"
@@ -180,19 +180,23 @@ def test_screen_follows_the_size_of_its_window(terminal, recording):
     compare(window, "utf8-80x24", update=False)
 
 
+def suspects_on(screen):
+    return [line for line in screen.split("\n") if line.startswith("  suspect ")]
+
+
 def test_detail_of_a_pool(terminal, recording):
     window = terminal(120, 70)
     play(window, recording)
     window.keys("Down", "Enter")
-    screen = window.wait("Connections, by the site")
-    assert "orders-api[4711] in orders.service -> orders-db 10.0.3.7:5432 (postgresql)" in screen
-    assert "LEAK orders-api[4711]" in screen
-    for title in ("Evidence", "What else it could be", "Course since 14:00"):
-        assert title in screen
-    assert "  open   |" in screen and "  stale  |" in screen and "  busy   |" in screen
-    assert "by OrderRepo.save" in screen
-    suspects = [line for line in screen.split("\n") if line.startswith("  suspect ")]
-    assert len(suspects) > 10 and all("established" in line for line in suspects)
+    # A large screen comes in pieces.
+    screen = window.wait_all(
+        "orders-api[4711] in orders.service -> orders-db 10.0.3.7:5432 (postgresql)",
+        *("LEAK orders-api[4711]", "Evidence", "What else it could be", "Course since 14:00"),
+        *("  open   |", "  stale  |", "  busy   |", "Connections, by the site"),
+        *("by OrderRepo.save", lambda screen: len(suspects_on(screen)) > 10),
+        lambda screen: all("established" in line for line in suspects_on(screen)),
+    )
+    suspects = suspects_on(screen)
     assert "100 B     1 kB" in suspects[0] or "100 B   1.0 kB" in suspects[0], suspects[0]
     window.keys("End")
     window.wait(lambda later: "Evidence" not in later and "10.0.3.7" in later or later != screen)
@@ -212,10 +216,13 @@ def test_every_grouping(terminal, recording):
     window.keys("BTab", "BTab")
     window.wait("by endpoint")
     window.keys("Down", "Enter")
-    screen = window.wait("only endpoint orders-db")
-    assert "orders-api" in screen and "billing" not in screen
+    window.wait_all("only endpoint orders-db", "orders-api", lambda screen: "billing" not in screen)
     window.keys("Escape")
     window.wait("by endpoint")
+
+
+def stand_so(screen, upper, lower):
+    return 0 <= screen.find(upper) < screen.find(lower)
 
 
 def test_help_and_order(terminal, recording):
@@ -229,11 +236,9 @@ def test_help_and_order(terminal, recording):
     window.keys("s")
     window.wait("Sort by")
     window.keys("Down", "Down", "Enter")
-    screen = window.wait("sorted by comm")
-    assert screen.index(" 812 ") < screen.index(" 4711 ")
+    window.wait_all("sorted by comm", lambda screen: stand_so(screen, " 812 ", " 4711 "))
     window.keys("r")
-    screen = window.wait("reversed")
-    assert screen.index(" 812 ") > screen.index(" 4711 ")
+    window.wait_all("reversed", lambda screen: stand_so(screen, " 4711 ", " 812 "))
 
 
 def test_filter_is_applied_as_it_is_typed(terminal, recording):
@@ -243,10 +248,9 @@ def test_filter_is_applied_as_it_is_typed(terminal, recording):
     window.text("db:mysql|redis stale")
     window.wait("(0 of 4)")
     window.text("<1")
-    screen = window.wait("(2 of 4)")
-    assert "billing" in screen and "orders-a" not in screen
+    window.wait_all("(2 of 4)", "billing", lambda screen: "orders-a" not in screen)
     window.text(" !colour:red")
-    assert "billing" in window.wait("'colour:red' names no field")
+    window.wait_all("'colour:red' names no field", "billing")
     window.keys("C-w", "Enter")
     window.wait("filter: db:mysql|redis stale<1  (2 of 4)")
     window.keys("Escape")
@@ -275,14 +279,16 @@ def test_view_is_written_as_json(terminal, recording, tmp_path):
 def test_names_from_outside_do_nothing_to_the_screen(terminal, recording):
     window = terminal(200, 24)
     play(window, recording)
-    screen = window.screen()
-    assert "\\x1b[2J\\x1b[31m…" in screen and screen.startswith("connleak top")
+    window.wait_all(
+        "\\x1b[2J\\x1b[31m…", lambda screen: screen.startswith("connleak top")
+    )
     window.keys("/")
     window.text("evil")
     window.keys("Enter", "Down", "Enter")
-    screen = window.wait("Connections, by the site")
-    assert "\\x1b[2J\\x1b[31mev\\x0a[666] in evil.service" in screen
-    assert "1 by \\x1b]0;title\\x07" in screen
+    window.wait_all(
+        *("Connections, by the site", "\\x1b[2J\\x1b[31mev\\x0a[666] in evil.service"),
+        "1 by \\x1b]0;title\\x07",
+    )
     assert "title" not in window.tmux("display-message", "-p", "#{pane_title}")
 
 
@@ -307,10 +313,8 @@ def test_replay_is_paused_sped_up_and_searched(terminal, recording):
     window.wait("'25:00' is no moment")
     window.keys("p", *"+++++++")
     window.wait("speed x128")
-    screen = window.wait(at_end)
     # It ended 10 s before the end, and is still there.
-    assert [line for line in screen.split("\n") if line.startswith("gone      99 report")]
-    assert "gone for" in screen
+    window.wait_all(at_end, "\ngone      99 report", "gone for")
 
 
 # --- ways out, and no way in --------------------------------------------------------------------
@@ -337,20 +341,12 @@ def test_terminal_is_given_back_by_one_that_crashes(terminal, recording):
     assert_given_back(window, modes, 128 + signal.SIGSEGV)
 
 
-def is_gone(pid):
-    try:
-        state = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (FileNotFoundError, ProcessLookupError):
-        return True
-    return state == "Z"
-
-
 def test_terminal_that_goes_away_ends_it(terminal, recording):
     window = terminal(80, 24)
     play(window, recording)
     pid = window.child()
     window.stop()
-    wait_until(lambda: is_gone(pid), 10, "top has ended")
+    wait_until(lambda: not is_alive(pid), 10, "top has ended")
 
 
 @pytest.mark.parametrize(
@@ -372,7 +368,7 @@ def test_without_a_terminal_there_are_tables(recording):
             [CONNLEAK, "top", "--replay", recording, *options],
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=patient(60),
             env={"PATH": os.environ["PATH"], "LC_ALL": "C"},
             stdin=subprocess.DEVNULL,
         )
@@ -408,9 +404,8 @@ def test_own_probes_from_the_first_look_to_the_last(terminal, server, client):
     window.run(
         *(CONNLEAK, "top", "--port", f"ledger={port}", "--socket", "none", "-d", "0.2", "-v")
     )
-    window.wait(lambda screen: any(
+    window.wait_all("own probes", lambda screen: any(
         "orders-api" in line and " 23 " in line for line in screen.split("\n")))
-    assert "own probes" in window.screen()
     client.open_all(5, port)
     window.wait(lambda screen: "28 open in 1 pool:" in screen)
     window.keys("Down", "Enter")
@@ -479,8 +474,7 @@ def test_screen_of_the_agent_needs_no_privilege(terminal, connleak, server, clie
         *("setpriv", "--reuid=65534", f"--regid={group}", "--clear-groups", "--inh-caps=-all"),
         *("--bounding-set=-all", CONNLEAK, "top", "--socket", socket, "-d", "0.2"),
     )
-    window.wait("23 open in 1 pool:")
-    assert "the agent" in window.screen()
+    window.wait_all("23 open in 1 pool:", "the agent")
     window.keys("Down", "Enter")
     window.wait("23 by ")
     agent.stop()

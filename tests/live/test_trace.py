@@ -8,7 +8,7 @@ import subprocess
 
 import pytest
 
-from harness import Client, wait_until
+from harness import Client, freeze, patient, wait_until
 
 COUNT = 23
 FAMILIES = {
@@ -222,7 +222,7 @@ def be_reset_after_the_peers_fin(server, port, client):
 
 def exit_without_closing(server, port, client):
     client.tell("exit")
-    client.process.wait(timeout=10)
+    client.process.wait(timeout=patient(10))
 
 
 def be_killed(server, port, client):
@@ -405,7 +405,7 @@ def test_trace_of_a_connect_without_a_free_port_says_eaddrnotavail(connleak, ser
 def test_trace_that_was_stopped_for_a_while_misses_nothing(connleak, server, client):
     port = server.listen()
     trace = connleak.trace(port)
-    trace.process.send_signal(signal.SIGSTOP)
+    freeze(trace.process.pid)
     client.open_all(COUNT, port)
     client.command(f"exchange 0-{COUNT - 1} 100")
     client.command("close 0-10")
@@ -421,8 +421,8 @@ def test_trace_that_was_stopped_for_a_while_misses_nothing(connleak, server, cli
 def test_trace_whose_buffer_overflows_says_how_many_it_has_lost(connleak, server, client):
     port, closed, reset = server.listen(), server.listen("closed"), server.listen("rst")
     trace = connleak.trace(f"{port},{closed},{reset}")
-    trace.process.send_signal(signal.SIGSTOP)
-    # Twice as many as the buffer holds; a slow machine gives up on the way.
+    freeze(trace.process.pid)
+    # Twice as many as the buffer holds.
     words = client.command(f"storm 40000 10000 127.0.0.1 {port} {closed} {reset}")
     total = int(words[words.index("opened") + 1])
     trace.process.send_signal(signal.SIGCONT)

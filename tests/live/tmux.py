@@ -6,7 +6,7 @@ import re
 import shlex
 import subprocess
 
-from harness import wait_until
+from harness import patient, wait_until
 
 WAIT_S = 20
 
@@ -38,7 +38,7 @@ class Terminal:
             ["tmux", "-L", self.name, *map(str, words)],
             capture_output=True,
             text=True,
-            timeout=10,
+            timeout=patient(10),
             env=self.environment,
         )
         assert done.returncode == 0, (words, done.stderr)
@@ -49,7 +49,7 @@ class Terminal:
         shown = self.tmux("capture-pane", "-p", *options)
         return "\n".join(line.rstrip() for line in shown.split("\n")).rstrip("\n") + "\n"
 
-    def wait(self, what):
+    def wait(self, what, name=None):
         """Waits for a text, or for what a function says of the screen. Returns the screen."""
         holds = what if callable(what) else lambda screen: what in screen
         last = [""]
@@ -58,11 +58,14 @@ class Terminal:
             last[0] = self.screen()
             return holds(last[0])
 
-        try:
-            wait_until(is_there, WAIT_S, f"{what} on the screen")
-        except AssertionError as error:
-            raise AssertionError(f"{error}; it shows:\n{last[0]}") from None
+        wait_until(is_there, WAIT_S, lambda: f"{name or what} on the screen; it shows:\n{last[0]}")
         return last[0]
+
+    def wait_all(self, *whats):
+        """As wait(), for a screen that has all of it."""
+        conditions = [what if callable(what) else lambda s, w=what: w in s for what in whats]
+        texts = [what for what in whats if not callable(what)]
+        return self.wait(lambda screen: all(holds(screen) for holds in conditions), texts)
 
     def run(self, *argv):
         """Runs a command in the shell; "ended with N" follows it."""
@@ -103,4 +106,4 @@ class Terminal:
         return self.tmux("display-message", "-p", "#{alternate_on}").strip() == "1"
 
     def stop(self):
-        subprocess.run(["tmux", "-L", self.name, "kill-server"], capture_output=True, timeout=10)
+        subprocess.run(["tmux", "-L", self.name, "kill-server"], capture_output=True, timeout=patient(10))

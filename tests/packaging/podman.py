@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 
+from harness import patient
 from package import run
 
 # Neither ours to raise nor needed.
@@ -55,7 +56,7 @@ class Podman:
         with contextlib.suppress(AssertionError):
             self.run("rm", "--all", "--force", "--time", "2")
         for process in self.containers:
-            process.wait(timeout=20)
+            process.wait(timeout=patient(20))
         # What it has mounted stands in the way of removing the directory.
         with contextlib.suppress(AssertionError):
             run("umount", "--recursive", "--lazy", self.directory / "root/vfs")

@@ -8,7 +8,7 @@ import urllib.request
 import pytest
 
 from containers import Container, PodLogs
-from harness import BUILD, CONNLEAK, LineReader, Server, free_port, wait_until
+from harness import BUILD, CONNLEAK, LineReader, Server, free_port, patient, wait_until
 from manifests import KUBERNETES, build_overlay, find
 from package import ROOT, run
 from podman import Podman, flags_of
@@ -106,7 +106,7 @@ def test_agent_in_a_container_finds_the_leak_of_another(podman, memory, stopped)
         agent = podman.start("run", "--rm", "--network", "host", *flags, IMAGE, *arguments)
         check_agent(agent, stopped, logs, port, listen)
         podman.run("stop", "--all", "--time", "10")
-        assert agent.wait(timeout=20) == 0
+        assert agent.wait(timeout=patient(20)) == 0
     finally:
         run("umount", "--lazy", places["/sys/fs/bpf"])
 
@@ -126,9 +126,9 @@ def check_agent(agent, stopped, logs, port, listen):
     assert {key: verdict[key] for key in leaky.names} == leaky.names
     assert (verdict["pid"], verdict["ns_pid"]) == (leaky.pid, 1)
     for path in ("healthz", "readyz"):
-        with urllib.request.urlopen(f"http://127.0.0.1:{listen}/{path}", timeout=10) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{listen}/{path}", timeout=patient(10)) as answer:
             assert answer.status == 200
-    with urllib.request.urlopen(f"http://127.0.0.1:{listen}/metrics", timeout=10) as answer:
+    with urllib.request.urlopen(f"http://127.0.0.1:{listen}/metrics", timeout=patient(10)) as answer:
         text = answer.read().decode()
     assert 'pod="orders-7d9f-x2x9z"' in text and 'namespace="shop"' in text
 

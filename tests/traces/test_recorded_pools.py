@@ -15,7 +15,7 @@ import pytest
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "live")]
-from harness import CONNLEAK  # noqa: E402
+from harness import CONNLEAK, patient  # noqa: E402
 
 import trace_file  # noqa: E402
 
@@ -28,7 +28,11 @@ ALL_SIZE_MAX = 3_000_000
 
 def replay(text):
     done = subprocess.run(
-        [CONNLEAK, "replay", "--json", "-"], input=text, capture_output=True, text=True, timeout=60
+        [CONNLEAK, "replay", "--json", "-"],
+        input=text,
+        capture_output=True,
+        text=True,
+        timeout=patient(60),
     )
     assert (done.returncode, done.stderr) == (0, "")
     return [json.loads(line) for line in done.stdout.splitlines()]

@@ -25,7 +25,7 @@ def boot(kernel, build, command, append=""):
         [machine.HERE / "boot.sh", kernel, command, *programs],
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
         env={**machine.os.environ, "VM_APPEND": append},
     )
     assert done.returncode == 0, done.stdout + done.stderr

@@ -5,7 +5,7 @@ import machine
 import pytest
 
 KERNEL = "6.1"
-SECONDS = 420
+SECONDS = 900
 
 
 @pytest.fixture(scope="module")

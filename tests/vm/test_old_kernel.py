@@ -26,7 +26,7 @@ def answers(request, build, kernel):
         [machine.HERE / "boot.sh", kernel(request.param), SCRIPT, build / "connleak"],
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=900,
     )
     assert done.returncode == 0, done.stderr
     answers = {}

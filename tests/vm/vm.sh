@@ -81,7 +81,7 @@ vm_boot()
 	amd64) qemu=(qemu-system-x86_64 -cpu max) tty=ttyS0 ;;
 	arm64) qemu=(qemu-system-aarch64 -M virt -cpu cortex-a57) tty=ttyAMA0 ;;
 	esac
-	timeout --foreground "${VM_SECONDS:-180}" "${qemu[@]}" -accel tcg -m "${VM_MEMORY:-512}" \
+	timeout --foreground "${VM_SECONDS:-600}" "${qemu[@]}" -accel tcg -m "${VM_MEMORY:-512}" \
 		-smp "${VM_CPUS:-1}" -nographic -no-reboot -nodefaults -serial stdio -monitor none \
 		-kernel "$(vm_kernel_image "$kernel")" -initrd "$initramfs" \
 		-append "console=$tty quiet panic=-1 ${VM_APPEND:-}" "$@" </dev/null >"$console" 2>&1

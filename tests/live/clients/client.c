@@ -45,7 +45,7 @@
 #include "opener.h"
 
 #define CHUNK_BYTES 65536
-#define WAIT_MS 10000
+#define WAIT_MS 50000
 
 bool client_range(const struct client *client, const char *word, struct range *ret_range)
 {

@@ -30,7 +30,7 @@
 #include "sys/log.h"
 #include "sys/pins.h"
 
-#define WAKE_MS 20000
+#define WAKE_MS 50000
 
 static int fail(const char *what)
 {

@@ -10,7 +10,7 @@
 set -uo pipefail
 
 PORT=7000
-WAIT_SECONDS=90
+WAIT_SECONDS=300
 
 wait_for()
 {

@@ -51,7 +51,7 @@ def life(rootfs, deb, memory):
         [HERE / "boot-systemd.sh", kernels / KERNEL, rootfs, out],
         capture_output=True,
         text=True,
-        env={**os.environ, "VM_SECONDS": "900"},
+        env={**os.environ, "VM_SECONDS": "1800"},
     )
     if (keep := os.environ.get("CONNLEAK_KEEP_LIFE")):
         shutil.copytree(out, pathlib.Path(keep), dirs_exist_ok=True)
