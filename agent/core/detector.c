@@ -99,6 +99,7 @@ static void drop_judgement(struct detector *detector, struct judgement *judgemen
 	if (judgement->next)
 		judgement->next->prev = judgement->prev;
 	judgement->pool->judgement = NULL;
+	meter_clear(&judgement->meter);
 	free(judgement);
 }
 

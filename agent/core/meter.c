@@ -3,6 +3,9 @@
  * "More than usual" needs a usual. Rings of spans keep it in a fixed room: figures are means over
  * spans on both sides of a moment, so that "before" and "since" are measured the same way.
  *
+ * One span is written at a time. When it is over it is packed away (span_log.h), and a span of a
+ * coarser ring is made of its parts when it is over itself, or when somebody asks.
+ *
  * Invariant: the spans of a ring add up to the pool's totals since the meter began (churn, which
  * is told as counts only, is added at the next sample), as far as the ring reaches back.
  * Does not decide anything.
@@ -15,31 +18,154 @@
 static const struct ring {
 	uint64_t span_ns;
 	uint32_t count;
-	size_t offset;
+	uint32_t fine_count; /* fine spans in one of its own */
 } rings[METER_RINGS] = {
-	{METER_FINE_NS, METER_FINE_COUNT, offsetof(struct meter, fine)},
-	{METER_COARSE_NS, METER_COARSE_COUNT, offsetof(struct meter, coarse)},
-	{METER_LONG_NS, METER_LONG_COUNT, offsetof(struct meter, longest)},
+	[METER_FINE] = {METER_FINE_NS, METER_FINE_COUNT, 1},
+	[METER_COARSE] = {METER_COARSE_NS, METER_COARSE_COUNT, METER_COARSE_NS / METER_FINE_NS},
+	[METER_LONG] = {METER_LONG_NS, METER_LONG_COUNT, METER_LONG_NS / METER_FINE_NS},
 };
 
-/* The spans of one moment, one a ring. */
-struct moment_spans {
-	struct meter_span *at[METER_RINGS];
-};
+/* A span is made of those of the finer ring, which must still be there when it is over. */
+_Static_assert(METER_COARSE_NS % METER_FINE_NS == 0 && METER_LONG_NS % METER_COARSE_NS == 0 &&
+		       METER_COARSE_NS / METER_FINE_NS <= METER_FINE_COUNT &&
+		       METER_LONG_NS / METER_COARSE_NS <= METER_COARSE_COUNT,
+	       "rings nest");
+_Static_assert(METER_FINE_COUNT <= METER_SPANS_MAX && METER_COARSE_COUNT <= METER_SPANS_MAX &&
+		       METER_LONG_COUNT <= METER_SPANS_MAX && METER_SPANS_MAX <= SPAN_LOG_KEEP_MAX,
+	       "a course holds a ring");
 
-static struct meter_span *slot(struct meter *meter, const struct ring *ring, uint64_t index)
+void meter_clear(struct meter *meter)
 {
-	return (struct meter_span *)(void *)((char *)meter + ring->offset) + index % ring->count;
+	for (int i = 0; i < METER_RINGS; i++)
+		span_log_clear(&meter->past[i]);
 }
 
-static const struct meter_span *find_span(const struct meter *meter, const struct ring *ring,
-					  uint64_t index)
-{
-	const struct meter_span *span =
-		(const struct meter_span *)(const void *)((const char *)meter + ring->offset) +
-		index % ring->count;
+/* --- spans ------------------------------------------------------------------------------------ */
 
-	return span->number == (uint32_t)(index + 1) ? span : NULL;
+/* The number in a ring of the span that a fine one is part of. */
+static uint32_t number_in(enum meter_ring ring, uint32_t fine_number)
+{
+	return (fine_number - 1) / rings[ring].fine_count + 1;
+}
+
+static uint32_t larger(uint32_t a, uint32_t b)
+{
+	return a > b ? a : b;
+}
+
+static void merge(struct meter_span *into, const struct meter_span *from)
+{
+	into->opened_count += from->opened_count;
+	into->opened_peak = larger(into->opened_peak, from->opened_peak);
+	into->closed_count += from->closed_count;
+	into->failed_count += from->failed_count;
+	into->unreached_count += from->unreached_count;
+	into->refused_count += from->refused_count;
+	into->early_close_count += from->early_close_count;
+	into->operation_count += from->operation_count;
+	into->exchange_count += from->exchange_count;
+	into->connect_count += from->connect_count;
+	into->slow_connect_count += from->slow_connect_count;
+	into->rtt_count += from->rtt_count;
+	into->retransmit_count += from->retransmit_count;
+	into->sample_count += from->sample_count;
+	into->open_max = larger(into->open_max, from->open_max);
+	into->stale_max = larger(into->stale_max, from->stale_max);
+	into->sent_bytes += from->sent_bytes;
+	into->exchange_log2_sum += from->exchange_log2_sum;
+	into->connect_log2_sum += from->connect_log2_sum;
+	if (from->connect_max_us > into->connect_max_us)
+		into->connect_max_us = from->connect_max_us;
+	into->rtt_log2_sum += from->rtt_log2_sum;
+	into->busy_sum += from->busy_sum;
+}
+
+/* Adds to *span, a span of ring, those of the finer ring that are over. */
+static void gather(const struct meter *meter, enum meter_ring ring, struct meter_span *span)
+{
+	uint32_t parts = rings[ring].fine_count / rings[ring - 1].fine_count;
+	struct meter_span part;
+	size_t position = 0;
+
+	while (span_log_next(&meter->past[ring - 1], &position, &part))
+		if ((part.number - 1) / parts + 1 == span->number)
+			merge(span, &part);
+}
+
+/* The span that runs is over: the next one is that of number. */
+static void turn(struct meter *meter, uint32_t number)
+{
+	uint32_t over = meter->now.number;
+
+	if (over)
+		span_log_add(&meter->past[METER_FINE], &meter->now, METER_FINE_COUNT);
+	for (enum meter_ring ring = METER_COARSE; over && ring < METER_RINGS; ring++) {
+		struct meter_span span = {.number = number_in(ring, over)};
+
+		if (span.number == number_in(ring, number))
+			break;
+		gather(meter, ring, &span);
+		span_log_add(&meter->past[ring], &span, rings[ring].count);
+	}
+	memset(&meter->now, 0, sizeof(meter->now));
+	meter->now.number = number;
+}
+
+static struct meter_span *span_at(struct meter *meter, uint64_t t_ns)
+{
+	uint32_t number = (uint32_t)(t_ns / METER_FINE_NS + 1);
+
+	meter->last_ns = t_ns;
+	if (meter->now.number != number)
+		turn(meter, number);
+	return &meter->now;
+}
+
+/* The span of a ring that runs, so far. */
+static struct meter_span running(const struct meter *meter, enum meter_ring ring)
+{
+	struct meter_span span = {.number = number_in(ring, meter->now.number)};
+
+	if (ring > METER_FINE) {
+		struct meter_span finer = running(meter, ring - 1);
+
+		gather(meter, ring, &span);
+		merge(&span, &finer);
+		return span;
+	}
+	return meter->now;
+}
+
+void meter_recall(const struct meter *meter, enum meter_ring ring, struct meter_course *ret_course)
+{
+	uint32_t last = number_in(ring, meter->now.number);
+	struct meter_span *span = ret_course->spans;
+	size_t position = 0;
+
+	ret_course->count = 0;
+	if (!meter->now.number)
+		return;
+	while (span_log_next(&meter->past[ring], &position, span))
+		if (last - span->number < rings[ring].count)
+			span = &ret_course->spans[++ret_course->count];
+	*span = running(meter, ring);
+	ret_course->count++;
+}
+
+const struct meter_span *meter_course_find(const struct meter_course *course, uint64_t index)
+{
+	uint32_t number = (uint32_t)(index + 1), last, i;
+
+	if (course->count == 0)
+		return NULL;
+	last = course->spans[course->count - 1].number;
+	if (number > last)
+		return NULL;
+	/* Without gaps it is there; gaps only move it on. */
+	i = last - number < course->count ? course->count - 1 - (last - number) : 0;
+	while (course->spans[i].number < number)
+		i++;
+	return course->spans[i].number == number ? &course->spans[i] : NULL;
 }
 
 /* --- what the totals say ---------------------------------------------------------------------- */
@@ -76,31 +202,6 @@ static void begin(struct meter *meter, const struct pool *pool, uint64_t t_ns)
 	meter->told = told_by(&pool->totals);
 }
 
-static struct moment_spans spans_at(struct meter *meter, uint64_t t_ns)
-{
-	struct moment_spans spans;
-
-	meter->last_ns = t_ns;
-	for (int i = 0; i < METER_RINGS; i++) {
-		uint64_t index = t_ns / rings[i].span_ns;
-		struct meter_span *span = slot(meter, &rings[i], index);
-
-		if (span->number != (uint32_t)(index + 1)) {
-			memset(span, 0, sizeof(*span));
-			span->number = (uint32_t)(index + 1);
-		}
-		spans.at[i] = span;
-	}
-	return spans;
-}
-
-static void note_peak(struct moment_spans *spans)
-{
-	for (int i = 0; i < METER_RINGS; i++)
-		if (spans->at[0]->opened_count > spans->at[i]->opened_peak)
-			spans->at[i]->opened_peak = spans->at[0]->opened_count;
-}
-
 static uint32_t news(uint64_t *told, uint64_t total)
 {
 	uint64_t count = total > *told ? total - *told : 0;
@@ -110,31 +211,18 @@ static uint32_t news(uint64_t *told, uint64_t total)
 }
 
 /* Counts what the pool's totals have more than the spans. */
-static void catch_up(struct meter *meter, struct moment_spans *spans, const struct pool *pool)
+static void catch_up(struct meter *meter, struct meter_span *span, const struct pool *pool)
 {
 	struct meter_told total = told_by(&pool->totals), *told = &meter->told;
-	struct meter_span more = {
-		.opened_count = news(&told->opened_count, total.opened_count),
-		.closed_count = news(&told->closed_count, total.closed_count),
-		.failed_count = news(&told->failed_count, total.failed_count),
-		.unreached_count = news(&told->unreached_count, total.unreached_count),
-		.refused_count = news(&told->refused_count, total.refused_count),
-		.early_close_count = news(&told->early_close_count, total.early_close_count),
-		.retransmit_count = news(&told->retransmit_count, total.retransmit_count),
-	};
 
-	for (int i = 0; i < METER_RINGS; i++) {
-		struct meter_span *span = spans->at[i];
-
-		span->opened_count += more.opened_count;
-		span->closed_count += more.closed_count;
-		span->failed_count += more.failed_count;
-		span->unreached_count += more.unreached_count;
-		span->refused_count += more.refused_count;
-		span->early_close_count += more.early_close_count;
-		span->retransmit_count += more.retransmit_count;
-	}
-	note_peak(spans);
+	span->opened_count += news(&told->opened_count, total.opened_count);
+	span->closed_count += news(&told->closed_count, total.closed_count);
+	span->failed_count += news(&told->failed_count, total.failed_count);
+	span->unreached_count += news(&told->unreached_count, total.unreached_count);
+	span->refused_count += news(&told->refused_count, total.refused_count);
+	span->early_close_count += news(&told->early_close_count, total.early_close_count);
+	span->retransmit_count += news(&told->retransmit_count, total.retransmit_count);
+	span->opened_peak = span->opened_count;
 }
 
 /* --- changes ---------------------------------------------------------------------------------- */
@@ -183,25 +271,23 @@ static void observe_established(struct meter_span *span, const struct change *ch
 
 void meter_observe(struct meter *meter, const struct change *change)
 {
-	struct moment_spans spans;
+	struct meter_span *span;
 
 	if (!meter->first_ns) {
 		begin(meter, change->pool, change->t_ns);
 		meter->told.opened_count -= change->type == CHANGE_OPENED;
 	}
-	spans = spans_at(meter, change->t_ns);
+	span = span_at(meter, change->t_ns);
 	switch (change->type) {
 	case CHANGE_ACTIVE:
 		meter->quiet_since_ns = change->t_ns;
-		for (int i = 0; i < METER_RINGS; i++)
-			observe_active(spans.at[i], change);
+		observe_active(span, change);
 		break;
 	case CHANGE_ESTABLISHED:
-		for (int i = 0; i < METER_RINGS; i++)
-			observe_established(spans.at[i], change);
+		observe_established(span, change);
 		break;
 	default:
-		catch_up(meter, &spans, change->pool);
+		catch_up(meter, span, change->pool);
 	}
 }
 
@@ -222,23 +308,17 @@ void meter_sample(struct meter *meter, const struct pool *pool, uint32_t stale_c
 		  uint64_t now_ns)
 {
 	float busy = meter_busy_share(pool);
-	struct moment_spans spans;
+	struct meter_span *span;
 
 	if (!meter->first_ns)
 		begin(meter, pool, now_ns);
-	spans = spans_at(meter, now_ns);
-	catch_up(meter, &spans, pool);
+	span = span_at(meter, now_ns);
+	catch_up(meter, span, pool);
 	meter->busy[meter->busy_count++ % 12] = busy;
-	for (int i = 0; i < METER_RINGS; i++) {
-		struct meter_span *span = spans.at[i];
-
-		span->sample_count++;
-		span->busy_sum += busy;
-		if (pool->conn_count > span->open_max)
-			span->open_max = pool->conn_count;
-		if (stale_count > span->stale_max)
-			span->stale_max = stale_count;
-	}
+	span->sample_count++;
+	span->busy_sum += busy;
+	span->open_max = larger(span->open_max, pool->conn_count);
+	span->stale_max = larger(span->stale_max, stale_count);
 }
 
 /* --- figures ---------------------------------------------------------------------------------- */
@@ -258,11 +338,13 @@ uint64_t meter_busy_since_ns(const struct meter *meter, double share)
 {
 	uint64_t since_ns = meter->last_ns;
 
-	for (int i = 0; i < METER_RINGS; i++) {
+	for (enum meter_ring i = METER_FINE; i < METER_RINGS; i++) {
 		uint64_t index = since_ns / rings[i].span_ns;
+		struct meter_course course;
 
+		meter_recall(meter, i, &course);
 		for (uint32_t left = rings[i].count; left > 0; left--, index--) {
-			const struct meter_span *span = find_span(meter, &rings[i], index);
+			const struct meter_span *span = meter_course_find(&course, index);
 
 			if (!span || !span->sample_count)
 				break; /* a coarser ring reaches further back */
@@ -337,25 +419,25 @@ static void finish(struct meter_figures *out, const struct sums *sums)
 	out->busy = mean(sums->busy, (double)out->sample_count);
 }
 
-static void sum_ring(const struct meter *meter, const struct ring *ring, uint64_t from_ns,
+static void sum_ring(const struct meter *meter, enum meter_ring ring, uint64_t from_ns,
 		     uint64_t to_ns, struct meter_figures *ret_figures)
 {
-	uint64_t newest = meter->last_ns / ring->span_ns;
-	uint64_t first = from_ns / ring->span_ns, last = to_ns / ring->span_ns;
+	uint64_t span_ns = rings[ring].span_ns;
+	struct meter_course course;
 	struct sums sums = {0};
 
 	memset(ret_figures, 0, sizeof(*ret_figures));
-	if (newest >= ring->count && first < newest + 1 - ring->count)
-		first = newest + 1 - ring->count; /* those before are overwritten */
-	for (uint64_t index = first; index <= last; index++) {
-		const struct meter_span *span = find_span(meter, ring, index);
-		uint64_t begin_ns = index * ring->span_ns, end_ns = begin_ns + ring->span_ns;
+	meter_recall(meter, ring, &course);
+	for (uint32_t i = 0; i < course.count; i++) {
+		const struct meter_span *span = &course.spans[i];
+		uint64_t begin_ns = (uint64_t)(span->number - 1) * span_ns;
+		uint64_t end_ns = begin_ns + span_ns;
 
 		if (begin_ns < meter->first_ns)
 			begin_ns = meter->first_ns;
 		if (end_ns > meter->last_ns)
 			end_ns = meter->last_ns;
-		if (!span || !span->sample_count || begin_ns < from_ns || end_ns > to_ns ||
+		if (!span->sample_count || begin_ns < from_ns || end_ns > to_ns ||
 		    end_ns <= begin_ns)
 			continue;
 		ret_figures->observed_ns += end_ns - begin_ns;
@@ -376,9 +458,9 @@ void meter_sum(const struct meter *meter, uint64_t from_ns, uint64_t to_ns,
 		to_ns = meter->last_ns;
 	if (to_ns < from_ns)
 		to_ns = from_ns;
-	sum_ring(meter, &rings[0], from_ns, to_ns, ret_figures);
-	for (int i = 1; i < METER_RINGS; i++) {
-		sum_ring(meter, &rings[i], from_ns, to_ns, &other);
+	sum_ring(meter, METER_FINE, from_ns, to_ns, ret_figures);
+	for (enum meter_ring i = METER_COARSE; i < METER_RINGS; i++) {
+		sum_ring(meter, i, from_ns, to_ns, &other);
 		if (other.observed_ns > ret_figures->observed_ns)
 			*ret_figures = other;
 	}

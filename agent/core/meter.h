@@ -11,6 +11,7 @@
 #ifndef CONNLEAK_CORE_METER_H
 #define CONNLEAK_CORE_METER_H
 
+#include "span_log.h"
 #include "stock.h"
 #include "table.h"
 
@@ -21,7 +22,11 @@
 #define METER_COARSE_COUNT 30
 #define METER_LONG_NS (1200 * NS_PER_SEC)
 #define METER_LONG_COUNT 24
-#define METER_RINGS 3
+/* The spans that a course can have. */
+#define METER_SPANS_MAX 30
+
+/* The rings of spans, and how long one of each lasts. */
+enum meter_ring { METER_FINE, METER_COARSE, METER_LONG, METER_RINGS };
 
 /* The first retransmission of a SYN is due after 1 s, so a connect this slow has lost one. */
 #define METER_SLOW_CONNECT_NS (900 * NS_PER_MS)
@@ -32,42 +37,16 @@
  */
 #define METER_EXCHANGE_FLOOR_NS NS_PER_MS
 
-struct meter_span {
-	uint32_t number; /* t_ns / length of the span, + 1; 0 = unused */
-	uint32_t opened_count;
-	uint32_t opened_peak; /* most opens in one fine span */
-	uint32_t closed_count;
-	uint32_t failed_count;
-	uint32_t unreached_count; /* of the failed: timed out, given up, or no route */
-	uint32_t refused_count; /* of the failed: the other end said no */
-	uint32_t early_close_count; /* FIN or RST by the peer in 1 s, under 200 bytes received */
-	uint32_t operation_count;
-	uint32_t exchange_count; /* send to next receive */
-	uint32_t connect_count; /* connects that were answered */
-	uint32_t slow_connect_count;
-	uint32_t rtt_count;
-	uint32_t retransmit_count;
-	uint32_t sample_count; /* ticks in this span */
-	uint32_t open_max, stale_max;
-	float sent_bytes;
-	float exchange_log2_sum; /* log2 of microseconds: its mean is the geometric mean */
-	float connect_log2_sum;
-	float connect_max_us; /* of those that are not slow */
-	float rtt_log2_sum;
-	float busy_sum; /* of each sample the share of connections to which an answer is owed */
-};
-
 /* What of the pool's totals has been counted into the spans. */
 struct meter_told {
 	uint64_t opened_count, closed_count, failed_count, unreached_count, refused_count;
 	uint64_t early_close_count, retransmit_count;
 };
 
-/* Zeroed memory is a valid new meter. */
+/* Zeroed memory is a valid new meter; meter_clear() frees what it has allocated since. */
 struct meter {
-	struct meter_span fine[METER_FINE_COUNT]; /* rings by number % count */
-	struct meter_span coarse[METER_COARSE_COUNT];
-	struct meter_span longest[METER_LONG_COUNT];
+	struct meter_span now; /* the fine span that runs */
+	struct span_log past[METER_RINGS]; /* those that are over */
 	struct meter_told told;
 	float busy[12]; /* the last samples, a ring */
 	uint32_t busy_count; /* samples ever */
@@ -93,11 +72,28 @@ struct meter_figures {
 	uint64_t opened_peak; /* most opens in 10 s */
 };
 
+/* The spans of a ring, oldest first, with the one that runs; a span in which nothing was is not in
+ * it.
+ */
+struct meter_course {
+	struct meter_span spans[METER_SPANS_MAX];
+	uint32_t count;
+};
+
+void meter_clear(struct meter *meter);
+
+/* Without memory a span that is over is left out of the history, as if nobody had looked. */
 void meter_observe(struct meter *meter, const struct change *change);
 
 /* To be called on each tick. stale_count: of pool, as the detector counts it. */
 void meter_sample(struct meter *meter, const struct pool *pool, uint32_t stale_count,
 		  uint64_t now_ns);
+
+/* What a ring holds. */
+void meter_recall(const struct meter *meter, enum meter_ring ring, struct meter_course *ret_course);
+
+/* The span of t_ns / length of the ring's spans; NULL when there is none. */
+const struct meter_span *meter_course_find(const struct meter_course *course, uint64_t index);
 
 /*
  * The spans that lie between from_ns and to_ns, of the ring that covers most of it; of equals the

@@ -100,18 +100,18 @@ static struct timeline_column column_of(const struct meter_span *span)
 
 bool timeline_recall(struct timeline *timeline, const struct meter *meter, uint64_t now_ns)
 {
-	const struct {
-		const struct meter_span *spans;
+	static const struct {
 		uint64_t count, span_ns;
 	} rings[METER_RINGS] = {
-		{meter->fine, METER_FINE_COUNT, METER_FINE_NS},
-		{meter->coarse, METER_COARSE_COUNT, METER_COARSE_NS},
-		{meter->longest, METER_LONG_COUNT, METER_LONG_NS},
+		[METER_FINE] = {METER_FINE_COUNT, METER_FINE_NS},
+		[METER_COARSE] = {METER_COARSE_COUNT, METER_COARSE_NS},
+		[METER_LONG] = {METER_LONG_COUNT, METER_LONG_NS},
 	};
+	struct meter_course course;
 	struct timeline recalled = {0};
 	uint32_t sample_count = 0;
 	uint64_t first, last;
-	int i = 0;
+	enum meter_ring i = METER_FINE;
 
 	while (i < METER_RINGS - 1 &&
 	       now_ns / rings[i].span_ns - meter->first_ns / rings[i].span_ns >= rings[i].count)
@@ -123,10 +123,11 @@ bool timeline_recall(struct timeline *timeline, const struct meter *meter, uint6
 	recalled.begin_ns = first * rings[i].span_ns;
 	recalled.column_ns = rings[i].span_ns;
 	recalled.count = (uint32_t)(last - first) + 1;
+	meter_recall(meter, i, &course);
 	for (uint64_t index = first; index <= last; index++) {
-		const struct meter_span *span = &rings[i].spans[index % rings[i].count];
+		const struct meter_span *span = meter_course_find(&course, index);
 
-		if (span->number != (uint32_t)(index + 1))
+		if (!span)
 			continue;
 		recalled.columns[index - first] = column_of(span);
 		sample_count += span->sample_count;

@@ -156,10 +156,10 @@ static int take_conns(struct detail *detail, const struct sample_scene *scene,
 
 /* --- course ----------------------------------------------------------------------------------- */
 
-static void take_span(const struct meter_span *span, bool is_there, struct detail_span *ret_span)
+static void take_span(const struct meter_span *span, struct detail_span *ret_span)
 {
 	*ret_span = (struct detail_span){NAN, NAN, NAN, NAN, NAN};
-	if (!is_there || !span->sample_count)
+	if (!span || !span->sample_count)
 		return;
 	ret_span->open = span->open_max;
 	ret_span->stale = span->stale_max;
@@ -172,16 +172,17 @@ static void take_span(const struct meter_span *span, bool is_there, struct detai
 static void take_course(struct detail *detail, const struct meter *meter, uint64_t now_ns)
 {
 	uint64_t age_ns = now_ns - meter->first_ns, last;
-	const struct meter_span *ring = meter->longest;
+	enum meter_ring ring = METER_LONG;
 	uint32_t count = METER_LONG_COUNT;
+	struct meter_course course;
 
 	detail->span_ns = METER_LONG_NS;
 	if (age_ns <= METER_FINE_NS * METER_FINE_COUNT) {
-		ring = meter->fine;
+		ring = METER_FINE;
 		count = METER_FINE_COUNT;
 		detail->span_ns = METER_FINE_NS;
 	} else if (age_ns <= METER_COARSE_NS * METER_COARSE_COUNT) {
-		ring = meter->coarse;
+		ring = METER_COARSE;
 		count = METER_COARSE_COUNT;
 		detail->span_ns = METER_COARSE_NS;
 	}
@@ -189,18 +190,12 @@ static void take_course(struct detail *detail, const struct meter *meter, uint64
 	if (count > last + 1)
 		count = (uint32_t)last + 1;
 	detail->begin_ns = (last + 1 - count) * detail->span_ns;
-	for (uint32_t i = 0; i < count; i++) {
-		uint64_t number = last + 1 - count + i;
-		const struct meter_span *span =
-			&ring[number % (detail->span_ns == METER_LONG_NS ? METER_LONG_COUNT
-									 : METER_FINE_COUNT)];
-
-		take_span(span, span->number == (uint32_t)(number + 1), &detail->spans[i]);
-	}
+	meter_recall(meter, ring, &course);
+	for (uint32_t i = 0; i < count; i++)
+		take_span(meter_course_find(&course, last + 1 - count + i), &detail->spans[i]);
 	detail->span_count = count;
 }
 
-_Static_assert(METER_FINE_COUNT == METER_COARSE_COUNT, "one modulus for both rings");
 _Static_assert(METER_FINE_COUNT <= DETAIL_SPANS_MAX && METER_LONG_COUNT <= DETAIL_SPANS_MAX,
 	       "a ring fits");
 

@@ -167,7 +167,8 @@ static int copy_verdict(struct sample *sample, const struct verdict *verdict,
 }
 
 /* Of the span that runs and the one before: 10 to 20 s, less where it has just begun. */
-static void copy_rates(const struct meter *meter, uint64_t now_ns, struct sample_row *row)
+static void copy_rates(const struct meter *meter, const struct meter_course *course,
+		       uint64_t now_ns, struct sample_row *row)
 {
 	uint64_t last = now_ns / METER_FINE_NS, begin_ns = last ? (last - 1) * METER_FINE_NS : 0;
 	uint64_t opened = 0, closed = 0, failed = 0;
@@ -179,9 +180,9 @@ static void copy_rates(const struct meter *meter, uint64_t now_ns, struct sample
 	if (!meter->first_ns || begin_ns > now_ns || seconds < 1)
 		return;
 	for (uint64_t i = 0; i < 2 && i <= last; i++) {
-		const struct meter_span *span = &meter->fine[(last - i) % METER_FINE_COUNT];
+		const struct meter_span *span = meter_course_find(course, last - i);
 
-		if (span->number != (uint32_t)(last - i + 1))
+		if (!span)
 			continue;
 		opened += span->opened_count;
 		closed += span->closed_count;
@@ -196,18 +197,20 @@ static void copy_rates(const struct meter *meter, uint64_t now_ns, struct sample
 static void copy_course(const struct meter *meter, uint64_t now_ns, struct sample_row *row)
 {
 	uint64_t last = now_ns / METER_FINE_NS;
+	struct meter_course course;
 
+	meter_recall(meter, METER_FINE, &course);
 	for (uint64_t i = 0; i < SAMPLE_HISTORY_COUNT && i <= last; i++) {
-		const struct meter_span *span = &meter->fine[(last - i) % METER_FINE_COUNT];
+		const struct meter_span *span = meter_course_find(&course, last - i);
 
-		if (span->number == (uint32_t)(last - i + 1) && span->sample_count)
+		if (span && span->sample_count)
 			row->history[SAMPLE_HISTORY_COUNT - 1 - i] = span->open_max;
 	}
 	/* A tick may be due that has not been made: the count of now is the better one. */
 	if (row->history[SAMPLE_HISTORY_COUNT - 1] == SAMPLE_UNKNOWN ||
 	    row->history[SAMPLE_HISTORY_COUNT - 1] < row->open_count)
 		row->history[SAMPLE_HISTORY_COUNT - 1] = row->open_count;
-	copy_rates(meter, now_ns, row);
+	copy_rates(meter, &course, now_ns, row);
 }
 
 static int take_pool(struct sample *sample, const struct sample_scene *scene,

@@ -15,6 +15,7 @@
 
 #include "core/dbkind.h"
 #include "core/detector.h"
+#include "core/judgement.h"
 #include "core/settings.h"
 #include "core/table.h"
 #include "core/trace.h"
@@ -110,8 +111,11 @@ static void fill_io(struct event *event, uint64_t conn, uint64_t t_ns, uint64_t 
 	event->last_recv_ns = t_ns - NS_PER_MS;
 }
 
-/* Pools at work: each second half of the connections is used, one in a hundred is replaced. */
-static void run_load(uint32_t pools, uint32_t per_pool, uint32_t seconds,
+/*
+ * Pools at work: at each step half of the connections are used, and one in a hundred of these is
+ * replaced.
+ */
+static void run_load(uint32_t pools, uint32_t per_pool, uint32_t steps, uint64_t step_ns,
 		     void (*sink)(void *userdata, const struct event *event), void *userdata)
 {
 	uint64_t total = (uint64_t)pools * per_pool, next_id = total;
@@ -126,8 +130,8 @@ static void run_load(uint32_t pools, uint32_t per_pool, uint32_t seconds,
 		event.t_ns = NS_PER_SEC;
 		sink(userdata, &event);
 	}
-	for (uint32_t s = 2; s < 2 + seconds; s++) {
-		uint64_t t_ns = s * NS_PER_SEC;
+	for (uint32_t s = 2; s < 2 + steps; s++) {
+		uint64_t t_ns = NS_PER_SEC + (s - 1) * step_ns;
 
 		for (uint64_t i = s % 2; i < total; i += 2) {
 			if (i % 200 == s % 200) {
@@ -182,7 +186,7 @@ static void bench_events(bool json)
 
 		core_open(&core);
 		start = now_s();
-		run_load(100, 20, 600, sink_core, &core);
+		run_load(100, 20, 600, NS_PER_SEC, sink_core, &core);
 		rate[run] = (double)core.event_count / (now_s() - start);
 		core_close(&core);
 	}
@@ -219,7 +223,7 @@ static void bench_replay(bool json)
 	double rate[RUNS];
 	char error[256];
 
-	run_load(100, 20, 300, sink_lines, &lines);
+	run_load(100, 20, 300, NS_PER_SEC, sink_lines, &lines);
 	for (int run = 0; run < RUNS; run++) {
 		struct trace_reader *reader = trace_reader_new();
 		double start = now_s();
@@ -251,12 +255,13 @@ static void bench_tick(bool json, uint32_t pools, uint32_t per_pool)
 	char what[80];
 
 	for (int run = 0; run < RUNS; run++) {
-		size_t before = mallinfo2().uordblks;
 		struct core core;
+		size_t before;
 		double start;
 
 		core_open(&core);
-		run_load(pools, per_pool, 20, sink_core, &core);
+		before = mallinfo2().uordblks;
+		run_load(pools, per_pool, 20, NS_PER_SEC, sink_core, &core);
 		bytes[run] = (double)(mallinfo2().uordblks - before) / (pools * per_pool);
 		start = now_s();
 		for (int i = 0; i < 5; i++)
@@ -270,6 +275,25 @@ static void bench_tick(bool json, uint32_t pools, uint32_t per_pool)
 	print_row(json, what, "ms", ms);
 	snprintf(what, sizeof(what), "memory of %u connections in %u pools, pools included",
 		 pools * per_pool, pools);
+	print_row(json, what, "bytes each", bytes);
+}
+
+/* What has been learned of a pool grows for eight hours, as far back as a meter goes. */
+static void bench_memory(bool json, uint32_t pools, uint32_t per_pool, uint32_t hours)
+{
+	double bytes[RUNS];
+	struct core core;
+	size_t before;
+	char what[80];
+
+	core_open(&core);
+	before = mallinfo2().uordblks;
+	run_load(pools, per_pool, hours * 360, 10 * NS_PER_SEC, sink_core, &core);
+	for (int run = 0; run < RUNS; run++) /* it is the same each time */
+		bytes[run] = (double)(mallinfo2().uordblks - before) / (pools * per_pool);
+	core_close(&core);
+	snprintf(what, sizeof(what), "memory of pools of %u at work for %u hours, pools included",
+		 per_pool, hours);
 	print_row(json, what, "bytes each", bytes);
 }
 
@@ -311,7 +335,7 @@ static void bench_screen(bool json, uint32_t pools, uint32_t per_pool)
 
 		core_open(&core);
 		browse_init(&browse, 2 * NS_PER_SEC, false);
-		run_load(pools, per_pool, 20, sink_core, &core);
+		run_load(pools, per_pool, 20, NS_PER_SEC, sink_core, &core);
 		sample = draw_once(&core, sample, &browse);
 		start = now_s();
 		for (int i = 0; i < 5; i++)
@@ -339,10 +363,17 @@ int main(int argc, char **argv)
 	bench_tick(json, 1000, 10);
 	bench_tick(json, 10000, 10);
 	bench_tick(json, 10, 10000);
+	bench_memory(json, 100, 10, 9);
+	bench_memory(json, 10, 100, 9);
+	bench_memory(json, 1, 1000, 9);
 	bench_screen(json, 500, 20);
 	bench_screen(json, 5000, 20);
 	for (int run = 0; run < RUNS; run++)
 		bytes[run] = sizeof(struct conn);
 	print_row(json, "struct conn", "bytes", bytes);
+	for (int run = 0; run < RUNS; run++)
+		bytes[run] = sizeof(struct judgement) + sizeof(struct pool);
+	print_row(json, "struct pool and struct judgement, but for what they allocate", "bytes",
+		  bytes);
 	return 0;
 }

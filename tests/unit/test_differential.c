@@ -54,8 +54,10 @@ static struct world *world_new(void)
 static void world_free(struct world *world)
 {
 	for (int i = 0; i < 2; i++) {
-		if (world->judgements[i])
+		if (world->judgements[i]) {
 			world->judgements[i]->pool->judgement = NULL;
+			meter_clear(&world->judgements[i]->meter);
+		}
 		free(world->judgements[i]);
 	}
 	table_free(world->bench.table);

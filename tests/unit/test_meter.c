@@ -32,6 +32,7 @@ static struct world *world_new(void)
 
 static void world_free(struct world *world)
 {
+	meter_clear(&world->meter);
 	table_free(world->table);
 	free(world);
 }

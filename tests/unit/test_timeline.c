@@ -129,6 +129,7 @@ static void timeline_recall_takes_the_narrowest_spans_that_reach_back(void **sta
 		}
 		/* What was opened when the meter began is the state that it began with. */
 		assert_in_range(opened, cases[i].length_s - 6, cases[i].length_s);
+		meter_clear(&meter);
 	}
 }
 
@@ -144,6 +145,7 @@ static void timeline_recall_of_days_is_the_last_eight_hours(void **state)
 	assert_int_equal(timeline.count, METER_LONG_COUNT);
 	assert_int_equal(timeline.begin_ns, (51999 / 1200 - METER_LONG_COUNT + 1) * METER_LONG_NS);
 	assert_int_equal(timeline.columns[0].sample_count, 240);
+	meter_clear(&meter);
 }
 
 static void timeline_recall_of_nothing_leaves_it_as_it_is(void **state)
