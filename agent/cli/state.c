@@ -4,7 +4,8 @@
  * hour what it knew.
  *
  * Invariant: a write is at least WRITE_GAP_NS after the one before, however many verdicts change.
- * Nothing that goes wrong here ends the agent: it watches on and keeps nothing.
+ * Nothing that goes wrong here ends the agent: it watches on and keeps nothing. Nothing waits for a
+ * disk once the agent watches: a process aside does, and at the end for CLOSE_WAIT_MS.
  */
 #include "state.h"
 
@@ -27,6 +28,11 @@
 #define STATE_DEFAULT "/var/lib/connleak"
 #define WRITE_GAP_NS (5 * NS_PER_SEC)
 #define RETRY_NS (30 * NS_PER_SEC)
+/* A disk that is busy syncs within seconds; one that takes longer is worth a line. */
+#define LATE "is not written"
+#define LATE_NS (30 * NS_PER_SEC)
+/* Less than what a service manager waits for before it kills. */
+#define CLOSE_WAIT_MS 3000
 /* Baselines move slowly; what is lost of them by a crash is the last quarter of an hour. */
 #define BASELINE_GAP_NS (900 * NS_PER_SEC)
 
@@ -174,40 +180,103 @@ void state_touch(struct state *state, uint64_t now_ns)
 		state->due_ns = due_ns;
 }
 
-static void write_state(struct state *state, const struct ledger *ledger,
-			const struct fleets *fleets)
+struct writing {
+	const struct state *state;
+	const struct ledger *ledger;
+	const struct fleets *fleets;
+};
+
+/* In a process of its own, whose memory is what ours was when it began. */
+static int write_aside(void *userdata)
 {
+	const struct writing *writing = userdata;
 	struct state_clock now;
 	char *text;
-	int r = -ENOMEM;
 
 	read_clock(&now);
-	text = state_encode(ledger, fleets, &now);
-	if (text)
-		r = keep_file_write(state->directory_fd, STATE_FILE, text, strlen(text));
-	free(text);
+	text = state_encode(writing->ledger, writing->fleets, &now);
+	if (!text)
+		return -ENOMEM;
+	return keep_file_write(writing->state->directory_fd, STATE_FILE, text, strlen(text));
+}
+
+static void note_result(struct state *state, int r)
+{
+	state->is_late = false;
 	if (r < 0)
 		note_failure(state, "cannot be written", r);
 	else
 		note_success(state);
 }
 
+static void begin_to_write(struct state *state, uint64_t now_ns, const struct ledger *ledger,
+			   const struct fleets *fleets)
+{
+	struct writing writing = {state, ledger, fleets};
+	int r;
+
+	state->writing_since_ns = now_ns;
+	r = aside_begin(&state->writer, state->directory_fd, write_aside, &writing);
+	if (r < 0)
+		note_result(state, r);
+}
+
+/* How the one that was begun went, if that is known. */
+static void follow(struct state *state, uint64_t now_ns)
+{
+	int r;
+
+	if (!aside_is_busy(&state->writer))
+		return;
+	if (aside_is_done(&state->writer, &r)) {
+		note_result(state, r);
+		if (r < 0 && state->tried_ns + RETRY_NS < state->due_ns)
+			state->due_ns = state->tried_ns + RETRY_NS;
+		return;
+	}
+	if (state->is_late || now_ns - state->writing_since_ns < LATE_NS)
+		return;
+	state->is_late = true;
+	note_failure(state, LATE, -ETIMEDOUT);
+}
+
 void state_keep(struct state *state, uint64_t now_ns, const struct ledger *ledger,
 		const struct fleets *fleets)
 {
-	if (state->directory_fd < 0 || now_ns < state->due_ns)
+	if (state->directory_fd < 0)
+		return;
+	follow(state, now_ns);
+	if (aside_is_busy(&state->writer) || now_ns < state->due_ns)
 		return;
 	state->tried_ns = now_ns;
-	write_state(state, ledger, fleets);
 	state->due_ns = now_ns + (state->is_failing ? RETRY_NS : BASELINE_GAP_NS);
+	begin_to_write(state, now_ns, ledger, fleets);
+}
+
+/* False where the disk does not answer. */
+static bool wait_for_writer(struct state *state)
+{
+	int r = 0;
+
+	if (!aside_is_busy(&state->writer))
+		return true;
+	if (aside_wait(&state->writer, CLOSE_WAIT_MS, &r)) {
+		note_result(state, r);
+		return true;
+	}
+	aside_abandon(&state->writer);
+	note_failure(state, LATE, -ETIMEDOUT);
+	return false;
 }
 
 void state_close(struct state *state, const struct ledger *ledger, const struct fleets *fleets)
 {
 	if (state->directory_fd < 0)
 		return;
-	if (fleets)
-		write_state(state, ledger, fleets);
+	if (wait_for_writer(state) && fleets) {
+		begin_to_write(state, (uint64_t)clock_ns(CLOCK_MONOTONIC), ledger, fleets);
+		(void)wait_for_writer(state);
+	}
 	close(state->directory_fd);
 	state->directory_fd = -1;
 }

@@ -9,6 +9,7 @@
 #include "core/fleet.h"
 #include "core/ledger.h"
 #include "option.h"
+#include "sys/aside.h"
 
 struct state {
 	int directory_fd; /* -1 = nothing is kept */
@@ -17,6 +18,9 @@ struct state {
 	uint64_t tried_ns; /* the last try to write; 0 = none */
 	uint64_t failed_count; /* tries that did not succeed, of reading and of writing */
 	bool is_failing; /* the last one did not */
+	struct aside writer; /* busy: a try that is not over */
+	uint64_t writing_since_ns; /* when it began */
+	bool is_late; /* it has been said that it takes long */
 };
 
 /*
@@ -31,11 +35,14 @@ int state_open(struct state *state, const struct options *options, struct ledger
 /* A verdict has changed. */
 void state_touch(struct state *state, uint64_t now_ns);
 
-/* To be called on each look: writes what is due. A failure is counted, said once, and retried. */
+/*
+ * To be called on each look: begins to write what is due, and notices how that went; it waits for
+ * nothing. A failure is counted, said once, and retried; so is a disk that does not answer.
+ */
 void state_keep(struct state *state, uint64_t now_ns, const struct ledger *ledger,
 		const struct fleets *fleets);
 
-/* Writes a last time; fleets NULL = not even that. */
+/* Writes a last time, which takes no longer than some seconds; fleets NULL = not even that. */
 void state_close(struct state *state, const struct ledger *ledger, const struct fleets *fleets);
 
 #endif

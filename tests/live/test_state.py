@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the agent keeps over a restart, and state directories that do not work."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -11,7 +12,7 @@ import tempfile
 import pytest
 
 from agent_http import UnixConnection, ask
-from harness import AGENT_ALONE, wait_until
+from harness import AGENT_ALONE, children_of, wait_until
 from test_daemon import said
 from verdicts import QUICK, Leaker
 
@@ -45,6 +46,13 @@ def kept(directory):
 
 def verdicts_of(agent, leaker):
     return [event for event in agent.events("verdict") if event["pid"] == leaker.pid]
+
+
+def state_of(pid):
+    """D: it waits for a disk; "" = there is no such process."""
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    return ""
 
 
 def raise_leak(keep, start, server, directory):
@@ -188,6 +196,75 @@ def test_state_directory_that_cannot_be_written_is_said_once_and_watching_goes_o
     assert agent.stop() == 0
     assert len(said(agent, "cannot be written")) == 1, agent.err.lines
     assert said(agent, "the state could not be written or read"), agent.err.lines
+
+
+class Disk:
+    """A file system of its own at the directory, for those with the prefix, that can be stopped."""
+
+    def __init__(self, directory, image):
+        with open(image, "wb") as sparse:
+            sparse.truncate(8 << 20)
+        subprocess.run(["mkfs.ext4", "-q", image], check=True, capture_output=True)
+        script = 'mount -o loop "$0" "$1" && echo ready && exec sleep infinity'
+        self.directory = directory
+        self.process = subprocess.Popen(
+            ["unshare", "-m", "sh", "-c", script, image, directory],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        )
+        self.is_mounted = self.process.stdout.readline() == b"ready\n"
+        self.prefix = ["nsenter", f"--mount=/proc/{self.process.pid}/ns/mnt", "--"]
+
+    def run(self, *argv):
+        done = subprocess.run([*self.prefix, *argv], capture_output=True, text=True, timeout=20)
+        return done.stdout
+
+    def freeze(self):
+        self.run("fsfreeze", "--freeze", self.directory)
+
+    def thaw(self):
+        self.run("fsfreeze", "--unfreeze", self.directory)
+
+    def stop(self):
+        if self.is_mounted:
+            self.thaw()
+        self.process.kill()
+        self.process.communicate()
+
+
+def test_disk_that_does_not_answer_holds_up_nobody(
+    keep, start, server, client, directory, tmp_path
+):
+    disk = start(Disk, directory, tmp_path / "image")
+    if not disk.is_mounted:
+        pytest.skip("no loop device to mount a file system from")
+    port = server.listen()
+    leaker = start(Leaker, port)
+    path = str(tmp_path / "socket")
+    agent = keep("--port", f"orders={port}", "--socket", path, prefix=disk.prefix)
+
+    def writers(): # nsenter has become the agent
+        return [pid for pid in children_of(agent.process.pid)
+                if state_of(pid) == "D"]
+
+    def count():
+        pools = ask(UnixConnection(path), "/v1/pools").json()["pools"]
+        return sum(pool["open"] for pool in pools if pool["pid"] == client.pid)
+
+    disk.freeze()
+    leaker.leak()
+    agent.wait_events("verdict", 1, timeout=40)
+    wait_until(writers, 20, "a process waits for the disk")
+    client.open_all(23, port)
+    wait_until(lambda: count() == 23, 20, "the agent goes on looking")
+    assert writers()
+    assert disk.run("cat", f"{directory}/state.json") == ""
+
+    disk.thaw()
+    wait_until(lambda: disk.run("cat", f"{directory}/state.json"), 20, "the state is written")
+    wait_until(lambda: not writers(), 20, "nobody waits any more")
+    disk.freeze()
+    assert agent.stop() == 0
+    assert said(agent, "is not written"), agent.err.lines
 
 
 def test_state_directory_that_cannot_be_made_is_said(connleak):
