@@ -290,7 +290,8 @@ def test_sites_node_without_a_perf_map_says_why(connleak, postgresql, node_packa
 
 def java(port, tmp_path):
     options = ["-Xmx96m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Xcomp"]
-    options += ["-XX:CompileCommand=quiet", "-XX:CompileCommand=compileonly,Orders::*"]
+    options += [f"-XX:CompileCommand={what}" for what in ("quiet", "compileonly,Orders::*")]
+    options += ["-XX:CompileCommand=dontinline,Orders::saveOrder"]
     options += ["-XX:+PreserveFramePointer", "-cp", ":".join([str(tmp_path), *JARS])]
     subprocess.run(["javac", "-d", tmp_path, "-cp", ":".join(JARS), APPS / "Orders.java"], check=True)
     return ["java", *options, "Orders", str(port)]
@@ -304,6 +305,16 @@ def test_sites_java_thread_name_always(connleak, postgresql, tmp_path):
     assert "(no perf map)" in used[0]["last_site"], lefts
     # Who opens is the pool's own thread, or main for the first one.
     assert all(left["site"] and "[thread " in left["site"] for left in lefts), lefts
+
+
+def test_sites_java_method_by_a_perf_map(connleak, postgresql, tmp_path):
+    """The map is what `jcmd PID Compiler.perfmap` writes once the program is warm."""
+    command = java(postgresql.port, tmp_path)
+    lefts = left_open(connleak, postgresql.port, *command, "perfmap", timeout=120)
+    used = [left for left in lefts if "order-worker-#" in (left["last_site"] or "")]
+    assert len(used) == 1, lefts
+    assert used[0]["last_site"].startswith("Orders.saveOrder"), lefts
+    assert used[0]["last_site"].endswith(" [thread order-worker-#]"), lefts
 
 
 def test_sites_php_names_the_driver(connleak, postgresql):

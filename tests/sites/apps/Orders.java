@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// Orders PORT: HikariCP; a statement fails and its connection is not closed. Its own perf map is
-// written at the end of the warm-up, as a profiler's agent would.
+// Orders PORT [perfmap]: HikariCP; a statement fails and its connection is not closed. With perfmap
+// the virtual machine has written a map of its code before, as it does at jcmd's request.
 
 import com.zaxxer.hikari.HikariConfig;
 import com.zaxxer.hikari.HikariDataSource;
@@ -11,11 +11,11 @@ import java.sql.SQLException;
 public class Orders {
 	static HikariDataSource pool;
 
-	static void saveOrder() throws SQLException {
+	static void saveOrder(String query) throws SQLException {
 		Connection connection = pool.getConnection();
 
-		connection.createStatement().execute("SELECT no_such_column");
-		connection.close(); // not reached
+		connection.createStatement().execute(query);
+		connection.close(); // not reached after an exception
 	}
 
 	public static void main(String[] arguments) throws Exception {
@@ -25,9 +25,14 @@ public class Orders {
 		config.setUsername("postgres");
 		config.setMaximumPoolSize(2);
 		pool = new HikariDataSource(config);
+		if (arguments.length > 1) {
+			saveOrder("SELECT 1");
+			String pid = Long.toString(ProcessHandle.current().pid());
+			new ProcessBuilder("jcmd", pid, "Compiler.perfmap").start().waitFor();
+		}
 		Thread worker = new Thread(() -> {
 			try {
-				saveOrder();
+				saveOrder("SELECT no_such_column");
 			} catch (SQLException expected) {
 				// and the connection is forgotten
 			}
