@@ -257,6 +257,7 @@ struct stack_sample {
 struct script_layout {
 	__u64 start_ns; /* of the process: a pid that was given out anew is another one */
 	__u64 interpreters_head; /* address of the pointer to the first interpreter */
+	__u64 finalizing; /* address of a word that is 0 until the interpreter takes itself down */
 	__u32 threads_head; /* in the interpreter */
 	__u32 thread_next; /* in the thread's state */
 	__u32 thread_id; /* pthread_self() of the thread */
@@ -267,7 +268,7 @@ struct script_layout {
 	__u32 frame_position;
 };
 
-_Static_assert(sizeof(struct script_layout) == 48, "script_layout has holes");
+_Static_assert(sizeof(struct script_layout) == 56, "script_layout has holes");
 _Static_assert(sizeof(struct stack_sample) % 8 == 0, "stack_sample has holes");
 _Static_assert(sizeof(struct pool_key) == 40, "pool_key has holes");
 _Static_assert(sizeof(struct pool_counts) == 256, "pool_counts has holes");

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause
 /*
  * A process and all that descends from it, from the first instruction: who is forked by a process
- * that is watched is watched before it can run, by the same map that holds --pid. For `connleak
- * run` alone.
+ * that is watched is watched before it can run, by the same map that holds --pid. And what an
+ * interpreter closes while it takes itself down, which is what nobody else has closed. For
+ * `connleak run` alone.
  *
  * Invariant: a process is in the map from its fork to the exit of its first thread. A full map
  * counts STACK_LOST_TREE.
@@ -11,6 +12,17 @@
 #include "stacks.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
+
+/*
+ * Connections by their id. Inserted: on_close(). Read: agent, when it hears of the end of one;
+ * never deleted: the least recently used makes room.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 65536);
+	__type(key, __u64);
+	__type(value, __u8);
+} finalized SEC(".maps");
 
 /* An interpreter that was forked is laid out as the one before. */
 static __always_inline void inherit_layout(__u32 parent, struct task_struct *child)
@@ -68,5 +80,34 @@ int BPF_PROG(on_exit, struct task_struct *task)
 
 	if (task->pid == task->tgid)
 		bpf_map_delete_elem(&pids, &pid);
+	return 0;
+}
+
+/*
+ * Whether it was the process's own doing, so that `current` is that process, is for conn.bpf.c to
+ * say: of a connection that has ended in another way nobody asks.
+ */
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(on_close, struct sock *sk, int oldstate, int newstate)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	const struct script_layout *layout;
+	struct conn_record *record;
+	__u32 pid = task->tgid;
+	__u8 one = 1;
+	__u64 id;
+
+	if (newstate != TCP_FIN_WAIT1 && newstate != TCP_LAST_ACK && newstate != TCP_CLOSE)
+		return 0;
+	layout = bpf_map_lookup_elem(&scripts, &pid);
+	if (!layout || layout->start_ns != task->group_leader->start_boottime ||
+	    !read_word(layout->finalizing))
+		return 0;
+	record = bpf_sk_storage_get(&conns, sk, NULL, 0);
+	if (!record)
+		return 0;
+	id = record->id;
+	/* On failure it counts as closed, as without this program. */
+	(void)bpf_map_update_elem(&finalized, &id, &one, 0);
 	return 0;
 }

@@ -33,7 +33,9 @@ static int on_event(struct live *live, const struct event *event)
 {
 	struct run *run = live->userdata;
 
-	return run_report_note(run->report, pipeline_table(live->pipeline), event);
+	return run_report_note(run->report, pipeline_table(live->pipeline), event,
+			       event->type == EVENT_CLOSE &&
+				       live_sites_was_finalized(live->sites, event->conn));
 }
 
 static int on_loop(struct live *live, sd_event *event)

@@ -92,6 +92,11 @@ int live_sites_follow_tree(struct live_sites *live_sites)
 	return sites_follow_tree(live_sites->sites);
 }
 
+bool live_sites_was_finalized(const struct live_sites *live_sites, uint64_t id)
+{
+	return live_sites && sites_was_finalized(live_sites->sites, id);
+}
+
 static int on_readable(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
 	struct live_sites *live_sites = userdata;

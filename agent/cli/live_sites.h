@@ -25,6 +25,9 @@ void live_sites_free(struct live_sites *live_sites);
 /* Follows what the processes of --pid fork. Returns 0 or -errno. */
 int live_sites_follow_tree(struct live_sites *live_sites);
 
+/* Whether an interpreter has closed connection id on its way out; false where that is not known. */
+bool live_sites_was_finalized(const struct live_sites *live_sites, uint64_t id);
+
 /* Adds what it waits for to the loop. Returns 0 or -errno. */
 int live_sites_add(struct live_sites *live_sites, sd_event *event);
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * A test suite ends, its process goes, and the kernel closes what was forgotten; so what is looked
- * for is a connection that nobody but the end of its process has closed. What was open at the peak
- * is another question: a suite that gives everything back may still need a hundred at once.
+ * for is a connection that nobody but the end of its process has closed. An interpreter does so
+ * itself when it takes its objects down, which is the same. What was open at the peak is another
+ * question: a suite that gives everything back may still need a hundred at once.
  *
  * Invariant: names from outside are escaped by the format's own rules before they are written.
  */
@@ -17,6 +18,13 @@
 #include "core/format.h"
 #include "core/site.h"
 
+/* What the connection was open until. */
+enum left_until {
+	UNTIL_EXIT, /* of its process */
+	UNTIL_FINALIZED, /* its interpreter took itself down */
+	UNTIL_NOW, /* and is still: its process goes on */
+};
+
 struct left {
 	struct netaddr remote, local;
 	struct client_id client;
@@ -24,7 +32,7 @@ struct left {
 	char *site, *last_site; /* NULL = unknown */
 	uint64_t open_for_ns, silent_ns;
 	uint64_t sent_bytes, received_bytes;
-	bool is_held; /* by a process that goes on */
+	enum left_until until;
 };
 
 struct run_report {
@@ -62,7 +70,7 @@ static char *copy_or_null(const char *text)
 }
 
 static int add_left(struct run_report *report, const struct conn *conn, uint64_t now_ns,
-		    bool is_held)
+		    enum left_until until)
 {
 	struct left *left;
 
@@ -90,13 +98,14 @@ static int add_left(struct run_report *report, const struct conn *conn, uint64_t
 		.silent_ns = conn_silence_ns(conn, now_ns),
 		.sent_bytes = conn->sent_bytes,
 		.received_bytes = conn->received_bytes,
-		.is_held = is_held,
+		.until = until,
 	};
 	memcpy(left->comm, conn->pool->client->comm, COMM_SIZE);
 	return 0;
 }
 
-int run_report_note(struct run_report *report, const struct table *table, const struct event *event)
+int run_report_note(struct run_report *report, const struct table *table, const struct event *event,
+		    bool was_finalized)
 {
 	const struct conn *conn;
 
@@ -113,10 +122,13 @@ int run_report_note(struct run_report *report, const struct table *table, const 
 	case EVENT_FAILED:
 	case EVENT_CLOSE:
 		report->open_count -= report->open_count > 0;
-		conn = event->type == EVENT_CLOSE && event->by == CLOSE_EXIT
+		was_finalized &= event->type == EVENT_CLOSE && event->by == CLOSE_LOCAL;
+		conn = was_finalized || (event->type == EVENT_CLOSE && event->by == CLOSE_EXIT)
 			       ? table_find_conn(table, event->conn)
 			       : NULL;
-		return conn ? add_left(report, conn, event->t_ns, false) : 0;
+		return conn ? add_left(report, conn, event->t_ns,
+				       was_finalized ? UNTIL_FINALIZED : UNTIL_EXIT)
+			    : 0;
 	default:
 		return 0;
 	}
@@ -127,7 +139,7 @@ int run_report_finish(struct run_report *report, const struct table *table, uint
 	for (struct pool *pool = table_first_pool(table); pool; pool = pool->next)
 		for (struct conn *conn = pool->oldest; conn; conn = conn->newer)
 			if (conn->state != CONN_CONNECTING &&
-			    add_left(report, conn, now_ns, true) < 0)
+			    add_left(report, conn, now_ns, UNTIL_NOW) < 0)
 				return -ENOMEM;
 	return 0;
 }
@@ -153,12 +165,16 @@ static void put_left(FILE *stream, const struct left *left)
 {
 	char comm[4 * COMM_SIZE + 1], remote[ADDR_TEXT_SIZE], local[ADDR_TEXT_SIZE];
 	char age[32], silent[32], site[4 * SITE_SIZE];
+	static const char *const until[] = {
+		[UNTIL_EXIT] = "open when the process ended",
+		[UNTIL_FINALIZED] = "open when the interpreter ended",
+		[UNTIL_NOW] = "still open",
+	};
 
 	(void)fprintf(stream, "%s[%u] -> %s (from %s), %s after %s, silent for %s\n",
 		      format_comm(left->comm, comm, sizeof(comm)), left->client.pid,
 		      format_netaddr(&left->remote, remote, sizeof(remote)),
-		      format_netaddr(&left->local, local, sizeof(local)),
-		      left->is_held ? "still open" : "open when the process ended",
+		      format_netaddr(&left->local, local, sizeof(local)), until[left->until],
 		      format_duration(left->open_for_ns, age, sizeof(age)),
 		      format_duration(left->silent_ns, silent, sizeof(silent)));
 	(void)fprintf(stream, "    opened by    %s\n",
@@ -211,13 +227,19 @@ static json_t *text_json(const char *text, size_t max)
 static json_t *left_json(const struct left *left)
 {
 	char remote[ADDR_TEXT_SIZE], local[ADDR_TEXT_SIZE];
+	static const char *const until[] = {
+		[UNTIL_EXIT] = "process_end",
+		[UNTIL_FINALIZED] = "interpreter_end",
+		[UNTIL_NOW] = "now",
+	};
 
-	return json_pack("{s:s, s:I, s:o, s:s, s:s, s:b, s:f, s:f, s:I, s:I, s:o, s:o}", "ev",
+	return json_pack("{s:s, s:I, s:o, s:s, s:s, s:b, s:s, s:f, s:f, s:I, s:I, s:o, s:o}", "ev",
 			 "left_open", "pid", (json_int_t)left->client.pid, "comm",
 			 text_json(left->comm, COMM_SIZE), "remote",
 			 format_netaddr(&left->remote, remote, sizeof(remote)), "local",
-			 format_netaddr(&left->local, local, sizeof(local)), "held", left->is_held,
-			 "open_for_s", (double)left->open_for_ns / (double)NS_PER_SEC, "silent_s",
+			 format_netaddr(&left->local, local, sizeof(local)), "held",
+			 left->until == UNTIL_NOW, "until", until[left->until], "open_for_s",
+			 (double)left->open_for_ns / (double)NS_PER_SEC, "silent_s",
 			 (double)left->silent_ns / (double)NS_PER_SEC, "sent",
 			 (json_int_t)left->sent_bytes, "received", (json_int_t)left->received_bytes,
 			 "site", text_json(left->site, SITE_SIZE), "last_site",

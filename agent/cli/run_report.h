@@ -18,14 +18,17 @@ struct run_report;
 struct run_report *run_report_new(const struct dbkind *databases);
 void run_report_free(struct run_report *report);
 
-/* An event that the table is about to apply. Returns 0 or -ENOMEM. */
-int run_report_note(struct run_report *report, const struct table *table,
-		    const struct event *event);
+/*
+ * An event that the table is about to apply; was_finalized: it is a close, and by an interpreter on
+ * its way out. Returns 0 or -ENOMEM.
+ */
+int run_report_note(struct run_report *report, const struct table *table, const struct event *event,
+		    bool was_finalized);
 
 /* The end: what is open now is held by processes that go on. Returns 0 or -ENOMEM. */
 int run_report_finish(struct run_report *report, const struct table *table, uint64_t now_ns);
 
-/* Connections that were open when their process ended, or still are. */
+/* Connections that were open when their process or its interpreter ended, or still are. */
 uint64_t run_report_left_count(const struct run_report *report);
 
 struct run_outcome {

@@ -22,6 +22,7 @@
 
 static const struct python python_3_11 = {
 	.layout = {.interpreters_head = 40,
+		   .finalizing = 24,
 		   .threads_head = 16,
 		   .thread_next = 8,
 		   .thread_id = 152,
@@ -47,6 +48,7 @@ static const struct python python_3_11 = {
 
 static const struct python python_3_12 = {
 	.layout = {.interpreters_head = 40,
+		   .finalizing = 24,
 		   .threads_head = 72,
 		   .thread_next = 8,
 		   .thread_id = 136,
@@ -97,6 +99,9 @@ enum debug_word {
 	DEBUG_WORDS = 73,
 };
 
+/* _finalizing, _finalizing_id and a mutex stand before it in all of 3.13, which does not say so. */
+#define FINALIZING_BEFORE_HEAD 24
+
 #define OFFSET_MAX (1U << 20) /* of a member: the interpreter's state has 300 KB */
 
 static int from_debug_offsets(const struct image *image, uint64_t runtime, uint32_t version,
@@ -113,6 +118,7 @@ static int from_debug_offsets(const struct image *image, uint64_t runtime, uint3
 			return -ENOTSUP;
 	python.layout = (struct script_layout){
 		.interpreters_head = words[WORD_INTERPRETERS_HEAD],
+		.finalizing = words[WORD_INTERPRETERS_HEAD] - FINALIZING_BEFORE_HEAD,
 		.threads_head = (uint32_t)words[WORD_THREADS_HEAD],
 		.thread_next = (uint32_t)words[WORD_THREAD_NEXT],
 		.thread_id = (uint32_t)words[WORD_THREAD_ID],
@@ -165,6 +171,7 @@ int python_detect(struct image *image, struct python *ret_python, uint32_t *ret_
 		return -ENOTSUP;
 	python.layout.start_ns = image_client(image).start_ns;
 	python.layout.interpreters_head += runtime;
+	python.layout.finalizing += runtime;
 	*ret_python = python;
 	return 0;
 }
@@ -324,6 +331,10 @@ static uint32_t read_line(const struct image *image, const struct python *python
 	return python_find_line(table, length, first_line, (frame->position - begin) / 2);
 }
 
+/* What 3.12 and later put where C has called Python: of the interpreter's own, and of no function.
+ */
+#define TRAMPOLINE "<interpreter trampoline>"
+
 bool python_read_frame(const struct image *image, const struct python *python,
 		       const struct script_frame *frame, struct python_frame *ret_frame)
 {
@@ -334,7 +345,8 @@ bool python_read_frame(const struct image *image, const struct python *python,
 		return false;
 	name = read_pointer(image, frame->code + python->code_name);
 	file = read_pointer(image, frame->code + python->code_file);
-	if (!read_text(image, python, name, ret_frame->function, sizeof(ret_frame->function)))
+	if (!read_text(image, python, name, ret_frame->function, sizeof(ret_frame->function)) ||
+	    strcmp(ret_frame->function, TRAMPOLINE) == 0)
 		return false;
 	if (read_text(image, python, file, ret_frame->file, sizeof(ret_frame->file)))
 		ret_frame->line = read_line(image, python, frame);

@@ -35,7 +35,8 @@ struct python_frame {
  */
 int python_detect(struct image *image, struct python *ret_python, uint32_t *ret_version);
 
-/* Names of one frame. Returns false where code is no code object (any more). */
+/* Names of one frame. Returns false where code is no code object (any more), or none of a program.
+ */
 bool python_read_frame(const struct image *image, const struct python *python,
 		       const struct script_frame *frame, struct python_frame *ret_frame);
 

@@ -97,6 +97,14 @@ int site_probes_follow_tree(struct site_probes *site_probes)
 	return r;
 }
 
+bool site_probes_was_finalized(const struct site_probes *site_probes, uint64_t id)
+{
+	uint8_t one;
+
+	return site_probes->tree && bpf_map__lookup_elem(site_probes->tree->maps.finalized, &id,
+							 sizeof(id), &one, sizeof(one), 0) == 0;
+}
+
 /* One of the two places: after the send where the kernel has the tracepoint, else before it. */
 static int load_sender_at(struct site_probes *site_probes, bool at_tracepoint)
 {

@@ -24,6 +24,12 @@ struct site_probes_setup {
  */
 int site_probes_open(struct probes *probes, const struct site_probes_setup *setup,
 		     struct site_probes **ret_site_probes, char *ret_error, size_t error_size);
+/*
+ * Whether an interpreter has closed connection id while it took itself down; false where that is
+ * not known. After site_probes_follow_tree().
+ */
+bool site_probes_was_finalized(const struct site_probes *site_probes, uint64_t id);
+
 void site_probes_close(struct site_probes *site_probes);
 
 /* Hands over each sample of an open that waits. Returns their number or -errno. */

@@ -365,6 +365,11 @@ int sites_follow_tree(struct sites *sites)
 	return site_probes_follow_tree(sites->probes);
 }
 
+bool sites_was_finalized(const struct sites *sites, uint64_t id)
+{
+	return site_probes_was_finalized(sites->probes, id);
+}
+
 int sites_suspect(struct sites *sites, uint32_t pid, char *ret_error, size_t error_size)
 {
 	return site_probes_suspect(sites->probes, pid, ret_error, error_size);

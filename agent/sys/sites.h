@@ -59,6 +59,9 @@ void sites_warm_up(struct sites *sites);
 /* As site_probes_follow_tree(). */
 int sites_follow_tree(struct sites *sites);
 
+/* As site_probes_was_finalized(). */
+bool sites_was_finalized(const struct sites *sites, uint64_t id);
+
 /* As site_probes_suspect() and site_probes_clear(). */
 int sites_suspect(struct sites *sites, uint32_t pid, char *ret_error, size_t error_size);
 void sites_clear(struct sites *sites, uint32_t pid);

@@ -184,3 +184,46 @@ def test_run_connection_held_by_a_daemon_is_still_open(connleak, server):
     left, _ = json_lines(done.stderr)
     os.kill(left["pid"], signal.SIGKILL)
     assert left["held"] is True
+
+
+INTERPRETER_ENDS = """
+import atexit, socket, sys, time
+class Repo:
+    def __init__(self):
+        self.connection = connect()
+    def __del__(self):
+        self.connection.close()
+def connect():
+    return socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+time.sleep(1)  # a suite runs for longer than it takes to recognize its interpreter
+kept, repo, pool = connect(), Repo(), connect()
+atexit.register(pool.close)
+connect().close()
+"""
+
+
+def test_run_reports_what_python_closes_only_on_its_way_out(connleak, server):
+    """Not what is given back in time, or by a handler of the program's own."""
+    port = server.listen()
+    done = run(connleak, port, PYTHON, "-c", INTERPRETER_ENDS, str(port), options=["--json"])
+    *lefts, summary = json_lines(done.stderr)
+    assert (done.returncode, summary["left_open"], summary["opened"]) == (0, 2, 4), done.stderr
+    assert [(left["until"], left["held"]) for left in lefts] == [("interpreter_end", False)] * 2
+
+    options = ["--error-exitcode", "99"]
+    done = run(connleak, port, PYTHON, "-c", INTERPRETER_ENDS, str(port), options=options)
+    assert done.returncode == 99
+    assert done.stderr.count(b"open when the interpreter ended after") == 2, done.stderr
+
+
+def test_run_reports_what_node_leaves_to_the_kernel(connleak, server):
+    port = server.listen()
+    script = (
+        "const net = require('net');"
+        f"net.connect({port}, '127.0.0.1', () => net.connect({port}, '127.0.0.1', function () {{"
+        "  this.on('close', () => process.exit(0)).destroy();"
+        "}));"
+    )
+    done = run(connleak, port, "node", "-e", script, options=["--json"])
+    left, summary = json_lines(done.stderr)
+    assert (left["until"], summary["left_open"], summary["opened"]) == ("process_end", 1, 2)
