@@ -63,8 +63,8 @@ class Terminal:
 
     def wait_all(self, *whats):
         """As wait(), for a screen that has all of it."""
-        conditions = [what if callable(what) else lambda s, w=what: w in s for what in whats]
-        texts = [what for what in whats if not callable(what)]
+        conditions = [what if callable(what) else lambda s, w=what: w in s for what in wanted]
+        texts = [what for what in wanted if not callable(what)]
         return self.wait(lambda screen: all(holds(screen) for holds in conditions), texts)
 
     def run(self, *argv):
