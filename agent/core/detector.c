@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "inherited.h"
 #include "judgement.h"
 #include "leak.h"
 #include "states.h"
@@ -92,6 +93,7 @@ static void drop_judgement(struct detector *detector, struct judgement *judgemen
 	leak_destroy(judgement);
 	states_destroy(&detector->bench, judgement);
 	fleet_leave(&detector->bench, judgement, detector->last_event_ns);
+	inherited_free(judgement->inherited);
 	if (judgement->prev)
 		judgement->prev->next = judgement->next;
 	else
@@ -151,6 +153,7 @@ static int judge(struct detector *detector, struct judgement *judgement,
 	meter_observe(&judgement->meter, change);
 	states_observe(bench, judgement, change);
 	heartbeat_observe(&judgement->heartbeat, &moment, change);
+	failover_observe(&judgement->failover, change);
 	coverage_observe(&judgement->coverage, &moment, change);
 	keepalive_observe(&judgement->keepalive, &moment, change);
 	retirement_observe(&judgement->retirement, &moment, change);
@@ -167,10 +170,20 @@ static int judge(struct detector *detector, struct judgement *judgement,
 static int observe_move(struct detector *detector, const struct change *change)
 {
 	struct judgement *before = change->pool_before->judgement;
+	struct bench *bench = &detector->bench;
+	struct moment moment;
+	int r;
 
-	if (before)
-		heartbeat_forget(&before->heartbeat, change->conn);
-	return before ? leak_observe(&detector->bench, before, change) : 0;
+	if (!before)
+		return 0;
+	moment = moment_of(bench->settings, bench->table, &bench->losses, change->t_ns);
+	heartbeat_forget(&before->heartbeat, change->conn);
+	r = leak_observe(bench, before, change);
+	if (r == 0)
+		r = inherited_observe(&before->inherited, &moment, change, bench->table);
+	if (r <= 0 || before->leak.stage == LEAK_RAISED)
+		return r < 0 ? r : 0;
+	return leak_review(bench, before, change->t_ns);
 }
 
 static int observe_exit(struct detector *detector, const struct change *change)
@@ -279,9 +292,11 @@ int detector_tick(struct detector *detector, uint64_t now_ns)
 		(void)opens_advance(&judgement->opens, &moment,
 				    judgement->pool); /* reviewed anyway */
 		opens_witness(&judgement->opens, &moment, judgement->pool);
+		failover_advance(judgement, &moment);
 		coverage_advance(&judgement->coverage, &moment, judgement->pool);
 		keepalive_advance(&judgement->keepalive, &moment, judgement->pool);
 		heartbeat_advance(&judgement->heartbeat, &moment, judgement->pool);
+		inherited_advance(judgement->inherited, &moment, judgement->pool, bench->table);
 		sample_meter(detector, judgement, now_ns);
 		error = leak_review(bench, judgement, now_ns);
 		if (error == 0)

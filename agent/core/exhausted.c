@@ -340,7 +340,8 @@ static bool has_stopped(const struct bench *bench, const struct judgement *judge
 	uint64_t quiet_ns;
 	struct census census;
 
-	if (exhausted->last_active_ns <= 0 || known_ns <= exhausted->last_active_ns)
+	if (exhausted->last_active_ns <= 0 || known_ns <= exhausted->last_active_ns ||
+	    failover_is_left(&judgement->failover))
 		return false;
 	quiet_ns = (uint64_t)(known_ns - exhausted->last_active_ns);
 	if (quiet_ns < QUIET_NS || quiet_ns < QUIET_FACTOR * exhausted->longest_quiet_ns ||

@@ -17,6 +17,7 @@
 
 #include "dbkind.h"
 #include "heartbeat.h"
+#include "inherited.h"
 
 static bool is_loopback(const struct netaddr *addr)
 {
@@ -53,42 +54,91 @@ uint64_t figures_limit(const struct bench *bench, const struct pool *pool)
 	return rule ? rule->limit : 0;
 }
 
-static const struct conn *next_suspect(const struct conn *conn)
+/* --- the suspects ----------------------------------------------------------------------------- */
+
+/* The marked ones of the pool, then those that others have inherited of it. */
+struct suspects {
+	const struct table *table;
+	const struct conn *next; /* of the pool */
+	const struct inherited *inherited;
+	uint32_t left; /* of those that are marked */
+	uint32_t at, end; /* of those that are inherited */
+};
+
+uint32_t figures_elsewhere(const struct finding *finding)
 {
-	while (conn && !conn->is_suspect)
-		conn = conn->newer;
-	return conn;
+	return finding->inherited ? finding->elsewhere : 0;
 }
+
+/* What others had inherited before the evidence began is not part of the growth. */
+static void suspects_begin(struct suspects *suspects, const struct bench *bench,
+			   const struct judgement *judgement, const struct finding *finding)
+{
+	uint32_t elsewhere = figures_elsewhere(finding);
+
+	*suspects = (struct suspects){
+		.table = bench->table,
+		.next = judgement->pool->oldest,
+		.inherited = finding->inherited,
+		.left = judgement->leak.suspect_count,
+		.at = elsewhere > 0 ? finding->stock - elsewhere : 0,
+		.end = elsewhere > 0 ? finding->stock : 0,
+	};
+}
+
+static const struct conn *suspects_next(struct suspects *suspects)
+{
+	const struct conn *conn = suspects->next;
+
+	while (suspects->left > 0 && conn && !conn->is_suspect)
+		conn = conn->newer;
+	if (suspects->left > 0 && conn) {
+		suspects->left--;
+		suspects->next = conn->newer;
+		return conn;
+	}
+	suspects->next = NULL;
+	while (suspects->at < suspects->end) {
+		conn = inherited_conn(suspects->inherited, suspects->table, suspects->at++);
+		if (conn)
+			return conn;
+	}
+	return NULL;
+}
+
+/* --- how fast, and how long ------------------------------------------------------------------- */
 
 /*
  * From the first leak to the end of what can be seen of it: what fell silent later than the limit
  * allows is not counted yet.
  */
-static void fill_growth(const struct judgement *judgement, const struct finding *finding,
-			struct verdict *verdict)
+static void fill_growth(const struct bench *bench, const struct judgement *judgement,
+			const struct finding *finding, struct verdict *verdict)
 {
-	const struct conn *conn = next_suspect(judgement->pool->oldest);
-	uint32_t left = judgement->leak.suspect_count;
 	int64_t first_ns = INT64_MAX, last_ns = INT64_MIN;
+	const struct conn *conn;
+	struct suspects suspects;
+	uint32_t count = 0;
 
 	verdict->growth_per_hour = NAN;
-	if (!conn)
-		return;
-	for (; conn && left > 0; left--) {
+	suspects_begin(&suspects, bench, judgement, finding);
+	while ((conn = suspects_next(&suspects))) {
 		int64_t worked_ns = heartbeat_worked_ns(conn);
 
 		if (worked_ns < first_ns)
 			first_ns = worked_ns;
 		if (worked_ns > last_ns)
 			last_ns = worked_ns;
-		conn = next_suspect(conn->newer);
+		count++;
 	}
+	if (count == 0)
+		return;
 	verdict->since_ns = first_ns > 0 ? (uint64_t)first_ns : 0;
 	if (last_ns < finding->limits.known_ns - (int64_t)finding->limits.idle_ns)
 		last_ns = finding->limits.known_ns - (int64_t)finding->limits.idle_ns;
-	if (judgement->leak.suspect_count >= 2 && last_ns > first_ns)
-		verdict->growth_per_hour = (judgement->leak.suspect_count - 1) * 3600.0 /
-					   ((double)(last_ns - first_ns) / 1e9);
+	if (count >= 2 && !finding->is_one_time && last_ns > first_ns)
+		verdict->growth_per_hour =
+			(count - 1) * 3600.0 / ((double)(last_ns - first_ns) / 1e9);
 }
 
 /*
@@ -96,26 +146,26 @@ static void fill_growth(const struct judgement *judgement, const struct finding 
  * its own ceiling goes on working until the last connection is leaked.
  */
 static double used_count(const struct bench *bench, const struct judgement *judgement,
-			 const struct verdict *verdict)
+			 const struct finding *finding, const struct verdict *verdict)
 {
 	uint64_t open = figures_open_on_host(bench, judgement->pool);
 
 	if (figures_limit(bench, judgement->pool) == 0 || open >= verdict->limit)
-		return judgement->leak.suspect_count;
+		return judgement->leak.suspect_count + figures_elsewhere(finding);
 	return (double)open;
 }
 
 /* The leaks are counted events: their rate is known to 2 / sqrt(count) either way. */
 static void fill_exhaustion(const struct bench *bench, const struct judgement *judgement,
-			    struct verdict *verdict)
+			    const struct finding *finding, struct verdict *verdict)
 {
-	double spread = 2 / sqrt(judgement->leak.suspect_count);
+	double spread = 2 / sqrt(judgement->leak.suspect_count + figures_elsewhere(finding));
 	double used, seconds;
 
 	verdict->exhausts_in_s = verdict->exhausts_in_low_s = verdict->exhausts_in_high_s = NAN;
 	if (verdict->limit == 0 || isnan(verdict->growth_per_hour))
 		return;
-	used = used_count(bench, judgement, verdict);
+	used = used_count(bench, judgement, finding, verdict);
 	seconds = ((double)verdict->limit - used) / (verdict->growth_per_hour / 3600);
 	if (seconds < 0)
 		seconds = 0;
@@ -135,10 +185,11 @@ void figures_fill(const struct bench *bench, const struct judgement *judgement,
 	if (verdict->stale_count < judgement->leak.suspect_count)
 		verdict->stale_count = judgement->leak.suspect_count;
 	verdict->limit = figures_limit(bench, pool);
-	if (verdict->limit == 0)
+	/* What others hold takes no place in the pool. */
+	if (verdict->limit == 0 && !finding->inherited && !finding->is_one_time)
 		verdict->limit = plateau_ceiling(&judgement->plateau);
-	fill_growth(judgement, finding, verdict);
-	fill_exhaustion(bench, judgement, verdict);
+	fill_growth(bench, judgement, finding, verdict);
+	fill_exhaustion(bench, judgement, finding, verdict);
 }
 
 static int compare_sites(const void *a, const void *b)
@@ -188,16 +239,17 @@ static int group_sites(struct verdict *verdict, const char *role, const char **s
 }
 
 /* Who sent last leads: in a pool the opener is the pool. */
-static int fill_sites(const struct judgement *judgement, const char **sites, uint32_t room,
+static int fill_sites(const struct suspects *all, const char **sites, uint32_t room,
 		      struct verdict *verdict)
 {
 	static const char *const roles[] = {"last_send", "open"};
 
 	for (unsigned role = 0; role < 2; role++) {
+		struct suspects suspects = *all;
+		const struct conn *conn;
 		uint32_t count = 0;
 
-		for (const struct conn *conn = next_suspect(judgement->pool->oldest);
-		     conn && count < room; conn = next_suspect(conn->newer)) {
+		while (count < room && (conn = suspects_next(&suspects))) {
 			const char *site = role == 0 ? conn->last_site : conn->site;
 
 			if (site)
@@ -209,9 +261,12 @@ static int fill_sites(const struct judgement *judgement, const char **sites, uin
 	return 0;
 }
 
-int figures_fill_suspects(const struct judgement *judgement, struct verdict *verdict)
+int figures_fill_suspects(const struct bench *bench, const struct judgement *judgement,
+			  const struct finding *finding, struct verdict *verdict)
 {
-	uint32_t count = judgement->leak.suspect_count;
+	uint32_t count = judgement->leak.suspect_count + figures_elsewhere(finding);
+	struct suspects all, suspects;
+	const struct conn *conn;
 	const char **sites;
 	int error;
 
@@ -223,10 +278,11 @@ int figures_fill_suspects(const struct judgement *judgement, struct verdict *ver
 		free(sites);
 		return -ENOMEM;
 	}
-	for (const struct conn *conn = next_suspect(judgement->pool->oldest);
-	     conn && verdict->suspect_count < count; conn = next_suspect(conn->newer))
+	suspects_begin(&all, bench, judgement, finding);
+	suspects = all;
+	while (verdict->suspect_count < count && (conn = suspects_next(&suspects)))
 		verdict->suspects[verdict->suspect_count++] = conn->id;
-	error = fill_sites(judgement, sites, count, verdict);
+	error = fill_sites(&all, sites, count, verdict);
 	free(sites);
 	return error;
 }

@@ -18,6 +18,10 @@ void figures_fill(const struct bench *bench, const struct judgement *judgement,
 		  const struct finding *finding, struct verdict *verdict);
 
 /* The suspects and the sites that opened them. Returns 0 or -ENOMEM. */
-int figures_fill_suspects(const struct judgement *judgement, struct verdict *verdict);
+int figures_fill_suspects(const struct bench *bench, const struct judgement *judgement,
+			  const struct finding *finding, struct verdict *verdict);
+
+/* How many connections in other processes the finding names, beside the marked ones of the pool. */
+uint32_t figures_elsewhere(const struct finding *finding);
 
 #endif

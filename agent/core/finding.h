@@ -7,6 +7,8 @@
 
 #include "stock.h"
 
+struct inherited;
+
 struct finding {
 	const char *test; /* static: "opens" */
 	double value; /* e-value; 1 = nothing */
@@ -16,8 +18,10 @@ struct finding {
 	uint32_t excess; /* of the stock above the base, as far as it can be leaked */
 	struct stock_limits limits; /* which connections, as of the last test */
 	/* What the tests beyond the first three need; zero = does not apply. */
-	uint32_t elsewhere; /* excess in other processes: counted, but not named */
+	uint32_t elsewhere; /* excess in other processes: counted, but named only if inherited */
+	const struct inherited *inherited; /* has those in other processes; NULL = none */
 	uint64_t hold_ns; /* the evidence must last this long for a leak; 0 = HOLD */
+	bool is_one_time; /* it does not go on, so there is no growth to go by */
 	bool is_hint; /* reason to suspect, but not to raise */
 	bool (*counts)(const struct finding *finding, const struct conn *conn); /* which of those */
 	const void *state; /* the test, for counts() and explain() */

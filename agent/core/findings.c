@@ -11,6 +11,8 @@
  */
 #include "findings.h"
 
+#include "failover.h"
+#include "inherited.h"
 #include "spread.h"
 
 enum group { BY_ACTION, BY_TIME, OF_FLEET, HINT };
@@ -49,6 +51,24 @@ static void find_closewait(const struct judgement *judgement, const struct momen
 			   struct finding *ret_finding)
 {
 	closewait_find(&judgement->closewait, moment, judgement->pool, ret_finding);
+}
+
+static double value_inherited(const struct judgement *judgement, const struct moment *moment)
+{
+	(void)moment;
+	return inherited_value(judgement->inherited);
+}
+
+static void find_inherited(const struct judgement *judgement, const struct moment *moment,
+			   struct finding *ret_finding)
+{
+	inherited_find(judgement->inherited, moment, ret_finding);
+}
+
+static double value_failover(const struct judgement *judgement, const struct moment *moment)
+{
+	(void)moment;
+	return failover_value(&judgement->failover);
 }
 
 static double value_retirement(const struct judgement *judgement, const struct moment *moment)
@@ -117,7 +137,8 @@ static const struct test {
 		     struct finding *ret_finding);
 } tests[] = {
 	{BY_ACTION, value_opens, find_opens},	      {BY_ACTION, value_evictions, find_evictions},
-	{BY_ACTION, value_closewait, find_closewait}, {BY_TIME, value_retirement, find_retirement},
+	{BY_ACTION, value_closewait, find_closewait}, {BY_ACTION, value_inherited, find_inherited},
+	{BY_TIME, value_failover, failover_find},     {BY_TIME, value_retirement, find_retirement},
 	{BY_TIME, value_keepalive, find_keepalive},   {BY_TIME, value_coverage, find_coverage},
 	{OF_FLEET, value_spread, spread_find},	      {HINT, value_heartbeat, find_heartbeat},
 };

@@ -61,6 +61,14 @@ static uint64_t sum_silence_ns(const struct judgement *judgement, uint64_t t_ns)
 	return sum_ns;
 }
 
+bool habits_outlast(uint64_t exposure_ns, uint32_t count, uint64_t ended_count, uint64_t silence_ns)
+{
+	if (exposure_ns == 0 || count >= COUNT_CERTAIN)
+		return true;
+	return count >= (ended_count >= count ? COUNT_ENDING : COUNT_ENDLESS) &&
+	       silence_ns >= exposure_ns;
+}
+
 bool habits_are_outlasted(const struct judgement *judgement, const struct finding *finding,
 			  uint64_t exposure_ns, uint64_t t_ns)
 {
@@ -69,8 +77,5 @@ bool habits_are_outlasted(const struct judgement *judgement, const struct findin
 		judgement->returned_count + closed_count[CLOSE_LOCAL] + closed_count[CLOSE_PEER];
 	uint32_t count = judgement->leak.suspect_count + finding->elsewhere;
 
-	if (exposure_ns == 0 || count >= COUNT_CERTAIN)
-		return true;
-	return count >= (ended_count >= count ? COUNT_ENDING : COUNT_ENDLESS) &&
-	       sum_silence_ns(judgement, t_ns) >= exposure_ns;
+	return habits_outlast(exposure_ns, count, ended_count, sum_silence_ns(judgement, t_ns));
 }

@@ -12,6 +12,13 @@
 bool habits_vouch(const struct judgement *judgement, const struct finding *finding);
 
 /*
+ * The same for count connections that have been silent for silence_ns in sum, where ended_count
+ * others of their kind have ended.
+ */
+bool habits_outlast(uint64_t exposure_ns, uint32_t count, uint64_t ended_count,
+		    uint64_t silence_ns);
+
+/*
  * Sessions of any usual length and number would have ended by t_ns: the suspects have been silent
  * for exposure_ns in sum, and there are many of them. An exposure_ns of 0 asks for neither.
  */

@@ -9,6 +9,7 @@
 #include "coverage.h"
 #include "evictions.h"
 #include "exhausted.h"
+#include "failover.h"
 #include "fleet.h"
 #include "heartbeat.h"
 #include "keepalive.h"
@@ -22,6 +23,7 @@
 #include "verdict_queue.h"
 
 struct dbkind;
+struct inherited;
 
 /* One for the detector; borrowed by everything that judges. */
 struct bench {
@@ -56,8 +58,10 @@ struct judgement {
 	struct opens opens;
 	struct evictions evictions;
 	struct closewait closewait;
+	struct inherited *inherited; /* owned; NULL = nothing of it is held by others */
 	struct coverage coverage;
 	struct keepalive keepalive;
+	struct failover failover;
 	struct heartbeat heartbeat;
 	struct retirement retirement;
 	struct membership membership;

@@ -242,7 +242,7 @@ static int renew(const struct bench *bench, struct judgement *judgement,
 
 	figures_fill(bench, judgement, finding, &fresh);
 	fresh.severity = severity_of(leak, &fresh);
-	error = figures_fill_suspects(judgement, &fresh);
+	error = figures_fill_suspects(bench, judgement, finding, &fresh);
 	if (error < 0) {
 		verdict_clear(&fresh);
 		return error;
@@ -261,7 +261,7 @@ static int say(struct bench *bench, struct judgement *judgement, const struct fi
 
 	if (error < 0)
 		return error;
-	judgement->leak.told_count = judgement->leak.suspect_count;
+	judgement->leak.told_count = judgement->leak.verdict->suspect_count;
 	return verdict_queue_push(&bench->queue, judgement->leak.verdict);
 }
 
@@ -291,7 +291,7 @@ static bool is_leak(const struct bench *bench, const struct judgement *judgement
 	    finding->excess + finding->elsewhere < settings->leak_min ||
 	    judgement->leak.suspect_count + finding->elsewhere < settings->leak_min)
 		return false;
-	return habits_vouch(judgement, finding) ||
+	return finding->inherited || habits_vouch(judgement, finding) ||
 	       habits_are_outlasted(judgement, finding, settings->exposure_ns, t_ns);
 }
 
@@ -325,7 +325,7 @@ static int review_raised(struct bench *bench, struct judgement *judgement,
 	bool is_news;
 
 	figures_fill(bench, judgement, finding, &figures);
-	is_news = leak->suspect_count >= 2 * leak->told_count ||
+	is_news = leak->suspect_count + figures_elsewhere(finding) >= 2 * leak->told_count ||
 		  severity_of(leak, &figures) != leak->verdict->severity;
 	if (is_news)
 		return say(bench, judgement, finding, VERDICT_UPDATED, t_ns);
@@ -370,7 +370,7 @@ int leak_review(struct bench *bench, struct judgement *judgement, uint64_t t_ns)
 		if (finding.excess + finding.elsewhere < settings->suspect_min)
 			return 0;
 		mark_more(judgement, &finding, &bench->losses);
-		if (leak->suspect_count == 0 ||
+		if (leak->suspect_count + figures_elsewhere(&finding) == 0 ||
 		    leak->suspect_count + finding.elsewhere < settings->suspect_min) {
 			unmark_all(judgement);
 			return 0;

@@ -111,9 +111,18 @@ static void add_suspects(const struct bench *bench, const struct judgement *judg
 
 	(void)format_clock(verdict->since_ns, bench->realtime_at_zero_ns, first, sizeof(first));
 	(void)format_duration(verdict->t_ns - verdict->since_ns, silent, sizeof(silent));
-	verdict_add_evidence(verdict, "suspects",
-			     "%u of %u open connections; the first fell silent at %s, %s ago",
-			     judgement->leak.suspect_count, verdict->open_count, first, silent);
+	if (verdict->suspect_count > judgement->leak.suspect_count)
+		verdict_add_evidence(verdict, "suspects",
+				     "%u connections, %u of them in other processes; the first "
+				     "fell silent at %s, %s ago",
+				     verdict->suspect_count,
+				     verdict->suspect_count - judgement->leak.suspect_count, first,
+				     silent);
+	else
+		verdict_add_evidence(
+			verdict, "suspects",
+			"%u of %u open connections; the first fell silent at %s, %s ago",
+			verdict->suspect_count, verdict->open_count, first, silent);
 }
 
 static uint64_t closed_count(const struct pool_totals *totals)
@@ -262,6 +271,34 @@ static void append_silence(const struct bench *bench, const struct judgement *ju
 	       newer_count(judgement->pool, verdict->since_ns));
 }
 
+static void append_inherited(const struct bench *bench, const struct finding *finding,
+			     struct verdict *verdict)
+{
+	char since[CLOCK_SIZE];
+
+	(void)format_clock(finding->began_ns, bench->realtime_at_zero_ns, since, sizeof(since));
+	append(verdict,
+	       "%u connection%s that it opened and closed %s held by other processes that "
+	       "inherited them, and have used none of them since %s. ",
+	       verdict->suspect_count, plural(verdict->suspect_count),
+	       verdict->suspect_count == 1 ? "is" : "are", since);
+}
+
+static void append_left(const struct bench *bench, const struct judgement *judgement,
+			struct verdict *verdict)
+{
+	char since[CLOCK_SIZE], remote[ADDR_TEXT_SIZE];
+
+	(void)format_clock((uint64_t)judgement->exhausted.last_active_ns,
+			   bench->realtime_at_zero_ns, since, sizeof(since));
+	append(verdict,
+	       "%u connection%s went silent at %s, when the process turned to %s, and %s left "
+	       "open. ",
+	       verdict->suspect_count, plural(verdict->suspect_count), since,
+	       format_netaddr(&judgement->failover.heir, remote, sizeof(remote)),
+	       verdict->suspect_count == 1 ? "was" : "were");
+}
+
 static void append_benign(const struct judgement *judgement, const struct finding *finding,
 			  struct verdict *verdict)
 {
@@ -329,12 +366,18 @@ static void append_exhaustion(struct verdict *verdict)
 		append(verdict, "-%.0f)", verdict->exhausts_in_high_s / units[unit].seconds);
 }
 
-static void append_growth(struct verdict *verdict)
+/* What others have inherited is open in no pool of this process. */
+static void append_growth(const struct bench *bench, const struct judgement *judgement,
+			  const struct finding *finding, struct verdict *verdict)
 {
+	uint64_t open = verdict->open_count;
+
+	if (finding->inherited)
+		open = figures_open_on_host(bench, judgement->pool);
+	append(verdict, "%" PRIu64, open);
 	if (verdict->limit > 0)
-		append(verdict, "%u of %" PRIu64 " open", verdict->open_count, verdict->limit);
-	else
-		append(verdict, "%u open", verdict->open_count);
+		append(verdict, " of %" PRIu64, verdict->limit);
+	append(verdict, " open%s", finding->inherited ? " on this host" : "");
 	if (verdict->growth_per_hour >= 30)
 		append(verdict, ", %+.1f/min", verdict->growth_per_hour / 60);
 	else if (!isnan(verdict->growth_per_hour))
@@ -385,10 +428,16 @@ void report_write(const struct bench *bench, const struct judgement *judgement,
 	add_process(bench, judgement, verdict);
 	add_openers(judgement, verdict);
 	append_subject(verdict, verdict->state == VERDICT_SUSPECT ? "SUSPECT" : "LEAK");
-	append_silence(bench, judgement, verdict);
-	append_benign(judgement, finding, verdict);
+	if (finding->inherited) {
+		append_inherited(bench, finding, verdict);
+	} else if (finding->is_one_time) {
+		append_left(bench, judgement, verdict);
+	} else {
+		append_silence(bench, judgement, verdict);
+		append_benign(judgement, finding, verdict);
+	}
 	append_differential(verdict);
-	append_growth(verdict);
+	append_growth(bench, judgement, finding, verdict);
 	append_sites(verdict);
 }
 

@@ -163,17 +163,21 @@ static void step_baselines(struct judge *judge, uint64_t t_ns)
 static void check_names(struct judge *judge)
 {
 	struct result *result = judge->result;
+	const struct detector *detector = pipeline_detector(judge->pipeline);
 	struct table *table = pipeline_table(judge->pipeline);
 	uint64_t raised_ns = judge->naming_due_ns - NAMED_AFTER_NS;
 
 	judge->naming_due_ns = NEVER_NS;
 	result->has_named = true;
 	for (const struct pool *pool = table_first_pool(table); pool; pool = pool->next) {
-		for (const struct conn *conn = pool->oldest; conn; conn = conn->newer) {
-			if (!conn->is_suspect)
+		const struct verdict *verdict =
+			detector_pool_verdict_of(detector, pool, VERDICT_LEAK);
+
+		for (uint32_t i = 0; verdict && i < verdict->suspect_count; i++) {
+			if (!table_find_conn(table, verdict->suspects[i]))
 				continue;
 			result->named++;
-			result->named_rightly += is_leaked(judge->world, conn->id);
+			result->named_rightly += is_leaked(judge->world, verdict->suspects[i]);
 		}
 	}
 	for (uint32_t i = 0; i < judge->world->leak_count; i++) {

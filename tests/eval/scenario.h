@@ -105,6 +105,8 @@ void build_websockets(struct scenario *scenario);
 void build_analysts(struct scenario *scenario);
 void build_batch(struct scenario *scenario);
 void build_crons(struct scenario *scenario);
+void build_handed_on(struct scenario *scenario);
+void build_standby(struct scenario *scenario);
 void build_holders(struct scenario *scenario);
 void build_consumers(struct scenario *scenario);
 

@@ -201,6 +201,37 @@ void build_analysts(struct scenario *scenario)
 	session_start(session);
 }
 
+/* A server that opens each session's connection itself and forks a process that has it. */
+void build_handed_on(struct scenario *scenario)
+{
+	struct sim_client *client = world_add_client(scenario->world, "pgshell");
+	struct session_model *session = scenario_add_sessions(scenario, client, "pgshell");
+
+	session->activity = SESSION_THINK;
+	session->hands_on = true;
+	session->gap_s = scenario_draw(scenario, "gap", 20, 900);
+	session->hold_s = scenario_draw(scenario, "stay", 300, 3 * HOUR_S);
+	session->load.rate = params_number(scenario->params, "people", 8) / session->hold_s;
+	session_start(session);
+}
+
+/* Two servers and a pool for each in one process, which works with one of them at a time. */
+void build_standby(struct scenario *scenario)
+{
+	struct pool_model *pool = scenario_add_pool(scenario, NULL, "hikari");
+	struct pool_model *other = scenario_add_pool(scenario, pool->client, "hikari");
+	double period_s = params_number(scenario->params, "every", 1800);
+
+	load_init(&pool->load, LOAD_ONOFF, pool->load.rate, rng_of(scenario->seed, "on"));
+	load_init(&other->load, LOAD_ONOFF, pool->load.rate, rng_of(scenario->seed, "off"));
+	pool->load.period_s = other->load.period_s = period_s;
+	pool->load.phase_s = 0;
+	other->load.phase_s = period_s;
+	other->endpoint = 1;
+	pool_start(pool);
+	scenario_at(scenario, period_s, start_now, other);
+}
+
 /* Long statements, answered at the end or bit by bit, beside a pool. */
 void build_batch(struct scenario *scenario)
 {

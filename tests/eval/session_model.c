@@ -43,7 +43,7 @@ static void end_session(struct sim_conn *conn)
 		conn_leak(conn);
 		return;
 	}
-	if (session->client)
+	if (session->client && !session->hands_on)
 		conn_close(conn, CLOSE_LOCAL);
 	else
 		world_exit_client(world, client);
@@ -100,6 +100,16 @@ static void set_activity(struct sim_conn *conn)
 		   on_activity, conn, conn->id);
 }
 
+/* One program, so one process to count the days of. */
+static void hand_on(struct sim_conn *conn)
+{
+	struct session_model *session = conn->owner;
+	struct sim_client *child = world_add_client(conn->world, session->comm);
+
+	child->born_ns = NEVER_NS;
+	conn_hand_over(conn, child);
+}
+
 static void on_session_ready(struct sim_conn *conn)
 {
 	struct session_model *session = conn->owner;
@@ -113,6 +123,8 @@ static void on_session_ready(struct sim_conn *conn)
 		end_ns = conn_run(conn, &session->rng, &session->work, false);
 	else if (session->activity != SESSION_SILENT)
 		set_activity(conn);
+	if (session->hands_on)
+		hand_on(conn);
 	if (end_ns == NEVER_NS && session->hold_s > 0 && !conn->slot)
 		end_ns = world->now_ns + NS_PER_US +
 			 ns_of(rng_lognormal(&session->rng, session->hold_s, session->hold_sigma));

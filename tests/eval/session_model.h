@@ -28,6 +28,7 @@ struct session_model {
 	struct rng rng;
 	double hold_s, hold_sigma; /* length: median, sigma; hold_s = 0: for ever */
 	double gap_s; /* mean pause */
+	bool hands_on; /* client opens, a process for each session has it from then on */
 	uint32_t initial; /* at the start; these stay for ever if keeps_initial */
 	uint32_t max; /* at once; 0 = no bound */
 	bool keeps_initial;
