@@ -2,10 +2,12 @@
 """Counters under 5,000 short connections a second: every one counted, none lost."""
 
 import json
+import os
 
 from harness import AGENT_ALONE
 
-PER_SECOND = 5000
+# An emulated machine asks for fewer.
+PER_SECOND = int(os.environ.get("CONNLEAK_STORM_PER_SECOND", "5000"))
 TOTAL = PER_SECOND * 10
 
 

@@ -10,7 +10,6 @@ import xml.etree.ElementTree
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 UNAVAILABLE = 77
-PYTEST_DONE = (0, 1)  # all passed, some failed
 
 
 class Unavailable(Exception):
@@ -27,8 +26,12 @@ def core_tests():
     return [words[0] for words in read_list("core-tests")]
 
 
+def arm64_tests():
+    return [words[0] for words in read_list("arm64-tests")]
+
+
 def left_out(label):
-    """{test: reason} of what is not run on a kernel; LABEL may be * for all."""
+    """{test or file: reason} of what is not run on a kernel; LABEL may be * for all."""
     rows = read_list("left-out")
     return {words[1]: " ".join(words[2:]) for words in rows if words[0] in ("*", label)}
 
@@ -56,20 +59,53 @@ def root_of(label, build):
     return root, build / "arm64", {"VM_ARCH": "arm64", "VM_BUSYBOX": str(busybox)}
 
 
-def run_tests(label, build, tests, seconds):
-    """{test: (outcome, reason)} of pytest in a machine with that kernel; a dead machine raises."""
+def live_files(label):
+    """The files of tests/live that are run on a kernel, without those that are left out as a whole."""
+    names = {path.name for path in (ROOT / "tests/live").glob("test_*.py")}
+    return sorted(names - set(left_out(label)))
+
+
+def command_for(label, build, groups):
+    """A shell script: pytest for each group of tests, its report in /mnt/out/reports/GROUP.xml."""
+    words = ["/usr/bin/python3", "-B", "-m", "pytest", "-p", "no:cacheprovider", "--color=no", "-q"]
+    words += ["--tb=short", "--durations=3"]
+    words += [
+        word
+        for test in left_out(label)
+        if "::" in test
+        for word in ("--deselect", f"tests/live/{test}")
+    ]
+    lines = [
+        f"export CONNLEAK_BUILD={shlex.quote(str(build))}",
+        "CONNLEAK_PATIENCE=$(/usr/bin/python3 -B tests/vm/patience.py)",
+        "export CONNLEAK_PATIENCE CONNLEAK_OWN_MACHINE=1 CONNLEAK_STORM_PER_SECOND=500",
+        'echo "deadlines are multiplied by $CONNLEAK_PATIENCE"',
+    ]
+    for group, tests in groups.items():
+        report = f"/mnt/out/reports/{group}"
+        places = [f"tests/live/{test}" for test in tests]
+        lines.append(f"echo {shlex.quote(group)}")
+        lines.append(shlex.join([*words, f"--junitxml={report}.xml", *places]) + f" >{report}.log 2>&1")
+        lines.append(f'echo "ended with $?: $(tail -n 1 {report}.log)"')
+    return "\n".join(lines) + "\n"
+
+
+def run_tests(label, build, groups, seconds, **environment):
+    """Runs pytest in a machine with that kernel, once for each of {group: tests}.
+
+    Returns {group: {test: (outcome, reason)}}; a group without a report, for instance because the
+    machine died before its end, has one failure of its own name.
+    """
     build = pathlib.Path(build).resolve()
     kernel = fetch_kernel(label, build)
-    root, its_build, environment = root_of(label, build)
+    root, its_build, its_environment = root_of(label, build)
     out = build / "vm" / f"{label}-out"
-    out.mkdir(parents=True, exist_ok=True)
-    (out / "junit.xml").unlink(missing_ok=True)
-    words = ["/usr/bin/python3", "-B", "-m", "pytest", "-p", "no:cacheprovider", "--color=no", "-v"]
-    words += ["--tb=short", "--junitxml=/mnt/out/junit.xml"]
-    words += [word for test in left_out(label) for word in ("--deselect", f"tests/live/{test}")]
-    words += [f"tests/live/{test}" for test in tests] or ["tests/live"]
+    reports = out / "reports"
+    reports.mkdir(parents=True, exist_ok=True)
+    for group in groups:
+        (reports / f"{group}.xml").unlink(missing_ok=True)
     script = out / "command"
-    script.write_text(f"export CONNLEAK_BUILD={shlex.quote(str(its_build))}\n{shlex.join(words)}\n")
+    script.write_text(command_for(label, its_build, groups))
     places = {
         "VM_ROOT": str(root),
         "VM_SHARE": f"{ROOT} {its_build}",
@@ -78,18 +114,21 @@ def run_tests(label, build, tests, seconds):
     done = subprocess.run(
         [HERE / "run-shared.sh", kernel, out, script],
         cwd=ROOT,
-        env={**os.environ, **places, **environment},
+        env={**os.environ, **places, **its_environment, **environment},
         capture_output=True,
         text=True,
         timeout=seconds + 60,
     )
-    if done.returncode not in PYTEST_DONE:
+    if done.returncode != 0:
         console = (out / "console").read_text(errors="replace")
-        raise RuntimeError(f"{label}: exit status {done.returncode}\n{console[-3000:]}{done.stderr}")
-    return outcomes_of(out / "junit.xml")
+        print(f"{label}: exit status {done.returncode}\n{console[-3000:]}{done.stderr}", flush=True)
+    return {group: outcomes_of(reports / f"{group}.xml") for group in groups}
 
 
 def outcomes_of(path):
+    """{test: (outcome, reason)} of a report of pytest; what has left none has failed."""
+    if not path.exists():
+        return {path.stem: ("failed", "no report: see console and log beside it")}
     found = {}
     for case in xml.etree.ElementTree.parse(path).iter("testcase"):
         name = f"{case.get('classname').rpartition('.')[2]}.py::{case.get('name')}"

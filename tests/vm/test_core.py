@@ -11,7 +11,7 @@ SECONDS = 900
 @pytest.fixture(scope="module")
 def outcomes(build, kernel):
     kernel(KERNEL)
-    return machine.run_tests(KERNEL, build, machine.core_tests(), SECONDS)
+    return machine.run_tests(KERNEL, build, {"core": machine.core_tests()}, SECONDS)["core"]
 
 
 @pytest.mark.parametrize("test", machine.core_tests())

@@ -10,7 +10,9 @@
 #
 # KERNEL-DIRECTORY is what fetch-kernel.sh has made. From the environment: VM_ARCH (amd64 or arm64),
 # VM_BUSYBOX (a static one of that architecture), VM_APPEND (kernel command line), VM_MEMORY,
-# VM_CPUS, VM_SECONDS (limit).
+# VM_CPUS, VM_SECONDS (limit). VM_CLOCK=instructions: while it works, an instruction takes a nanosecond
+# there, however long it takes here, so that what is timed inside does not depend on what else runs
+# outside; for one processor only.
 
 VM_ARCH=${VM_ARCH:-amd64}
 
@@ -75,14 +77,15 @@ vm_initramfs()
 
 vm_boot()
 {
-	local kernel=$1 initramfs=$2 console=$3 qemu tty
+	local kernel=$1 initramfs=$2 console=$3 qemu tty clock=()
 	shift 3
+	[ "${VM_CLOCK:-}" != instructions ] || clock=(-icount "shift=0,sleep=on")
 	case $VM_ARCH in
 	amd64) qemu=(qemu-system-x86_64 -cpu max) tty=ttyS0 ;;
 	arm64) qemu=(qemu-system-aarch64 -M virt -cpu cortex-a57) tty=ttyAMA0 ;;
 	esac
 	timeout --foreground "${VM_SECONDS:-600}" "${qemu[@]}" -accel tcg -m "${VM_MEMORY:-512}" \
-		-smp "${VM_CPUS:-1}" -nographic -no-reboot -nodefaults -serial stdio -monitor none \
+		-smp "${VM_CPUS:-1}" "${clock[@]}" -nographic -no-reboot -nodefaults -serial stdio -monitor none \
 		-kernel "$(vm_kernel_image "$kernel")" -initrd "$initramfs" \
 		-append "console=$tty quiet panic=-1 ${VM_APPEND:-}" "$@" </dev/null >"$console" 2>&1
 }
