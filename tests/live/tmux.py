@@ -61,7 +61,7 @@ class Terminal:
         wait_until(is_there, WAIT_S, lambda: f"{name or what} on the screen; it shows:\n{last[0]}")
         return last[0]
 
-    def wait_all(self, *whats):
+    def wait_all(self, *wanted):
         """As wait(), for a screen that has all of it."""
         conditions = [what if callable(what) else lambda s, w=what: w in s for what in wanted]
         texts = [what for what in wanted if not callable(what)]
