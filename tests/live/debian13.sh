@@ -1,0 +1,35 @@
+#!/bin/bash
+# SPDX-License-Identifier: Apache-2.0
+#
+# Unpacks the files that a Python program needs of Debian 13, in a directory: another libc, another
+# interpreter. Nothing of it is configured or run.
+#
+# usage: tests/live/debian13.sh DIRECTORY
+
+set -euo pipefail
+# shellcheck source=tests/vm/apt.sh
+. "$(dirname "$0")/../vm/apt.sh"
+
+[ $# -eq 1 ] || {
+	echo "usage: debian13.sh DIRECTORY" >&2
+	exit 2
+}
+directory=$1
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+apt_open "$work" trixie "$(dpkg --print-architecture)"
+mkdir "$work/debs"
+(cd "$work/debs" && apt-get "${apt_options[@]}" download libc6 zlib1g libexpat1 \
+	libpython3.13-minimal python3.13-minimal) >>"$work/log" 2>&1 || {
+	tail -n 5 "$work/log" >&2
+	exit 1
+}
+mkdir -p "$directory"
+for deb in "$work"/debs/*.deb; do
+	dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$directory"
+done
+# base-files has these, and much else.
+for link in lib lib64; do
+	ln -s "usr/$link" "$directory/$link"
+done
+mkdir "$directory"/{app,dev,proc}
