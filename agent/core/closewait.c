@@ -65,13 +65,12 @@ double closewait_value(const struct closewait *closewait)
 void closewait_find(const struct closewait *closewait, const struct moment *moment,
 		    const struct pool *pool, struct finding *ret_finding)
 {
-	unsigned int bet = eprocess_best(&closewait->process);
 	uint32_t growth = finding_excess(pool->conn_count, closewait->conn_count);
 
 	ret_finding->test = "close_wait";
 	ret_finding->value = closewait_value(closewait);
-	ret_finding->base = closewait->process.base[bet];
-	ret_finding->began_ns = closewait->process.began_ns[bet];
+	ret_finding->base = eprocess_base(&closewait->process);
+	ret_finding->began_ns = eprocess_began_ns(&closewait->process);
 	ret_finding->limits = limits_of(closewait, moment->settings);
 	ret_finding->stock = stock_count(pool, &ret_finding->limits, &moment->losses);
 	ret_finding->excess = finding_excess(ret_finding->stock, ret_finding->base);

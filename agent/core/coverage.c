@@ -241,16 +241,14 @@ void coverage_find(const struct coverage *coverage, const struct moment *moment,
 		   const struct pool *pool, struct finding *ret_finding)
 {
 	const struct eprocess *best = &coverage->scales[0];
-	unsigned int bet;
 
 	for (unsigned int i = 1; i < COVERAGE_SCALES; i++)
 		if (eprocess_value(&coverage->scales[i]) > eprocess_value(best))
 			best = &coverage->scales[i];
-	bet = eprocess_best(best);
 	ret_finding->test = "coverage";
 	ret_finding->value = coverage_value(coverage, moment, pool);
-	ret_finding->base = best->base[bet];
-	ret_finding->began_ns = best->began_ns[bet];
+	ret_finding->base = eprocess_base(best);
+	ret_finding->began_ns = eprocess_began_ns(best);
 	ret_finding->limits = limits_of(coverage, moment->settings);
 	ret_finding->hold_ns = moment->settings->coverage_hold_ns;
 	ret_finding->is_hint = coverage->rate < coverage->usual_rate / 2;

@@ -26,7 +26,7 @@ void credit_add(struct credit *credit, uint64_t t_ns, uint64_t span_ns)
 {
 	uint64_t slot = turn(credit, t_ns, span_ns);
 
-	if (credit->counts[slot % CREDIT_SLOTS] < UINT32_MAX)
+	if (credit->counts[slot % CREDIT_SLOTS] < UINT16_MAX)
 		credit->counts[slot % CREDIT_SLOTS]++;
 }
 
@@ -35,7 +35,7 @@ bool credit_take(struct credit *credit, uint64_t t_ns, uint64_t span_ns)
 	uint64_t slot = turn(credit, t_ns, span_ns);
 
 	for (uint64_t i = 1; i <= CREDIT_SLOTS; i++) {
-		uint32_t *count = &credit->counts[(slot + i) % CREDIT_SLOTS];
+		uint16_t *count = &credit->counts[(slot + i) % CREDIT_SLOTS];
 
 		if (*count > 0) {
 			--*count;

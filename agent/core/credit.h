@@ -13,7 +13,7 @@
 
 /* Zeroed memory is a valid empty purse. Every call takes the same span_ns. */
 struct credit {
-	uint32_t counts[CREDIT_SLOTS];
+	uint16_t counts[CREDIT_SLOTS]; /* up to UINT16_MAX */
 	uint64_t slot; /* number of the newest slot since time 0 */
 };
 

@@ -93,7 +93,6 @@ static void drop_judgement(struct detector *detector, struct judgement *judgemen
 	leak_destroy(judgement);
 	states_destroy(&detector->bench, judgement);
 	fleet_leave(&detector->bench, judgement, detector->last_event_ns);
-	inherited_free(judgement->inherited);
 	if (judgement->prev)
 		judgement->prev->next = judgement->next;
 	else
@@ -101,8 +100,7 @@ static void drop_judgement(struct detector *detector, struct judgement *judgemen
 	if (judgement->next)
 		judgement->next->prev = judgement->prev;
 	judgement->pool->judgement = NULL;
-	meter_clear(&judgement->meter);
-	free(judgement);
+	judgement_free(judgement);
 }
 
 void detector_free(struct detector *detector)

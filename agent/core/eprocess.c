@@ -6,11 +6,15 @@
  * the wealth by q/p at a record and (1-q)/(1-p) otherwise; wealth that grows refutes health. The
  * floor at 1 (a CUSUM) keeps years of health from having to be paid back first.
  *
+ * Most pools win nothing most of the time, so bets have memory only while one of them has won.
+ *
  * Invariant: 1 <= wealth <= WEALTH_MAX. A record is the highest x of this epoch and the one
  * before, so that one outage does not hide leaks smaller than itself for ever.
  * Does not know what x counts, nor when to ask.
  */
 #include "eprocess.h"
+
+#include <stdlib.h>
 
 #include "types.h"
 
@@ -20,20 +24,23 @@
 #define EPOCH_NS (24 * 3600 * NS_PER_SEC)
 
 /* Where each test is a record, 0.85 needs six of them cold, and 0.5 alone eight. */
-static const double bets[EPROCESS_BETS] = {0.85, 0.5, 0.1, 0.02};
+static const double odds[EPROCESS_BETS] = {0.85, 0.5, 0.1, 0.02};
 
 bool eprocess_is_due(const struct eprocess *process, uint64_t t_ns, uint64_t gap_ns)
 {
 	return !process->has_begun || t_ns - process->last_ns >= gap_ns;
 }
 
+void eprocess_clear(struct eprocess *process)
+{
+	free(process->bets);
+	process->bets = NULL;
+}
+
 static void begin(struct eprocess *process, uint32_t i0, uint32_t x, uint64_t t_ns)
 {
-	for (unsigned int k = 0; k < EPROCESS_BETS; k++) {
-		process->wealth[k] = 1;
-		process->base[k] = x;
-		process->began_ns[k] = t_ns;
-	}
+	process->base = x;
+	process->began_ns = t_ns;
 	process->test_count = i0;
 	process->record = x;
 	process->record_before = x;
@@ -63,6 +70,49 @@ static double bounded(double wealth)
 	return wealth < WEALTH_MAX ? wealth : WEALTH_MAX;
 }
 
+static void begin_bets(struct eprocess *process)
+{
+	process->bets = calloc(1, sizeof(*process->bets));
+	if (!process->bets)
+		return;
+	for (unsigned int k = 0; k < EPROCESS_BETS; k++)
+		process->bets->wealth[k] = 1;
+	process->bets->base[0] = process->base;
+	process->bets->began_ns[0] = process->began_ns;
+}
+
+/* Where all wealth is lost only the first bet's last record is remembered. */
+static void end_bets(struct eprocess *process)
+{
+	for (unsigned int k = 0; k < EPROCESS_BETS; k++)
+		if (process->bets->wealth[k] > 1)
+			return;
+	process->base = process->bets->base[0];
+	process->began_ns = process->bets->began_ns[0];
+	eprocess_clear(process);
+}
+
+static void bet(struct eprocess *process, double p, uint32_t record, bool is_record)
+{
+	struct eprocess_bets *bets = process->bets;
+
+	for (unsigned int k = 0; k < EPROCESS_BETS; k++) {
+		double q = odds[k];
+
+		if (q <= p)
+			continue;
+		if (is_record && bets->wealth[k] <= 1) {
+			bets->base[k] = record;
+			bets->began_ns[k] = process->last_ns > process->witness_ns
+						    ? process->last_ns
+						    : process->witness_ns;
+		}
+		bets->wealth[k] =
+			bounded(bets->wealth[k] * (is_record ? q / p : (1 - q) / (1 - p)));
+	}
+	end_bets(process);
+}
+
 void eprocess_test(struct eprocess *process, uint32_t i0, double p_min, uint32_t x, uint64_t t_ns)
 {
 	uint32_t record;
@@ -80,20 +130,10 @@ void eprocess_test(struct eprocess *process, uint32_t i0, double p_min, uint32_t
 	p = 1.0 / process->test_count;
 	if (p < p_min)
 		p = p_min;
-	for (unsigned int k = 0; k < EPROCESS_BETS; k++) {
-		double q = bets[k];
-
-		if (q <= p)
-			continue;
-		if (x > record && process->wealth[k] <= 1) {
-			process->base[k] = record;
-			process->began_ns[k] = process->last_ns > process->witness_ns
-						       ? process->last_ns
-						       : process->witness_ns;
-		}
-		process->wealth[k] =
-			bounded(process->wealth[k] * (x > record ? q / p : (1 - q) / (1 - p)));
-	}
+	if (x > record && !process->bets)
+		begin_bets(process);
+	if (process->bets)
+		bet(process, p, record, x > record);
 	turn_epoch(process, x, t_ns);
 	if (x > process->record)
 		process->record = x;
@@ -119,25 +159,38 @@ double eprocess_value(const struct eprocess *process)
 {
 	double sum = 0;
 
-	if (!process->has_begun)
+	if (!process->has_begun || !process->bets)
 		return 1;
 	for (unsigned int k = 0; k < EPROCESS_BETS; k++)
-		sum += process->wealth[k];
+		sum += process->bets->wealth[k];
 	return sum / EPROCESS_BETS;
 }
 
-unsigned int eprocess_best(const struct eprocess *process)
+static unsigned int best_of(const struct eprocess_bets *bets)
 {
 	unsigned int best = 0;
 
 	for (unsigned int k = 1; k < EPROCESS_BETS; k++)
-		if (process->wealth[k] > process->wealth[best])
+		if (bets->wealth[k] > bets->wealth[best])
 			best = k;
 	return best;
 }
 
+uint32_t eprocess_base(const struct eprocess *process)
+{
+	return process->bets ? process->bets->base[best_of(process->bets)] : process->base;
+}
+
+uint64_t eprocess_began_ns(const struct eprocess *process)
+{
+	return process->bets ? process->bets->began_ns[best_of(process->bets)] : process->began_ns;
+}
+
 void eprocess_discount(struct eprocess *process, double factor)
 {
+	if (!process->bets)
+		return;
 	for (unsigned int k = 0; k < EPROCESS_BETS; k++)
-		process->wealth[k] = bounded(process->wealth[k] * factor);
+		process->bets->wealth[k] = bounded(process->bets->wealth[k] * factor);
+	end_bets(process);
 }

@@ -13,10 +13,17 @@
 /* Bets: records come with probability q. A fast leak makes every test a record, a slow one few. */
 #define EPROCESS_BETS 4
 
-struct eprocess {
+struct eprocess_bets {
 	double wealth[EPROCESS_BETS]; /* at least 1 */
 	uint64_t began_ns[EPROCESS_BETS]; /* the last test before wealth left 1 */
 	uint32_t base[EPROCESS_BETS]; /* the record at that test */
+};
+
+/* Zeroed memory is a valid new process; eprocess_clear() frees what it has allocated since. */
+struct eprocess {
+	struct eprocess_bets *bets; /* owned; NULL = the wealth of each is 1 */
+	uint64_t began_ns; /* of the first bet, as it was when it had won last */
+	uint32_t base;
 	uint32_t test_count; /* starts at I0 */
 	uint32_t record, record_before; /* of this epoch, and of the one before */
 	uint64_t epoch_ns; /* when this epoch began */
@@ -26,10 +33,15 @@ struct eprocess {
 	bool has_tested; /* not only witnessed */
 };
 
+void eprocess_clear(struct eprocess *process);
+
 /* True when a test at t_ns is not within gap_ns of the last one. */
 bool eprocess_is_due(const struct eprocess *process, uint64_t t_ns, uint64_t gap_ns);
 
-/* Zeroed memory is a valid new process. The first test only sets the record. */
+/*
+ * The first test only sets the record. Without memory nothing is bet on a record: it is history,
+ * and no evidence.
+ */
 void eprocess_test(struct eprocess *process, uint32_t i0, double p_min, uint32_t x, uint64_t t_ns);
 
 /*
@@ -41,8 +53,9 @@ void eprocess_witness(struct eprocess *process, uint32_t i0, uint32_t x_at_most,
 /* The mean of the bets. */
 double eprocess_value(const struct eprocess *process);
 
-/* The bet that has won most: index for base[] and began_ns[]. */
-unsigned int eprocess_best(const struct eprocess *process);
+/* Of the bet that has won most: the record when it began to win, and when that was. */
+uint32_t eprocess_base(const struct eprocess *process);
+uint64_t eprocess_began_ns(const struct eprocess *process);
 
 /* Takes evidence back: wealth times factor (below 1), but not below 1. */
 void eprocess_discount(struct eprocess *process, double factor);

@@ -79,12 +79,10 @@ double evictions_value(const struct evictions *evictions)
 void evictions_find(const struct evictions *evictions, const struct moment *moment,
 		    const struct pool *pool, struct finding *ret_finding)
 {
-	unsigned int bet = eprocess_best(&evictions->process);
-
 	ret_finding->test = "evictions";
 	ret_finding->value = evictions_value(evictions);
-	ret_finding->base = evictions->process.base[bet];
-	ret_finding->began_ns = evictions->process.began_ns[bet];
+	ret_finding->base = eprocess_base(&evictions->process);
+	ret_finding->began_ns = eprocess_began_ns(&evictions->process);
 	ret_finding->limits = limits_of(evictions, moment->settings);
 	ret_finding->stock = stock_count(pool, &ret_finding->limits, &moment->losses);
 	ret_finding->excess = finding_excess(ret_finding->stock, ret_finding->base);

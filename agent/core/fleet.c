@@ -190,6 +190,8 @@ static void drop_fleet(struct fleets *fleets, struct fleet *fleet)
 	index_remove(&fleets->fleets, &fleet->link);
 	if (--server->fleet_count == 0)
 		drop_server(fleets, server);
+	for (unsigned int i = 0; i < FLEET_SCALES; i++)
+		eprocess_clear(&fleet->scales[i]);
 	free(fleet);
 }
 

@@ -259,15 +259,14 @@ static void explain(const struct finding *finding, char *text, size_t size)
 void heartbeat_find(const struct heartbeat *heartbeat, const struct moment *moment,
 		    const struct pool *pool, struct finding *ret_finding)
 {
-	unsigned int bet = eprocess_best(&heartbeat->process);
 	uint32_t left;
 
 	begin(ret_finding, heartbeat, moment->t_ns);
 	ret_finding->stock = finding_count(ret_finding, pool, &moment->losses);
 	ret_finding->test = "heartbeats";
 	ret_finding->value = heartbeat_value(heartbeat);
-	ret_finding->base = heartbeat->process.base[bet];
-	ret_finding->began_ns = heartbeat->process.began_ns[bet];
+	ret_finding->base = eprocess_base(&heartbeat->process);
+	ret_finding->began_ns = eprocess_began_ns(&heartbeat->process);
 	left = count_left_behind(ret_finding, pool, &moment->losses);
 	ret_finding->is_hint = left < LEFT_MIN || left < LEFT_SHARE * ret_finding->stock;
 	ret_finding->evidence = "heartbeats_only";

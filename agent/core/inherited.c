@@ -137,8 +137,10 @@ const struct conn *inherited_conn(const struct inherited *inherited, const struc
 
 void inherited_free(struct inherited *inherited)
 {
-	if (inherited)
-		free(inherited->handed);
+	if (!inherited)
+		return;
+	eprocess_clear(&inherited->process);
+	free(inherited->handed);
 	free(inherited);
 }
 
@@ -177,12 +179,10 @@ static uint64_t sum_unused_ns(const struct inherited *inherited)
 void inherited_find(const struct inherited *inherited, const struct moment *moment,
 		    struct finding *ret_finding)
 {
-	unsigned int bet = eprocess_best(&inherited->process);
-
 	ret_finding->test = "inherited";
 	ret_finding->value = inherited_value(inherited);
-	ret_finding->base = inherited->process.base[bet];
-	ret_finding->began_ns = inherited->process.began_ns[bet];
+	ret_finding->base = eprocess_base(&inherited->process);
+	ret_finding->began_ns = eprocess_began_ns(&inherited->process);
 	ret_finding->limits = (struct stock_limits){
 		.kind = STOCK_IDLE,
 		.known_ns = inherited->known_ns,

@@ -75,4 +75,7 @@ struct judgement {
 	struct oversized oversized;
 };
 
+/* Frees it with all that its tests have allocated; accepts NULL. It is in no list any more. */
+void judgement_free(struct judgement *judgement);
+
 #endif

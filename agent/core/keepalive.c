@@ -51,11 +51,11 @@ static bool is_near(const struct keepalive *keepalive, uint64_t silence_ns)
  */
 static uint64_t find_period_ns(const struct weights *ended)
 {
-	const float *bins = ended->bins;
-	float beyond = 0; /* in the bins after the near ones */
+	float bins[WEIGHTS_BINS], beyond = 0; /* in the bins after the near ones */
 
 	if (ended->count < ENDED_MIN)
 		return 0;
+	weights_bins(ended, bins);
 	for (unsigned int bin = WEIGHTS_BINS - 2; bin >= 4; bin--) {
 		float near = bins[bin - 1] + bins[bin] + bins[bin + 1];
 		float from_half = beyond + near + bins[bin - 2] + bins[bin - 3] + bins[bin - 4];
@@ -207,12 +207,10 @@ static void explain(const struct finding *finding, char *text, size_t size)
 void keepalive_find(const struct keepalive *keepalive, const struct moment *moment,
 		    const struct pool *pool, struct finding *ret_finding)
 {
-	unsigned int bet = eprocess_best(&keepalive->process);
-
 	ret_finding->test = "keepalive";
 	ret_finding->value = keepalive_value(keepalive);
-	ret_finding->base = keepalive->process.base[bet];
-	ret_finding->began_ns = keepalive->process.began_ns[bet];
+	ret_finding->base = eprocess_base(&keepalive->process);
+	ret_finding->began_ns = eprocess_began_ns(&keepalive->process);
 	ret_finding->limits = limits_of(keepalive);
 	ret_finding->hold_ns = moment->settings->coverage_hold_ns;
 	ret_finding->state = keepalive;

@@ -27,6 +27,7 @@
  */
 #include "opens.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "heartbeat.h"
@@ -44,6 +45,16 @@
 #define CALM_GAP_NS (60 * NS_PER_SEC)
 
 static const uint64_t gaps_ns[OPENS_SCALES] = {NS_PER_SEC, 8 * NS_PER_SEC, 64 * NS_PER_SEC};
+
+void opens_clear(struct opens *opens)
+{
+	for (unsigned int i = 0; i < OPENS_SCALES; i++)
+		eprocess_clear(&opens->scales[i]);
+	silence_clear(&opens->benign);
+	free(opens->waiting_ns);
+	opens->waiting_ns = NULL;
+	opens->waiting_count = 0;
+}
 
 struct stock_limits opens_limits(const struct opens *opens, const struct settings *settings)
 {
@@ -90,6 +101,11 @@ bool opens_advance(struct opens *opens, const struct moment *moment, const struc
 	if (done == 0)
 		return false;
 	opens->waiting_count -= done;
+	if (opens->waiting_count == 0) {
+		free(opens->waiting_ns);
+		opens->waiting_ns = NULL;
+		return true;
+	}
 	memmove(opens->waiting_ns, opens->waiting_ns + done,
 		opens->waiting_count * sizeof(opens->waiting_ns[0]));
 	return true;
@@ -122,7 +138,11 @@ static void observe_open(struct opens *opens, const struct moment *moment)
 		return;
 	if (count > 0 && moment->t_ns - opens->waiting_ns[count - 1] < gaps_ns[0])
 		return;
-	opens->waiting_ns[opens->waiting_count++] = moment->t_ns;
+	/* Without memory it goes untested, as one of too many does. */
+	if (!opens->waiting_ns)
+		opens->waiting_ns = calloc(OPENS_WAITING_MAX, sizeof(*opens->waiting_ns));
+	if (opens->waiting_ns)
+		opens->waiting_ns[opens->waiting_count++] = moment->t_ns;
 }
 
 /* One that counted and came back: so may the others. */
@@ -198,16 +218,14 @@ void opens_find(const struct opens *opens, const struct moment *moment, const st
 		struct finding *ret_finding)
 {
 	const struct eprocess *best = &opens->scales[0];
-	unsigned int bet;
 
 	for (unsigned int i = 1; i < OPENS_SCALES; i++)
 		if (eprocess_value(&opens->scales[i]) > eprocess_value(best))
 			best = &opens->scales[i];
-	bet = eprocess_best(best);
 	ret_finding->test = "opens";
 	ret_finding->value = opens_value(opens);
-	ret_finding->base = best->base[bet];
-	ret_finding->began_ns = best->began_ns[bet];
+	ret_finding->base = eprocess_base(best);
+	ret_finding->began_ns = eprocess_began_ns(best);
 	ret_finding->limits = opens_limits(opens, moment->settings);
 	ret_finding->stock = stock_count(pool, &ret_finding->limits, &moment->losses);
 	ret_finding->excess = finding_excess(ret_finding->stock, ret_finding->base);

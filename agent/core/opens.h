@@ -15,19 +15,22 @@
 #define OPENS_SCALES 3
 #define OPENS_WAITING_MAX 16
 
-/* Zeroed memory is a valid new test. */
+/* Zeroed memory is a valid new test; opens_clear() frees what it has allocated since. */
 struct opens {
 	struct eprocess scales[OPENS_SCALES];
 	struct silences benign; /* that spanned an open and ended in reuse or in an own close */
 	struct credit credit;
 	uint64_t longest_beat_ns; /* longest gap of a heartbeat that spanned an open */
 	uint64_t longest_owed_ns; /* longest time that the peer owed an answer and gave it */
-	uint64_t waiting_ns[OPENS_WAITING_MAX]; /* opens to be tested, oldest first */
+	uint64_t *waiting_ns; /* OPENS_WAITING_MAX opens to be tested, oldest first; owned; NULL =
+				 none waits */
 	uint32_t waiting_count;
 	int64_t tested_ns; /* time of the last open tested */
 	uint64_t test_count;
 	uint64_t calm_ns; /* time of the last look without an open */
 };
+
+void opens_clear(struct opens *opens);
 
 /* Returns true when a test was made: there is something new to review. */
 bool opens_observe(struct opens *opens, const struct moment *moment, const struct change *change);

@@ -35,16 +35,18 @@ static uint64_t lifetime_ns(const struct retirement *retirement)
 {
 	const struct weights *ages = &retirement->ages;
 	unsigned int bin = WEIGHTS_BINS - 2;
-	float beyond = ages->bins[WEIGHTS_BINS - 1], near = 0;
+	float bins[WEIGHTS_BINS], beyond, near = 0;
 
 	if (ages->count < AGES_MIN)
 		return 0;
-	while (bin >= NEAR_BINS && beyond + ages->bins[bin] <= BEYOND_SHARE * ages->sum)
-		beyond += ages->bins[bin--];
+	weights_bins(ages, bins);
+	beyond = bins[WEIGHTS_BINS - 1];
+	while (bin >= NEAR_BINS && beyond + bins[bin] <= BEYOND_SHARE * ages->sum)
+		beyond += bins[bin--];
 	if (bin < NEAR_BINS || beyond > BEYOND_SHARE * ages->sum)
 		return 0;
 	for (unsigned int i = 0; i < NEAR_BINS; i++)
-		near += ages->bins[bin - i];
+		near += bins[bin - i];
 	return near >= NEAR_SHARE * ages->sum ? weights_bin_end(bin) * RETIREMENT_UNIT_NS : 0;
 }
 
@@ -159,13 +161,11 @@ static void explain(const struct finding *finding, char *text, size_t size)
 void retirement_find(const struct retirement *retirement, const struct moment *moment,
 		     const struct pool *pool, struct finding *ret_finding)
 {
-	unsigned int bet = eprocess_best(&retirement->process);
-
 	(void)begin(ret_finding, retirement, moment->settings);
 	ret_finding->test = "retirement";
 	ret_finding->value = retirement_value(retirement);
-	ret_finding->base = retirement->process.base[bet];
-	ret_finding->began_ns = retirement->process.began_ns[bet];
+	ret_finding->base = eprocess_base(&retirement->process);
+	ret_finding->began_ns = eprocess_began_ns(&retirement->process);
 	ret_finding->hold_ns = moment->settings->coverage_hold_ns;
 	ret_finding->evidence = "missed_retirement";
 	ret_finding->explain = explain;

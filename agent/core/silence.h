@@ -6,16 +6,21 @@
 #ifndef CONNLEAK_CORE_SILENCE_H
 #define CONNLEAK_CORE_SILENCE_H
 
-#include <stdint.h>
+#include "window.h"
 
 #define SILENCE_BINS 128
 
+/* Zeroed memory is an empty histogram; silence_clear() frees what it has allocated since. */
 struct silences {
-	uint16_t counts[SILENCE_BINS];
+	struct window counts; /* of uint16_t, by bin */
 	uint32_t total;
 	uint64_t longest_ns;
 };
 
+void silence_clear(struct silences *silences);
+
+/* Without memory for its bin it counts as one of the longest: quantiles can only come out longer.
+ */
 void silence_add(struct silences *silences, uint64_t silence_ns);
 
 /*

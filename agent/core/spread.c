@@ -128,16 +128,14 @@ void spread_find(const struct judgement *judgement, const struct moment *moment,
 	const struct fleet *fleet = judgement->membership.fleet;
 	const struct eprocess *best = &fleet->scales[0];
 	uint32_t growth;
-	unsigned int bet;
 
 	for (unsigned int i = 1; i < FLEET_SCALES; i++)
 		if (eprocess_value(&fleet->scales[i]) > eprocess_value(best))
 			best = &fleet->scales[i];
-	bet = eprocess_best(best);
 	ret_finding->test = "spread";
 	ret_finding->value = value_of(fleet);
-	ret_finding->base = best->base[bet];
-	ret_finding->began_ns = best->began_ns[bet];
+	ret_finding->base = eprocess_base(best);
+	ret_finding->began_ns = eprocess_began_ns(best);
 	ret_finding->limits = opens_limits(&judgement->opens, moment->settings);
 	ret_finding->stock = judgement->membership.stock;
 	growth = finding_excess(fleet->stock, ret_finding->base);

@@ -7,7 +7,11 @@
  */
 #include "weights.h"
 
+#include <string.h>
+
 #include "types.h"
+
+_Static_assert(WEIGHTS_BINS % WINDOW_STEP == 0 && WEIGHTS_BINS < UINT8_MAX, "bins fit a window");
 
 #define DAY_NS (24 * 3600 * NS_PER_SEC)
 
@@ -31,17 +35,43 @@ uint32_t weights_bin_end(unsigned int bin)
 	return (4 + (bin - 1) % 4 + 1) << ((bin - 1) / 4);
 }
 
+void weights_clear(struct weights *weights)
+{
+	window_clear(&weights->bins);
+}
+
+void weights_bins(const struct weights *weights, float ret_bins[WEIGHTS_BINS])
+{
+	const struct window *bins = &weights->bins;
+
+	memset(ret_bins, 0, WEIGHTS_BINS * sizeof(*ret_bins));
+	if (bins->count)
+		memcpy(ret_bins + bins->first, bins->cells, bins->count * sizeof(*ret_bins));
+}
+
+static void halve(struct weights *weights)
+{
+	float *bins = weights->bins.cells;
+
+	weights->sum = 0;
+	for (unsigned int i = 0; i < weights->bins.count; i++)
+		weights->sum += bins[i] /= 2;
+}
+
 void weights_add(struct weights *weights, uint32_t gap, uint64_t t_ns)
 {
+	float *bin;
+
 	if (weights->count == 0)
 		weights->halved_ns = t_ns;
 	if (t_ns - weights->halved_ns >= DAY_NS) {
-		weights->sum = 0;
-		for (unsigned int bin = 0; bin < WEIGHTS_BINS; bin++)
-			weights->sum += weights->bins[bin] /= 2;
+		halve(weights);
 		weights->halved_ns = t_ns;
 	}
-	weights->bins[weights_bin(gap)] += (float)gap;
+	bin = window_cell(&weights->bins, weights_bin(gap), sizeof(*bin));
+	if (!bin)
+		return;
+	*bin += (float)gap;
 	weights->sum += (float)gap;
 	if (weights->count < UINT32_MAX)
 		weights->count++;
@@ -50,12 +80,12 @@ void weights_add(struct weights *weights, uint32_t gap, uint64_t t_ns)
 uint32_t weights_quantile(const struct weights *weights, double beyond)
 {
 	float allowed = (float)beyond * weights->sum, passed = 0;
-	unsigned int bin = WEIGHTS_BINS - 1;
+	const float *bins = weights->bins.cells;
 
-	for (; bin > 0; bin--) {
-		passed += weights->bins[bin];
+	for (unsigned int i = weights->bins.count; i > 0; i--) {
+		passed += bins[i - 1];
 		if (passed > allowed)
-			break;
+			return weights_bin_end(weights->bins.first + i - 1);
 	}
-	return weights_bin_end(bin);
+	return weights_bin_end(0);
 }

@@ -56,9 +56,8 @@ static void world_free(struct world *world)
 	for (int i = 0; i < 2; i++) {
 		if (world->judgements[i]) {
 			world->judgements[i]->pool->judgement = NULL;
-			meter_clear(&world->judgements[i]->meter);
+			judgement_free(world->judgements[i]);
 		}
-		free(world->judgements[i]);
 	}
 	table_free(world->bench.table);
 	free(world);

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 #include <string.h>
@@ -30,8 +31,12 @@ static const struct row rows[] = {
 static void set_wealth(struct eprocess *process, double wealth)
 {
 	process->has_begun = wealth > 0;
+	if (wealth <= 1)
+		return;
+	process->bets = calloc(1, sizeof(*process->bets));
+	assert_non_null(process->bets);
 	for (unsigned int i = 0; i < EPROCESS_BETS; i++)
-		process->wealth[i] = wealth;
+		process->bets->wealth[i] = wealth;
 }
 
 static void findings_best_is_the_highest_where_none_is_conclusive(void **state)
@@ -42,7 +47,7 @@ static void findings_best_is_the_highest_where_none_is_conclusive(void **state)
 	(void)state;
 	settings_init(&settings);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		struct judgement *judgement = test_calloc(1, sizeof(*judgement));
+		struct judgement *judgement = calloc(1, sizeof(*judgement));
 		struct pool pool = {0};
 		struct finding finding;
 
@@ -57,7 +62,7 @@ static void findings_best_is_the_highest_where_none_is_conclusive(void **state)
 			fail_msg("%s: %s", rows[i].name, finding.test);
 		assert_true(findings_value(judgement, &moment) == rows[i].value);
 		assert_int_equal(finding.excess, 0);
-		test_free(judgement);
+		judgement_free(judgement);
 	}
 }
 

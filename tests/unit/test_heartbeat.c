@@ -39,6 +39,7 @@ static bool beats_after(const struct step *steps, size_t count)
 		moment.t_ns = (uint64_t)conn.last_active_ns;
 		heartbeat_observe(&heartbeat, &moment, &change);
 	}
+	silence_clear(&heartbeat.benign);
 	return heartbeat_is_beating(&conn);
 }
 

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -23,6 +24,14 @@ static void prepare(struct fixture *fixture)
 {
 	*fixture = (struct fixture){0};
 	settings_init(&fixture->settings);
+}
+
+static void set_wealth(struct eprocess *process, double wealth)
+{
+	process->bets = calloc(1, sizeof(*process->bets));
+	assert_non_null(process->bets);
+	for (int k = 0; k < EPROCESS_BETS; k++)
+		process->bets->wealth[k] = wealth;
 }
 
 static bool observe(struct fixture *fixture, enum change_type type, uint64_t t_ns, int64_t known_ns,
@@ -55,6 +64,7 @@ static void opens_observe_tests_an_open_when_activity_up_to_it_is_known(void **s
 	assert_int_equal(fixture.opens.tested_ns, 12 * S);
 	assert_int_equal(fixture.opens.test_count, 1);
 	assert_false(observe(&fixture, CHANGE_ESTABLISHED, 17 * S, 15 * S, 0, 0));
+	opens_clear(&fixture.opens);
 }
 
 static void opens_observe_at_most_one_test_a_second(void **state)
@@ -69,6 +79,7 @@ static void opens_observe_at_most_one_test_a_second(void **state)
 	for (uint64_t i = 0; i < 100; i++)
 		(void)observe(&fixture, CHANGE_OPENED, (20 + i) * S, 5 * S, 0, 0);
 	assert_int_equal(fixture.opens.waiting_count, OPENS_WAITING_MAX);
+	opens_clear(&fixture.opens);
 }
 
 static void opens_observe_learns_only_silences_that_spanned_a_test(void **state)
@@ -86,6 +97,7 @@ static void opens_observe_learns_only_silences_that_spanned_a_test(void **state)
 	assert_int_equal(fixture.opens.benign.total, 1);
 	assert_int_equal(fixture.opens.benign.longest_ns, 30 * S);
 	assert_int_equal(opens_limits(&fixture.opens, &fixture.settings).idle_ns, 120 * S);
+	opens_clear(&fixture.opens);
 }
 
 /* The monitors of a client beat every 10 s: that says nothing of how long others are held. */
@@ -104,6 +116,7 @@ static void opens_observe_heartbeats_set_a_limit_of_their_own(void **state)
 	fixture.conn.beat.count = 0;
 	(void)observe(&fixture, CHANGE_ACTIVE, 31 * S, 30 * S, 10 * S, 20 * S);
 	assert_int_equal(opens_limits(&fixture.opens, &fixture.settings).idle_ns, 80 * S);
+	opens_clear(&fixture.opens);
 }
 
 static void witness(struct fixture *fixture, uint64_t t_ns)
@@ -126,9 +139,10 @@ static void opens_witness_counts_a_moment_a_minute_and_none_under_suspicion(void
 		witness(&fixture, t_s * S);
 	assert_int_equal(fixture.opens.scales[0].test_count, fixture.settings.i0 + 9);
 	assert_int_equal(fixture.opens.test_count, 0);
-	fixture.opens.scales[0].wealth[0] = 50;
+	set_wealth(&fixture.opens.scales[0], 50);
 	witness(&fixture, 1000 * S);
 	assert_int_equal(fixture.opens.scales[0].test_count, fixture.settings.i0 + 9);
+	opens_clear(&fixture.opens);
 }
 
 static void opens_observe_comeback_takes_nine_tenths_of_the_evidence(void **state)
@@ -142,14 +156,14 @@ static void opens_observe_comeback_takes_nine_tenths_of_the_evidence(void **stat
 	for (int i = 0; i < 200; i++) /* so that one comeback does not move the limit */
 		silence_add(&fixture.opens.benign, S);
 	for (int i = 0; i < OPENS_SCALES; i++)
-		for (int k = 0; k < EPROCESS_BETS; k++)
-			fixture.opens.scales[i].wealth[k] = 1e6;
+		set_wealth(&fixture.opens.scales[i], 1e6);
 	(void)observe(&fixture, CHANGE_ACTIVE, 102 * S, 101 * S, 92 * S, 9 * S);
 	assert_true(opens_value(&fixture.opens) > 9e5);
 	(void)observe(&fixture, CHANGE_ACTIVE, 103 * S, 102 * S, 80 * S, 22 * S);
 	assert_true(opens_value(&fixture.opens) < 1.1e5);
 	(void)observe(&fixture, CHANGE_CLOSED, 104 * S, 103 * S, 80 * S, 24 * S);
 	assert_true(opens_value(&fixture.opens) < 1.1e4);
+	opens_clear(&fixture.opens);
 }
 
 static void opens_observe_close_of_a_young_connection_pays_for_nothing(void **state)
@@ -168,6 +182,7 @@ static void opens_observe_close_of_a_young_connection_pays_for_nothing(void **st
 	assert_int_equal(fixture.opens.waiting_count, 1);
 	(void)observe(&fixture, CHANGE_OPENED, 106 * S, 99 * S, 0, 0);
 	assert_int_equal(fixture.opens.waiting_count, 2);
+	opens_clear(&fixture.opens);
 }
 
 int main(void)

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * What a judgement is made of has memory of its own where most pools need little or none of it:
+ * histograms, bets, spans that are over. This is the one place that knows all of it.
+ *
+ * Invariant: zeroed memory is a valid judgement of nothing. Verdicts and the fleet are let go
+ * before by those who know them (leak.c, states.c, fleet.c).
+ */
+#include "judgement.h"
+
+#include <stdlib.h>
+
+#include "inherited.h"
+
+void judgement_free(struct judgement *judgement)
+{
+	if (!judgement)
+		return;
+	opens_clear(&judgement->opens);
+	eprocess_clear(&judgement->evictions.process);
+	silence_clear(&judgement->evictions.closed);
+	eprocess_clear(&judgement->closewait.process);
+	inherited_free(judgement->inherited);
+	for (unsigned int i = 0; i < COVERAGE_SCALES; i++)
+		eprocess_clear(&judgement->coverage.scales[i]);
+	weights_clear(&judgement->coverage.gaps);
+	eprocess_clear(&judgement->keepalive.process);
+	weights_clear(&judgement->keepalive.ended);
+	eprocess_clear(&judgement->heartbeat.process);
+	silence_clear(&judgement->heartbeat.benign);
+	eprocess_clear(&judgement->retirement.process);
+	weights_clear(&judgement->retirement.ages);
+	meter_clear(&judgement->meter);
+	free(judgement);
+}
