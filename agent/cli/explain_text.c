@@ -219,7 +219,7 @@ static int add_site(struct view *view, const struct conn *conn)
 static int add_conn(struct view *view, const struct conn *conn, uint64_t now_ns)
 {
 	char text[4 * 64 + 1];
-	int r = add_number(view, conn->local_port);
+	int r = add_number(view, conn->local.port);
 
 	r |= add_number(view, conn->id);
 	r |= add_duration(view, (uint64_t)((int64_t)now_ns - conn->open_ns), conn->age_is_bound);

@@ -107,7 +107,7 @@ static void observe_use(struct coverage *coverage, const struct moment *moment,
 		weights_add(&coverage->gaps, gap, moment->t_ns);
 		if (gap > moment->settings->fair_rounds * ROUND)
 			conn->fair_count = 0;
-		else if (conn->fair_count < UINT8_MAX)
+		else if (conn->fair_count < CONN_FAIR_MAX)
 			conn->fair_count++;
 	}
 	conn->touched_at = (uint32_t)coverage->rounds;

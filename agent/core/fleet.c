@@ -139,7 +139,7 @@ static struct server *take_server(struct fleets *fleets, const struct netaddr *r
 	struct server *server;
 
 	for (struct index_link *at = index_bucket(&fleets->servers, hash); at; at = at->next)
-		if (at->hash == hash && SERVER_OF(at)->netns == netns &&
+		if (at->key == hash && SERVER_OF(at)->netns == netns &&
 		    is_same_address(&SERVER_OF(at)->remote, remote))
 			return SERVER_OF(at);
 	server = calloc(1, sizeof(*server));
@@ -198,11 +198,11 @@ static void drop_fleet(struct fleets *fleets, struct fleet *fleet)
 /* A fleet that is made here has no members and counts as empty. */
 static struct fleet *take_fleet(struct fleets *fleets, const char *key, struct server *server)
 {
-	uint64_t hash = index_mix(text_hash(key) + server->link.hash);
+	uint64_t hash = index_mix(text_hash(key) + server->link.key);
 	struct fleet *fleet;
 
 	for (struct index_link *at = index_bucket(&fleets->fleets, hash); at; at = at->next)
-		if (at->hash == hash && FLEET_OF(at)->server == server &&
+		if (at->key == hash && FLEET_OF(at)->server == server &&
 		    strcmp(FLEET_OF(at)->baseline.workload, key) == 0)
 			return FLEET_OF(at);
 	fleet = calloc(1, sizeof(*fleet));

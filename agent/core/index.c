@@ -31,7 +31,7 @@ void index_destroy(struct index *index)
 
 static void chain(struct index_link **buckets, size_t bucket_count, struct index_link *link)
 {
-	struct index_link **head = &buckets[link->hash & (bucket_count - 1)];
+	struct index_link **head = &buckets[index_mix(link->key) & (bucket_count - 1)];
 
 	link->next = *head;
 	*head = link;
@@ -59,18 +59,18 @@ static void grow(struct index *index)
 	index->bucket_count = bucket_count;
 }
 
-void index_insert(struct index *index, struct index_link *link, uint64_t hash)
+void index_insert(struct index *index, struct index_link *link, uint64_t key)
 {
 	if (index->link_count >= index->bucket_count)
 		grow(index);
-	link->hash = hash;
+	link->key = key;
 	chain(index->buckets, index->bucket_count, link);
 	index->link_count++;
 }
 
 void index_remove(struct index *index, struct index_link *link)
 {
-	struct index_link **at = &index->buckets[link->hash & (index->bucket_count - 1)];
+	struct index_link **at = &index->buckets[index_mix(link->key) & (index->bucket_count - 1)];
 
 	while (*at && *at != link)
 		at = &(*at)->next;

@@ -11,7 +11,7 @@
 
 struct index_link {
 	struct index_link *next; /* in the same bucket */
-	uint64_t hash;
+	uint64_t key; /* an id, or a hash of what the object is known by */
 };
 
 struct index {
@@ -25,14 +25,8 @@ int index_init(struct index *index);
 void index_destroy(struct index *index);
 
 /* Cannot fail: where memory to grow is missing, the index goes on with longer chains. */
-void index_insert(struct index *index, struct index_link *link, uint64_t hash);
+void index_insert(struct index *index, struct index_link *link, uint64_t key);
 void index_remove(struct index *index, struct index_link *link);
-
-/* The first link of the bucket that hash falls in: compare link->hash, then the object's key. */
-static inline struct index_link *index_bucket(const struct index *index, uint64_t hash)
-{
-	return index->buckets[hash & (index->bucket_count - 1)];
-}
 
 /* Spreads a key over all bits, since ids and pids are consecutive numbers. */
 static inline uint64_t index_mix(uint64_t key)
@@ -43,6 +37,12 @@ static inline uint64_t index_mix(uint64_t key)
 	key *= 0xd6e8feb86659fd93ULL;
 	key ^= key >> 32;
 	return key;
+}
+
+/* The first link of the bucket that key falls in: compare link->key, then what else there is. */
+static inline struct index_link *index_bucket(const struct index *index, uint64_t key)
+{
+	return index->buckets[index_mix(key) & (index->bucket_count - 1)];
 }
 
 #endif

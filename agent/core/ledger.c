@@ -156,7 +156,7 @@ static void note_suspects(struct ledger_entry *entry, const struct table *table)
 	for (uint32_t i = 0; i < count; i++) {
 		const struct conn *conn = table_find_conn(table, entry->verdict.suspects[i]);
 
-		if (conn && conn->local_port)
+		if (conn && conn->local.port)
 			suspects[known++] = conn->local;
 	}
 	qsort(suspects, known, sizeof(*suspects), compare_addresses);
@@ -330,7 +330,7 @@ static uint32_t count_remaining(const struct ledger_entry *entry, const struct p
 	uint32_t count = 0;
 
 	for (const struct conn *conn = pool->oldest; conn; conn = conn->newer)
-		count += conn->local_port && conn->last_active_ns <= (int64_t)entry->known_ns &&
+		count += conn->local.port && conn->last_active_ns <= (int64_t)entry->known_ns &&
 			 bsearch(&conn->local, entry->suspects, entry->suspect_count,
 				 sizeof(conn->local), compare_addresses);
 	return count;

@@ -52,7 +52,7 @@ struct client *owners_find_client(const struct owners *owners, struct client_id 
 	uint64_t hash = client_hash(id);
 
 	for (struct index_link *at = index_bucket(&owners->clients, hash); at; at = at->next)
-		if (at->hash == hash && client_id_equal(CLIENT_OF(at)->id, id))
+		if (at->key == hash && client_id_equal(CLIENT_OF(at)->id, id))
 			return CLIENT_OF(at);
 	return NULL;
 }
@@ -75,7 +75,7 @@ static struct pool *find_pool(const struct owners *owners, struct client_id id,
 	for (struct index_link *at = index_bucket(&owners->pools, hash); at; at = at->next) {
 		struct pool *pool = POOL_OF(at);
 
-		if (at->hash == hash && client_id_equal(pool->client->id, id) &&
+		if (at->key == hash && client_id_equal(pool->client->id, id) &&
 		    pool->netns == netns && pool->remote.port == remote->port &&
 		    memcmp(pool->remote.ip, remote->ip, sizeof(remote->ip)) == 0)
 			return pool;

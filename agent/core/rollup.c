@@ -143,7 +143,7 @@ static struct rollup_group *take_group(struct rollup *rollup, const struct label
 	struct rollup_group *group;
 
 	for (struct index_link *at = index_bucket(&rollup->groups, hash); at; at = at->next)
-		if (at->hash == hash && has_labels(GROUP_OF(at), labels))
+		if (at->key == hash && has_labels(GROUP_OF(at), labels))
 			return GROUP_OF(at);
 	if (rollup->groups.link_count >= rollup->max_groups)
 		return NULL;
@@ -224,13 +224,12 @@ static struct rollup_group *group_of(struct rollup *rollup, struct pool *pool, u
 
 /* --- what happens ----------------------------------------------------------------------------- */
 
-static void count_established(struct rollup_group *group, const struct conn *conn)
+static void count_established(struct rollup_group *group, const struct change *change)
 {
-	uint64_t open_ns = (uint64_t)conn->open_ns;
+	uint64_t open_ns = (uint64_t)change->conn->open_ns;
 
-	if (!conn->age_is_bound && conn->established_ns >= open_ns)
-		histogram_add(&group->connect, &histogram_connect_scale,
-			      conn->established_ns - open_ns, 1);
+	if (!change->conn->age_is_bound && change->t_ns >= open_ns)
+		histogram_add(&group->connect, &histogram_connect_scale, change->t_ns - open_ns, 1);
 }
 
 /* The lifetime of one that was open before the observation is not known. */
@@ -288,7 +287,7 @@ void rollup_observe(struct rollup *rollup, const struct change *change)
 		group->opened_count++;
 		break;
 	case CHANGE_ESTABLISHED:
-		count_established(group, change->conn);
+		count_established(group, change);
 		break;
 	case CHANGE_FAILED:
 		group->failed_count[change->reason]++;

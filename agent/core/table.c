@@ -17,6 +17,7 @@
 #include "index.h"
 #include "order.h"
 #include "owner.h"
+#include "texts.h"
 #include "trace.h"
 
 #define DEFAULT_MAX_CONNS (1U << 20)
@@ -30,10 +31,12 @@
 struct table {
 	struct owners owners;
 	struct index conns;
+	struct texts sites; /* of all connections */
 	uint32_t max_conns;
 	struct conn *closed; /* by the last change; freed by table_settle() */
 	uint64_t now_ns;
 	uint64_t look_ns, look_before_ns;
+	uint16_t look_number; /* of the look at look_ns; 0 = none yet */
 	uint32_t look_count; /* io events of the look at look_ns, less final ones */
 	uint64_t overflow_count;
 	uint64_t lost_count;
@@ -52,7 +55,8 @@ struct table *table_new(const struct table_limits *limits)
 		free(table);
 		return NULL;
 	}
-	if (index_init(&table->conns) < 0) {
+	if (index_init(&table->conns) < 0 || texts_init(&table->sites) < 0) {
+		index_destroy(&table->conns);
 		owners_destroy(&table->owners);
 		free(table);
 		return NULL;
@@ -60,12 +64,12 @@ struct table *table_new(const struct table_limits *limits)
 	return table;
 }
 
-static void free_conn(struct conn *conn)
+static void free_conn(struct table *table, struct conn *conn)
 {
 	if (!conn)
 		return;
-	free(conn->site);
-	free(conn->last_site);
+	texts_release(&table->sites, conn->site);
+	texts_release(&table->sites, conn->last_site);
 	free(conn);
 }
 
@@ -79,20 +83,19 @@ void table_free(struct table *table)
 			struct conn *conn = pool->oldest;
 
 			order_remove(pool, conn);
-			free_conn(conn);
+			free_conn(table, conn);
 		}
 	}
 	owners_destroy(&table->owners);
 	index_destroy(&table->conns);
+	texts_destroy(&table->sites);
 	free(table);
 }
 
 struct conn *table_find_conn(const struct table *table, uint64_t id)
 {
-	uint64_t hash = index_mix(id);
-
-	for (struct index_link *at = index_bucket(&table->conns, hash); at; at = at->next)
-		if (CONN_OF(at)->id == id)
+	for (struct index_link *at = index_bucket(&table->conns, id); at; at = at->next)
+		if (at->key == id)
 			return CONN_OF(at);
 	return NULL;
 }
@@ -115,7 +118,7 @@ static void count_state(struct pool *pool, uint8_t state, uint32_t step)
 static void set_state(struct conn *conn, enum conn_state state)
 {
 	count_state(conn->pool, conn->state, (uint32_t)-1);
-	conn->state = (uint8_t)state;
+	conn->state = state;
 	count_state(conn->pool, conn->state, 1);
 }
 
@@ -145,14 +148,13 @@ static int new_conn(struct table *table, const struct event *event, struct conn 
 	conn = calloc(1, sizeof(*conn));
 	if (!conn)
 		return -ENOMEM;
-	if (owners_replace_text(&conn->site, event->site) < 0) {
+	if (texts_replace(&table->sites, &conn->site, event->site) < 0) {
 		free(conn);
 		return -ENOMEM;
 	}
 	conn->id = event->conn;
 	conn->tid = event->tid;
 	conn->local = event->local;
-	conn->local_port = event->local.port;
 	*ret_conn = conn;
 	return 0;
 }
@@ -168,23 +170,21 @@ static int place_conn(struct table *table, const struct event *event, struct con
 		return error;
 	}
 	attach(conn, pool);
-	index_insert(&table->conns, &conn->link, index_mix(conn->id));
+	index_insert(&table->conns, &conn->link, conn->id);
 	return 0;
 }
 
-static void establish(struct conn *conn, uint64_t t_ns)
+static void establish(struct conn *conn)
 {
 	set_state(conn, CONN_OPEN);
-	conn->established_ns = t_ns;
 	conn->pool->totals.established_count++;
 }
 
-static void close_conn(struct table *table, struct conn *conn, uint64_t t_ns)
+static void close_conn(struct table *table, struct conn *conn)
 {
 	detach(conn);
 	index_remove(&table->conns, &conn->link);
 	conn->state = CONN_CLOSED;
-	conn->closed_ns = t_ns;
 	table->closed = conn;
 }
 
@@ -212,7 +212,7 @@ static int apply_open(struct table *table, const struct event *event, struct cha
 	conn->state = CONN_CONNECTING;
 	error = place_conn(table, event, conn);
 	if (error < 0) {
-		free_conn(conn);
+		free_conn(table, conn);
 		return error;
 	}
 	conn->pool->totals.opened_count++;
@@ -293,7 +293,7 @@ static int apply_seen(struct table *table, const struct event *event, struct cha
 	fill_seen(conn, event);
 	error = place_conn(table, event, conn);
 	if (error < 0) {
-		free_conn(conn);
+		free_conn(table, conn);
 		return error;
 	}
 	if (event->age_is_exact)
@@ -303,11 +303,11 @@ static int apply_seen(struct table *table, const struct event *event, struct cha
 	return 0;
 }
 
-static int apply_established(struct conn *conn, const struct event *event, struct change *change)
+static int apply_established(struct conn *conn, struct change *change)
 {
 	if (conn->state != CONN_CONNECTING)
 		return 0;
-	establish(conn, event->t_ns);
+	establish(conn);
 	change->type = CHANGE_ESTABLISHED;
 	return 0;
 }
@@ -318,7 +318,7 @@ static int apply_failed(struct table *table, struct conn *conn, const struct eve
 	change->reason = fail_reason_of(event->error);
 	conn->pool->totals.failed_count[change->reason]++;
 	fill_silence(change, conn, event->t_ns);
-	close_conn(table, conn, event->t_ns);
+	close_conn(table, conn);
 	change->type = CHANGE_FAILED;
 	return 0;
 }
@@ -356,16 +356,18 @@ static int apply_io(struct table *table, struct conn *conn, const struct event *
 {
 	uint64_t send_ns, recv_ns, active_ns;
 
-	if (owners_replace_text(&conn->site, event->site) < 0 ||
-	    owners_replace_text(&conn->last_site, event->last_site) < 0)
+	if (texts_replace(&table->sites, &conn->site, event->site) < 0 ||
+	    texts_replace(&table->sites, &conn->last_site, event->last_site) < 0)
 		return -ENOMEM;
 	if (event->t_ns != table->look_ns) {
 		table->look_before_ns = table->look_ns;
 		table->look_ns = event->t_ns;
+		if (++table->look_number == 0)
+			table->look_number = 1;
 		table->look_count = 0;
 	}
 	table->look_count++;
-	conn->io_ns = event->t_ns;
+	conn->look = table->look_number;
 	send_ns = clamp_to(event->last_send_ns, event->t_ns);
 	recv_ns = clamp_to(event->last_recv_ns, event->t_ns);
 	active_ns = send_ns > recv_ns ? send_ns : recv_ns;
@@ -384,7 +386,7 @@ static int apply_io(struct table *table, struct conn *conn, const struct event *
 		return 0;
 	/* Payload proves the connection, whether or not the source said so. */
 	if (conn->state == CONN_CONNECTING)
-		establish(conn, event->t_ns);
+		establish(conn);
 	change->type = CHANGE_ACTIVE;
 	order_remove(conn->pool, conn);
 	conn->last_active_ns = (int64_t)active_ns;
@@ -415,9 +417,10 @@ static int apply_close(struct table *table, struct conn *conn, const struct even
 	conn->pool->totals.closed_count[event->by]++;
 	fill_silence(change, conn, event->t_ns);
 	/* Its last figures came with the close: no look at the others. */
-	if (table->look_ns == event->t_ns && conn->io_ns == event->t_ns && --table->look_count == 0)
+	if (table->look_ns == event->t_ns && conn->look == table->look_number &&
+	    --table->look_count == 0)
 		table->look_ns = table->look_before_ns;
-	close_conn(table, conn, event->t_ns);
+	close_conn(table, conn);
 	change->type = CHANGE_CLOSED;
 	change->by = event->by;
 	return 0;
@@ -464,7 +467,7 @@ static int apply_to_conn(struct table *table, const struct event *event, struct 
 	change->conn = conn;
 	switch (event->type) {
 	case EVENT_ESTABLISHED:
-		return apply_established(conn, event, change);
+		return apply_established(conn, change);
 	case EVENT_FAILED:
 		return apply_failed(table, conn, event, change);
 	case EVENT_IO:
@@ -527,7 +530,7 @@ int table_apply(struct table *table, const struct event *event, struct change *r
 
 void table_settle(struct table *table)
 {
-	free_conn(table->closed);
+	free_conn(table, table->closed);
 	table->closed = NULL;
 }
 

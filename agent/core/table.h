@@ -68,42 +68,51 @@ struct beat {
 };
 
 struct conn {
-	struct index_link link;
-	uint64_t id;
+	union {
+		struct index_link link;
+		struct {
+			struct index_link *next_in_index;
+			uint64_t id; /* the key of the link */
+		};
+	};
 	struct pool *pool;
 	struct conn *older, *newer; /* neighbours in the pool's order of activity */
 	/* Signed: what a source found already open can be older than its clock's origin. */
 	int64_t open_ns; /* where age_is_bound: the latest moment at which it can have been opened
 			  */
 	int64_t last_active_ns; /* last payload byte either way; before the first one, open_ns */
-	uint64_t established_ns; /* 0 = not yet, or not known */
 	uint64_t peer_closed_ns; /* 0 = not */
-	uint64_t closed_ns; /* 0 = not */
 	uint64_t last_send_ns, last_recv_ns; /* 0 = never, or before the observation */
 	uint64_t sent_bytes, received_bytes;
-	uint64_t io_ns; /* time of the last EVENT_IO; 0 = none yet */
 	uint32_t rtt_us; /* smoothed round trip; 0 = not measured */
 	uint32_t retransmit_count;
-	char *site; /* where it was opened; NULL = unknown; owned */
-	char *last_site; /* who sent on it last; NULL = unknown; owned */
+	const char *site; /* where it was opened; NULL = unknown; the table's (texts.h) */
+	const char *last_site; /* who sent on it last; NULL = unknown; the same */
 	uint32_t tid;
-	uint16_t local_port; /* 0 = unknown */
-	uint8_t state; /* enum conn_state */
-	bool age_is_bound; /* its open was not watched: its age is "at least" */
-	bool was_found_open; /* older than the observation */
-	bool idle_is_bound; /* of a seen one whose idle time was not known */
-	bool silent_since_seen; /* no payload since it was found or handed over */
 	float habit_s; /* typical silence between two uses (exhausted.c); the detector's */
-	bool has_returned; /* used again after its first use; the detector's, as is_suspect */
-	bool is_suspect; /* named by the verdict on its pool */
-	bool is_pinged; /* was silent for the pool's keepalive period, and then not (keepalive.c) */
-	bool came_along; /* opened within a second of another (heartbeat.c) */
-	uint16_t party; /* those that came along have the same number (heartbeat.c) */
-	uint8_t fair_count; /* uses in a row that came in turn (coverage.c) */
 	uint32_t touched_at; /* the pool's rounds at the last use (coverage.c) */
 	struct beat beat;
-	struct netaddr local;
+	struct netaddr local; /* port 0 = unknown */
+	uint16_t party; /* those that came along have the same number (heartbeat.c) */
+	/* Number of the look that told of it last; 0 = none yet. It comes again after 65,535. */
+	uint16_t look;
+	uint16_t state : 2; /* enum conn_state */
+	uint16_t age_is_bound : 1; /* its open was not watched: its age is "at least" */
+	uint16_t was_found_open : 1; /* older than the observation */
+	uint16_t idle_is_bound : 1; /* of a seen one whose idle time was not known */
+	uint16_t silent_since_seen : 1; /* no payload since it was found or handed over */
+	uint16_t has_returned : 1; /* used again after its first use; the detector's, as is_suspect
+				    */
+	uint16_t is_suspect : 1; /* named by the verdict on its pool */
+	uint16_t
+		is_pinged : 1; /* was silent for the keepalive period, and then not (keepalive.c) */
+	uint16_t came_along : 1; /* opened within a second of another (heartbeat.c) */
+	uint16_t fair_count : 6; /* uses in a row that came in turn (coverage.c) */
 };
+
+#define CONN_FAIR_MAX 63
+/* There may be a million, and a malloc() of this size takes no more than eight bytes beside it. */
+_Static_assert(sizeof(struct conn) == 168, "what a connection costs is on purpose");
 
 enum change_type {
 	CHANGE_NONE, /* time passed, or nothing that matters */
