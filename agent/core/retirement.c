@@ -97,10 +97,12 @@ static bool begin(struct finding *finding, const struct retirement *retirement,
 /* One that was too old and was used or retired after all: so may the others be. */
 static void take_back(struct retirement *retirement, const struct change *change)
 {
-	uint64_t life_ns = lifetime_ns(retirement);
+	uint64_t life_ns;
 
-	if (eprocess_value(&retirement->process) > 1 && life_ns > 0 &&
-	    change->silent_since_ns < retirement->known_ns - (int64_t)SILENT_NS &&
+	if (eprocess_value(&retirement->process) <= 1)
+		return;
+	life_ns = lifetime_ns(retirement);
+	if (life_ns > 0 && change->silent_since_ns < retirement->known_ns - (int64_t)SILENT_NS &&
 	    age_ns(change->conn, retirement->known_ns) > OLD_AGE(life_ns))
 		eprocess_discount(&retirement->process, COMEBACK_FACTOR);
 }
