@@ -26,10 +26,12 @@
 
 /* The turn is made at once: what waits for a connect is served by the new server. */
 #define TURN_MIN_NS (10 * NS_PER_SEC)
-/* Idle times that pools close at are below: HikariCP's lifetime of 30 min, and 10 min. */
-#define QUIET_NS (600 * NS_PER_SEC)
-#define HOLD_NS (3600 * NS_PER_SEC)
+/* Pools that close idle or old connections do so earlier, HikariCP at the latest after 30 min. */
+#define QUIET_NS (2700 * NS_PER_SEC)
+#define HOLD_NS (2700 * NS_PER_SEC)
 #define QUIET_FACTOR 10
+/* The heir need not work at every moment. */
+#define REST_NS (600 * NS_PER_SEC)
 /* The heir does the work of the old one. */
 #define WORK_SHARE 0.5f
 #define CONNS_MIN 3
@@ -38,10 +40,12 @@
 void failover_observe(struct failover *failover, const struct change *change)
 {
 	if (change->type == CHANGE_ACTIVE && !heartbeat_is_beating(change->conn) &&
-	    failover->operation_count < UINT32_MAX)
+	    failover->operation_count < UINT32_MAX) {
 		failover->operation_count++;
-	else if (change->type == CHANGE_CLOSED || change->type == CHANGE_OPENED)
+		failover->was_left = false;
+	} else if (change->type == CHANGE_CLOSED || change->type == CHANGE_OPENED) {
 		failover->changed_ns = (int64_t)change->t_ns;
+	}
 }
 
 static uint64_t turn_ns(const struct judgement *judgement)
@@ -92,7 +96,7 @@ static bool is_heir(const struct judgement *judgement, const struct pool *other,
 	    since_ns > (int64_t)turn_ns(judgement))
 		return false;
 	return now->expected >= WORK_SHARE * then->expected &&
-	       moment->known_ns - now->last_active_ns < (int64_t)QUIET_NS;
+	       moment->known_ns - now->last_active_ns < (int64_t)REST_NS;
 }
 
 static uint32_t count_turns(const struct judgement *judgement)
@@ -134,6 +138,7 @@ static void find_heir(struct judgement *judgement, const struct moment *moment)
 		other = other->next_of_client;
 	if (!other)
 		return;
+	judgement->failover.was_left = true;
 	judgement->failover.heir = other->remote;
 	judgement->failover.heir_rate = other->judgement->exhausted.expected;
 }
@@ -156,7 +161,7 @@ void failover_advance(struct judgement *judgement, const struct moment *moment)
 
 bool failover_is_left(const struct failover *failover)
 {
-	return failover->heir.port != 0;
+	return failover->was_left;
 }
 
 double failover_value(const struct failover *failover)

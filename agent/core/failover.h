@@ -16,6 +16,7 @@ struct failover {
 	double value; /* as of the last tick; 0 or 1 = no evidence */
 	struct netaddr heir; /* the server that it turned to; port 0 = none */
 	float heir_rate; /* looks a second that find that in use, when it was found out */
+	bool was_left; /* such a server was found since the last use */
 	uint32_t operation_count; /* looks that found a connection used; heartbeats do not count */
 	int64_t changed_ns; /* when one was opened or closed last */
 };
@@ -25,7 +26,7 @@ void failover_observe(struct failover *failover, const struct change *change);
 /* To be called on each tick. */
 void failover_advance(struct judgement *judgement, const struct moment *moment);
 
-/* The process works with another server instead, as of the last tick. */
+/* The process has turned to another server, and has not used the pool since. */
 bool failover_is_left(const struct failover *failover);
 
 double failover_value(const struct failover *failover);

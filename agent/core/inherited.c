@@ -50,7 +50,7 @@ static bool is_unused(const struct handed *handed, const struct pool *pool,
 static void drop(struct inherited *inherited, uint32_t index)
 {
 	inherited->ended_count += inherited->ended_count < UINT32_MAX;
-	if (index < inherited->stock && inherited_value(inherited) > 1)
+	if (index < inherited->stock)
 		eprocess_discount(&inherited->process, COMEBACK_FACTOR);
 }
 
@@ -126,7 +126,10 @@ int inherited_observe(struct inherited **inherited, const struct moment *moment,
 
 double inherited_value(const struct inherited *inherited)
 {
-	return inherited ? eprocess_value(&inherited->process) : 1;
+	/* Where most of what is handed on is used or closed, it is handed on in purpose. */
+	if (!inherited || inherited->ended_count > inherited->stock)
+		return 1;
+	return eprocess_value(&inherited->process);
 }
 
 const struct conn *inherited_conn(const struct inherited *inherited, const struct table *table,
@@ -192,10 +195,9 @@ void inherited_find(const struct inherited *inherited, const struct moment *mome
 	ret_finding->stock = inherited->stock;
 	ret_finding->elsewhere = finding_excess(inherited->stock, ret_finding->base);
 	ret_finding->inherited = inherited;
-	ret_finding->is_hint = inherited->ended_count > inherited->stock ||
-			       (2 * inherited->reused_count < inherited->stock &&
-				!habits_outlast(moment->settings->exposure_ns, inherited->stock,
-						inherited->ended_count, sum_unused_ns(inherited)));
+	ret_finding->is_hint = 2 * inherited->reused_count < inherited->stock &&
+			       !habits_outlast(moment->settings->exposure_ns, inherited->stock,
+					       inherited->ended_count, sum_unused_ns(inherited));
 	ret_finding->evidence = "inherited";
 	ret_finding->explain = explain;
 }
