@@ -2,6 +2,8 @@
 /*
  * orders PORT: opens a connection in one function, uses it in another, and ends without closing it.
  */
+#include "stay.h"
+
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,6 +40,6 @@ int main(int argc, char **argv)
 	int fd = open_orders(argc > 1 ? atoi(argv[1]) : 0);
 	int n = save_order(fd);
 
-	usleep(300000); /* long enough to be looked at twice */
+	usleep(stay_us());
 	return n == 5 ? 0 : 1;
 }

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // orders PORT: as orders.c, with methods, an overload and a template.
+#include "stay.h"
+
 #include <arpa/inet.h>
 #include <cstdlib>
 #include <stdexcept>
@@ -46,6 +48,6 @@ int main(int, char **argv)
 	shop::OrderRepo repo(std::atoi(argv[1]));
 	int n = repo.save("hello");
 
-	usleep(300000);
+	usleep(stay_us());
 	return n == 5 ? 0 : 1;
 }

@@ -3,6 +3,8 @@
  * pool PORT [stay]: thread A opens the connections of a pool, thread B borrows one and forgets it,
  * the main thread gives its own back. With stay it borrows and forgets without end.
  */
+#include "stay.h"
+
 #include <arpa/inet.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -78,7 +80,7 @@ static void *run_worker(void *count)
 	prctl(PR_SET_NAME, "worker-7");
 	for (long i = 0; i != (long)count; i++) {
 		(void)borrow_and_forget();
-		usleep(200000);
+		usleep(stay_us());
 	}
 	return NULL;
 }

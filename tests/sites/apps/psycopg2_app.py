@@ -24,5 +24,5 @@ def handle_request(port):
 
 
 forgotten = handle_request(sys.argv[1])
-time.sleep(0.5)
+time.sleep(float(os.environ.get("CONNLEAK_PATIENCE", "6")) / 12)
 os._exit(0)  # or the interpreter would close it on its way out

@@ -19,5 +19,5 @@ def report_sales():
 
 
 forgotten = report_sales()
-time.sleep(0.5)
+time.sleep(float(os.environ.get("CONNLEAK_PATIENCE", "6")) / 12)
 os._exit(0)
