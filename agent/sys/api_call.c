@@ -220,10 +220,11 @@ static int explain_failure(int r, const struct api_call *call, char *error, size
 int api_call_take(struct api_call *call, int result, char **ret_body, size_t *ret_size, char *error,
 		  size_t error_size)
 {
-	const struct api_head *head = call ? &call->head : NULL;
+	const struct api_head *head;
 
 	if (result < 0)
 		return explain_failure(result, call, error, error_size);
+	head = &call->head;
 	if (head->status != 200) {
 		(void)api_parse_refusal(head->status, call->bytes + head->head_bytes,
 					head->body_bytes, error, error_size);
