@@ -79,3 +79,18 @@ void index_remove(struct index *index, struct index_link *link)
 	*at = link->next;
 	index->link_count--;
 }
+
+void index_each(const struct index *index, void (*visit)(void *userdata, struct index_link *link),
+		void *userdata)
+{
+	for (size_t i = 0; i < index->bucket_count; i++) {
+		struct index_link *link = index->buckets[i];
+
+		while (link) {
+			struct index_link *next = link->next;
+
+			visit(userdata, link);
+			link = next;
+		}
+	}
+}

@@ -28,6 +28,10 @@ void index_destroy(struct index *index);
 void index_insert(struct index *index, struct index_link *link, uint64_t key);
 void index_remove(struct index *index, struct index_link *link);
 
+/* Calls visit with each link, which it may remove; it may not insert. */
+void index_each(const struct index *index, void (*visit)(void *userdata, struct index_link *link),
+		void *userdata);
+
 /* Spreads a key over all bits, since ids and pids are consecutive numbers. */
 static inline uint64_t index_mix(uint64_t key)
 {

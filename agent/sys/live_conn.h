@@ -7,29 +7,39 @@
 #define CONNLEAK_SYS_LIVE_CONN_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
-#include "hash.h"
+#include "core/index.h"
 
 struct roster_client;
 
 struct live_conn {
-	uint64_t id;
+	union {
+		struct index_link link;
+		struct {
+			struct index_link *next_in_index;
+			uint64_t id; /* the key of the link */
+		};
+	};
 	struct roster_client *client; /* its owner, held */
-	uint32_t full_pass; /* the last full pass that met it */
-	uint32_t send_look; /* the last look that found it to have sent */
+	uint64_t sent_bytes, received_bytes, last_send_ns, last_recv_ns; /* as told */
+	uint16_t full_pass; /* number of the last full pass that met it */
+	uint16_t send_look; /* number of the last look that found it to have sent */
 	bool sender_wanted; /* nobody has asked yet who that was */
 	bool is_up; /* has been established: before that there are no counters to tell */
-	uint64_t sent_bytes, received_bytes, last_send_ns, last_recv_ns; /* as told */
-	UT_hash_handle hh;
 };
 
-static inline struct live_conn *live_conn_find(struct live_conn *conns, uint64_t id)
-{
-	struct live_conn *conn;
+#define LIVE_CONN_OF(index_link)                                                                   \
+	((struct live_conn *)((char *)(index_link)-offsetof(struct live_conn, link)))
 
-	HASH_FIND(hh, conns, &id, sizeof(id), conn);
-	return conn;
+/* NULL when there is none. */
+static inline struct live_conn *live_conn_find(const struct index *conns, uint64_t id)
+{
+	for (struct index_link *at = index_bucket(conns, id); at; at = at->next)
+		if (at->key == id)
+			return LIVE_CONN_OF(at);
+	return NULL;
 }
 
 #endif

@@ -96,23 +96,19 @@ static void ask_sender(const struct site_teller *teller, struct live_conn *conn)
 	sites_ask_sender(teller->sites, conn->id);
 }
 
-static void ask_senders(const struct site_teller *teller, struct live_conn *conns)
+static void ask_if_quiet(void *userdata, struct index_link *link)
 {
-	struct live_conn *conn, *next;
+	const struct site_teller *teller = userdata;
+	struct live_conn *conn = LIVE_CONN_OF(link);
 
-	if (!sites_watch_sends(teller->sites))
-		return;
-	HASH_ITER(hh, conns, conn, next)
-	{
-		if (conn->sender_wanted &&
-		    (teller->settles || teller->look - conn->send_look >= QUIET_LOOKS))
-			ask_sender(teller, conn);
-	}
+	if (conn->sender_wanted &&
+	    (teller->settles || (uint16_t)(teller->look - conn->send_look) >= QUIET_LOOKS))
+		ask_sender(teller, conn);
 }
 
 struct news_walk {
 	const struct site_teller *teller;
-	struct live_conn *conns;
+	const struct index *conns;
 	uint64_t t_ns;
 	int error;
 };
@@ -127,14 +123,15 @@ static void on_news(void *userdata, uint64_t id)
 		walk->error = r;
 }
 
-int site_teller_finish_look(const struct site_teller *teller, struct live_conn *conns,
+int site_teller_finish_look(const struct site_teller *teller, const struct index *conns,
 			    uint64_t t_ns)
 {
 	struct news_walk walk = {.teller = teller, .conns = conns, .t_ns = t_ns};
 
 	if (!teller->sites)
 		return 0;
-	ask_senders(teller, conns);
+	if (sites_watch_sends(teller->sites))
+		index_each(conns, ask_if_quiet, (void *)(uintptr_t)teller);
 	sites_pump(teller->sites);
 	sites_each_news(teller->sites, on_news, &walk);
 	return walk.error;

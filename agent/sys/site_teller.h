@@ -14,7 +14,7 @@ struct site_teller {
 	struct sites
 		*sites; /* borrowed; NULL = none are to be had, and nothing here does anything */
 	struct batch *batch; /* borrowed: where events go */
-	uint32_t look; /* counts the looks of the source */
+	uint16_t look; /* number of the look of the source */
 	bool settles; /* waits for the names of what was taken before it goes on */
 };
 
@@ -39,7 +39,7 @@ void site_teller_note_io(const struct site_teller *teller, struct live_conn *con
  * Ends a look: asks who sent last on connections that have gone quiet, and adds an event for each
  * connection with news. t_ns is when the counters were read. Returns 0 or -ENOMEM.
  */
-int site_teller_finish_look(const struct site_teller *teller, struct live_conn *conns,
+int site_teller_finish_look(const struct site_teller *teller, const struct index *conns,
 			    uint64_t t_ns);
 
 /*

@@ -15,8 +15,8 @@
 #include <string.h>
 
 #include "batch.h"
+#include "core/index.h"
 #include "core/trace.h"
-#include "hash.h"
 #include "live_conn.h"
 #include "roster.h"
 #include "site_teller.h"
@@ -33,16 +33,17 @@ struct source_bpf {
 	struct probes *probes;
 	struct roster *roster;
 	struct batch *batch;
-	struct live_conn *conns;
+	struct index conns;
 	struct tally *tally;
 	struct tick_clock clock;
 	uint64_t begun_ns; /* what was opened before is told as seen, not as opened */
 	uint64_t attached_ns;
 	uint64_t next_walk_ns;
 	uint64_t exits_ns; /* time of the exits being told */
+	uint64_t absent_ns; /* time of the ends that are concluded */
 	uint64_t lost[SOURCE_LOST_COUNT];
 	uint64_t absent_count; /* announced connections that were found to be gone */
-	uint32_t full_pass;
+	uint16_t full_pass; /* comes again after 65,536, long after a pass has missed nobody */
 	int error; /* first failure inside a callback of this look */
 	uint64_t pass_ns; /* when the counters were read that this look tells */
 	struct site_teller teller;
@@ -109,20 +110,14 @@ static struct live_conn *announce(struct source_bpf *source, const struct conn_s
 		stamps_fill_seen(&source->clock, sample, &event);
 	site_teller_add_opener(&source->teller, &event);
 	emit(source, &event);
-	HASH_FIND(hh, source->conns, &sample->id, sizeof(sample->id), conn);
+	conn = live_conn_find(&source->conns, sample->id);
 	if (!conn) {
 		conn = calloc(1, sizeof(*conn));
 		if (!conn) {
 			source->error = -ENOMEM;
 			return NULL;
 		}
-		conn->id = sample->id;
-		HASH_ADD(hh, source->conns, id, sizeof(conn->id), conn);
-		if (!hash_took(conn)) {
-			free(conn);
-			source->error = -ENOMEM;
-			return NULL;
-		}
+		index_insert(&source->conns, &conn->link, sample->id);
 	}
 	give_to(source, conn, client);
 	site_teller_told(&source->teller, &event);
@@ -134,7 +129,7 @@ static void retire(struct source_bpf *source, struct live_conn *conn)
 	struct roster_client *client = conn->client;
 
 	site_teller_forget(&source->teller, conn->id);
-	HASH_DEL(source->conns, conn);
+	index_remove(&source->conns, &conn->link);
 	free(conn);
 	client->conn_count--;
 	roster_release(source->roster, client);
@@ -196,7 +191,7 @@ static void on_sample(struct source_bpf *source, const struct conn_sample *sampl
 	if (sample->news & (NEWS_OPEN | NEWS_OWNER))
 		conn = announce(source, sample, !(sample->news & NEWS_OPEN), now_ns);
 	else
-		HASH_FIND(hh, source->conns, &sample->id, sizeof(sample->id), conn);
+		conn = live_conn_find(&source->conns, sample->id);
 	if (!conn)
 		return;
 	conn->full_pass = source->full_pass;
@@ -219,7 +214,7 @@ static void on_end(void *userdata, const struct end_event *end)
 	struct event event = {.conn = sample->id, .t_ns = end->end_ns};
 	struct live_conn *conn;
 
-	HASH_FIND(hh, source->conns, &sample->id, sizeof(sample->id), conn);
+	conn = live_conn_find(&source->conns, sample->id);
 	if (!conn && !end->seen)
 		conn = announce(source, sample, false, end->end_ns);
 	if (!conn)
@@ -241,24 +236,29 @@ static void on_end(void *userdata, const struct end_event *end)
 }
 
 /* Announced, open as far as anyone said, and yet not met by a pass over everything: it is gone. */
+static void conclude_if_absent(void *userdata, struct index_link *link)
+{
+	struct live_conn *conn = LIVE_CONN_OF(link);
+	struct source_bpf *source = userdata;
+	struct event event = {.type = EVENT_CLOSE,
+			      .t_ns = source->absent_ns,
+			      .conn = conn->id,
+			      .by = CLOSE_LOCAL};
+
+	if (conn->full_pass == source->full_pass)
+		return;
+	source->absent_count++;
+	if (conn->client->exited)
+		event.by = CLOSE_EXIT;
+	emit(source, &event);
+	retire(source, conn);
+}
+
 static void conclude_absent(struct source_bpf *source, uint64_t now_ns)
 {
-	struct live_conn *conn, *next;
-
 	roster_note_exits(source->roster);
-	HASH_ITER(hh, source->conns, conn, next)
-	{
-		struct event event = {
-			.type = EVENT_CLOSE, .t_ns = now_ns, .conn = conn->id, .by = CLOSE_LOCAL};
-
-		if (conn->full_pass == source->full_pass)
-			continue;
-		source->absent_count++;
-		if (conn->client->exited)
-			event.by = CLOSE_EXIT;
-		emit(source, &event);
-		retire(source, conn);
-	}
+	source->absent_ns = now_ns;
+	index_each(&source->conns, conclude_if_absent, source);
 }
 
 /* --- the look --------------------------------------------------------------------------------- */
@@ -365,7 +365,7 @@ int source_bpf_collect(struct source_bpf *source)
 	if (r >= 0 && full)
 		conclude_absent(source, clock_monotonic_ns());
 	if (r >= 0)
-		note_error(source, site_teller_finish_look(&source->teller, source->conns,
+		note_error(source, site_teller_finish_look(&source->teller, &source->conns,
 							   source->pass_ns));
 	if (r >= 0 && !source->tell_short)
 		r = tally_tell(source->tally, source->probes, source->roster, source->batch);
@@ -443,7 +443,7 @@ int source_bpf_open(const struct probes_setup *setup, int proc_fd, struct pod_lo
 	source->batch = source->teller.batch = batch_new();
 	source->roster = roster_new(proc_fd, logs);
 	source->tally = tally_new();
-	if (!source->batch || !source->roster || !source->tally)
+	if (index_init(&source->conns) < 0 || !source->batch || !source->roster || !source->tally)
 		goto fail;
 	source->begun_ns = clock_monotonic_ns();
 	r = probes_open(setup, &source->probes, ret_error, error_size);
@@ -468,17 +468,18 @@ fail:
 	return r;
 }
 
+static void free_conn(void *userdata, struct index_link *link)
+{
+	(void)userdata;
+	free(LIVE_CONN_OF(link));
+}
+
 void source_bpf_close(struct source_bpf *source)
 {
-	struct live_conn *conn, *next_conn;
-
 	if (!source)
 		return;
-	HASH_ITER(hh, source->conns, conn, next_conn)
-	{
-		HASH_DEL(source->conns, conn);
-		free(conn);
-	}
+	index_each(&source->conns, free_conn, NULL);
+	index_destroy(&source->conns);
 	tally_free(source->tally);
 	roster_free(source->roster);
 	batch_free(source->batch);
