@@ -35,6 +35,7 @@ static const uint8_t words_of_dwarf[] = {0,  1,	 2,  3,	 4,  5,	 6,  7,	 8,  9,	
 
 struct unwinder {
 	const struct stack_sample *sample; /* of the run under way */
+	const struct image *image;
 	uint64_t stack_address;
 	uint64_t *addresses;
 	uint32_t count;
@@ -48,6 +49,33 @@ struct unwinder *unwinder_new(void)
 void unwinder_free(struct unwinder *unwinder)
 {
 	free(unwinder);
+}
+
+uint64_t unwinder_strip_signature(const struct image *image, uint64_t word)
+{
+	/* Sizes of a user's address space in bits, the large ones first. */
+	static const unsigned sizes[] = {52, 48, 47, 42, 39, 36};
+	const char *path;
+	uint64_t offset;
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		uint64_t address = word & ((1ULL << sizes[i]) - 1);
+
+		if (address != word && image_find_file(image, address, &path, &offset))
+			return address;
+	}
+	return word;
+}
+
+/* libdw takes a return address that is signed as it is, and finds nothing there. */
+static uint64_t plain_word(const struct unwinder *unwinder, uint64_t word)
+{
+#if defined(__aarch64__)
+	return unwinder_strip_signature(unwinder->image, word);
+#else
+	(void)unwinder;
+	return word;
+#endif
 }
 
 static pid_t next_thread(Dwfl *dwfl, void *context, void **ret_thread)
@@ -78,6 +106,7 @@ static bool read_memory(Dwfl *dwfl, Dwarf_Addr address, Dwarf_Word *ret_word, vo
 	    offset > unwinder->sample->stack_bytes - sizeof(*ret_word))
 		return false;
 	memcpy(ret_word, unwinder->sample->stack + offset, sizeof(*ret_word));
+	*ret_word = plain_word(unwinder, *ret_word);
 	return true;
 }
 
@@ -87,7 +116,7 @@ static bool set_registers(Dwfl_Thread *thread, void *context)
 	Dwarf_Word words[DWARF_COUNT];
 
 	for (size_t i = 0; i < DWARF_COUNT; i++)
-		words[i] = unwinder->sample->registers[words_of_dwarf[i]];
+		words[i] = plain_word(unwinder, unwinder->sample->registers[words_of_dwarf[i]]);
 	if (!dwfl_thread_state_registers(thread, 0, DWARF_COUNT, words))
 		return false;
 	/* On x86_64 it is one of them, elsewhere it has no number. */
@@ -134,6 +163,7 @@ uint32_t unwinder_run(struct unwinder *unwinder, struct image *image,
 	if (!is_readable(sample))
 		return 0;
 	unwinder->sample = sample;
+	unwinder->image = image;
 	unwinder->stack_address = sample->registers[SP_WORD];
 	unwinder->addresses = ret_addresses;
 	unwinder->count = 0;
@@ -146,5 +176,6 @@ uint32_t unwinder_run(struct unwinder *unwinder, struct image *image,
 		unwinder->count = 1;
 	}
 	unwinder->sample = NULL;
+	unwinder->image = NULL;
 	return unwinder->count;
 }

@@ -24,4 +24,11 @@ uint32_t unwinder_run(struct unwinder *unwinder, struct image *image,
 		      const struct stack_sample *sample,
 		      uint64_t ret_addresses[static UNWIND_FRAMES_MAX]);
 
+/*
+ * What word is without a signature of arm64's pointer authentication, which fills the bits above an
+ * address: with them, an address in no file; without them, one in the code of a file of image. Any
+ * other word comes back as it is. Pure but for the image.
+ */
+uint64_t unwinder_strip_signature(const struct image *image, uint64_t word);
+
 #endif

@@ -75,6 +75,7 @@ orders.c -fomit-frame-pointer -no-pie
 orders.c -fomit-frame-pointer -fPIE -pie
 orders.c -fomit-frame-pointer -static
 orders.c -fno-omit-frame-pointer -fPIE -pie
+orders.c -mbranch-protection=standard -fPIE -pie
 orders.c -g
 pool.c
 APPS

@@ -82,7 +82,7 @@ vm_boot()
 	[ "${VM_CLOCK:-}" != instructions ] || clock=(-icount "shift=0,sleep=on")
 	case $VM_ARCH in
 	amd64) qemu=(qemu-system-x86_64 -cpu max) tty=ttyS0 ;;
-	arm64) qemu=(qemu-system-aarch64 -M virt -cpu cortex-a57) tty=ttyAMA0 ;;
+	arm64) qemu=(qemu-system-aarch64 -M virt -cpu "${VM_CPU:-cortex-a57}") tty=ttyAMA0 ;;
 	esac
 	timeout --foreground "${VM_SECONDS:-600}" "${qemu[@]}" -accel tcg -m "${VM_MEMORY:-512}" \
 		-smp "${VM_CPUS:-1}" "${clock[@]}" -nographic -no-reboot -nodefaults -serial stdio -monitor none \
