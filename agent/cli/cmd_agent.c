@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/capability.h>
 #include <unistd.h>
 
 #include "check_config.h"
@@ -156,13 +157,10 @@ static uint64_t refused_call_count(const void *agent)
  */
 static int confine(struct live *live)
 {
-	int r = privilege_drop_capabilities(false);
+	int r = live_confine(live, PRIVILEGE_NO_MORE);
 
-	if (r < 0) {
-		log_error("cannot give up privileges: %s", strerror(-r));
-		live->is_reported = true;
+	if (r < 0)
 		return r;
-	}
 	r = privilege_restrict_calls();
 	if (r < 0)
 		log_notice("system calls are not restricted: %s", strerror(-r));
@@ -238,7 +236,7 @@ static int run(struct agent *agent)
 	r = serve_init(&agent->serve, live, agent->ledger);
 	/* The socket may have to be given to its group yet. */
 	if (r == 0)
-		r = privilege_drop_capabilities(true);
+		r = live_confine(live, CAP_CHOWN);
 	if (r == 0)
 		r = live_look(live);
 	status = live_status(live, r);

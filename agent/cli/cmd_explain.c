@@ -16,6 +16,7 @@
 #include "explain.h"
 #include "remote.h"
 #include "sys/log.h"
+#include "sys/privilege.h"
 #include "sys/source_replay.h"
 
 #define DURATION_NS (15 * NS_PER_SEC)
@@ -92,7 +93,9 @@ static int watch(struct explain *explain)
 		return status;
 	explain->realtime_at_zero_ns = explain->view.realtime_at_zero_ns;
 	explain->view.on_look = on_look;
-	r = live_look(&explain->view);
+	r = live_confine(&explain->view, PRIVILEGE_NO_MORE);
+	if (r == 0)
+		r = live_look(&explain->view);
 	status = live_status(&explain->view, r);
 	if (r < 0)
 		return status;

@@ -17,6 +17,7 @@
 #include "sinks/jsonl.h"
 #include "sinks/text.h"
 #include "sys/log.h"
+#include "sys/privilege.h"
 
 struct tracer {
 	struct live live;
@@ -221,7 +222,9 @@ int cmd_trace(const struct options *options)
 		goto out;
 	tracer.live.on_event = on_event;
 	tracer.live.on_look = on_look;
-	r = tracer.is_trace ? write_header(&tracer) : 0;
+	r = live_confine(&tracer.live, PRIVILEGE_NO_MORE);
+	if (r == 0 && tracer.is_trace)
+		r = write_header(&tracer);
 	if (r == 0)
 		r = live_look(&tracer.live);
 	status = live_status(&tracer.live, r);

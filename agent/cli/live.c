@@ -19,6 +19,7 @@
 #include "sys/features.h"
 #include "sys/log.h"
 #include "sys/pins.h"
+#include "sys/privilege.h"
 #include "sys/wall_clock.h"
 
 /* For the times in sentences; what a trace says at its head stays. */
@@ -229,6 +230,17 @@ void live_close(struct live *live)
 	live->pipeline = NULL;
 	live->pins = NULL;
 	live->proc_fd = -1;
+}
+
+int live_confine(struct live *live, int one_more)
+{
+	int r = privilege_drop_capabilities(one_more);
+
+	if (r < 0) {
+		log_error("cannot give up privileges: %s", strerror(-r));
+		live->is_reported = true;
+	}
+	return r;
 }
 
 int live_set_options(struct live *live, const struct options *options)

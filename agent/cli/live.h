@@ -51,6 +51,12 @@ int live_open(struct live *live, const struct options *options, bool tell_short,
 void live_close(struct live *live);
 
 /*
+ * To be called when all is open: gives up capabilities, as privilege_drop_capabilities() does.
+ * Returns 0, or -errno after a line on stderr.
+ */
+int live_confine(struct live *live, int one_more);
+
+/*
  * Takes ports, filters and names of endpoints from other options, which from now on are borrowed
  * in the place of those before. Nothing has changed where it returns an exit status, after one line
  * on stderr; 0 otherwise.

@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/format.h"
 #include "option_table.h"
@@ -52,13 +53,17 @@ int remote_get(const struct options *options, const char *const *served, const c
 {
 	const char *path = remote_socket(options), *obstacle;
 	char error[512];
+	bool is_shut;
 	int r;
 
 	if (!path)
 		return 0;
 	obstacle = remote_obstacle(options, served);
 	if (obstacle) {
-		log_detail("own probes, not the agent: it cannot serve --%s", obstacle);
+		/* Where it runs, its real ages are missed, and perhaps the privileges for probes.
+		 */
+		(access(path, F_OK) == 0 ? log_notice : log_detail)(
+			"own probes, not the agent: it cannot serve --%s", obstacle);
 		return 0;
 	}
 	r = api_get(path, target, ret_body, ret_size, error, sizeof(error));
@@ -67,8 +72,11 @@ int remote_get(const struct options *options, const char *const *served, const c
 		return 1;
 	}
 	if (api_is_absent(r)) {
+		is_shut = r == -EACCES || r == -EPERM;
 		/* Nobody has asked for an agent at the default place. */
-		(options->socket ? log_notice : log_detail)("own probes, not the agent: %s", error);
+		(options->socket || is_shut ? log_notice : log_detail)(
+			"own probes, not the agent: %s%s", error,
+			is_shut ? "; root and the members of its group may ask there" : "");
 		return 0;
 	}
 	/* What the agent itself has said needs no way around it. */

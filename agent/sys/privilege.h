@@ -5,16 +5,17 @@
 #ifndef CONNLEAK_SYS_PRIVILEGE_H
 #define CONNLEAK_SYS_PRIVILEGE_H
 
-#include <stdbool.h>
 #include <stdint.h>
+
+#define PRIVILEGE_NO_MORE (-1)
 
 /*
  * To be called when the probes are attached: of the capabilities only those stay that looking
- * needs, and CAP_CHOWN where may_chown, for a socket that is still to be made; none can be won
- * back by executing something. What the process does not have it does not need to give up. Returns
- * 0 or -errno.
+ * needs, and one more (CAP_CHOWN: a socket is still to be made) or PRIVILEGE_NO_MORE; none can be
+ * won back by executing something. What the process does not have it does not need to give up.
+ * Returns 0 or -errno.
  */
-int privilege_drop_capabilities(bool may_chown);
+int privilege_drop_capabilities(int one_more);
 
 /*
  * To be called when everything is open: from here on only listed system calls are made. Any other

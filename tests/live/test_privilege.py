@@ -4,12 +4,14 @@
 import pathlib
 import subprocess
 
+import pytest
+
 from harness import AGENT_ALONE, ROOT, children_of, wait_until
 from test_daemon import said
 from verdicts import QUICK, Leaker
 
 UNIT = ROOT / "packaging/systemd/connleak.service"
-DAC_READ_SEARCH, SYS_PTRACE, PERFMON, BPF = 2, 19, 38, 39
+DAC_OVERRIDE, DAC_READ_SEARCH, SYS_PTRACE, PERFMON, BPF = 1, 2, 19, 38, 39
 KEPT = {DAC_READ_SEARCH, SYS_PTRACE, PERFMON, BPF}
 
 
@@ -36,6 +38,28 @@ def test_agent_gives_up_what_it_does_not_need(connleak):
     assert status["NoNewPrivs"] == "1"
     assert agent.stop() == 0
     assert said(agent, "seccomp") == []
+
+
+@pytest.mark.parametrize(
+    "command, more",
+    [
+        (["trace"], set()),
+        (["top", "-b", "--socket", "none"], {DAC_OVERRIDE}), # its w writes where a user may
+        (["explain", "--socket", "none", "--duration", "60"], set()),
+    ],
+    ids=["trace", "top", "explain"],
+)
+def test_commands_with_probes_of_their_own_give_it_up_too(
+    connleak, server, client, command, more
+):
+    port = server.listen()
+    client.open_all(1, port)
+    subject = [client.pid] if command[0] == "explain" else []
+    running = connleak.start(*command, "--port", port, *subject)
+    status = status_of(running.process.pid)
+    assert caps_of(status, "CapEff") == caps_of(status, "CapPrm") == KEPT | more
+    assert status["NoNewPrivs"] == "1"
+    assert running.stop() == 0
 
 
 def test_agent_without_privileges_still_tells_who_other_users_are(connleak, server, start):

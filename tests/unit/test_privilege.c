@@ -11,6 +11,7 @@
 // clang-format on
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/capability.h>
@@ -130,12 +131,14 @@ static int act_drop(void)
 
 	for (int i = 0; i < 4; i++)
 		had[i] = has(CAP_PERMITTED, kept[i]);
-	if (privilege_drop_capabilities(true) < 0)
+	if (privilege_drop_capabilities(CAP_CHOWN) < 0)
 		return 1;
+	if (!has(CAP_EFFECTIVE, CAP_CHOWN))
+		return 10;
 	if (has(CAP_PERMITTED, CAP_SYS_ADMIN) || has(CAP_EFFECTIVE, CAP_SETUID) ||
 	    has(CAP_INHERITABLE, CAP_BPF))
 		return 2;
-	if (privilege_drop_capabilities(false) < 0 || has(CAP_PERMITTED, CAP_CHOWN))
+	if (privilege_drop_capabilities(PRIVILEGE_NO_MORE) < 0 || has(CAP_PERMITTED, CAP_CHOWN))
 		return 3;
 	for (int i = 0; i < 4; i++)
 		if (has(CAP_EFFECTIVE, kept[i]) != had[i])
