@@ -17,7 +17,7 @@
  * Changed whenever a layout or a meaning below changes, or the meaning of a map: what is pinned
  * under another version is not reused.
  */
-#define ABI_VERSION 4
+#define ABI_VERSION 5
 
 #define ABI_COMM_SIZE 16
 #define ABI_PORT_BITMAP_BYTES 8192
@@ -111,27 +111,34 @@ struct pool_counts {
 	__u8 comm[ABI_COMM_SIZE];
 };
 
-/* One connection: value of the socket storage map conns. */
+/*
+ * One connection: value of the socket storage map conns. The kernel puts 72 bytes before it and
+ * takes memory in steps of 128, 192 and 256, so it must not have more than 120. Where it leads to
+ * is the socket's to say.
+ */
 struct conn_record {
-	struct pool_key key; /* the owner: its opener, or who holds it since */
 	__u64 id; /* unique while the maps live */
 	__u64 open_ns;
 	__u64 established_ns; /* 0 = not yet, or before the observation */
 	__u64 peer_closed_ns; /* 0 = no FIN yet */
-	__u8 comm[ABI_COMM_SIZE]; /* of the owner's thread group leader; NUL-padded */
+	__u64 start_ns; /* of the owner, as in abi_client: its opener, or who holds it since */
+	__u32 pid; /* the same */
 	__u32 tid; /* the thread that connected */
+	__u8 comm[ABI_COMM_SIZE]; /* of the owner's thread group leader; NUL-padded */
 	__u32 phase; /* PHASE_ */
-	__u32 flags; /* RECORD_ */
+	__u16 session; /* of the probe that made it; the low bits of its number */
+	__u8 flags; /* RECORD_ */
 	/* From here on written by the iterators only, which never run side by side. */
-	__u32 told; /* NEWS_ that samples have told already */
-	__u64 told_sent_bytes;
-	__u64 told_received_bytes;
-	__u32 told_pass; /* the last pass that told of it while asked to tell of all */
-	__u32 session; /* of the probe that made it; by the probe */
+	__u8 told; /* NEWS_ that samples have told already */
+	__u32 told_sent_bytes; /* the low bits, which no two looks find the same by chance */
+	__u32 told_received_bytes;
 	__u32 held_walk; /* the last walk over all files that found the owner holding it */
 	__u32 other_walk; /* the last walk that found somebody else */
-	struct abi_client other; /* that somebody: the lowest pid of them */
+	__u64 other_start_ns; /* that somebody: the lowest pid of them */
+	__u32 other_pid;
 	__u8 other_comm[ABI_COMM_SIZE];
+	__u16 told_pass; /* the last pass that told of it while asked to tell of all */
+	__u16 pad;
 };
 
 /* The measured side of a connection, out of tcp_sock. */
@@ -272,7 +279,7 @@ _Static_assert(sizeof(struct script_layout) == 56, "script_layout has holes");
 _Static_assert(sizeof(struct stack_sample) % 8 == 0, "stack_sample has holes");
 _Static_assert(sizeof(struct pool_key) == 40, "pool_key has holes");
 _Static_assert(sizeof(struct pool_counts) == 256, "pool_counts has holes");
-_Static_assert(sizeof(struct conn_record) == 168, "conn_record has holes");
+_Static_assert(sizeof(struct conn_record) == 120, "conn_record has holes, or takes more memory");
 _Static_assert(sizeof(struct conn_sample) == 160, "conn_sample has holes");
 _Static_assert(sizeof(struct end_event) == 184, "end_event has holes");
 _Static_assert(sizeof(struct probe_config) == 8336, "probe_config has holes");

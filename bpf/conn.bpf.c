@@ -55,14 +55,18 @@ struct {
 	__type(value, struct site_text);
 } site_texts SEC(".maps");
 
-static __always_inline struct pool_counts *get_pool(const struct conn_record *record)
+static __always_inline struct pool_counts *get_pool(const struct conn_record *record,
+						    const struct sock *sk)
 {
-	struct pool_counts *counts = bpf_map_lookup_elem(&pools, &record->key);
+	struct pool_counts *counts;
+	struct pool_key key;
 
+	fill_key(&key, record, sk);
+	counts = bpf_map_lookup_elem(&pools, &key);
 	if (counts)
 		return counts;
-	bpf_map_update_elem(&pools, &record->key, &zero_counts, BPF_NOEXIST);
-	counts = bpf_map_lookup_elem(&pools, &record->key);
+	bpf_map_update_elem(&pools, &key, &zero_counts, BPF_NOEXIST);
+	counts = bpf_map_lookup_elem(&pools, &key);
 	if (counts)
 		__builtin_memcpy(counts->comm, record->comm, ABI_COMM_SIZE);
 	return counts;
@@ -72,10 +76,10 @@ static __always_inline struct pool_counts *get_pool(const struct conn_record *re
  * What opened and ended between two looks of the agent costs nothing but this. Of the others the
  * agent is told one by one; they are counted for the agent after it.
  */
-static __always_inline void count_end(const struct conn_record *record, bool seen, bool failed,
-				      __u32 reason, bool early)
+static __always_inline void count_end(const struct conn_record *record, const struct sock *sk,
+				      bool seen, bool failed, __u32 reason, bool early)
 {
-	struct pool_counts *pool = get_pool(record);
+	struct pool_counts *pool = get_pool(record, sk);
 	struct end_counts *counts;
 
 	if (!pool) {
@@ -147,7 +151,7 @@ static __always_inline void end(struct conn_record *record, struct sock *sk, boo
 	if (seen || cfg->tell_short)
 		tell_end(record, sk, seen, failed, reason);
 	if (!cfg->tell_short)
-		count_end(record, seen, failed, reason, is_early(record, sk, reason));
+		count_end(record, sk, seen, failed, reason, is_early(record, sk, reason));
 }
 
 /*
@@ -157,7 +161,8 @@ static __always_inline void end(struct conn_record *record, struct sock *sk, boo
 static __always_inline bool is_handled(const struct conn_record *record)
 {
 	return (record->phase == PHASE_FRESH || record->phase == PHASE_SEEN) &&
-	       record->session != session && bpf_ktime_get_ns() - record->open_ns < TAKEOVER_NS;
+	       record->session != (__u16)session &&
+	       bpf_ktime_get_ns() - record->open_ns < TAKEOVER_NS;
 }
 
 static __always_inline void on_syn_sent(struct sock *sk)
@@ -166,7 +171,7 @@ static __always_inline void on_syn_sent(struct sock *sk)
 	const struct probe_config *cfg = get_config();
 	struct conn_record *record;
 
-	if (!cfg || !is_watched(cfg, bpf_ntohs(sk->__sk_common.skc_dport)))
+	if (!cfg || !is_watched(cfg, remote_port(sk)))
 		return;
 	/* MPTCP subflows, network file systems: the kernel's own connections. */
 	if (task->flags & PF_KTHREAD || sk->sk_protocol != IPPROTO_TCP)
@@ -182,14 +187,13 @@ static __always_inline void on_syn_sent(struct sock *sk)
 		return;
 	/* The record of a socket that connects again is that of its last connection: over. */
 	record->phase = PHASE_BLANK;
-	fill_client(&record->key.client, record->comm, task);
-	fill_remote(&record->key, sk);
+	fill_owner(record, task);
 	record->id = next_id();
 	record->open_ns = bpf_ktime_get_ns();
 	record->established_ns = 0;
 	record->peer_closed_ns = 0;
 	record->tid = task->pid;
-	record->session = session;
+	record->session = (__u16)session;
 	record->flags = 0;
 	record->told = 0;
 	record->told_sent_bytes = 0;

@@ -52,21 +52,22 @@ struct {
  * Whether a socket found open is a client's, and still open: a server's has a local port that
  * somebody listens on, and one that closed while its record was made has told so to nobody.
  */
-static __always_inline bool is_client(const struct conn_record *record, const struct sock *sk)
+static __always_inline bool is_client(const struct sock *sk)
 {
-	struct listener_key key = {.netns = record->key.netns, .port = sk->__sk_common.skc_num};
+	struct listener_key key = {.netns = sk->__sk_common.skc_net.net->ns.inum,
+				   .port = sk->__sk_common.skc_num};
 
 	return sk->__sk_common.skc_state != TCP_CLOSE && !bpf_map_lookup_elem(&listeners, &key);
 }
 
-static __always_inline __u32 phase_of_seed(const struct conn_record *record, const struct sock *sk)
+static __always_inline __u32 phase_of_seed(const struct sock *sk)
 {
 	const struct probe_config *cfg = get_config();
 
-	if (!is_client(record, sk))
+	if (!is_client(sk))
 		return PHASE_OVER;
 	/* The session that found it can have ended before it came to look. */
-	return cfg && is_watched(cfg, record->key.remote_port) ? PHASE_FRESH : PHASE_HIDDEN;
+	return cfg && is_watched(cfg, remote_port(sk)) ? PHASE_FRESH : PHASE_HIDDEN;
 }
 
 /*
@@ -88,7 +89,8 @@ static __always_inline bool change_owner(struct conn_record *record)
 {
 	if (!walk || record->held_walk == walk || record->other_walk != walk)
 		return false;
-	record->key.client = record->other;
+	record->start_ns = record->other_start_ns;
+	record->pid = record->other_pid;
 	__builtin_memcpy(record->comm, record->other_comm, ABI_COMM_SIZE);
 	record->held_walk = walk;
 	return true;
@@ -106,7 +108,7 @@ static __always_inline void tell(struct conn_record *record, struct sock *sk, bo
 		return;
 	fill_io(&io, sk, tp, bpf_jiffies64());
 	news = news_of(record, &io) | (owner_changed ? NEWS_OWNER : 0);
-	if (!news && (!full_pass || record->told_pass == full_pass))
+	if (!news && (!full_pass || record->told_pass == (__u16)full_pass))
 		return;
 	pass.sample_count++;
 	sample = bpf_map_lookup_elem(&samples, &index);
@@ -119,11 +121,11 @@ static __always_inline void tell(struct conn_record *record, struct sock *sk, bo
 		return;
 	}
 	fill_sample(sample, record, sk, tp);
-	record->told_pass = full_pass;
+	record->told_pass = (__u16)full_pass;
 	sample->news |= news & (NEWS_OWNER | NEWS_OPEN);
 	record->told |= sample->news & (NEWS_OPEN | NEWS_ESTABLISHED | NEWS_PEER_CLOSED);
-	record->told_sent_bytes = sample->io.sent_bytes;
-	record->told_received_bytes = sample->io.received_bytes;
+	record->told_sent_bytes = (__u32)sample->io.sent_bytes;
+	record->told_received_bytes = (__u32)sample->io.received_bytes;
 }
 
 static __always_inline void change_phase(struct conn_record *record, __u32 from, __u32 to)
@@ -135,7 +137,7 @@ static __always_inline void change_phase(struct conn_record *record, __u32 from,
  * The session before has been told of it, this one has not: as if no pass had met it yet. One that
  * ends before the first pass is then counted as brief, by this session.
  */
-static __always_inline void forget_session(struct conn_record *record)
+static __always_inline void forget_session(struct conn_record *record, const struct sock *sk)
 {
 	const struct probe_config *cfg = get_config();
 
@@ -147,7 +149,7 @@ static __always_inline void forget_session(struct conn_record *record)
 	record->other_walk = 0;
 	change_phase(record, PHASE_SEEN, PHASE_FRESH);
 	change_phase(record, PHASE_HIDDEN, PHASE_FRESH);
-	if (cfg && !is_watched(cfg, record->key.remote_port))
+	if (cfg && !is_watched(cfg, remote_port(sk)))
 		change_phase(record, PHASE_FRESH, PHASE_HIDDEN);
 }
 
@@ -166,11 +168,11 @@ int tell_news(struct bpf_iter__bpf_sk_storage_map *ctx)
 	if (clock_only)
 		return 0;
 	if (begin_session) {
-		forget_session(record);
+		forget_session(record, sk);
 		return 0;
 	}
 	if (record->phase == PHASE_SEEDED)
-		record->phase = phase_of_seed(record, sk);
+		record->phase = phase_of_seed(sk);
 	if (record->phase != PHASE_FRESH && record->phase != PHASE_SEEN)
 		return 0;
 	make_up(record, sk);
@@ -182,8 +184,8 @@ int tell_news(struct bpf_iter__bpf_sk_storage_map *ctx)
 static __always_inline bool is_owner(const struct conn_record *record,
 				     const struct task_struct *task)
 {
-	return record->key.client.pid == (__u32)task->tgid &&
-	       record->key.client.start_ns == task->group_leader->start_boottime;
+	return record->pid == (__u32)task->tgid &&
+	       record->start_ns == task->group_leader->start_boottime;
 }
 
 /* What the session before has watched and this one does not: pids, names or cgroups are others. */
@@ -221,7 +223,7 @@ static __always_inline struct conn_record *seed(struct sock *sk, struct task_str
 
 	if (!cfg)
 		return NULL;
-	if (!is_watched(cfg, bpf_ntohs(sk->__sk_common.skc_dport)) || !matches(cfg, task)) {
+	if (!is_watched(cfg, remote_port(sk)) || !matches(cfg, task)) {
 		if (walk == FIRST_WALK)
 			hide(sk, task);
 		return NULL;
@@ -237,8 +239,7 @@ static __always_inline struct conn_record *seed(struct sock *sk, struct task_str
 	/* A connect() of this very moment has its record by now, made by the probe. */
 	if (record->phase != PHASE_BLANK || record->id)
 		return record;
-	fill_client(&record->key.client, record->comm, task);
-	fill_remote(&record->key, sk);
+	fill_owner(record, task);
 	record->id = next_id();
 	record->open_ns = latest_open_ns(sk);
 	record->flags = RECORD_SEED;
@@ -260,9 +261,11 @@ static __always_inline void note_holder(struct conn_record *record, struct task_
 		record->held_walk = walk;
 		return;
 	}
-	if (record->other_walk == walk && record->other.pid <= pid)
+	if (record->other_walk == walk && record->other_pid <= pid)
 		return;
-	fill_client(&record->other, record->other_comm, task);
+	record->other_pid = pid;
+	record->other_start_ns = task->group_leader->start_boottime;
+	fill_comm(record->other_comm, task);
 	record->other_walk = walk;
 }
 

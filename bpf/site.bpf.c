@@ -66,7 +66,7 @@ int BPF_PROG(on_open, struct sock *sk, int oldstate, int newstate)
 	if (!record || record->phase != PHASE_FRESH ||
 	    record->tid != (__u32)bpf_get_current_task_btf()->pid)
 		return 0;
-	if (!has_budget(record->key.client.pid)) {
+	if (!has_budget(record->pid)) {
 		count_stack_lost(STACK_LOST_RATE);
 		return 0;
 	}

@@ -38,7 +38,7 @@ struct probes {
 	uint64_t lost_before[LOST_COUNT]; /* in earlier sessions */
 	bool has_past;
 	bool is_kept; /* pinned */
-	uint32_t full_pass_count;
+	uint16_t full_pass_count;
 	void (*handle_end)(void *userdata, const struct end_event *event);
 	void *handle_userdata;
 };
