@@ -12,7 +12,7 @@ import subprocess
 
 import pytest
 
-from harness import BUILD, NODE, PYTHON, ROOT, wait_until
+from harness import NODE, PYTHON, ROOT, wait_until
 
 APPS = ROOT / "tests/sites/apps"
 JARS = [f"/usr/share/java/{name}.jar" for name in ("HikariCP", "postgresql", "slf4j-api", "slf4j-nop")]
@@ -22,8 +22,8 @@ PYENV = pathlib.Path.home() / ".pyenv/versions"
 
 def build(tmp_path, source, *options, strip=False, name="orders"):
     program = tmp_path / name
-    # A machine without a compiler has been given it (tests/vm/build-arm64.sh).
-    built = BUILD / "sites" / "".join([source, *options])
+    # A machine without a compiler has been given it (tests/vm/build-apps.sh).
+    built = pathlib.Path(os.environ.get("CONNLEAK_APPS", "/nonexistent")) / "".join([source, *options])
     if built.exists():
         return pathlib.Path(shutil.copy(built, program))
     compiler = "g++" if source.endswith("cpp") else "gcc"

@@ -63,19 +63,4 @@ export PKG_CONFIG_LIBDIR=$root/usr/lib/aarch64-linux-gnu/pkgconfig:$root/usr/sha
 make -s -j "$(nproc)" BUILD="$build/arm64" CC="aarch64-linux-gnu-gcc --sysroot=$root" \
 	AR=aarch64-linux-gnu-ar "$build/arm64/connleak" test-programs
 
-# What test_sites.py compiles elsewhere: there is no compiler in that Debian. Under its own name and
-# options, as the test asks for it.
-mkdir -p "$build/arm64/sites"
-while read -r source options; do
-	# shellcheck disable=SC2086 # options are words
-	aarch64-linux-gnu-gcc --sysroot="$root" -O2 $options "tests/sites/apps/$source" \
-		-o "$build/arm64/sites/$source${options// /}" -pthread
-done <<'APPS'
-orders.c -fomit-frame-pointer -no-pie
-orders.c -fomit-frame-pointer -fPIE -pie
-orders.c -fomit-frame-pointer -static
-orders.c -fno-omit-frame-pointer -fPIE -pie
-orders.c -mbranch-protection=standard -fPIE -pie
-orders.c -g
-pool.c
-APPS
+"$here/build-apps.sh" "$build/arm64/sites" aarch64-linux-gnu-gcc "--sysroot=$root"

@@ -49,6 +49,7 @@ def fetch_kernel(label, build):
 def root_of(label, build):
     """What the machine's file system and its build of connleak are: ours, or those of its own."""
     if not label.endswith("-arm64"):
+        subprocess.run([HERE / "build-apps.sh", build / "sites", "gcc"], check=True)
         return "/", build, {}
     done = subprocess.run([HERE / "build-arm64.sh", build], capture_output=True, text=True)
     if done.returncode == UNAVAILABLE:
@@ -56,7 +57,9 @@ def root_of(label, build):
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
     root = build / "vm/arm64-root"
     busybox = root / "bin/busybox"
-    return root, build / "arm64", {"VM_ARCH": "arm64", "VM_BUSYBOX": str(busybox)}
+    # A processor that signs return addresses, as those of today do.
+    environment = {"VM_ARCH": "arm64", "VM_BUSYBOX": str(busybox), "VM_CPU": "max,pauth-impdef=on"}
+    return root, build / "arm64", environment
 
 
 def live_files(label):
@@ -77,6 +80,7 @@ def command_for(label, build, groups):
     ]
     lines = [
         f"export CONNLEAK_BUILD={shlex.quote(str(build))}",
+        "export CONNLEAK_APPS=$CONNLEAK_BUILD/sites",
         "CONNLEAK_PATIENCE=$(/usr/bin/python3 -B tests/vm/patience.py)",
         "export CONNLEAK_PATIENCE CONNLEAK_OWN_MACHINE=1 CONNLEAK_STORM_PER_SECOND=500",
         'echo "deadlines are multiplied by $CONNLEAK_PATIENCE"',

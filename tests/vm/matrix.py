@@ -87,6 +87,15 @@ def cell(outcomes, function):
     return f"FAILED {bad} of {len(own)}" if bad else str(len(own) or "-")
 
 
+def not_run(label, outcomes):
+    """The files of which there is no outcome, or the core's alone, though they belong to this kernel."""
+    if only_core(label):
+        return []
+    core = {test.partition("[")[0] for test in machine.core_tests()}
+    seen = {test.partition("::")[0] for test in outcomes if test.partition("[")[0] not in core}
+    return [name for name in machine.live_files(label) if name not in seen]
+
+
 def print_table(results):
     functions = {test.partition("[")[0] for outcomes in results.values() for test in outcomes or {}}
     width = max((len(function) for function in functions), default=0)
@@ -94,6 +103,10 @@ def print_table(results):
     for function in sorted(functions):
         cells = " ".join(f"{cell(outcomes, function):>12}" for outcomes in results.values())
         print(f"{function:<{width}} {cells}")
+    for label, outcomes in results.items():
+        missing = not_run(label, outcomes or {})
+        if missing:
+            print(f"not run on {label}: {', '.join(missing)}")
     for label, what, *reason in machine.read_list("left-out"):
         if label == "*" or label in results:
             print(f"left out on {label if label != '*' else 'all'}: {what}: {' '.join(reason)}")
