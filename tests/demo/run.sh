@@ -62,6 +62,9 @@ is_alive()
 
 # The server reads its commands from a pipe that this shell holds open: without us it ends, too.
 mkfifo "$work/commands"
+: >"$work/server" # they are looked into before who writes them may have made them
+: >"$work/log"
+: >"$work/verdicts"
 "$build/live/server" <"$work/commands" >"$work/server" &
 server=$!
 pids+=("$server")
@@ -84,7 +87,6 @@ echo "  leaky-app   (pid $leaky) forgets one twice a second."
 echo "Nobody tells connleak; it watches port $port for at most $WATCH_SECONDS s:"
 echo
 
-: >"$work/log" # it is looked into before it may have been made
 "$build/connleak" agent --pin none --state none --journal no --socket none --listen none --port "demo=$port" --duration "$WATCH_SECONDS" \
 	--json >"$work/verdicts" 2>"$work/log" 3>&- &
 agent=$!
