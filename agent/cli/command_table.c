@@ -81,11 +81,3 @@ const struct command_row *command_find(const char *name)
 			return &command_table[i];
 	return NULL;
 }
-
-const struct command_row *command_row_of(enum command command)
-{
-	for (size_t i = 0; i < COUNT_OF(command_table); i++)
-		if (command_table[i].command == command)
-			return &command_table[i];
-	return NULL;
-}

@@ -51,7 +51,6 @@ struct option_row {
 
 const struct command_row *command_rows(size_t *ret_count);
 const struct command_row *command_find(const char *name); /* NULL = none */
-const struct command_row *command_row_of(enum command command);
 
 /* In the order in which values are applied: ports come before the endpoints that add to them. */
 const struct option_row *option_rows(size_t *ret_count);

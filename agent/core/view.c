@@ -148,24 +148,6 @@ const char *conn_state_name(uint8_t state)
 	return state < sizeof(names) / sizeof(names[0]) ? names[state] : "?";
 }
 
-uint64_t pool_failed_count(const struct pool *pool)
-{
-	uint64_t sum = 0;
-
-	for (int i = 0; i < FAIL_REASON_COUNT; i++)
-		sum += pool->totals.failed_count[i];
-	return sum;
-}
-
-uint64_t pool_closed_count(const struct pool *pool)
-{
-	uint64_t sum = 0;
-
-	for (int i = 0; i < CLOSE_BY_COUNT; i++)
-		sum += pool->totals.closed_count[i];
-	return sum;
-}
-
 uint32_t pool_stale_count(const struct pool *pool, const struct detector *detector, uint64_t now_ns)
 {
 	uint32_t count = 0;
@@ -276,57 +258,6 @@ struct view *view_connections(struct conn *const *conns, size_t count, const str
 	return view;
 }
 
-static int add_rate(struct view *view, uint64_t count, uint64_t observed_ns)
-{
-	char text[32] = "-";
-
-	if (observed_ns)
-		snprintf(text, sizeof(text), "%.1f", (double)count * NS_PER_SEC / observed_ns);
-	return view_add(view, text);
-}
-
-static int add_verdict(struct view *view, const struct verdict *verdict)
-{
-	char text[64] = "-";
-
-	if (verdict && verdict->state == VERDICT_SUSPECT)
-		snprintf(text, sizeof(text), "suspect");
-	else if (verdict && verdict->state != VERDICT_CLEARED)
-		snprintf(text, sizeof(text), "%s (%u)", verdict_kind_name(verdict->kind),
-			 verdict->suspect_count);
-	return view_add(view, text);
-}
-
-struct view *view_pools(struct pool *const *pools, size_t count, const struct dbkind *kinds,
-			const struct detector *detector, uint64_t now_ns, uint64_t observed_ns)
-{
-	static const struct view_column columns[] = {
-		{"PID", VIEW_RIGHT},	 {"COMM", VIEW_LEFT},	  {"WORKLOAD", VIEW_LEFT},
-		{"ENDPOINT", VIEW_LEFT}, {"DATABASE", VIEW_LEFT}, {"OPEN", VIEW_RIGHT},
-		{"STALE", VIEW_RIGHT},	 {"OPENS/s", VIEW_RIGHT}, {"CLOSES/s", VIEW_RIGHT},
-		{"FAILED", VIEW_RIGHT},	 {"VERDICT", VIEW_LEFT},
-	};
-	struct view *view = view_new(columns, sizeof(columns) / sizeof(columns[0]));
-	int r = 0;
-
-	for (size_t i = 0; view && !r && i < count; i++) {
-		const struct pool *pool = pools[i];
-
-		r |= add_pool_cells(view, pool, kinds);
-		r |= add_number(view, pool->conn_count);
-		r |= add_number(view, pool_stale_count(pool, detector, now_ns));
-		r |= add_rate(view, pool->totals.opened_count, observed_ns);
-		r |= add_rate(view, pool_closed_count(pool), observed_ns);
-		r |= add_number(view, pool_failed_count(pool));
-		r |= add_verdict(view, detector ? detector_pool_verdict(detector, pool) : NULL);
-	}
-	if (r) {
-		view_free(view);
-		return NULL;
-	}
-	return view;
-}
-
 static int compare_uint(uint64_t a, uint64_t b)
 {
 	return a < b ? -1 : a > b;
@@ -355,14 +286,6 @@ static int compare_conns(const void *x, const void *y)
 	return r ? r : compare_uint(a->id, b->id);
 }
 
-static int compare_pools(const void *x, const void *y)
-{
-	const struct pool *a = *(struct pool *const *)x, *b = *(struct pool *const *)y;
-	int r = compare_uint(b->conn_count, a->conn_count);
-
-	return r ? r : compare_pools_by_owner(a, b);
-}
-
 int view_collect_conns(const struct table *table, struct conn ***ret_conns, size_t *ret_count)
 {
 	size_t count = table_conn_count(table), i = 0;
@@ -375,21 +298,6 @@ int view_collect_conns(const struct table *table, struct conn ***ret_conns, size
 			conns[i++] = conn;
 	qsort(conns, i, sizeof(*conns), compare_conns);
 	*ret_conns = conns;
-	*ret_count = i;
-	return 0;
-}
-
-int view_collect_pools(const struct table *table, struct pool ***ret_pools, size_t *ret_count)
-{
-	size_t count = table_pool_count(table), i = 0;
-	struct pool **pools = calloc(count ? count : 1, sizeof(struct pool *));
-
-	if (!pools)
-		return -ENOMEM;
-	for (struct pool *pool = table_first_pool(table); pool && i < count; pool = pool->next)
-		pools[i++] = pool;
-	qsort(pools, i, sizeof(*pools), compare_pools);
-	*ret_pools = pools;
 	*ret_count = i;
 	return 0;
 }

@@ -35,17 +35,10 @@ char *view_render(const struct view *view);
 struct view *view_connections(struct conn *const *conns, size_t count, const struct dbkind *kinds,
 			      bool with_sites, uint64_t now_ns);
 
-/* Pools, one line each, with the rates of the time observed: PID COMM ... OPEN STALE OPENED/s ...
- */
-struct view *view_pools(struct pool *const *pools, size_t count, const struct dbkind *kinds,
-			const struct detector *detector, uint64_t now_ns, uint64_t observed_ns);
-
 /* "established", "connecting", "peer_closed", "closed" */
 const char *conn_state_name(uint8_t state);
 
-/* Sums that more than one output shows. */
-uint64_t pool_failed_count(const struct pool *pool);
-uint64_t pool_closed_count(const struct pool *pool);
+/* How many connections of a pool are stale at that moment; 0 without a detector. */
 uint32_t pool_stale_count(const struct pool *pool, const struct detector *detector,
 			  uint64_t now_ns);
 
@@ -54,8 +47,5 @@ uint32_t pool_stale_count(const struct pool *pool, const struct detector *detect
  * -ENOMEM.
  */
 int view_collect_conns(const struct table *table, struct conn ***ret_conns, size_t *ret_count);
-
-/* All pools, the one with most open connections first, then by pid: an array the caller frees. */
-int view_collect_pools(const struct table *table, struct pool ***ret_pools, size_t *ret_count);
 
 #endif

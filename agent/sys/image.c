@@ -446,11 +446,6 @@ enum image_runtime image_runtime(const struct image *image)
 	return image->runtime;
 }
 
-uint32_t image_inner_pid(const struct image *image)
-{
-	return image->inner_pid;
-}
-
 bool image_has_ended(const struct image *image)
 {
 	struct proc_stat stat;

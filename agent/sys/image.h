@@ -44,9 +44,6 @@ Dwfl *image_dwfl(const struct image *image);
 struct client_id image_client(const struct image *image);
 enum image_runtime image_runtime(const struct image *image);
 
-/* Pid in the innermost namespace: the one that the process itself knows. */
-uint32_t image_inner_pid(const struct image *image);
-
 /* True when the process is gone: what was not read of it never will be. */
 bool image_has_ended(const struct image *image);
 

@@ -47,7 +47,6 @@ struct proc_watch {
 	uint32_t free_first;
 	uint32_t high_water; /* entries from here on have never been used */
 	uint32_t poll_next; /* where polling goes on */
-	uint64_t overflow_count;
 	struct entry *entries; /* PROC_WATCH_MAX */
 	uint32_t buckets[BUCKET_COUNT];
 };
@@ -231,8 +230,6 @@ int proc_watch_add(struct proc_watch *watch, struct client_id id)
 	if (!entry) {
 		if (pidfd >= 0)
 			close(pidfd);
-		if (ret == 0)
-			watch->overflow_count++;
 		return ret < 0 ? ret : -ENOSPC;
 	}
 	if (pidfd >= 0) {
@@ -321,11 +318,6 @@ uint32_t proc_watch_count(const struct proc_watch *watch)
 uint32_t proc_watch_polled_count(const struct proc_watch *watch)
 {
 	return watch->polled_count;
-}
-
-uint64_t proc_watch_overflow_count(const struct proc_watch *watch)
-{
-	return watch->overflow_count;
 }
 
 void proc_watch_set_pidfd_max(struct proc_watch *watch, uint32_t max)

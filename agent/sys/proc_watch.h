@@ -38,7 +38,6 @@ int proc_watch_fd(const struct proc_watch *watch);
 
 uint32_t proc_watch_count(const struct proc_watch *watch);
 uint32_t proc_watch_polled_count(const struct proc_watch *watch); /* those without a pidfd */
-uint64_t proc_watch_overflow_count(const struct proc_watch *watch); /* refused with -ENOSPC */
 
 /*
  * How many descriptors it may hold, the others are polled; at first half of RLIMIT_NOFILE. Those

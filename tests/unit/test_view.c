@@ -150,30 +150,6 @@ static void connections_age_that_is_a_bound_is_marked(void **state)
 	table_free(table);
 }
 
-static void collect_pools_most_connections_come_first(void **state)
-{
-	struct table *table = table_new(NULL);
-	struct event events[] = {
-		open_event(1, 10, "small", 5432),
-		open_event(2, 20, "big", 5432),
-		open_event(3, 20, "big", 5432),
-		open_event(4, 5, "small", 5432),
-	};
-	struct pool **pools;
-	size_t count;
-
-	(void)state;
-	for (size_t i = 0; i < 4; i++)
-		apply(table, &events[i]);
-	assert_int_equal(view_collect_pools(table, &pools, &count), 0);
-	assert_int_equal(count, 3);
-	assert_int_equal(pools[0]->client->id.pid, 20);
-	assert_int_equal(pools[1]->client->id.pid, 5);
-	assert_int_equal(pools[2]->client->id.pid, 10);
-	free(pools);
-	table_free(table);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -182,7 +158,6 @@ int main(void)
 		cmocka_unit_test(connections_names_from_outside_cannot_move_the_cursor),
 		cmocka_unit_test(connections_sites_are_shown_when_asked_for_and_safe),
 		cmocka_unit_test(connections_age_that_is_a_bound_is_marked),
-		cmocka_unit_test(collect_pools_most_connections_come_first),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
