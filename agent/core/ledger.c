@@ -6,8 +6,10 @@
  *	detector's id --index--> entry (ledger's id) --> last line told
  *
  * Invariant: an entry is in the index exactly while detector_id is set; ids are given out once.
- * A verdict that was carried over ends in one of three ways: the detector finds it again and from
- * then on decides; what it is about is gone; or, where nothing can be looked up, its time is over.
+ *What there is no room for has a slip, a number and what was told of it, so that it is told as
+ *often as the others; it is only not shown, and not known after a restart. A verdict that was
+ *carried over ends in one of three ways: the detector finds it again and from then on decides; what
+ *it is about is gone; or, where nothing can be looked up, its time is over.
  */
 #include "ledger.h"
 
@@ -24,8 +26,22 @@
 /* A leak is over when less than this part of what it named is still silent; as CLEAR has it. */
 #define REMAINING_SHARE 5
 
+/* 3 MB. A pool has few verdicts at a time, and so many pools can be tracked. */
+#define SLIPS_MAX 65536
+
+struct slip {
+	struct index_link link;
+	uint64_t detector_id, id;
+	enum verdict_kind kind;
+	enum severity severity; /* of the last line */
+	bool is_raised;
+};
+
 struct ledger {
 	struct index index;
+	struct index slips;
+	uint32_t slip_count;
+	uint32_t raised_slips[VERDICT_KIND_COUNT];
 	struct ledger_entry *first, *last;
 	uint32_t count;
 	uint64_t next_id;
@@ -39,12 +55,11 @@ struct ledger *ledger_new(void)
 
 	if (!ledger)
 		return NULL;
-	if (index_init(&ledger->index) < 0) {
-		free(ledger);
-		return NULL;
-	}
 	ledger->next_id = 1;
-	return ledger;
+	if (index_init(&ledger->index) == 0 && index_init(&ledger->slips) == 0)
+		return ledger;
+	ledger_free(ledger);
+	return NULL;
 }
 
 static void destroy_entry(struct ledger_entry *entry)
@@ -52,6 +67,12 @@ static void destroy_entry(struct ledger_entry *entry)
 	verdict_clear(&entry->verdict);
 	free(entry->suspects);
 	free(entry);
+}
+
+static void free_slip(void *userdata, struct index_link *link)
+{
+	(void)userdata;
+	free(link);
 }
 
 void ledger_free(struct ledger *ledger)
@@ -65,6 +86,8 @@ void ledger_free(struct ledger *ledger)
 		destroy_entry(entry);
 	}
 	index_destroy(&ledger->index);
+	index_each(&ledger->slips, free_slip, NULL);
+	index_destroy(&ledger->slips);
 	verdict_clear(&ledger->told);
 	free(ledger);
 }
@@ -86,6 +109,45 @@ static struct ledger_entry *find_by_detector(const struct ledger *ledger, uint64
 }
 
 _Static_assert(offsetof(struct ledger_entry, link) == 0, "a link is cast to its entry");
+
+/* --- slips ------------------------------------------------------------------------------------ */
+
+_Static_assert(offsetof(struct slip, link) == 0, "a link is cast to its slip");
+
+static struct slip *find_slip(const struct ledger *ledger, uint64_t id)
+{
+	struct index_link *link = index_bucket(&ledger->slips, index_mix(id));
+
+	while (link && ((struct slip *)link)->detector_id != id)
+		link = link->next;
+	return (struct slip *)link;
+}
+
+/* NULL where there is no room for that either. */
+static struct slip *add_slip(struct ledger *ledger, const struct verdict *line)
+{
+	struct slip *slip = ledger->slip_count < SLIPS_MAX ? calloc(1, sizeof(*slip)) : NULL;
+
+	if (!slip)
+		return NULL;
+	slip->detector_id = line->id;
+	slip->id = ledger->next_id++;
+	slip->kind = line->kind;
+	slip->severity = line->severity;
+	index_insert(&ledger->slips, &slip->link, index_mix(line->id));
+	ledger->slip_count++;
+	return slip;
+}
+
+static void drop_slip(struct ledger *ledger, struct slip *slip)
+{
+	ledger->raised_slips[slip->kind] -= slip->is_raised;
+	ledger->slip_count--;
+	index_remove(&ledger->slips, &slip->link);
+	free(slip);
+}
+
+/* --- more of entries -------------------------------------------------------------------------- */
 
 /* What was carried over and is about the same. */
 static struct ledger_entry *find_carried(const struct ledger *ledger, const struct verdict *line)
@@ -166,44 +228,61 @@ static void note_suspects(struct ledger_entry *entry, const struct table *table)
 
 /* --- lines of the detector -------------------------------------------------------------------- */
 
+/* What a line means to somebody who has heard the lines before it. */
+static enum ledger_news weigh(bool is_raised, enum severity before, const struct verdict *line)
+{
+	bool is_heavier = line->severity != before;
+
+	switch (line->state) {
+	case VERDICT_SUSPECT:
+		return is_raised ? LEDGER_REPEAT : LEDGER_LINE;
+	case VERDICT_RAISED:
+		if (!is_raised)
+			return LEDGER_NEWS;
+		return is_heavier ? LEDGER_NEWS : LEDGER_REPEAT;
+	case VERDICT_UPDATED:
+		if (!is_raised)
+			return LEDGER_LINE;
+		return is_heavier ? LEDGER_NEWS : LEDGER_LINE;
+	case VERDICT_CLEARED:
+		break;
+	}
+	return is_raised ? LEDGER_NEWS : LEDGER_LINE;
+}
+
+static void write_slip(struct ledger *ledger, struct slip *slip, const struct verdict *line)
+{
+	bool raises = line->state == VERDICT_RAISED || line->state == VERDICT_UPDATED;
+
+	ledger->raised_slips[slip->kind] += raises && !slip->is_raised;
+	slip->is_raised |= raises;
+	slip->severity = line->severity;
+	if (line->state == VERDICT_CLEARED)
+		drop_slip(ledger, slip);
+}
+
+/* A line of a verdict that has no entry: told now, under a number that it keeps. */
 static int pass_on(struct ledger *ledger, const struct verdict *line, struct ledger_line *ret_line)
 {
+	struct slip *slip = find_slip(ledger, line->id);
 	int r;
 
 	verdict_clear(&ledger->told);
 	r = verdict_copy(line, &ledger->told);
 	if (r < 0)
 		return r;
-	ledger->told.id = ledger->next_id++;
-	ledger->overflow_count++;
-	ret_line->verdict = &ledger->told;
-	ret_line->news = line->state == VERDICT_SUSPECT ? LEDGER_LINE : LEDGER_NEWS;
-	return 0;
-}
-
-/*
- * What a line means to somebody who has heard the lines before it: state and severity of the entry
- * are still those of the last line.
- */
-static enum ledger_news weigh(const struct ledger_entry *entry, const struct verdict *line)
-{
-	bool is_heavier = line->severity != entry->verdict.severity;
-
-	switch (line->state) {
-	case VERDICT_SUSPECT:
-		return entry->is_raised ? LEDGER_REPEAT : LEDGER_LINE;
-	case VERDICT_RAISED:
-		if (!entry->is_raised)
-			return LEDGER_NEWS;
-		return is_heavier ? LEDGER_NEWS : LEDGER_REPEAT;
-	case VERDICT_UPDATED:
-		if (!entry->is_raised)
-			return LEDGER_LINE;
-		return is_heavier ? LEDGER_NEWS : LEDGER_LINE;
-	case VERDICT_CLEARED:
-		break;
+	if (!slip) {
+		ledger->overflow_count++;
+		slip = add_slip(ledger, line);
 	}
-	return entry->is_raised ? LEDGER_NEWS : LEDGER_LINE;
+	ledger->told.id = slip ? slip->id : ledger->next_id++;
+	ret_line->verdict = &ledger->told;
+	/* Of what could not even be noted the end is told. */
+	ret_line->news = weigh(slip ? slip->is_raised : line->state == VERDICT_CLEARED,
+			       slip ? slip->severity : line->severity, line);
+	if (slip)
+		write_slip(ledger, slip, line);
+	return 0;
 }
 
 static int write_line(struct ledger_entry *entry, const struct verdict *line)
@@ -229,6 +308,8 @@ int ledger_take(struct ledger *ledger, const struct table *table, const struct v
 	struct ledger_entry *entry = find_by_detector(ledger, line->id);
 	int r;
 
+	if (!entry && find_slip(ledger, line->id))
+		return pass_on(ledger, line, ret_line);
 	if (!entry) {
 		entry = find_carried(ledger, line);
 		if (!entry && ledger->count >= LEDGER_MAX)
@@ -241,7 +322,7 @@ int ledger_take(struct ledger *ledger, const struct table *table, const struct v
 			ledger->next_id++;
 		bind_entry(ledger, entry, line->id);
 	}
-	ret_line->news = weigh(entry, line);
+	ret_line->news = weigh(entry->is_raised, entry->verdict.severity, line);
 	entry->is_suspected = line->state == VERDICT_SUSPECT;
 	/* A suspicion says less than what is known: the line of the verdict stays. */
 	if (ret_line->news != LEDGER_REPEAT || line->state != VERDICT_SUSPECT) {
@@ -418,8 +499,11 @@ void ledger_translate(const struct ledger *ledger, const struct verdict *line,
 		      struct verdict *ret_verdict)
 {
 	const struct ledger_entry *entry = ledger ? find_by_detector(ledger, line->id) : NULL;
+	const struct slip *slip = ledger && !entry ? find_slip(ledger, line->id) : NULL;
 
 	*ret_verdict = *line;
+	if (slip)
+		ret_verdict->id = slip->id;
 	if (entry && entry->is_raised && line->state == VERDICT_SUSPECT)
 		*ret_verdict = entry->verdict;
 	if (entry)
@@ -436,6 +520,9 @@ bool ledger_stands(const struct ledger *ledger, uint32_t kinds)
 	for (const struct ledger_entry *entry = ledger->first; entry; entry = entry->next)
 		if (entry->is_raised && kinds & (1u << entry->verdict.kind))
 			return true;
+	for (int kind = 0; kind < VERDICT_KIND_COUNT; kind++)
+		if (ledger->raised_slips[kind] && kinds & (1u << kind))
+			return true;
 	return false;
 }
 
@@ -445,6 +532,8 @@ uint32_t ledger_standing_count(const struct ledger *ledger)
 
 	for (const struct ledger_entry *entry = ledger->first; entry; entry = entry->next)
 		count += entry->is_raised;
+	for (int kind = 0; kind < VERDICT_KIND_COUNT; kind++)
+		count += ledger->raised_slips[kind];
 	return count;
 }
 

@@ -53,7 +53,8 @@ void ledger_free(struct ledger *ledger);
 
 /*
  * Takes one line of the detector; table is the one it judges. Returns 0 or -ENOMEM. With LEDGER_MAX
- * verdicts standing a further one is passed on and not remembered, which counts as overflow.
+ * verdicts standing a further one is passed on, and of it only its number is remembered, which
+ * counts as overflow.
  */
 int ledger_take(struct ledger *ledger, const struct table *table, const struct verdict *line,
 		struct ledger_line *ret_line);

@@ -300,12 +300,45 @@ static void ledger_take_beyond_the_limit_is_passed_on_and_counted(void **state)
 	assert_take(bed, line_of(LEDGER_MAX + 5, VERDICT_RAISED, SEVERITY_WARNING), LEDGER_MAX + 1,
 		    VERDICT_RAISED, LEDGER_NEWS);
 	assert_int_equal(ledger_overflow_count(bed->ledger), 1);
-	assert_int_equal(ledger_standing_count(bed->ledger), LEDGER_MAX);
+	assert_int_equal(ledger_standing_count(bed->ledger), LEDGER_MAX + 1);
 	assert_take(bed, line_of(5, VERDICT_CLEARED, SEVERITY_WARNING), 5, VERDICT_CLEARED,
 		    LEDGER_NEWS);
 	assert_take(bed, line_of(LEDGER_MAX + 6, VERDICT_RAISED, SEVERITY_WARNING), LEDGER_MAX + 2,
 		    VERDICT_RAISED, LEDGER_NEWS);
 	assert_int_equal(ledger_overflow_count(bed->ledger), 1);
+}
+
+static void ledger_take_beyond_the_limit_keeps_its_number_and_is_told_once(void **state)
+{
+	uint64_t id = LEDGER_MAX + 5, told_id = LEDGER_MAX + 1;
+	struct bed *bed = *state;
+	struct verdict line, told;
+
+	for (uint64_t i = 1; i <= LEDGER_MAX; i++)
+		assert_take(bed, line_of(i, VERDICT_SUSPECT, SEVERITY_INFO), i, VERDICT_SUSPECT,
+			    LEDGER_LINE);
+	assert_false(ledger_stands(bed->ledger, 1u << VERDICT_LEAK));
+	assert_take(bed, line_of(id, VERDICT_SUSPECT, SEVERITY_INFO), told_id, VERDICT_SUSPECT,
+		    LEDGER_LINE);
+	assert_int_equal(ledger_standing_count(bed->ledger), 0);
+	assert_take(bed, line_of(id, VERDICT_RAISED, SEVERITY_WARNING), told_id, VERDICT_RAISED,
+		    LEDGER_NEWS);
+	assert_true(ledger_stands(bed->ledger, 1u << VERDICT_LEAK));
+	assert_false(ledger_stands(bed->ledger, 1u << VERDICT_STORM));
+	/* There is room again; it stays what it was. */
+	assert_take(bed, line_of(7, VERDICT_CLEARED, SEVERITY_INFO), 7, VERDICT_CLEARED,
+		    LEDGER_LINE);
+	assert_take(bed, line_of(id, VERDICT_UPDATED, SEVERITY_WARNING), told_id, VERDICT_UPDATED,
+		    LEDGER_LINE);
+	assert_take(bed, line_of(id, VERDICT_UPDATED, SEVERITY_CRITICAL), told_id, VERDICT_UPDATED,
+		    LEDGER_NEWS);
+	line = line_of(id, VERDICT_UPDATED, SEVERITY_CRITICAL);
+	ledger_translate(bed->ledger, &line, &told);
+	assert_int_equal(told.id, told_id);
+	assert_int_equal(ledger_overflow_count(bed->ledger), 1);
+	assert_take(bed, line_of(id, VERDICT_CLEARED, SEVERITY_CRITICAL), told_id, VERDICT_CLEARED,
+		    LEDGER_NEWS);
+	assert_int_equal(ledger_standing_count(bed->ledger), 0);
 }
 
 static void ledger_translate_is_what_was_told(void **state)
@@ -355,6 +388,7 @@ int main(void)
 		TEST(ledger_review_state_has_a_time_to_be_found_again),
 		TEST(ledger_carry_nonsense_is_refused),
 		TEST(ledger_take_beyond_the_limit_is_passed_on_and_counted),
+		TEST(ledger_take_beyond_the_limit_keeps_its_number_and_is_told_once),
 		TEST(ledger_translate_is_what_was_told),
 	};
 
