@@ -265,12 +265,15 @@ struct stack_sample {
  * Where an interpreter keeps its frames, as offsets into its own structures; value of scripts, by
  * process. Filled in by the agent, which has read the interpreter's version.
  */
+#define ABI_NO_THREADS 0xffffffffu
+
 struct script_layout {
 	__u64 start_ns; /* of the process: a pid that was given out anew is another one */
 	__u64 interpreters_head; /* address of the pointer to the first interpreter */
 	__u64 finalizing; /* address of a word that is 0 until the interpreter takes itself down */
 	__u32 threads_head; /* in the interpreter */
-	__u32 thread_next; /* in the thread's state */
+	__u32 thread_next; /* in the thread's state; ABI_NO_THREADS: the first word points to a
+			      frame */
 	__u32 thread_id; /* pthread_self() of the thread */
 	__u32 thread_frame; /* pointer to the innermost frame, or to the structure that has it */
 	__u32 frame_of_indirection; /* in that structure; ~0 = there is none */

@@ -80,22 +80,34 @@ static __noinline __u64 find_script_thread(const struct script_layout *layout,
 	return 0;
 }
 
+/* The innermost one; 0 = none. */
+static __always_inline __u64 find_script_frame(const struct script_layout *layout,
+					       struct task_struct *task)
+{
+	__u64 thread, frame;
+
+	if (layout->thread_next == ABI_NO_THREADS)
+		return read_word(layout->interpreters_head);
+	thread = find_script_thread(layout, task);
+	if (!thread)
+		return 0;
+	frame = read_word(thread + layout->thread_frame);
+	if (frame && layout->frame_of_indirection != NO_INDIRECTION)
+		frame = read_word(frame + layout->frame_of_indirection);
+	return frame;
+}
+
 static __always_inline void fill_script_frames(struct stack_sample *sample,
 					       struct task_struct *task)
 {
 	__u32 pid = task->tgid, count = 0;
 	const struct script_layout *layout = bpf_map_lookup_elem(&scripts, &pid);
-	__u64 thread, frame;
+	__u64 frame;
 
 	sample->script_frame_count = 0;
 	if (!layout || layout->start_ns != task->group_leader->start_boottime)
 		return;
-	thread = find_script_thread(layout, task);
-	if (!thread)
-		return;
-	frame = read_word(thread + layout->thread_frame);
-	if (frame && layout->frame_of_indirection != NO_INDIRECTION)
-		frame = read_word(frame + layout->frame_of_indirection);
+	frame = find_script_frame(layout, task);
 	for (count = 0; count < ABI_SCRIPT_FRAMES_MAX && frame; count++) {
 		struct script_frame *script = &sample->script_frames[count];
 

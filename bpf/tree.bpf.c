@@ -101,7 +101,7 @@ int BPF_PROG(on_close, struct sock *sk, int oldstate, int newstate)
 		return 0;
 	layout = bpf_map_lookup_elem(&scripts, &pid);
 	if (!layout || layout->start_ns != task->group_leader->start_boottime ||
-	    !read_word(layout->finalizing))
+	    !layout->finalizing || !read_word(layout->finalizing))
 		return 0;
 	record = bpf_sk_storage_get(&conns, sk, NULL, 0);
 	if (!record)

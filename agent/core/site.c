@@ -127,6 +127,7 @@ static const struct prefix files[] = {
 	{"/node_modules/", RANK_DRIVER},  {"node:", RANK_RUNTIME},
 	{"/site-packages/", RANK_DRIVER}, {"/dist-packages/", RANK_DRIVER},
 	{"/lib/python3", RANK_RUNTIME},	  {"<frozen ", RANK_RUNTIME},
+	{"/vendor/", RANK_DRIVER}, /* of PHP's composer */
 };
 
 static bool begins_with(const char *text, const char *prefix)

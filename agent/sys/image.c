@@ -285,6 +285,16 @@ static const char *base_name(const char *path)
 	return slash ? slash + 1 : path;
 }
 
+static bool is_python(const char *name)
+{
+	return !strncmp(name, "python", 6) || !strncmp(name, "libpython", 9);
+}
+
+static bool is_php(const char *name)
+{
+	return !strncmp(name, "php", 3) || !strncmp(name, "libphp", 6);
+}
+
 static enum image_runtime runtime_of(const struct mapping *mappings, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
@@ -292,14 +302,14 @@ static enum image_runtime runtime_of(const struct mapping *mappings, size_t coun
 
 		if (!mappings[i].is_first)
 			continue;
-		if (!strncmp(name, "python", 6) || !strncmp(name, "libpython", 9))
+		if (is_python(name))
 			return RUNTIME_PYTHON;
 		if (!strcmp(name, "libjvm.so"))
 			return RUNTIME_JAVA;
 		if (!strcmp(name, "node") || !strcmp(name, "nodejs") ||
 		    !strncmp(name, "libnode.so", 10))
 			return RUNTIME_NODE;
-		if (!strncmp(name, "php", 3) || !strncmp(name, "libphp", 6))
+		if (is_php(name))
 			return RUNTIME_PHP;
 	}
 	return RUNTIME_NATIVE;
@@ -533,7 +543,7 @@ static int search_module(Dwfl_Module *module, void **userdata, const char *path,
 
 	(void)userdata;
 	(void)base;
-	if (strncmp(name, "python", 6) != 0 && strncmp(name, "libpython", 9) != 0)
+	if (!is_python(name) && !is_php(name))
 		return DWARF_CB_OK;
 	count = dwfl_module_getsymtab(module);
 	for (int i = 0; i < count; i++) {

@@ -336,19 +336,19 @@ static uint32_t read_line(const struct image *image, const struct python *python
 #define TRAMPOLINE "<interpreter trampoline>"
 
 bool python_read_frame(const struct image *image, const struct python *python,
-		       const struct script_frame *frame, struct python_frame *ret_frame)
+		       const struct script_frame *frame, struct script_names *ret_names)
 {
 	uint64_t name, file;
 
-	memset(ret_frame, 0, sizeof(*ret_frame));
+	memset(ret_names, 0, sizeof(*ret_names));
 	if (!has_type(image, python, frame->code, "code"))
 		return false;
 	name = read_pointer(image, frame->code + python->code_name);
 	file = read_pointer(image, frame->code + python->code_file);
-	if (!read_text(image, python, name, ret_frame->function, sizeof(ret_frame->function)) ||
-	    strcmp(ret_frame->function, TRAMPOLINE) == 0)
+	if (!read_text(image, python, name, ret_names->function, sizeof(ret_names->function)) ||
+	    strcmp(ret_names->function, TRAMPOLINE) == 0)
 		return false;
-	if (read_text(image, python, file, ret_frame->file, sizeof(ret_frame->file)))
-		ret_frame->line = read_line(image, python, frame);
+	if (read_text(image, python, file, ret_names->file, sizeof(ret_names->file)))
+		ret_names->line = read_line(image, python, frame);
 	return true;
 }

@@ -9,6 +9,7 @@
 
 #include "bpf/abi.h"
 #include "image.h"
+#include "script_names.h"
 
 /* One version's structures, as far as they are read. */
 struct python {
@@ -23,12 +24,6 @@ struct python {
 	uint32_t bytes_length, bytes_data;
 };
 
-struct python_frame {
-	char function[128]; /* qualified name; UTF-8 */
-	char file[192]; /* the end of the path, where it is longer */
-	uint32_t line; /* 0 = unknown */
-};
-
 /*
  * Recognizes the interpreter. Returns 0; -ENOENT where it is none; -ENOTSUP for a version that is
  * not known here, with its number in *ret_version (0x030b = 3.11; 0 = not to be found out).
@@ -38,7 +33,7 @@ int python_detect(struct image *image, struct python *ret_python, uint32_t *ret_
 /* Names of one frame. Returns false where code is no code object (any more), or none of a program.
  */
 bool python_read_frame(const struct image *image, const struct python *python,
-		       const struct script_frame *frame, struct python_frame *ret_frame);
+		       const struct script_frame *frame, struct script_names *ret_names);
 
 /*
  * The line of a code unit by a location table (PEP 626, Objects/locations.md of CPython); 0 where

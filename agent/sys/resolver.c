@@ -18,7 +18,7 @@
 
 #include "clock.h"
 #include "image.h"
-#include "python_frames.h"
+#include "interpreter.h"
 #include "stack_unwind.h"
 #include "symbol.h"
 
@@ -36,14 +36,13 @@
 /* Names of a frame that was read before: of a process that is gone it is all there is. */
 struct known_script {
 	struct script_frame at;
-	struct python_frame names; /* function "" = free */
+	struct script_names names; /* function "" = free */
 };
 
 struct slot {
 	struct image *image; /* NULL = free */
-	struct python python;
 	struct known_script *scripts; /* SCRIPTS_MAX of them; NULL = none yet */
-	bool is_python;
+	struct interpreter interpreter;
 	uint64_t used_at; /* runs of the resolver */
 	uint64_t refreshed_ns;
 	uint64_t gap_ns; /* until its mappings may be read again; grows */
@@ -56,7 +55,7 @@ struct resolver {
 	uint64_t run;
 	/* Of the run under way. */
 	struct symbol symbols[FRAMES_MAX];
-	struct python_frame scripts[ABI_SCRIPT_FRAMES_MAX];
+	struct script_names scripts[ABI_SCRIPT_FRAMES_MAX];
 	struct site_frame frames[FRAMES_MAX];
 	uint32_t symbol_count, frame_count, script_count;
 };
@@ -95,20 +94,12 @@ void resolver_free(struct resolver *resolver)
 
 /* --- processes -------------------------------------------------------------------------------- */
 
-static void look_for_python(struct slot *slot)
-{
-	uint32_t version = 0;
-
-	slot->is_python = image_runtime(slot->image) == RUNTIME_PYTHON &&
-			  python_detect(slot->image, &slot->python, &version) == 0;
-}
-
 static void refresh(struct slot *slot)
 {
 	slot->refreshed_ns = clock_monotonic_ns();
 	/* Of one that is gone the old state is all there is. */
 	if (image_refresh(slot->image) == 0)
-		look_for_python(slot);
+		interpreter_detect(slot->image, &slot->interpreter);
 }
 
 static struct slot *find_slot(struct resolver *resolver, struct client_id id)
@@ -164,7 +155,7 @@ static int take_slot(struct resolver *resolver, struct client_id id, struct slot
 		oldest->refreshed_ns = clock_monotonic_ns();
 		oldest->gap_ns = FIRST_GAP_NS;
 		slot = oldest;
-		look_for_python(slot);
+		interpreter_detect(slot->image, &slot->interpreter);
 	}
 	slot->used_at = resolver->run;
 	drop_maps(resolver, slot);
@@ -200,7 +191,7 @@ static void add_native(struct resolver *resolver, struct image *image, uint64_t 
 
 /* From the process; where that fails, from what was read of the same place before. */
 static bool read_script(struct slot *slot, const struct script_frame *at,
-			struct python_frame *ret_names)
+			struct script_names *ret_names)
 {
 	uint64_t hash = (at->code >> 4 ^ at->position) * 0x9e3779b97f4a7c15ULL;
 	struct known_script *known;
@@ -208,7 +199,7 @@ static bool read_script(struct slot *slot, const struct script_frame *at,
 	if (!slot->scripts)
 		slot->scripts = calloc(SCRIPTS_MAX, sizeof(*slot->scripts));
 	known = slot->scripts ? &slot->scripts[hash >> 54] : NULL;
-	if (python_read_frame(slot->image, &slot->python, at, ret_names)) {
+	if (interpreter_read_frame(&slot->interpreter, slot->image, at, ret_names)) {
 		if (known)
 			*known = (struct known_script){.at = *at, .names = *ret_names};
 		return true;
@@ -224,8 +215,7 @@ static void read_scripts(struct resolver *resolver, struct slot *slot,
 			 const struct stack_sample *sample)
 {
 	resolver->script_count = 0;
-	for (uint32_t i = 0;
-	     slot->is_python && i < sample->script_frame_count && i < ABI_SCRIPT_FRAMES_MAX; i++)
+	for (uint32_t i = 0; i < sample->script_frame_count && i < ABI_SCRIPT_FRAMES_MAX; i++)
 		resolver->script_count += read_script(slot, &sample->script_frames[i],
 						      &resolver->scripts[resolver->script_count]);
 }
@@ -234,7 +224,7 @@ static void add_scripts(struct resolver *resolver)
 {
 	for (uint32_t i = 0; i < resolver->script_count && resolver->frame_count < FRAMES_MAX;
 	     i++) {
-		const struct python_frame *script = &resolver->scripts[i];
+		const struct script_names *script = &resolver->scripts[i];
 
 		resolver->frames[resolver->frame_count++] = (struct site_frame){
 			.function = script->function,
@@ -248,8 +238,7 @@ static void add_scripts(struct resolver *resolver)
 /* The loop of the interpreter: from there on outwards its own frames tell more. */
 static bool is_interpreter(const struct slot *slot, const struct site_frame *frame)
 {
-	return slot->is_python && frame->module &&
-	       (!strncmp(frame->module, "python", 6) || !strncmp(frame->module, "libpython", 9));
+	return frame->module && interpreter_owns(&slot->interpreter, frame->module);
 }
 
 static void gather(struct resolver *resolver, struct slot *slot, const uint64_t *addresses,
@@ -309,15 +298,17 @@ static bool has_application(const struct resolver *resolver)
 /* The stack ends in the runtime, and the program's own functions are not on it. */
 static const char *why_no_application(const struct slot *slot)
 {
+	bool is_known = interpreter_is_known(&slot->interpreter);
+
 	switch (image_runtime(slot->image)) {
 	case RUNTIME_NODE:
 		return " (JavaScript out of sight: no perf map, or a callback)";
 	case RUNTIME_JAVA:
 		return " (Java out of sight: no perf map)";
 	case RUNTIME_PHP:
-		return " (PHP functions are not read)";
+		return is_known ? "" : " (not a PHP whose functions can be read)";
 	case RUNTIME_PYTHON:
-		return slot->is_python ? "" : " (not a Python whose frames can be read)";
+		return is_known ? "" : " (not a Python whose frames can be read)";
 	default:
 		return "";
 	}
@@ -370,11 +361,11 @@ void resolver_run(struct resolver *resolver, const struct stack_sample *sample,
 					   : "its mappings cannot be read");
 		return;
 	}
-	if (sample->role == ROLE_INTRODUCE && !slot->is_python)
+	if (sample->role == ROLE_INTRODUCE && !interpreter_is_known(&slot->interpreter))
 		refresh(slot);
 	else
 		resolve(resolver, slot, sample, ret_answer);
-	ret_answer->has_layout = slot->is_python;
-	if (slot->is_python)
-		ret_answer->layout = slot->python.layout;
+	ret_answer->has_layout = interpreter_is_known(&slot->interpreter);
+	if (ret_answer->has_layout)
+		ret_answer->layout = *interpreter_layout(&slot->interpreter);
 }

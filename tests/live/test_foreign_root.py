@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Programs in a container whose files are not the host's: Debian 13's libc and Python, by runc."""
+"""Programs in a container whose files are not the host's: Debian 13's libc, Python and PHP, by runc."""
 
 import json
+import shlex
 import subprocess
 import uuid
 
@@ -20,6 +21,25 @@ time.sleep(1)
 connection = open_orders()
 save_order(connection)
 time.sleep(1)
+"""
+
+
+# PHP closes what is left when a script ends; so it is killed, when all has been seen of it.
+PHP_APP = """<?php
+class OrderRepo
+{
+    function save($connection) { fwrite($connection, "x"); }
+}
+function open_orders($port)
+{
+    return stream_socket_client("tcp://127.0.0.1:$port");
+}
+sleep(1);
+$connection = open_orders($argv[1]);
+(new OrderRepo)->save($connection);
+sleep(1);
+touch("/app/done");
+sleep(600);
 """
 
 
@@ -45,7 +65,7 @@ def contain(debian13, tmp_path):
             "root": {"path": str(debian13), "readonly": True},
             "mounts": [
                 {"destination": "/proc", "type": "proc", "source": "proc"},
-                {"destination": "/app", "type": "bind", "source": str(app), "options": ["bind", "ro"]},
+                {"destination": "/app", "type": "bind", "source": str(app), "options": ["bind"]},
             ],
             "linux": {
                 "namespaces": [{"type": kind} for kind in ("pid", "mount", "ipc", "uts")],
@@ -79,3 +99,18 @@ def test_sites_of_debian_13s_python_name_function_file_and_line(
     assert left["site"] == "open_orders (app.py:4) < <module>", left
     assert left["last_site"] == "save_order (app.py:6) < <module>", left
     assert left["until"] == "interpreter_end", left
+
+
+def test_sites_of_debian_13s_php_name_function_file_and_line(connleak, server, contain, tmp_path):
+    port = server.listen()
+    (tmp_path / "app/app.php").write_text(PHP_APP)
+    command = contain("/usr/bin/php8.4", "/app/app.php", str(port))
+    *runc, _, _, _, name = command
+    script = (
+        f"{shlex.join(map(str, command))} & "
+        f"while [ ! -e {tmp_path}/app/done ]; do sleep 0.1; done; "
+        f"{shlex.join(map(str, runc))} kill {name} KILL; wait"
+    )
+    left = one(left_open(connleak, port, "sh", "-c", script))
+    assert left["site"] == "open_orders (app.php:8) < {main}", left
+    assert left["last_site"] == "OrderRepo::save (app.php:4) < {main}", left

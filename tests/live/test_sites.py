@@ -324,12 +324,17 @@ def test_sites_java_method_by_a_perf_map(connleak, postgresql, tmp_path):
     assert used[0]["last_site"].endswith(" [thread order-worker-#]"), lefts
 
 
-def test_sites_php_names_the_driver(connleak, postgresql):
-    """The honest best: PHP keeps its frames to itself; the driver's function is named."""
-    command = ["php", APPS / "orders.php", str(postgresql.port)]
-    left = one(left_open(connleak, postgresql.port, *command))
-    assert "PQ" in left["last_site"] or "pgsql.so" in left["last_site"], left
-    assert left["last_site"].endswith(" (PHP functions are not read)"), left
+def test_sites_php_names_function_file_and_line(connleak, postgresql):
+    app = APPS / "orders.php"
+    left = one(left_open(connleak, postgresql.port, "php", app, str(postgresql.port)))
+    lines = app.read_text().splitlines()
+    opened, used = (
+        1 + next(i for i, text in enumerate(lines) if call in text)
+        for call in ("pg_connect(", "pg_query(")
+    )
+    callers = " < handle_request < {main}"
+    assert left["site"] == f"OrderRepo::__construct (orders.php:{opened}){callers}", left
+    assert left["last_site"] == f"OrderRepo::save (orders.php:{used}){callers}", left
 
 
 # --- containers and hostile files --------------------------------------------------------------

@@ -1,13 +1,29 @@
 <?php
 // SPDX-License-Identifier: Apache-2.0
-// orders.php PORT: a persistent connection stays open until the process ends.
-function save_order(int $port)
+// orders.php PORT: the connection is kept, and stays open until the process ends.
+class OrderRepo
 {
-	$connection = pg_connect("host=127.0.0.1 port=$port user=postgres dbname=postgres");
-	pg_query($connection, "SELECT 1");
-	return $connection;
+	public $connection;
+
+	function __construct(int $port)
+	{
+		$this->connection = pg_connect("host=127.0.0.1 port=$port user=postgres dbname=postgres");
+	}
+
+	function save()
+	{
+		pg_query($this->connection, "SELECT 1");
+	}
 }
 
-$forgotten = save_order((int)$argv[1]);
+function handle_request(int $port)
+{
+	$repo = new OrderRepo($port);
+	$repo->save();
+	return $repo;
+}
+
+usleep(500000);
+$forgotten = handle_request((int)$argv[1]);
 usleep(500000);
 posix_kill(posix_getpid(), 9);

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The interpreter of a process, whichever it is: those that python_frames and php_frames know.
+ */
+#ifndef CONNLEAK_SYS_INTERPRETER_H
+#define CONNLEAK_SYS_INTERPRETER_H
+
+#include "php_frames.h"
+#include "python_frames.h"
+
+struct interpreter {
+	enum image_runtime runtime; /* RUNTIME_NATIVE = none that is known */
+	union {
+		struct python python;
+		struct php php;
+	};
+};
+
+/* Looks for one in image; what it finds is valid until image_refresh(). */
+void interpreter_detect(struct image *image, struct interpreter *ret_interpreter);
+
+bool interpreter_is_known(const struct interpreter *interpreter);
+
+/* Where the probe finds its frames. Only of one that is known. */
+const struct script_layout *interpreter_layout(const struct interpreter *interpreter);
+
+/* Names of one frame; false where it cannot be read, or is none of a function of the program. */
+bool interpreter_read_frame(const struct interpreter *interpreter, const struct image *image,
+			    const struct script_frame *frame, struct script_names *ret_names);
+
+/* Whether a file of that base name is the interpreter itself, whose loop runs the functions. */
+bool interpreter_owns(const struct interpreter *interpreter, const char *module);
+
+#endif
