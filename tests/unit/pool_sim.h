@@ -302,6 +302,19 @@ static inline void sim_print(const struct sim *sim, const char *name, uint64_t s
 		       sim->lines[i].evidence, sim->lines[i].summary);
 }
 
+/* No verdict of a leak, or none that was raised; else the test fails and shows them all. */
+static inline void sim_expect_no_leak(const struct sim *sim, const char *name, uint64_t seed,
+				      bool may_be_suspect)
+{
+	for (uint32_t i = 0; i < sim->line_count; i++) {
+		if (sim->lines[i].kind != VERDICT_LEAK ||
+		    (may_be_suspect && sim->lines[i].state != VERDICT_RAISED))
+			continue;
+		sim_print(sim, name, seed);
+		fail_msg("%s: a healthy process was accused", name);
+	}
+}
+
 /* --- a process that leaks whole connections -------------------------------------------------- */
 
 /* One that needs no exposure, so that a leak of whole connections is raised in half a minute. */

@@ -89,17 +89,6 @@ static const struct sim_pool healthy[] = {
 	 .restart_s = 1800, .hours = 8},
 };
 
-static void expect_silence(struct sim *sim, const char *name, uint64_t seed, bool may_be_suspect)
-{
-	for (uint32_t i = 0; i < sim->line_count; i++) {
-		if (sim->lines[i].kind != VERDICT_LEAK ||
-		    (may_be_suspect && sim->lines[i].state != VERDICT_RAISED))
-			continue;
-		sim_print(sim, name, seed);
-		fail_msg("%s: a healthy process was accused", name);
-	}
-}
-
 static void coverage_healthy_pools_stay_silent(void **state)
 {
 	(void)state;
@@ -108,7 +97,7 @@ static void coverage_healthy_pools_stay_silent(void **state)
 			struct sim *sim = sim_new(seed);
 
 			sim_run(sim, &healthy[i], false);
-			expect_silence(sim, healthy[i].name, seed, false);
+			sim_expect_no_leak(sim, healthy[i].name, seed, false);
 			sim_free(sim);
 		}
 	}
@@ -168,7 +157,7 @@ static void coverage_second_pool_that_is_used_no_more_is_no_leak(void **state)
 			struct sim *sim = sim_new(seed);
 
 			run_two_pools(sim, rows[i].rate, rows[i].fade_s);
-			expect_silence(sim, "two pools", seed, true);
+			sim_expect_no_leak(sim, "two pools", seed, true);
 			sim_free(sim);
 		}
 	}
@@ -193,7 +182,7 @@ static void coverage_threads_that_come_to_rest_are_no_leak(void **state)
 				sim_use(sim, threads.conns[(uint32_t)(sim_random(sim) * left)]);
 		}
 		sim_end(sim);
-		expect_silence(sim, "threads come to rest", seed, true);
+		sim_expect_no_leak(sim, "threads come to rest", seed, true);
 		sim_free(sim);
 	}
 }
@@ -222,7 +211,7 @@ static void coverage_jobs_that_hold_connections_are_no_leak(void **state)
 			}
 		}
 		sim_end(sim);
-		expect_silence(sim, "jobs hold connections", seed, true);
+		sim_expect_no_leak(sim, "jobs hold connections", seed, true);
 		sim_free(sim);
 	}
 }

@@ -158,17 +158,6 @@ static void run_clients(struct sim *sim, struct mongo *clients, uint32_t count, 
 	}
 }
 
-static void expect_no_leak(struct sim *sim, const char *name, uint64_t seed, bool may_be_suspect)
-{
-	for (uint32_t i = 0; i < sim->line_count; i++) {
-		if (sim->lines[i].kind != VERDICT_LEAK ||
-		    (may_be_suspect && sim->lines[i].state != VERDICT_RAISED))
-			continue;
-		sim_print(sim, name, seed);
-		fail_msg("%s: a healthy process was accused", name);
-	}
-}
-
 static void heartbeat_of_a_healthy_client_is_no_evidence(void **state)
 {
 	(void)state;
@@ -180,7 +169,7 @@ static void heartbeat_of_a_healthy_client_is_no_evidence(void **state)
 		mongo_open(sim, &clients[1], 0.01, false);
 		run_clients(sim, clients, 2, 6 * 3600);
 		sim_end(sim);
-		expect_no_leak(sim, "two clients", seed, false);
+		sim_expect_no_leak(sim, "two clients", seed, false);
 		sim_free(sim);
 	}
 }
@@ -198,7 +187,7 @@ static void heartbeat_of_a_client_for_each_tenant_is_no_leak(void **state)
 		}
 		run_clients(sim, clients, 40, 4 * 3600);
 		sim_end(sim);
-		expect_no_leak(sim, "tenants", seed, true);
+		sim_expect_no_leak(sim, "tenants", seed, true);
 		sim_free(sim);
 	}
 }
@@ -221,7 +210,7 @@ static void heartbeat_of_workers_that_poll_is_no_leak(void **state)
 					sim_use(sim, workers[i]);
 		}
 		sim_end(sim);
-		expect_no_leak(sim, "workers that poll", seed, true);
+		sim_expect_no_leak(sim, "workers that poll", seed, true);
 		sim_free(sim);
 	}
 }

@@ -77,17 +77,6 @@ static const struct sim_pool healthy[] = {
 	 .restart_s = 1800, .hours = 6},
 };
 
-static void expect_silence(struct sim *sim, const char *name, uint64_t seed, bool may_be_suspect)
-{
-	for (uint32_t i = 0; i < sim->line_count; i++) {
-		if (sim->lines[i].kind != VERDICT_LEAK ||
-		    (may_be_suspect && sim->lines[i].state != VERDICT_RAISED))
-			continue;
-		sim_print(sim, name, seed);
-		fail_msg("%s: a healthy process was accused", name);
-	}
-}
-
 static void keepalive_healthy_pools_stay_silent(void **state)
 {
 	(void)state;
@@ -96,7 +85,7 @@ static void keepalive_healthy_pools_stay_silent(void **state)
 			struct sim *sim = sim_new(seed);
 
 			sim_run(sim, &healthy[i], false);
-			expect_silence(sim, healthy[i].name, seed, false);
+			sim_expect_no_leak(sim, healthy[i].name, seed, false);
 			sim_free(sim);
 		}
 	}
@@ -145,7 +134,7 @@ static void keepalive_of_monitors_says_nothing_of_the_pool(void **state)
 					work(sim, pool[i]);
 		}
 		sim_end(sim);
-		expect_silence(sim, "monitors", seed, true);
+		sim_expect_no_leak(sim, "monitors", seed, true);
 		sim_free(sim);
 	}
 }
@@ -175,7 +164,7 @@ static void keepalive_jobs_that_hold_connections_are_no_leak(void **state)
 			ping(sim, free_ones, 20, 60);
 		}
 		sim_end(sim);
-		expect_silence(sim, "jobs", seed, true);
+		sim_expect_no_leak(sim, "jobs", seed, true);
 		sim_free(sim);
 	}
 }
@@ -197,7 +186,7 @@ static void keepalive_that_stops_for_all_is_no_leak(void **state)
 			ping(sim, pool, 20, 60);
 	}
 	sim_end(sim);
-	expect_silence(sim, "stopped", 1, false);
+	sim_expect_no_leak(sim, "stopped", 1, false);
 	sim_free(sim);
 }
 

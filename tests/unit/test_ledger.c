@@ -375,6 +375,31 @@ static void ledger_translate_is_what_was_told(void **state)
 	assert_false(ledger_knows_better(ledger_first(bed->ledger)->next));
 }
 
+static void ledger_carried_is_the_heaviest_that_nobody_has_found_again(void **state)
+{
+	struct bed *bed = *state;
+	struct client_id client = {.pid = PID, .start_ns = 7}, other = {.pid = PID, .start_ns = 8};
+	struct netaddr remote = address(5432), elsewhere = address(5433);
+	struct verdict line = line_of(1, VERDICT_RAISED, SEVERITY_CRITICAL);
+	const struct ledger *ledger = bed->ledger;
+
+	open_connections(bed);
+	assert_null(ledger_carried(NULL, client, &remote));
+	assert_null(ledger_carried(ledger, client, &remote));
+	carry(bed, 17, VERDICT_LEAK, KNOWN_NS);
+	carry(bed, 18, VERDICT_STORM, KNOWN_NS);
+	assert_int_equal(ledger_carried(ledger, client, &remote)->id, 17);
+	assert_int_equal(ledger_carried_of(ledger, client, &remote, VERDICT_STORM)->id, 18);
+	assert_null(ledger_carried_of(ledger, client, &remote, VERDICT_EXHAUSTED));
+	assert_null(ledger_carried(ledger, other, &remote));
+	assert_null(ledger_carried(ledger, client, &elsewhere));
+
+	/* What the detector has found again is the detector's to tell. */
+	assert_int_equal(ledger_take(bed->ledger, bed->table, &line, &bed->line), 0);
+	assert_null(ledger_carried_of(ledger, client, &remote, VERDICT_LEAK));
+	assert_int_equal(ledger_carried(ledger, client, &remote)->id, 18);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, make_bed, drop_bed)
@@ -390,6 +415,7 @@ int main(void)
 		TEST(ledger_take_beyond_the_limit_is_passed_on_and_counted),
 		TEST(ledger_take_beyond_the_limit_keeps_its_number_and_is_told_once),
 		TEST(ledger_translate_is_what_was_told),
+		TEST(ledger_carried_is_the_heaviest_that_nobody_has_found_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,64 +3,19 @@
  * The command line: what each option means, and that each mistake is answered with one line that
  * names it.
  */
-// clang-format off
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-// clang-format on
+#include "option_run.h"
+
 #include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "cli/nearest.h"
-#include "cli/option.h"
 #include "cli/option_table.h"
 #include "cli/option_value.h"
 
-#define ARGS_MAX 64
-
-struct run {
-	struct options options;
-	enum option_result result;
-	char error[2048];
-	char *output; /* of --help and --version */
-	size_t output_length;
-};
-
-/* Parses "connleak" and the words, parted by '|' so that a word may be empty or hold blanks. */
-static void parse(struct run *run, const char *words)
+static void assert_runs(struct option_run *run, const char *words)
 {
-	static char copy[8192]; /* options borrow from it */
-	char *argv[ARGS_MAX] = {"connleak"};
-	char *rest = copy;
-	int argc = 1;
-	FILE *out;
-
-	memset(run, 0, sizeof(*run));
-	snprintf(copy, sizeof(copy), "%s", words ? words : "");
-	while (words && rest && argc < ARGS_MAX - 1)
-		argv[argc++] = strsep(&rest, "|");
-	out = open_memstream(&run->output, &run->output_length);
-	assert_non_null(out);
-	run->result =
-		options_parse_to(argc, argv, out, &run->options, run->error, sizeof(run->error));
-	fclose(out);
-}
-
-static void finish(struct run *run)
-{
-	options_free(&run->options);
-	free(run->output);
-}
-
-static void assert_runs(struct run *run, const char *words)
-{
-	parse(run, words);
+	option_run(run, words);
 	if (run->result != OPTION_RUN)
 		fail_msg("%s: %s", words, run->error);
 	assert_string_equal(run->error, "");
@@ -69,9 +24,9 @@ static void assert_runs(struct run *run, const char *words)
 /* The line must hold the offending value and the hint, and be one line. */
 static void assert_refused(const char *words, const char *value, const char *hint)
 {
-	struct run run;
+	struct option_run run;
 
-	parse(&run, words);
+	option_run(&run, words);
 	if (run.result != OPTION_ERROR)
 		fail_msg("'%s' was not refused", words ? words : "(nothing)");
 	if (!strstr(run.error, value) || !strstr(run.error, hint))
@@ -80,12 +35,12 @@ static void assert_refused(const char *words, const char *value, const char *hin
 	assert_null(strchr(run.error, '\n'));
 	assert_null(strchr(run.error, '\033'));
 	assert_int_equal(run.output_length, 0);
-	finish(&run);
+	option_run_end(&run);
 }
 
 static void options_parse_command_only_gives_defaults(void **state)
 {
-	struct run run;
+	struct option_run run;
 	struct settings settings;
 
 	(void)state;
@@ -107,7 +62,7 @@ static void options_parse_command_only_gives_defaults(void **state)
 	assert_false(run.options.no_stacks || run.options.verdicts);
 	assert_null(run.options.output);
 	assert_null(run.options.file);
-	finish(&run);
+	option_run_end(&run);
 }
 
 static void options_parse_every_command_is_known(void **state)
@@ -126,19 +81,19 @@ static void options_parse_every_command_is_known(void **state)
 		{"run|--|make|-k|test", COMMAND_RUN},
 		{"run|make|--json", COMMAND_RUN},
 	};
-	struct run run;
+	struct option_run run;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		assert_runs(&run, cases[i].words);
 		assert_int_equal(run.options.command, cases[i].command);
-		finish(&run);
+		option_run_end(&run);
 	}
 }
 
 static void options_parse_filters_are_taken(void **state)
 {
-	struct run run;
+	struct option_run run;
 
 	(void)state;
 	assert_runs(&run, "list|--pid|1,4194304|--pid=77|--comm|a,b|--comm|123456789012345|"
@@ -155,24 +110,24 @@ static void options_parse_filters_are_taken(void **state)
 	assert_string_equal(run.options.cgroups[1], "/");
 	assert_true(dbkind_is_watched(run.options.databases, 7001));
 	assert_false(dbkind_is_watched(run.options.databases, 5432));
-	finish(&run);
+	option_run_end(&run);
 }
 
 static void options_parse_endpoint_before_port_still_adds_to_it(void **state)
 {
-	struct run run;
+	struct option_run run;
 
 	(void)state;
 	assert_runs(&run, "list|--endpoint|orders=10.0.3.7:7777|--port|5432");
 	assert_true(dbkind_is_watched(run.options.databases, 5432));
 	assert_true(dbkind_is_watched(run.options.databases, 7777));
 	assert_false(dbkind_is_watched(run.options.databases, 3306));
-	finish(&run);
+	option_run_end(&run);
 }
 
 static void options_parse_options_before_the_command_count(void **state)
 {
-	struct run run;
+	struct option_run run;
 
 	(void)state;
 	assert_runs(&run, "-v|--json|--pid|5|top|-v|-b|-n|3|-d|0.25");
@@ -183,12 +138,12 @@ static void options_parse_options_before_the_command_count(void **state)
 	assert_int_equal(run.options.pids[0], 5);
 	assert_int_equal(run.options.iterations, 3);
 	assert_int_equal(run.options.interval_ns, 250 * NS_PER_MS);
-	finish(&run);
+	option_run_end(&run);
 }
 
 static void options_parse_operand_and_options_mix(void **state)
 {
-	struct run run;
+	struct option_run run;
 
 	(void)state;
 	assert_runs(&run, "replay|--fail-on|leak|a.jsonl|--json|--fail-on|storm,exhausted");
@@ -196,44 +151,44 @@ static void options_parse_operand_and_options_mix(void **state)
 	assert_true(run.options.json);
 	assert_int_equal(run.options.fail_on,
 			 1 << VERDICT_LEAK | 1 << VERDICT_STORM | 1 << VERDICT_EXHAUSTED);
-	finish(&run);
+	option_run_end(&run);
 	assert_runs(&run, "replay|--|--json");
 	assert_string_equal(run.options.file, "--json");
 	assert_false(run.options.json);
-	finish(&run);
+	option_run_end(&run);
 }
 
 static void options_parse_last_of_single_values_counts(void **state)
 {
-	struct run run;
+	struct option_run run;
 
 	(void)state;
 	assert_runs(&run, "trace|--duration|9|-o|a|--duration|10m|--output=b|--set|T0=7s");
 	assert_int_equal(run.options.duration_ns, 600 * NS_PER_SEC);
 	assert_string_equal(run.options.output, "b");
 	assert_int_equal(run.options.settings.t0_ns, 7 * NS_PER_SEC);
-	finish(&run);
+	option_run_end(&run);
 }
 
 static void options_parse_agent_keeps_its_own_copies(void **state)
 {
-	struct run run;
+	struct option_run run;
 
 	(void)state;
 	assert_runs(&run, "agent|--state|/a|--state|none|--journal|yes|--pin|/b");
 	assert_string_equal(run.options.pin, "/b");
 	assert_string_equal(run.options.state, "none");
 	assert_int_equal(run.options.journal, JOURNAL_YES);
-	finish(&run);
+	option_run_end(&run);
 	assert_runs(&run, "agent");
 	assert_null(run.options.state);
 	assert_int_equal(run.options.journal, JOURNAL_AUTO);
-	finish(&run);
+	option_run_end(&run);
 }
 
 static void options_parse_places_of_the_agent(void **state)
 {
-	struct run run;
+	struct option_run run;
 
 	(void)state;
 	assert_runs(&run, "agent");
@@ -243,7 +198,7 @@ static void options_parse_places_of_the_agent(void **state)
 	assert_false(run.options.metrics_per_process);
 	assert_int_equal(run.options.metrics_series, 1000);
 	assert_false(option_is_given(&run.options, "socket"));
-	finish(&run);
+	option_run_end(&run);
 	assert_runs(&run, "agent|--socket|none|--listen|none|--metrics-per-process|"
 			  "--metrics-series|7");
 	assert_string_equal(run.options.socket, "none");
@@ -252,11 +207,11 @@ static void options_parse_places_of_the_agent(void **state)
 	assert_int_equal(run.options.metrics_series, 7);
 	assert_true(option_is_given(&run.options, "socket"));
 	assert_false(option_is_given(&run.options, "port"));
-	finish(&run);
+	option_run_end(&run);
 	assert_runs(&run, "agent|--listen|[::1]:80");
 	assert_int_equal(run.options.listen.port, 80);
 	assert_int_equal(run.options.listen.ip[15], 1);
-	finish(&run);
+	option_run_end(&run);
 }
 
 static void options_parse_mistakes_are_named(void **state)
@@ -387,92 +342,6 @@ static void options_parse_too_many_values_are_refused(void **state)
 	assert_refused(words, "--cgroup '/a'", "more than 16");
 }
 
-static void assert_answered(const char *words, const char *expected)
-{
-	struct run run;
-
-	parse(&run, words);
-	assert_int_equal(run.result, OPTION_DONE);
-	if (!strstr(run.output, expected))
-		fail_msg("'%s' does not print '%s'", words, expected);
-	for (const char *line = run.output; *line; line += strcspn(line, "\n") + 1)
-		if (strcspn(line, "\n") > 80)
-			fail_msg("'%s': more than 80 columns: %.*s", words,
-				 (int)strcspn(line, "\n"), line);
-	finish(&run);
-}
-
-static void options_parse_help_is_printed_in_80_columns(void **state)
-{
-	size_t count;
-	const struct command_row *rows = command_rows(&count);
-	char words[64];
-
-	(void)state;
-	assert_answered("--help", "Usage: connleak COMMAND");
-	assert_answered("-h", "Exit status:");
-	assert_answered("help", "Usage: connleak COMMAND");
-	assert_answered("--version", "connleak " CONNLEAK_VERSION "\n");
-	assert_answered("list|--version|--bogus", "connleak " CONNLEAK_VERSION "\n");
-	assert_answered("help|settings", "  T0 = 10 s");
-	for (size_t i = 0; i < count; i++) {
-		snprintf(words, sizeof(words), "%s|--help", rows[i].name);
-		assert_answered(words, "Examples:");
-		assert_answered(words, rows[i].examples);
-		snprintf(words, sizeof(words), "help|%s", rows[i].name);
-		assert_answered(words, "Exit status:");
-		assert_answered("--help", rows[i].purpose);
-	}
-}
-
-/* True when a line of help begins with the option, its short name before it or not. */
-static bool help_lists(const char *help, const struct option_row *row)
-{
-	char plain[64], with_letter[64];
-
-	snprintf(plain, sizeof(plain), "\n  --%s%s", row->name, row->argument ? " " : "  ");
-	snprintf(with_letter, sizeof(with_letter), "\n  -%c, --%s ", row->letter, row->name);
-	return strstr(help, plain) || (row->letter && strstr(help, with_letter));
-}
-
-static bool man_lists(const char *man, const struct option_row *row)
-{
-	char expected[64] = "\\fB\\-\\-";
-	size_t used = strlen(expected);
-
-	for (const char *c = row->name; *c; c++)
-		used += (size_t)snprintf(expected + used, sizeof(expected) - used, "%s%c",
-					 *c == '-' ? "\\" : "", *c);
-	strcat(expected, "\\fR");
-	return strstr(man, expected);
-}
-
-/* Each option stands in the help and the man page of the commands that take it, and no other. */
-static void options_parse_help_names_what_the_command_takes(void **state)
-{
-	size_t command_count, option_count;
-	const struct command_row *commands = command_rows(&command_count);
-	const struct option_row *options = option_rows(&option_count);
-	struct run help, man;
-	char words[64];
-
-	(void)state;
-	for (size_t i = 0; i < command_count; i++) {
-		snprintf(words, sizeof(words), "%s|--help", commands[i].name);
-		parse(&help, words);
-		snprintf(words, sizeof(words), "help|--man|%s", commands[i].name);
-		parse(&man, words);
-		for (size_t j = 0; j < option_count; j++) {
-			bool is_taken = options[j].commands & commands[i].command;
-
-			assert_int_equal(help_lists(help.output, &options[j]), is_taken);
-			assert_int_equal(man_lists(man.output, &options[j]), is_taken);
-		}
-		finish(&help);
-		finish(&man);
-	}
-}
-
 static void options_parse_error_is_one_line_on_stderr(void **state)
 {
 	char *argv[] = {"connleak", "list", "--pid", "0\n1", NULL};
@@ -493,25 +362,6 @@ static void options_parse_error_is_one_line_on_stderr(void **state)
 	close(file);
 	assert_string_equal(text, "connleak: --pid '0\\x0a1': not a process id (1 to 4194304)\n");
 	options_free(&options);
-}
-
-static void option_rows_are_consistent(void **state)
-{
-	size_t count;
-	const struct option_row *rows = option_rows(&count);
-
-	(void)state;
-	for (size_t i = 0; i < count; i++) {
-		assert_non_null(rows[i].help);
-		assert_true(rows[i].commands != 0);
-		assert_int_equal(rows[i].kind == OPTION_VALUE, rows[i].apply != NULL);
-		assert_int_equal(rows[i].kind == OPTION_VALUE || rows[i].kind == OPTION_CONFIG,
-				 rows[i].argument != NULL);
-		for (size_t j = 0; j < i; j++) {
-			assert_string_not_equal(rows[i].name, rows[j].name);
-			assert_true(!rows[i].letter || rows[i].letter != rows[j].letter);
-		}
-	}
 }
 
 static void value_parse_time_units_are_exact(void **state)
@@ -595,10 +445,7 @@ int main(void)
 		cmocka_unit_test(options_parse_places_of_the_agent),
 		cmocka_unit_test(options_parse_mistakes_are_named),
 		cmocka_unit_test(options_parse_too_many_values_are_refused),
-		cmocka_unit_test(options_parse_help_is_printed_in_80_columns),
-		cmocka_unit_test(options_parse_help_names_what_the_command_takes),
 		cmocka_unit_test(options_parse_error_is_one_line_on_stderr),
-		cmocka_unit_test(option_rows_are_consistent),
 		cmocka_unit_test(value_parse_time_units_are_exact),
 		cmocka_unit_test(nearest_offer_keeps_the_nearest),
 		cmocka_unit_test(options_free_of_zeroed_does_nothing),
