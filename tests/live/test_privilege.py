@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the running agent can still do, and that it is enough."""
 
+import os
 import pathlib
+import shutil
 import subprocess
+import tempfile
 
 import pytest
 
-from harness import AGENT_ALONE, ROOT, children_of, wait_until
+from harness import AGENT_ALONE, PROGRAMS, ROOT, LineProgram, children_of, wait_until
 from test_daemon import said
 from verdicts import QUICK, Leaker
 
@@ -79,6 +82,32 @@ def test_agent_without_privileges_still_tells_who_other_users_are(connleak, serv
         assert caps_of(status_of(child), "CapEff") <= {DAC_READ_SEARCH, SYS_PTRACE}
     assert agent.stop() == 0
     assert said(agent, "seccomp") == []
+
+
+@pytest.mark.parametrize("reads", [True, False], ids=["with", "without"])
+def test_code_that_is_its_owners_own_needs_the_right_to_read(connleak, server, start, reads):
+    """What CAP_DAC_READ_SEARCH is for: a file that only its owner can read has no names else."""
+    port = server.listen()
+    with tempfile.TemporaryDirectory(prefix="connleak-private-") as directory:
+        program = shutil.copy(PROGRAMS / "client", directory)
+        os.chmod(program, 0o700)
+        shutil.chown(program, "nobody")
+        shutil.chown(directory, "nobody") # its mode is 0700, too
+        caps = "-all,+bpf,+perfmon,+sys_ptrace" + (",+dac_read_search" if reads else "")
+        limited = ["setpriv", "--inh-caps=-all", f"--bounding-set={caps}"]
+        trace = connleak.start("trace", "--json", "--port", port, prefix=limited)
+        client = start(LineProgram, "setpriv", "--reuid=nobody", "--clear-groups", program)
+        client.command(f"open 1 blocking 127.0.0.1 {port}")
+
+        def site():
+            found = [event["site"] for event in trace.events() if event.get("site")]
+            return found[0] if found else None
+
+        named = wait_until(site, 20, "the code is named")
+        assert ("its file cannot be opened" in named) != reads, named
+        assert ("client_" in named or "main" in named) == reads, named
+        assert [event["exe"] for event in trace.events("open")] == [program]
+        assert trace.stop() == 0
 
 
 def test_unit_is_hardened():
