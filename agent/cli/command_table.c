@@ -13,7 +13,9 @@
 static const struct command_row command_table[] = {
 	{COMMAND_LIST, "list", NULL, "every open database connection now, one line each",
 	 "Prints one line for each TCP connection that a process on this host has open "
-	 "to a database port, with its owner, its age and how long it has been idle.",
+	 "to a database port, with its owner, its age and how long it has been idle. It asks the "
+	 "running "
+	 "agent, which knows real ages, or else looks with probes of its own.",
 	 "  connleak list --port 5432       connections to PostgreSQL\n"
 	 "  connleak list --pid 4121        those of one process\n"
 	 "  connleak list --json | jq .     for a program\n"},
@@ -41,10 +43,10 @@ static const struct command_row command_table[] = {
 	 "  connleak replay --set T0=30s night.jsonl\n"},
 	{COMMAND_EXPLAIN, "explain", "PID",
 	 "all evidence on one process: causes, course, connections",
-	 "Watches the pools of one process for a while, or takes them from a recording, and prints "
-	 "for each what is held against it and what else could be the matter, its course as a "
-	 "small plot, its figures, and its connections.",
-	 "  connleak explain 4121                     watch it for 15 s\n"
+	 "Prints for each pool of one process what is held against it and what else could be the "
+	 "matter, its course as a small plot, its figures, and its connections: as the running "
+	 "agent knows them, or else from watching for a while, or from a recording.",
+	 "  connleak explain 4121                     what the agent knows; else of 15 s\n"
 	 "  connleak explain 4121 --duration 5m       longer: more can be ruled out\n"
 	 "  connleak explain 4121 --replay night.jsonl\n"},
 	{COMMAND_RUN, "run", "-- CMD [ARG...]",
@@ -57,7 +59,10 @@ static const struct command_row command_table[] = {
 	 "  connleak run --while-running -o report.txt -- python3 -m pytest\n"},
 	{COMMAND_AGENT, "agent", NULL, "watch without end and report every verdict",
 	 "Watches in the foreground until it is told to stop (SIGTERM, SIGINT) and "
-	 "reports a verdict when it is raised, changes or is cleared.",
+	 "reports a verdict when it is raised, changes or is cleared. As a service it "
+	 "writes them to the journal; it has metrics (--listen), answers other commands "
+	 "(--socket), keeps what it knows over a restart (--state, --pin), and takes a "
+	 "changed config file on SIGHUP.",
 	 "  connleak agent\n"
 	 "  connleak agent --json --endpoint orders-db=10.0.3.7:5432,limit=100\n"
 	 "  connleak agent --duration 10m --fail-on leak\n"},

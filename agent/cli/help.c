@@ -14,12 +14,25 @@
 #define OPTION_INDENT 26
 #define COMMAND_INDENT 11
 
-static const char exit_status[] = "Exit status:\n"
-				  "  0  done\n"
-				  "  1  something failed while running\n"
-				  "  2  the command line or the config file is wrong\n"
-				  "  3  this host cannot run it; 'connleak check' says why\n"
-				  "  4  a verdict stands (with --fail-on)\n";
+/* NULL is all commands. A line is there for those that can end so. */
+static void print_exit_status(FILE *out, const struct command_row *command)
+{
+	bool is_run = command && command->command == COMMAND_RUN;
+
+	if (is_run)
+		fputs("Exit status: that of CMD, or that of --error-exitcode; before CMD runs\n",
+		      out);
+	else
+		fputs("Exit status:\n  0  done\n", out);
+	fputs("  1  something failed while running\n"
+	      "  2  the command line or the config file is wrong\n"
+	      "  3  this host cannot run it; 'connleak check' says why\n",
+	      out);
+	if (is_run)
+		fputs("  126, 127  CMD cannot be executed, is not there\n", out);
+	if (!command || option_find("fail-on")->commands & command->command)
+		fputs("  4  a verdict stands (with --fail-on)\n", out);
+}
 
 static void print_option(FILE *out, const struct option_row *row)
 {
@@ -90,7 +103,7 @@ static void print_overview(FILE *out)
 	      "  connleak agent --json               report verdicts until stopped\n"
 	      "\n",
 	      out);
-	fputs(exit_status, out);
+	print_exit_status(out, NULL);
 }
 
 void help_print(FILE *out, const struct command_row *command)
@@ -109,7 +122,7 @@ void help_print(FILE *out, const struct command_row *command)
 	fputs("\nOptions of every command:\n", out);
 	print_options(out, command, true);
 	fprintf(out, "\nExamples:\n%s\n", command->examples);
-	fputs(exit_status, out);
+	print_exit_status(out, command);
 }
 
 void help_print_settings(FILE *out)

@@ -426,8 +426,8 @@ static const struct option_row option_table[] = {
 	 .kind = OPTION_VALUE,
 	 .in_config = true,
 	 .apply = apply_socket,
-	 .help = "where the agent answers; without an agent there, or with none, other commands "
-		 "use probes of their own (default: " API_SOCKET_PATH ")"},
+	 .help = "where the agent answers top, list and explain; where there is none, and with "
+		 "the word none, they use probes of their own (default: " API_SOCKET_PATH ")"},
 	{.name = "listen",
 	 .argument = "ADDR:PORT",
 	 .commands = COMMAND_AGENT,

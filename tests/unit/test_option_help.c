@@ -44,6 +44,31 @@ static void options_parse_help_is_printed_in_80_columns(void **state)
 	}
 }
 
+static bool prints(const char *words, const char *text)
+{
+	struct option_run run;
+	bool found;
+
+	option_run(&run, words);
+	found = strstr(run.output, text) != NULL;
+	option_run_end(&run);
+	return found;
+}
+
+static void options_parse_help_tells_a_command_its_own_exit_statuses(void **state)
+{
+	static const char stands[] = "  4  a verdict stands";
+
+	(void)state;
+	assert_true(prints("--help", stands));
+	assert_true(prints("trace|--help", stands));
+	assert_false(prints("list|--help", stands));
+	assert_false(prints("run|--help", stands));
+	assert_true(prints("run|--help", "Exit status: that of CMD"));
+	assert_false(prints("run|--help", "  0  done"));
+	assert_false(prints("trace|--help", "126"));
+}
+
 /* True when a line of help begins with the option, its short name before it or not. */
 static bool help_lists(const char *help, const struct option_row *row)
 {
@@ -115,6 +140,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(options_parse_help_is_printed_in_80_columns),
+		cmocka_unit_test(options_parse_help_tells_a_command_its_own_exit_statuses),
 		cmocka_unit_test(options_parse_help_names_what_the_command_takes),
 		cmocka_unit_test(option_rows_are_consistent),
 	};
