@@ -23,6 +23,8 @@
 
 /* The detector wants to know of silence at least that often, however slow the screen. */
 #define LOOK_MAX_NS (2 * NS_PER_SEC)
+/* An agent under load may take its time to answer; that is not worth a word. */
+#define PATIENCE_NS (2 * NS_PER_SEC)
 /* Looks are this screen's own: the loop of live is only to follow what cannot wait. */
 #define NEVER_NS (365 * 86400 * NS_PER_SEC)
 
@@ -124,7 +126,7 @@ static int refresh_from_agent(struct screen *screen)
 
 	if (!owed_ns)
 		return top_remote_ask(&screen->remote, true, true);
-	if (owed_ns < screen->top->browse.interval_ns)
+	if (owed_ns < PATIENCE_NS || owed_ns < screen->top->browse.interval_ns)
 		return 0;
 	(void)snprintf(source->trouble, sizeof(source->trouble),
 		       "the agent has not answered for %s",
