@@ -11,12 +11,14 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "api_route.h"
 #include "explain.h"
@@ -303,6 +305,14 @@ static int print_explanation(const struct printer *printer, FILE *stream)
 	return r;
 }
 
+static bool process_exists(const struct printer *printer)
+{
+	char pid[16];
+
+	(void)snprintf(pid, sizeof(pid), "%" PRIu32, printer->route->pid);
+	return faccessat(printer->api->live->proc_fd, pid, F_OK, 0) == 0;
+}
+
 static void answer_printed(const struct printer *printer,
 			   int (*print)(const struct printer *printer, FILE *stream),
 			   const char *json_type, struct http_answer *answer)
@@ -319,9 +329,11 @@ static void answer_printed(const struct printer *printer,
 		return;
 	}
 	free(bytes);
-	if (r == -ENOENT)
+	if (r == -ENOENT && process_exists(printer))
 		answer_error(answer, 404, "process %" PRIu32 " has no connection to a watched port",
 			     printer->route->pid);
+	else if (r == -ENOENT)
+		answer_error(answer, 404, "there is no process %" PRIu32, printer->route->pid);
 	else
 		answer_memory(answer);
 }

@@ -260,7 +260,8 @@ def test_api_serves_pools_connections_and_verdicts(watched):
     "target, status, part",
     [
         ("/v1/nothing", 404, "/v1/pools"),
-        ("/v1/explain/4194304", 404, "process 4194304"),
+        ("/v1/explain/4194304", 404, "there is no process 4194304"),
+        ("/v1/explain/1", 404, "process 1 has no connection"),
         ("/v1/explain/0", 404, "/v1/explain/PID"),
         ("/v1/pools?format=text", 400, "json is served"),
         ("/v1/connections?format=xml", 400, "json and text"),
@@ -329,7 +330,7 @@ def test_explain_from_the_agent(watched, connleak):
     assert "no verdict on this pool" in done.stdout
     gone = connleak.run("explain", 4194304, "--socket", watched.socket, text=True)
     assert gone.returncode == RUNTIME
-    assert "process 4194304 has no connection to a watched port" in gone.stderr
+    assert "there is no process 4194304" in gone.stderr
 
 
 class Impostor:
