@@ -186,6 +186,22 @@ uint64_t eprocess_began_ns(const struct eprocess *process)
 	return process->bets ? process->bets->began_ns[best_of(process->bets)] : process->began_ns;
 }
 
+bool eprocess_find_earliest(const struct eprocess *process, double wealth, uint32_t *ret_base,
+			    uint64_t *ret_began_ns)
+{
+	const struct eprocess_bets *bets = process->bets;
+	bool is_found = false;
+
+	for (unsigned int k = 0; bets && k < EPROCESS_BETS; k++) {
+		if (bets->wealth[k] < wealth || (is_found && bets->base[k] >= *ret_base))
+			continue;
+		*ret_base = bets->base[k];
+		*ret_began_ns = bets->began_ns[k];
+		is_found = true;
+	}
+	return is_found;
+}
+
 void eprocess_discount(struct eprocess *process, double factor)
 {
 	if (!process->bets)

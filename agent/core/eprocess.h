@@ -57,6 +57,14 @@ double eprocess_value(const struct eprocess *process);
 uint32_t eprocess_base(const struct eprocess *process);
 uint64_t eprocess_began_ns(const struct eprocess *process);
 
+/*
+ * The same of the bet that began with the lowest record, of those that have won at least wealth.
+ * Each of these refutes health by itself, so only what was there when the earliest began need not
+ * be leaked. False where none has.
+ */
+bool eprocess_find_earliest(const struct eprocess *process, double wealth, uint32_t *ret_base,
+			    uint64_t *ret_began_ns);
+
 /* Takes evidence back: wealth times factor (below 1), but not below 1. */
 void eprocess_discount(struct eprocess *process, double factor);
 

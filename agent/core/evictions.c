@@ -83,6 +83,8 @@ void evictions_find(const struct evictions *evictions, const struct moment *mome
 	ret_finding->value = evictions_value(evictions);
 	ret_finding->base = eprocess_base(&evictions->process);
 	ret_finding->began_ns = eprocess_began_ns(&evictions->process);
+	(void)eprocess_find_earliest(&evictions->process, moment->settings->alarm,
+				     &ret_finding->base, &ret_finding->began_ns); /* or else that */
 	ret_finding->limits = limits_of(evictions, moment->settings);
 	ret_finding->stock = stock_count(pool, &ret_finding->limits, &moment->losses);
 	ret_finding->excess = finding_excess(ret_finding->stock, ret_finding->base);

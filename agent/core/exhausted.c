@@ -13,8 +13,9 @@
  *
  * So a connection is held when it is silent for much longer than it ever was of late, and a pool is
  * exhausted when half of it or more is held, they fell silent at several times, and either those
- * that are left work without rest, or nothing has happened for so long that ten operations should
- * have, twice as long as ever before, or the server turns away what the pool still tries to open.
+ * that are left work without rest, or one is left and does the work of all, or nothing has happened
+ * for so long that ten operations should have, twice as long as ever before, or the server turns
+ * away what the pool still tries to open.
  *
  * Jobs that end one after the other fall silent one by one as well, but the work that is done falls
  * with them, and those that are left do no more than they did: hence work_at_end, work_each_at_end
@@ -38,6 +39,9 @@
 /* Silent for this long, and so many times longer than its habit. */
 #define HELD_NS (20 * NS_PER_SEC)
 #define HELD_FACTOR 3
+/* Where all take turns, less time and more turns will do. */
+#define HELD_FAIR_NS (10 * NS_PER_SEC)
+#define HELD_FAIR_FACTOR 5
 /* A habit is learned at once when it is longer than the one known, and forgotten by and by. */
 #define HABIT_WEIGHT 0.15f
 /* A connection that has been used only once has no habit yet. */
@@ -58,12 +62,18 @@
 #define REFUSED_MIN 5
 #define WORK_SHARE 0.33f
 #define EACH_FACTOR 1.5f
+/* One is left, of so many at least, and does most of the work of the busiest hour. */
+#define LAST_OF_MIN 5
+#define LAST_WORK_SHARE 0.6f
+#define LAST_NS (30 * NS_PER_SEC)
+/* Fewer can be leaked in the same ten seconds; more have stopped together. */
+#define TOGETHER_MIN 3
 #define OVER_NS (60 * NS_PER_SEC)
 #define CLOCK_SIZE 48
 #define DURATION_SIZE 32
 
 /* Why the pool is exhausted, beyond that most of it is held. */
-enum cause { CAUSE_STOPPED, CAUSE_BUSY, CAUSE_TURNED_AWAY };
+enum cause { CAUSE_STOPPED, CAUSE_BUSY, CAUSE_TURNED_AWAY, CAUSE_LAST };
 
 /* How the connections stood at a moment. */
 struct census {
@@ -72,6 +82,7 @@ struct census {
 	uint32_t fresh; /* used shortly before */
 	uint32_t owed; /* of those, a statement is running */
 	int64_t first_ns; /* when the first of the held ones fell silent */
+	bool is_fair; /* the pool uses them in turn */
 };
 
 /* --- what is learned -------------------------------------------------------------------------- */
@@ -164,14 +175,28 @@ static void learn_rates(struct exhausted *exhausted, const struct settings *sett
 
 /* --- who is held ------------------------------------------------------------------------------ */
 
-static bool is_held(const struct conn *conn, int64_t at_ns)
+static bool is_held(const struct conn *conn, const struct census *census)
 {
-	int64_t silence_ns = at_ns - conn->last_active_ns;
+	int64_t silence_ns = census->at_ns - conn->last_active_ns;
+	float silence_s = (float)silence_ns / NS_PER_SEC;
 
 	if (conn->is_suspect)
 		return true;
-	return silence_ns >= (int64_t)HELD_NS && conn->habit_s > HABIT_NONE &&
-	       (float)silence_ns / NS_PER_SEC >= HELD_FACTOR * conn->habit_s;
+	if (conn->habit_s <= HABIT_NONE)
+		return false;
+	if (census->is_fair && silence_ns >= (int64_t)HELD_FAIR_NS &&
+	    silence_s >= HELD_FAIR_FACTOR * conn->habit_s)
+		return true;
+	return silence_ns >= (int64_t)HELD_NS && silence_s >= HELD_FACTOR * conn->habit_s;
+}
+
+/* A pool that uses all of its connections in turn has none in the depth. */
+static bool is_fair(const struct bench *bench, const struct judgement *judgement, int64_t at_ns)
+{
+	struct moment moment =
+		moment_of(bench->settings, bench->table, &bench->losses, (uint64_t)at_ns);
+
+	return coverage_gap(&judgement->coverage, &moment, judgement->pool) > 0;
 }
 
 static bool is_owed(const struct conn *conn, const struct stock_limits *limits, int64_t at_ns)
@@ -185,7 +210,11 @@ static void take_census(const struct bench *bench, const struct judgement *judge
 {
 	struct stock_limits limits = opens_limits(&judgement->opens, bench->settings);
 	int64_t step_ns = INT64_MIN / 2;
-	struct census census = {.at_ns = at_ns, .first_ns = at_ns};
+	struct census census = {
+		.at_ns = at_ns,
+		.first_ns = at_ns,
+		.is_fair = is_fair(bench, judgement, at_ns),
+	};
 
 	for (const struct conn *conn = judgement->pool->oldest; conn; conn = conn->newer) {
 		if (conn->state != CONN_OPEN)
@@ -194,7 +223,7 @@ static void take_census(const struct bench *bench, const struct judgement *judge
 		if (is_owed(conn, &limits, at_ns)) {
 			census.owed++;
 			census.fresh++;
-		} else if (is_held(conn, at_ns)) {
+		} else if (is_held(conn, &census)) {
 			if (census.held++ == 0)
 				census.first_ns = conn->last_active_ns;
 			if (conn->last_active_ns - step_ns >= (int64_t)STEP_NS) {
@@ -256,20 +285,16 @@ static int64_t last_gap_ns(const struct judgement *judgement, const struct censu
  * needed ten times as rarely: hours, minutes, seconds, and the last two at once when the load
  * stops. Leaks come at a rate.
  */
-static bool is_at_a_rate(const struct bench *bench, const struct judgement *judgement,
-			 const struct census *census)
+static bool is_at_a_rate(const struct judgement *judgement, const struct census *census)
 {
-	struct moment moment =
-		moment_of(bench->settings, bench->table, &bench->losses, (uint64_t)census->at_ns);
 	int64_t span_ns = census->at_ns - census->first_ns;
 	uint32_t left = census->held / 2;
 	const struct conn *conn = judgement->pool->oldest;
 
-	/* A pool that uses all of its connections in turn has none in the depth. */
-	if (coverage_gap(&judgement->coverage, &moment, judgement->pool) > 0)
+	if (census->is_fair)
 		return true;
 	for (; conn; conn = conn->newer) {
-		if (conn->state != CONN_OPEN || !is_held(conn, census->at_ns))
+		if (conn->state != CONN_OPEN || !is_held(conn, census))
 			continue;
 		if (conn->is_suspect)
 			return true;
@@ -292,8 +317,7 @@ static bool is_mostly_held(const struct bench *bench, const struct judgement *ju
 
 	return census->open >= CONNS_MIN &&
 	       census->held >= bench->settings->exhausted_stale * census->open &&
-	       census->steps + (census->fresh > 0) >= steps &&
-	       is_at_a_rate(bench, judgement, census);
+	       census->steps + (census->fresh > 0) >= steps && is_at_a_rate(judgement, census);
 }
 
 /*
@@ -333,6 +357,21 @@ static bool is_turned_away(const struct bench *bench, const struct judgement *ju
 	       is_mostly_held(bench, judgement, census);
 }
 
+/*
+ * One connection does the work of all: the next request that is slow holds up the others. As by
+ * night one is enough for a pool, the work must be what it was with more of them.
+ */
+static bool is_down_to_one(const struct bench *bench, const struct judgement *judgement,
+			   const struct census *census)
+{
+	const struct exhausted *exhausted = &judgement->exhausted;
+
+	return census->open >= LAST_OF_MIN && census->held + 1 == census->open &&
+	       census->fresh == 1 && exhausted->work_at_end >= LAST_WORK_SHARE &&
+	       exhausted->work_each_at_end >= EACH_FACTOR &&
+	       is_mostly_held(bench, judgement, census);
+}
+
 static bool has_stopped(const struct bench *bench, const struct judgement *judgement,
 			int64_t known_ns, struct census *ret_census)
 {
@@ -352,6 +391,8 @@ static bool has_stopped(const struct bench *bench, const struct judgement *judge
 	take_census(bench, judgement, exhausted->last_active_ns, &census);
 	if (census.owed > 0 || census.fresh * FRESH_SHARE > census.open + 2)
 		return false;
+	if (census.fresh >= TOGETHER_MIN && exhausted->work_each_at_end < EACH_FACTOR)
+		return false;
 	*ret_census = census;
 	return is_mostly_held(bench, judgement, &census) &&
 	       is_full(bench, judgement, (uint64_t)exhausted->last_active_ns);
@@ -367,8 +408,7 @@ static int name_suspects(const struct judgement *judgement, const struct census 
 		return -ENOMEM;
 	for (const struct conn *conn = judgement->pool->oldest;
 	     conn && draft->suspect_count < census->open; conn = conn->newer)
-		if (conn->state == CONN_OPEN &&
-		    (cause == CAUSE_STOPPED || is_held(conn, census->at_ns)))
+		if (conn->state == CONN_OPEN && (cause == CAUSE_STOPPED || is_held(conn, census)))
 			draft->suspects[draft->suspect_count++] = conn->id;
 	return 0;
 }
@@ -403,6 +443,11 @@ static void add_evidence(const struct bench *bench, const struct judgement *judg
 				     "%.0f connects of the last minute failed or were closed by "
 				     "the server at once, and none succeeded",
 				     judgement->plateau.refused);
+	} else if (cause == CAUSE_LAST) {
+		verdict_add_evidence(draft, "last_one",
+				     "one connection is left and does %.0f%% of the work that all "
+				     "did, %.1f times as much as each did then",
+				     100 * exhausted->work_at_end, exhausted->work_each_at_end);
 	} else {
 		verdict_add_evidence(draft, "busy",
 				     "an answer is owed on %.0f%% of the %u connections that are "
@@ -449,6 +494,8 @@ static int tell(struct bench *bench, struct judgement *judgement, const struct c
 	else if (cause == CAUSE_TURNED_AWAY)
 		report_append(&draft, "The server turned away %.0f connects in the last minute.",
 			      judgement->plateau.refused);
+	else if (cause == CAUSE_LAST)
+		report_append(&draft, "The one that is left does the work of all.");
 	else
 		report_append(&draft, "The %u that are left are busy (%.0f%%).", census->fresh,
 			      100 * exhausted_busy(exhausted));
@@ -466,7 +513,8 @@ static bool is_over(const struct bench *bench, const struct judgement *judgement
 		return false;
 	if (2 * census->held < census->open)
 		return true;
-	if (judgement->plateau.refused >= 1)
+	if (judgement->plateau.refused >= 1 ||
+	    (census->open >= LAST_OF_MIN && census->held + 1 == census->open))
 		return false;
 	return !(exhausted_busy(exhausted) >= bench->settings->busy_clear);
 }
@@ -492,6 +540,9 @@ int exhausted_review(struct bench *bench, struct judgement *judgement, uint64_t 
 			return tell(bench, judgement, &now, CAUSE_BUSY, t_ns);
 		if (is_turned_away(bench, judgement, &now))
 			return tell(bench, judgement, &now, CAUSE_TURNED_AWAY, t_ns);
+		if (standing_lasts(&exhausted->last_ns, is_down_to_one(bench, judgement, &now),
+				   t_ns, LAST_NS))
+			return tell(bench, judgement, &now, CAUSE_LAST, t_ns);
 	}
 	if (standing->verdict &&
 	    standing_lasts(&standing->over_ns, is_over(bench, judgement, &now, moment.known_ns),

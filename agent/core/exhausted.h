@@ -29,6 +29,7 @@ struct exhausted {
 	uint32_t fresh; /* connections in use, as of the last tick */
 	float crew, crew_before, crew_peak; /* connections in use, the same ways */
 	float work_each_at_end; /* work of a connection against that at the peak, at the end */
+	uint64_t last_ns; /* since when one is left; 0 = more are */
 	float work_at_end; /* share of the peak when the last operation was made */
 };
 

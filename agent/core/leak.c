@@ -25,6 +25,9 @@
 #define NEVER UINT64_MAX
 /* A fifth of the peak: single tests without a record halve a bet, so half of it would flicker. */
 #define LOW_SHARE 0.2
+/* Above the longest silence that ended, of so many at least. */
+#define BEYOND_FACTOR 1.5
+#define BEYOND_MIN 100
 #define CRITICAL_S 1800.0
 #define CRITICAL_SHARE 0.5
 /* How far a critical verdict must have got better to be a warning again. */
@@ -98,6 +101,36 @@ static void mark_earlier(struct judgement *judgement, const struct finding *find
 	stock_begin(&walk, judgement->pool, &finding->limits, losses);
 	while ((conn = stock_next(&walk))) {
 		if (conn->is_suspect || !conn->has_returned)
+			continue;
+		conn->is_suspect = true;
+		judgement->leak.suspect_count++;
+	}
+}
+
+/*
+ * The limit of the test leaves room for silences that the pool has not shown yet. Once it is
+ * certain that connections are leaked, what has been silent for longer than any that ever came back
+ * is named with them, as far as many have come back.
+ */
+static void mark_beyond(struct judgement *judgement, const struct finding *finding,
+			const struct moment *moment)
+{
+	/* What was part of the stock by then may be somebody's who holds it from the start. */
+	int64_t stock_ns = (int64_t)finding->began_ns - (int64_t)finding->limits.idle_ns;
+	const struct silences *benign = &judgement->opens.benign;
+	struct stock_limits limits = finding->limits;
+	struct stock_walk walk;
+	struct conn *conn;
+
+	limits.known_ns = moment->known_ns;
+	limits.idle_ns = (uint64_t)(BEYOND_FACTOR * (double)benign->longest_ns);
+	if (limits.idle_ns < moment->settings->t0_ns)
+		limits.idle_ns = moment->settings->t0_ns;
+	if (benign->total < BEYOND_MIN || limits.idle_ns >= finding->limits.idle_ns)
+		return;
+	stock_begin(&walk, judgement->pool, &limits, &moment->losses);
+	while ((conn = stock_next(&walk))) {
+		if (conn->is_suspect || (!conn->has_returned && conn->last_active_ns <= stock_ns))
 			continue;
 		conn->is_suspect = true;
 		judgement->leak.suspect_count++;
@@ -390,6 +423,9 @@ int leak_review(struct bench *bench, struct judgement *judgement, uint64_t t_ns)
 	if (finding.value >= settings->alarm && finding.base > 0 && !finding.is_hint &&
 	    !finding.counts && finding.limits.kind == STOCK_IDLE)
 		mark_earlier(judgement, &finding, &bench->losses);
+	if (leak->stage == LEAK_RAISED && finding.value >= settings->alarm && !finding.is_hint &&
+	    !finding.counts && finding.limits.kind == STOCK_IDLE)
+		mark_beyond(judgement, &finding, &moment);
 	if (!finding.is_hint && finding.value >= settings->alarm)
 		mark_beating(judgement, &moment);
 	return leak->stage == LEAK_SUSPECT ? review_suspect(bench, judgement, &finding, t_ns)

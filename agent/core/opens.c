@@ -226,6 +226,17 @@ void opens_find(const struct opens *opens, const struct moment *moment, const st
 	ret_finding->value = opens_value(opens);
 	ret_finding->base = eprocess_base(best);
 	ret_finding->began_ns = eprocess_began_ns(best);
+	for (unsigned int i = 0; i < OPENS_SCALES; i++) {
+		uint64_t began_ns;
+		uint32_t base;
+
+		if (!eprocess_find_earliest(&opens->scales[i], moment->settings->alarm, &base,
+					    &began_ns) ||
+		    base >= ret_finding->base)
+			continue;
+		ret_finding->base = base;
+		ret_finding->began_ns = began_ns;
+	}
 	ret_finding->limits = opens_limits(opens, moment->settings);
 	ret_finding->stock = stock_count(pool, &ret_finding->limits, &moment->losses);
 	ret_finding->excess = finding_excess(ret_finding->stock, ret_finding->base);

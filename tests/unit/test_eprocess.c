@@ -47,6 +47,30 @@ static void eprocess_cold_process_needs_six_or_seven_straight_records(void **sta
 	eprocess_clear(&process);
 }
 
+/* A slow growth, then a fast one: the bet on fast growth wins most and began last. */
+static void eprocess_earliest_is_that_of_the_first_bet_that_proves_it(void **state)
+{
+	struct eprocess process = {0};
+	uint32_t x = 0, base = 99;
+	uint64_t began_ns = 0;
+
+	(void)state;
+	ask(&process, x);
+	assert_false(eprocess_find_earliest(&process, 1e4, &base, &began_ns));
+	for (int i = 0; i < 100; i++)
+		ask(&process, 0);
+	for (int i = 1; i <= 200; i++)
+		ask(&process, i % 10 == 0 ? ++x : 0);
+	for (int i = 0; i < 20; i++)
+		ask(&process, ++x);
+	assert_in_range(eprocess_base(&process), 15, 25);
+	assert_true(eprocess_find_earliest(&process, 1e4, &base, &began_ns));
+	assert_in_range(base, 0, 3);
+	assert_true(began_ns < eprocess_began_ns(&process));
+	assert_false(eprocess_find_earliest(&process, 1e300, &base, &began_ns));
+	eprocess_clear(&process);
+}
+
 static void eprocess_with_history_three_records_are_enough(void **state)
 {
 	struct eprocess process = {0};
@@ -229,6 +253,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(eprocess_first_test_sets_the_base_and_proves_nothing),
 		cmocka_unit_test(eprocess_cold_process_needs_six_or_seven_straight_records),
+		cmocka_unit_test(eprocess_earliest_is_that_of_the_first_bet_that_proves_it),
 		cmocka_unit_test(eprocess_with_history_three_records_are_enough),
 		cmocka_unit_test(eprocess_flat_or_falling_count_proves_nothing),
 		cmocka_unit_test(eprocess_one_record_in_ten_is_slow_but_sure),
