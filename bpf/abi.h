@@ -142,7 +142,7 @@ struct conn_record {
 	__u32 other_pid;
 	__u8 other_comm[ABI_COMM_SIZE];
 	__u16 told_pass; /* the last pass that told of it while asked to tell of all */
-	__u16 pad;
+	__u16 site; /* number of the trail that the opener was on; 0 = not known; by the probe */
 };
 
 /* The measured side of a connection, out of tcp_sock. */
@@ -162,6 +162,7 @@ struct conn_sample {
 	__u64 open_ns;
 	__u64 established_ns;
 	__u64 peer_closed_ns;
+	__u64 site; /* as in conn_record */
 	__u64 jiffies; /* jiffies64 when the sample was taken; the ages in io count from here */
 	struct conn_io io;
 	__u8 local_ip[16]; /* network byte order; IPv4 as ::ffff:a.b.c.d */
@@ -233,6 +234,15 @@ struct listener_key {
 #define STACK_LOST_TREE 3u /* too many processes below the one that is followed */
 #define STACK_LOST_COUNT 4u
 
+#define ABI_TRAILS_MAX 512 /* places in programs that open connections; the first is not used */
+#define ABI_TRAIL_WAYS 8 /* with one key */
+#define ABI_TRAIL_PLACES_MAX 96
+
+/* struct trail_places.places: where a word of a stack is, and how it is to be compared. */
+#define PLACE_INDEX 0x3fffu /* bytes from the stack pointer, or number of a register's word */
+#define PLACE_REGISTER 0x4000u
+#define PLACE_RELATIVE 0x8000u /* what counts is its distance from the stack pointer */
+
 /* Value of the map site_texts. */
 struct site_text {
 	char text[ABI_SITE_BYTES]; /* NUL-terminated */
@@ -242,6 +252,45 @@ struct site_text {
 struct script_frame {
 	__u64 code; /* the code object */
 	__u64 position; /* the instruction that it is at */
+};
+
+/*
+ * What a thread has to be for one stack of it to say anything about another. Two samples with the
+ * same key are of one program in one process with the same code mapped.
+ */
+struct trail_key {
+	struct abi_client client;
+	__u64 ip; /* where it entered the kernel */
+	__u64 code_pages; /* of its memory: changes with every library that comes or goes */
+	__u8 thread_comm[ABI_COMM_SIZE]; /* each digit as a # */
+	__u32 exec_id; /* changes when the process executes another program */
+	__u16 is_process_comm; /* 1: the thread is named as its process is */
+	__u16 sp_bits; /* of the stack pointer: no condition, it tells most places apart */
+};
+
+/*
+ * Every word that the unwinder went by on its way up one stack. Another stack with the same words
+ * there has the same callers (stack_trail.h says why).
+ */
+struct trail_places {
+	__u64 values[ABI_TRAIL_PLACES_MAX];
+	__u16 places[ABI_TRAIL_PLACES_MAX]; /* PLACE_ */
+	__u32 place_count; /* 0: nothing can be said */
+	__u32 pad;
+};
+
+/* Element of the array trails; written by the agent in shared memory. */
+struct trail {
+	struct trail_key key;
+	__u64 number; /* of its site, for the agent; 16 bits, of which 0 is none */
+	__u64 due_ns; /* from then on it is not believed: looked at anew */
+	__u64 sequence; /* changes with every writing; odd while it is being written */
+	struct trail_places places;
+};
+
+/* Value of the map trail_ways: elements of trails plus 1; 0 = none. */
+struct trail_ways {
+	__u32 trails[ABI_TRAIL_WAYS];
 };
 
 /* The user side of a thread at one moment: record of the ring stacks, value of last_sends. */
@@ -255,6 +304,9 @@ struct stack_sample {
 	__u32 stack_bytes; /* of stack, from the stack pointer upwards */
 	__u32 script_frame_count;
 	__u32 sequence; /* last_sends: changes with each send; odd while it is being written */
+	__u32 wanted_bytes; /* what stack_bytes is where nothing of the stack is out of reach */
+	__u32 pad;
+	struct trail_key key; /* of role ROLE_OPEN alone */
 	__u8 thread_comm[ABI_COMM_SIZE];
 	__u64 registers[ABI_REGISTERS_MAX]; /* struct pt_regs of the machine, word by word */
 	struct script_frame script_frames[ABI_SCRIPT_FRAMES_MAX]; /* innermost first */
@@ -283,12 +335,14 @@ struct script_layout {
 };
 
 _Static_assert(sizeof(struct script_layout) == 56, "script_layout has holes");
+_Static_assert(sizeof(struct trail_key) == 56, "trail_key has holes");
+_Static_assert(sizeof(struct trail) == 1048, "trail has holes");
 _Static_assert(sizeof(struct stack_sample) % 8 == 0, "stack_sample has holes");
 _Static_assert(sizeof(struct pool_key) == 40, "pool_key has holes");
 _Static_assert(sizeof(struct pool_counts) == 296, "pool_counts has holes");
 _Static_assert(sizeof(struct conn_record) == 120, "conn_record has holes, or takes more memory");
-_Static_assert(sizeof(struct conn_sample) == 160, "conn_sample has holes");
-_Static_assert(sizeof(struct end_event) == 184, "end_event has holes");
+_Static_assert(sizeof(struct conn_sample) == 168, "conn_sample has holes");
+_Static_assert(sizeof(struct end_event) == 192, "end_event has holes");
 _Static_assert(sizeof(struct probe_config) == 8336, "probe_config has holes");
 
 #endif

@@ -55,6 +55,19 @@ struct {
 	__type(value, struct site_text);
 } site_texts SEC(".maps");
 
+/*
+ * A program that has a look at who opens a connection (site.bpf.c), while there is an agent that
+ * wants it. Called from here rather than attached beside, where it would run, in vain, at every
+ * other change of state too. Written: agent; emptied by the kernel when the agent is gone, so it is
+ * not to be pinned.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_PROG_ARRAY);
+	__uint(max_entries, 1);
+	__type(key, __u32);
+	__type(value, __u32);
+} open_hooks SEC(".maps");
+
 static __always_inline struct pool_counts *get_pool(const struct conn_record *record,
 						    const struct sock *sk)
 {
@@ -165,26 +178,27 @@ static __always_inline bool is_handled(const struct conn_record *record)
 	       bpf_ktime_get_ns() - record->open_ns < TAKEOVER_NS;
 }
 
-static __always_inline void on_syn_sent(struct sock *sk)
+/* Whether there is a record of it. */
+static __always_inline bool on_syn_sent(struct sock *sk)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	const struct probe_config *cfg = get_config();
 	struct conn_record *record;
 
 	if (!cfg || !is_watched(cfg, remote_port(sk)))
-		return;
+		return false;
 	/* MPTCP subflows, network file systems: the kernel's own connections. */
 	if (task->flags & PF_KTHREAD || sk->sk_protocol != IPPROTO_TCP)
-		return;
+		return false;
 	if (!matches(cfg, task))
-		return;
+		return false;
 	record = bpf_sk_storage_get(&conns, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
 	if (!record) {
 		count_lost(LOST_STORAGE);
-		return;
+		return false;
 	}
 	if (is_handled(record))
-		return;
+		return true;
 	/* The record of a socket that connects again is that of its last connection: over. */
 	record->phase = PHASE_BLANK;
 	fill_owner(record, task);
@@ -194,6 +208,7 @@ static __always_inline void on_syn_sent(struct sock *sk)
 	record->peer_closed_ns = 0;
 	record->tid = task->pid;
 	record->session = (__u16)session;
+	record->site = 0;
 	record->flags = 0;
 	record->told = 0;
 	record->told_sent_bytes = 0;
@@ -201,6 +216,7 @@ static __always_inline void on_syn_sent(struct sock *sk)
 	record->held_walk = 0;
 	record->other_walk = 0;
 	__sync_lock_test_and_set(&record->phase, PHASE_FRESH);
+	return true;
 }
 
 static __always_inline __u32 fail_reason(const struct sock *sk)
@@ -301,7 +317,9 @@ int BPF_PROG(on_set_state, struct sock *sk, int oldstate, int newstate)
 	int meaning;
 
 	if (newstate == TCP_SYN_SENT) {
-		on_syn_sent(sk);
+		if (on_syn_sent(sk))
+			bpf_tail_call(ctx, &open_hooks,
+				      0); /* comes back only where there is none */
 		return 0;
 	}
 	if (newstate != TCP_ESTABLISHED && newstate != TCP_FIN_WAIT1 &&

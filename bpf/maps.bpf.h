@@ -313,6 +313,7 @@ static __always_inline void fill_sample(struct conn_sample *sample,
 	sample->open_ns = record->open_ns;
 	sample->established_ns = record->established_ns;
 	sample->peer_closed_ns = record->peer_closed_ns;
+	sample->site = record->site;
 	sample->jiffies = jiffies;
 	fill_io(&sample->io, sk, tp, jiffies);
 	fill_local(sample, sk);

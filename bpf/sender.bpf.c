@@ -49,7 +49,9 @@ static __always_inline struct stack_sample *get_sample(__u64 id)
 
 static __always_inline void note_send(struct sock *sk)
 {
-	__u32 pid = bpf_get_current_task_btf()->tgid;
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct caller caller = {};
+	__u32 pid = task->tgid;
 	struct conn_record *record;
 	struct stack_sample *sample;
 
@@ -64,7 +66,8 @@ static __always_inline void note_send(struct sock *sk)
 		return;
 	}
 	__sync_fetch_and_add(&sample->sequence, 1);
-	fill_stack_sample(sample, record, ROLE_LAST_SEND);
+	fill_stack_sample(sample, record, ROLE_LAST_SEND, task,
+			  read_caller(&caller, task) ? &caller : NULL);
 	__sync_fetch_and_add(&sample->sequence, 1);
 }
 

@@ -144,19 +144,35 @@ static __always_inline void fill_stack(struct stack_sample *sample, __u64 sp)
 	sample->stack_bytes = filled;
 }
 
-static __always_inline void fill_registers(struct stack_sample *sample, struct task_struct *task)
-{
-	struct pt_regs *registers = (struct pt_regs *)bpf_task_pt_regs(task);
-	__u32 size = bpf_core_type_size(struct pt_regs);
+/* The thread that is running, as it entered the kernel. */
+struct caller {
+	__u64 registers[ABI_REGISTERS_MAX];
+	__u64 sp, ip;
+};
 
-	if (size > sizeof(sample->registers))
-		size = sizeof(sample->registers);
-	sample->has_registers = 0;
-	sample->stack_bytes = 0;
-	if (task->flags & PF_IO_WORKER || bpf_probe_read_kernel(sample->registers, size, registers))
-		return;
-	sample->has_registers = 1;
-	fill_stack(sample, BPF_CORE_READ(registers, sp));
+static __always_inline __u64 register_at(const struct caller *caller, __u32 offset)
+{
+	return offset < sizeof(caller->registers) ? caller->registers[offset / 8] : 0;
+}
+
+/* False for a kernel thread at work for the process (io_uring): it has no registers of its own. */
+static __always_inline bool read_caller(struct caller *caller, struct task_struct *task)
+{
+	__u32 size = bpf_core_type_size(struct pt_regs);
+	struct pt_regs___x86 *x86 = NULL;
+	struct pt_regs___arm64 *arm64 = NULL;
+
+	if (size > sizeof(caller->registers))
+		size = sizeof(caller->registers);
+	if (task->flags & PF_IO_WORKER ||
+	    bpf_probe_read_kernel(caller->registers, size, (void *)bpf_task_pt_regs(task)))
+		return false;
+	caller->sp = register_at(caller, bpf_core_field_offset(struct pt_regs, sp));
+	if (bpf_core_field_exists(x86->ip))
+		caller->ip = register_at(caller, bpf_core_field_offset(x86->ip));
+	else if (bpf_core_field_exists(arm64->pc))
+		caller->ip = register_at(caller, bpf_core_field_offset(arm64->pc));
+	return true;
 }
 
 static __always_inline void fill_introduction(struct stack_sample *sample, struct task_struct *task)
@@ -175,12 +191,14 @@ static __always_inline void fill_introduction(struct stack_sample *sample, struc
 	bpf_probe_read_kernel_str(sample->thread_comm, ABI_COMM_SIZE, task->comm);
 }
 
-/* Everything but sequence. `current` must be the thread that opens or sends. */
+/*
+ * Everything but sequence and key. task must be `current`, the thread that opens or sends; caller
+ * is NULL where it has no registers.
+ */
 static __always_inline void fill_stack_sample(struct stack_sample *sample,
-					      const struct conn_record *record, __u32 role)
+					      const struct conn_record *record, __u32 role,
+					      struct task_struct *task, const struct caller *caller)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-
 	sample->id = record->id;
 	sample->t_ns = bpf_ktime_get_ns();
 	sample->client.pid = task->tgid;
@@ -189,7 +207,14 @@ static __always_inline void fill_stack_sample(struct stack_sample *sample,
 	sample->tid = task->pid;
 	sample->role = role;
 	bpf_probe_read_kernel_str(sample->thread_comm, ABI_COMM_SIZE, task->comm);
-	fill_registers(sample, task);
+	sample->has_registers = caller != NULL;
+	sample->stack_bytes = 0;
+	sample->wanted_bytes = stack_bytes;
+	sample->pad = 0;
+	if (caller) {
+		__builtin_memcpy(sample->registers, caller->registers, sizeof(sample->registers));
+		fill_stack(sample, caller->sp);
+	}
 	fill_script_frames(sample, task);
 }
 

@@ -30,6 +30,7 @@ typedef __u16 __sum16;
 /* include/uapi/linux/bpf.h: what the helpers' prototypes and the maps need */
 enum bpf_map_type {
 	BPF_MAP_TYPE_HASH = 1,
+	BPF_MAP_TYPE_PROG_ARRAY = 3,
 	BPF_MAP_TYPE_LRU_HASH = 9,
 	BPF_MAP_TYPE_ARRAY = 2,
 	BPF_MAP_TYPE_SK_STORAGE = 24,
@@ -130,8 +131,14 @@ struct css_set {
 	struct cgroup *dfl_cgrp;
 };
 
+struct mm_struct {
+	unsigned long exec_vm;
+};
+
 struct task_struct {
 	unsigned int flags;
+	struct mm_struct *mm;
+	u64 self_exec_id; /* u64 since Linux 5.7 (d1e7fd6462ca) */
 	int pid;
 	int tgid;
 	u64 start_boottime;
@@ -140,9 +147,17 @@ struct task_struct {
 	struct css_set *cgroups;
 };
 
-/* Of the registers only the stack pointer is read by name; it has the same one on x86 and arm64. */
+/* Of the registers only these are read by name; the stack pointer has the same on x86 and arm64. */
 struct pt_regs {
 	unsigned long sp;
+};
+
+struct pt_regs___x86 {
+	unsigned long ip;
+};
+
+struct pt_regs___arm64 {
+	unsigned long pc;
 };
 
 /* Where thread-local storage begins, which is what pthread_self() is in glibc and musl. */

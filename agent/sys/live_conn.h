@@ -27,6 +27,7 @@ struct live_conn {
 	uint16_t full_pass; /* number of the last full pass that met it */
 	uint16_t send_look; /* number of the last look that found it to have sent */
 	bool sender_wanted; /* nobody has asked yet who that was */
+	bool has_site; /* where it was opened has been told */
 	bool is_up; /* has been established: before that there are no counters to tell */
 };
 

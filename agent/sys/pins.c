@@ -84,7 +84,8 @@ static int path_of(const struct pins *pins, const char *suffix, const char *name
 /* .bss and .rodata are made anew with every load. */
 static bool is_pinned(const struct bpf_map *map)
 {
-	return !strchr(bpf_map__name(map), '.');
+	/* An array of programs holds this agent's own, and is to be empty without it. */
+	return !strchr(bpf_map__name(map), '.') && bpf_map__type(map) != BPF_MAP_TYPE_PROG_ARRAY;
 }
 
 /* --- adopting --------------------------------------------------------------------------------- */

@@ -200,6 +200,16 @@ bool probes_site_maps(const struct probes *probes, int *ret_sites_fd, int *ret_t
 	return probes->is_kept;
 }
 
+int probes_call_at_open(struct probes *probes, int program_fd)
+{
+	int map_fd = bpf_map__fd(probes->conn->maps.open_hooks);
+	uint32_t zero = 0;
+
+	if (program_fd < 0)
+		return bpf_map_delete_elem(map_fd, &zero);
+	return bpf_map_update_elem(map_fd, &zero, &program_fd, BPF_ANY);
+}
+
 void probes_set_tick(struct probes *probes, uint64_t tick_ns)
 {
 	probes->iter->bss->tick_ns = tick_ns;

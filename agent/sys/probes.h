@@ -73,6 +73,12 @@ struct bpf_object;
  */
 int probes_share_maps(const struct probes *probes, struct bpf_object *object);
 
+/*
+ * Has a program of type tp_btf/inet_sock_set_state run after each open that is recorded, until the
+ * agent is gone; -1 = none. Returns 0 or -errno.
+ */
+int probes_call_at_open(struct probes *probes, int program_fd);
+
 /* The maps that site_store.h wants; false where nothing is kept for the next agent. */
 bool probes_site_maps(const struct probes *probes, int *ret_sites_fd, int *ret_texts_fd);
 

@@ -314,6 +314,35 @@ static const char *why_no_application(const struct slot *slot)
 	}
 }
 
+/* Code that stays what it is: of a file, and not one that is made to be written while it runs. */
+static bool is_lasting(const struct slot *slot, const uint64_t *addresses, uint32_t count)
+{
+	const char *path;
+	uint64_t offset;
+
+	for (uint32_t i = 0; i < count; i++)
+		if (!image_find_file(slot->image, addresses[i], &path, &offset) ||
+		    !strncmp(path, "/memfd:", 7) || !strncmp(path, "/dev/", 5))
+			return false;
+	return true;
+}
+
+/*
+ * The functions of an interpreter are not told apart by addresses of code, and one that is not
+ * known yet may be at the next look.
+ */
+static void read_trail(const struct resolver *resolver, const struct slot *slot,
+		       const struct stack_sample *sample, const uint64_t *addresses, uint32_t count,
+		       struct site_answer *answer)
+{
+	enum image_runtime runtime = image_runtime(slot->image);
+
+	if (sample->role == ROLE_OPEN && runtime != RUNTIME_PYTHON && runtime != RUNTIME_PHP &&
+	    !interpreter_is_known(&slot->interpreter) && sample->script_frame_count == 0 &&
+	    is_lasting(slot, addresses, count))
+		unwinder_read_trail(resolver->unwinder, sample, &answer->trail);
+}
+
 static void resolve(struct resolver *resolver, struct slot *slot, const struct stack_sample *sample,
 		    struct site_answer *answer)
 {
@@ -333,6 +362,7 @@ static void resolve(struct resolver *resolver, struct slot *slot, const struct s
 		else if (slot->gap_ns < NS_PER_SEC)
 			slot->gap_ns *= 2;
 	}
+	read_trail(resolver, slot, sample, addresses, count, answer);
 	gather(resolver, slot, addresses, count);
 	length = site_format(resolver->frames, resolver->frame_count, thread_of(slot, sample),
 			     answer->site, sizeof(answer->site));
@@ -353,6 +383,7 @@ void resolver_run(struct resolver *resolver, const struct stack_sample *sample,
 	ret_answer->role = sample->role;
 	ret_answer->sequence = sample->sequence;
 	ret_answer->client = sample->client;
+	ret_answer->key = sample->key;
 	resolver->run++;
 	r = take_slot(resolver, id, &slot);
 	if (r < 0) {

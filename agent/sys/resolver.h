@@ -19,6 +19,8 @@ struct site_answer {
 	uint32_t role;
 	uint32_t has_layout; /* 1: layout is that of the process's interpreter */
 	struct script_layout layout;
+	struct trail_key key; /* of the sample */
+	struct trail_places trail; /* none where another such stack could have another site */
 	char site[SITE_SIZE]; /* "" = nothing is known */
 };
 

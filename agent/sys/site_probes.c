@@ -62,7 +62,7 @@ static int load_site(struct site_probes *site_probes)
 		ring_buffer__new(bpf_map__fd(site->maps.stacks), on_record, site_probes, NULL);
 	if (!site_probes->ring)
 		return -errno;
-	return site_bpf__attach(site) ? -errno : 0;
+	return probes_call_at_open(site_probes->probes, bpf_program__fd(site->progs.on_open));
 }
 
 /* Those of conn.bpf.c, and those that site.bpf.c adds. */
@@ -170,6 +170,8 @@ void site_probes_close(struct site_probes *site_probes)
 	tree_bpf__destroy(site_probes->tree);
 	sender_bpf__destroy(site_probes->sender);
 	ring_buffer__free(site_probes->ring);
+	if (site_probes->site)
+		(void)probes_call_at_open(site_probes->probes, -1); /* none is as good */
 	site_bpf__destroy(site_probes->site);
 	free(site_probes);
 }
@@ -186,6 +188,13 @@ int site_probes_drain(struct site_probes *site_probes,
 int site_probes_fd(const struct site_probes *site_probes)
 {
 	return ring_buffer__epoll_fd(site_probes->ring);
+}
+
+void site_probes_trail_maps(const struct site_probes *site_probes, int *ret_ways_fd,
+			    int *ret_trails_fd)
+{
+	*ret_ways_fd = bpf_map__fd(site_probes->site->maps.trail_ways);
+	*ret_trails_fd = bpf_map__fd(site_probes->site->maps.trails);
 }
 
 void site_probes_set_layout(struct site_probes *site_probes, uint32_t pid,

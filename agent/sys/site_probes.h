@@ -40,6 +40,10 @@ int site_probes_drain(struct site_probes *site_probes,
 /* Readable when there is a sample. */
 int site_probes_fd(const struct site_probes *site_probes);
 
+/* Maps trail_ways and trails, borrowed: which stacks are known (site_trails.h). */
+void site_probes_trail_maps(const struct site_probes *site_probes, int *ret_ways_fd,
+			    int *ret_trails_fd);
+
 /* Tells the probe how to read the interpreter of a process; and that the process is gone. */
 void site_probes_set_layout(struct site_probes *site_probes, uint32_t pid,
 			    const struct script_layout *layout);

@@ -20,39 +20,40 @@ void site_teller_begin_look(struct site_teller *teller)
 		sites_settle(teller->sites, SETTLE_MS);
 }
 
-void site_teller_add_opener(const struct site_teller *teller, struct event *event)
+void site_teller_add_opener(const struct site_teller *teller, uint64_t number, struct event *event)
 {
 	struct site_news news;
 
-	if (teller->sites && sites_news(teller->sites, event->conn, &news))
-		event->site = news.site;
-}
-
-static bool has_news(const struct site_teller *teller, const struct live_conn *conn,
-		     struct site_news *ret_news)
-{
-	return teller->sites && conn->is_up && sites_news(teller->sites, conn->id, ret_news);
+	if (!teller->sites)
+		return;
+	(void)sites_news(teller->sites, event->conn, &news); /* without news both are NULL */
+	event->site = news.site ? news.site : sites_of_trail(teller->sites, event->conn, number);
 }
 
 void site_teller_add_news(const struct site_teller *teller, const struct live_conn *conn,
-			  struct event *event)
+			  uint64_t number, struct event *event)
 {
 	struct site_news news;
 
-	if (!has_news(teller, conn, &news))
+	if (!teller->sites || !conn->is_up)
 		return;
+	(void)sites_news(teller->sites, conn->id, &news); /* without news both are NULL */
 	event->site = news.site;
 	event->last_site = news.last_site;
+	if (!event->site && !conn->has_site)
+		event->site = sites_of_trail(teller->sites, conn->id, number);
 }
 
-void site_teller_told(const struct site_teller *teller, const struct event *event)
+void site_teller_told(const struct site_teller *teller, struct live_conn *conn,
+		      const struct event *event)
 {
 	struct site_news news;
 
+	conn->has_site |= event->site != NULL;
 	if (!teller->sites || !sites_news(teller->sites, event->conn, &news))
 		return;
 	/* What this event could not carry waits for one that can. */
-	if (event->site == news.site && event->last_site == news.last_site)
+	if ((!news.site || event->site) && event->last_site == news.last_site)
 		sites_told(teller->sites, event->conn);
 }
 
@@ -69,7 +70,7 @@ void site_teller_note_io(const struct site_teller *teller, struct live_conn *con
 	conn->last_recv_ns = event->last_recv_ns;
 }
 
-static int tell(const struct site_teller *teller, const struct live_conn *conn, uint64_t t_ns)
+static int tell(const struct site_teller *teller, struct live_conn *conn, uint64_t t_ns)
 {
 	struct event event = {
 		.type = EVENT_IO,
@@ -82,11 +83,11 @@ static int tell(const struct site_teller *teller, const struct live_conn *conn, 
 	};
 	int r;
 
-	site_teller_add_news(teller, conn, &event);
+	site_teller_add_news(teller, conn, 0, &event);
 	if (!event.site && !event.last_site)
 		return 0;
 	r = batch_add(teller->batch, &event);
-	site_teller_told(teller, &event);
+	site_teller_told(teller, conn, &event);
 	return r;
 }
 

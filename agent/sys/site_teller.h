@@ -21,15 +21,22 @@ struct site_teller {
 /* A look of the source begins. */
 void site_teller_begin_look(struct site_teller *teller);
 
-/* Gives an event that announces the connection its opener's site, where it is known. */
-void site_teller_add_opener(const struct site_teller *teller, struct event *event);
+/*
+ * Gives an event that announces the connection its opener's site, where it is known: as news, or by
+ * the number that the probe has noted (conn_sample.site).
+ */
+void site_teller_add_opener(const struct site_teller *teller, uint64_t number, struct event *event);
 
-/* Gives an event that tells the connection's counters what is new of its sites. */
+/*
+ * Gives an event that tells the connection's counters what is new of its sites; number as above,
+ * for one that was announced before it was there.
+ */
 void site_teller_add_news(const struct site_teller *teller, const struct live_conn *conn,
-			  struct event *event);
+			  uint64_t number, struct event *event);
 
-/* The event is in the batch: what it says of sites has been told. */
-void site_teller_told(const struct site_teller *teller, const struct event *event);
+/* The event is in the batch: what it says of sites has been told of conn. */
+void site_teller_told(const struct site_teller *teller, struct live_conn *conn,
+		      const struct event *event);
 
 /* The counters that event tells are the connection's own from now on. */
 void site_teller_note_io(const struct site_teller *teller, struct live_conn *conn,

@@ -21,6 +21,7 @@
 #include "core/types.h"
 #include "hash.h"
 #include "site_store.h"
+#include "site_trails.h"
 #include "symbolizer.h"
 
 _Static_assert(SITE_SIZE <= ABI_SITE_BYTES, "a site can be kept whole");
@@ -45,6 +46,7 @@ struct sites {
 	struct site_probes *probes;
 	struct symbolizer *symbolizer;
 	struct site_store *store; /* NULL = nothing is kept */
+	struct site_trails *trails;
 	struct entry *entries;
 	struct stack_sample sample; /* of a send, while it is handed on */
 	uint64_t swept_ns;
@@ -229,6 +231,9 @@ static void on_answer(void *userdata, const struct site_answer *answer)
 		note_introduction(sites, answer);
 	if (answer->site[0] == '\0' || answer->role > ROLE_LAST_SEND)
 		return;
+	if (answer->role == ROLE_OPEN)
+		site_trails_learn(sites->trails, &answer->key, &answer->trail, answer->site,
+				  clock_monotonic_ns());
 	(void)add_news(sites, answer->id, answer->role, answer->site); /* counts what it refuses */
 }
 
@@ -287,6 +292,15 @@ bool sites_news(const struct sites *sites, uint64_t id, struct site_news *ret_ne
 	return ret_news->site || ret_news->last_site;
 }
 
+const char *sites_of_trail(struct sites *sites, uint64_t id, uint64_t number)
+{
+	const char *site = site_trails_find(sites->trails, number);
+
+	if (site && sites->store)
+		site_store_put(sites->store, id, site);
+	return site;
+}
+
 void sites_told(struct sites *sites, uint64_t id)
 {
 	struct entry *entry = find(sites, id);
@@ -328,6 +342,7 @@ void sites_forget(struct sites *sites, uint64_t id)
 
 void sites_forget_client(struct sites *sites, uint32_t pid)
 {
+	site_trails_forget_client(sites->trails, pid);
 	site_probes_drop_layout(sites->probes, pid);
 	site_probes_clear(sites->probes, pid);
 }
@@ -387,6 +402,14 @@ bool sites_watch_sends(const struct sites *sites)
 
 /* --- the whole -------------------------------------------------------------------------------- */
 
+static int open_trails(struct sites *sites)
+{
+	int ways_fd, trails_fd;
+
+	site_probes_trail_maps(sites->probes, &ways_fd, &trails_fd);
+	return site_trails_new(ways_fd, trails_fd, &sites->trails);
+}
+
 int sites_open(struct probes *probes, const struct site_probes_setup *setup,
 	       struct sites **ret_sites, char *ret_error, size_t error_size)
 {
@@ -401,6 +424,8 @@ int sites_open(struct probes *probes, const struct site_probes_setup *setup,
 	sites->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	sites->symbolizer = symbolizer_new();
 	r = site_probes_open(probes, setup, &sites->probes, ret_error, error_size);
+	if (r == 0)
+		r = open_trails(sites);
 	if (r == 0)
 		r = open_store(sites, probes);
 	if (r == 0 && (!sites->symbolizer || sites->epoll_fd < 0))
@@ -428,6 +453,7 @@ void sites_close(struct sites *sites)
 	}
 	symbolizer_free(sites->symbolizer);
 	site_store_free(sites->store);
+	site_trails_free(sites->trails);
 	site_probes_close(sites->probes);
 	if (sites->epoll_fd >= 0)
 		close(sites->epoll_fd);

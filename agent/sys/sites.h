@@ -34,6 +34,12 @@ int sites_fd(const struct sites *sites);
 bool sites_news(const struct sites *sites, uint64_t id, struct site_news *ret_news);
 void sites_told(struct sites *sites, uint64_t id);
 
+/*
+ * The site of connection id by the number that the probe has noted for it (conn_sample.site), to be
+ * told now; NULL = there is none. The string lives until the next pump.
+ */
+const char *sites_of_trail(struct sites *sites, uint64_t id, uint64_t number);
+
 /* Calls handle for each connection with news. handle may call sites_told() for it. */
 void sites_each_news(struct sites *sites, void (*handle)(void *userdata, uint64_t id),
 		     void *userdata);

@@ -86,6 +86,12 @@ static bool is_seen(const struct source_bpf *source, const struct conn_sample *s
 	return sample->flags & RECORD_SEED || sample->open_ns < source->begun_ns;
 }
 
+/* The number that the probe has noted; that of a session before is not one of ours. */
+static uint64_t site_of(const struct source_bpf *source, const struct conn_sample *sample)
+{
+	return is_seen(source, sample) ? 0 : sample->site;
+}
+
 static struct live_conn *announce(struct source_bpf *source, const struct conn_sample *sample,
 				  bool again, uint64_t now_ns)
 {
@@ -108,7 +114,7 @@ static struct live_conn *announce(struct source_bpf *source, const struct conn_s
 	event.local.port = sample->local_port;
 	if (event.type == EVENT_SEEN)
 		stamps_fill_seen(&source->clock, sample, &event);
-	site_teller_add_opener(&source->teller, &event);
+	site_teller_add_opener(&source->teller, site_of(source, sample), &event);
 	emit(source, &event);
 	conn = live_conn_find(&source->conns, sample->id);
 	if (!conn) {
@@ -120,7 +126,7 @@ static struct live_conn *announce(struct source_bpf *source, const struct conn_s
 		index_insert(&source->conns, &conn->link, sample->id);
 	}
 	give_to(source, conn, client);
-	site_teller_told(&source->teller, &event);
+	site_teller_told(&source->teller, conn, &event);
 	return conn;
 }
 
@@ -171,9 +177,9 @@ static void tell_progress(struct source_bpf *source, struct live_conn *conn,
 		event.rtt_us = sample->io.srtt_us;
 		event.retransmit_count = sample->io.retransmit_count;
 		site_teller_note_io(&source->teller, conn, &event);
-		site_teller_add_news(&source->teller, conn, &event);
+		site_teller_add_news(&source->teller, conn, site_of(source, sample), &event);
 		emit(source, &event);
-		site_teller_told(&source->teller, &event);
+		site_teller_told(&source->teller, conn, &event);
 	}
 	if (sample->news & NEWS_PEER_CLOSED && !seen) {
 		event.type = EVENT_PEER_CLOSED;

@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "stack_trail.h"
+
 /* Words of struct pt_regs (arch/.../include/asm/ptrace.h), and what DWARF calls them. */
 #if defined(__x86_64__)
 #define SP_WORD 19
@@ -39,7 +41,10 @@ struct unwinder {
 	uint64_t stack_address;
 	uint64_t *addresses;
 	uint32_t count;
+	struct stack_trail trail;
 };
+
+_Static_assert(UNWIND_FRAMES_MAX <= STACK_TRAIL_PCS_MAX, "a trail has room for all frames");
 
 struct unwinder *unwinder_new(void)
 {
@@ -97,15 +102,20 @@ static bool get_thread(Dwfl *dwfl, pid_t tid, void *context, void **ret_thread)
 
 static bool read_memory(Dwfl *dwfl, Dwarf_Addr address, Dwarf_Word *ret_word, void *context)
 {
-	const struct unwinder *unwinder = context;
+	struct unwinder *unwinder = context;
 	uint64_t offset = address - unwinder->stack_address;
 
 	(void)dwfl;
 	if (address < unwinder->stack_address ||
 	    unwinder->sample->stack_bytes < sizeof(*ret_word) ||
-	    offset > unwinder->sample->stack_bytes - sizeof(*ret_word))
+	    offset > unwinder->sample->stack_bytes - sizeof(*ret_word)) {
+		stack_trail_note_miss(&unwinder->trail, address);
 		return false;
+	}
 	memcpy(ret_word, unwinder->sample->stack + offset, sizeof(*ret_word));
+	/* As it stands there, which is what the probe will see; one with a signature makes no
+	 * trail. */
+	stack_trail_note_read(&unwinder->trail, address, *ret_word);
 	*ret_word = plain_word(unwinder, *ret_word);
 	return true;
 }
@@ -149,6 +159,7 @@ static int on_frame(Dwfl_Frame *frame, void *context)
 
 	if (!dwfl_frame_pc(frame, &pc, &is_exact) || pc == 0)
 		return DWARF_CB_ABORT;
+	stack_trail_note_pc(&unwinder->trail, pc);
 	/* A return address belongs to the instruction before it, maybe to another function. */
 	unwinder->addresses[unwinder->count++] = is_exact ? pc : pc - 1;
 	return unwinder->count < UNWIND_FRAMES_MAX ? DWARF_CB_OK : DWARF_CB_ABORT;
@@ -160,6 +171,8 @@ uint32_t unwinder_run(struct unwinder *unwinder, struct image *image,
 {
 	Dwfl *dwfl = image_dwfl(image);
 
+	stack_trail_begin(&unwinder->trail, sample->registers[SP_WORD],
+			  sample->stack_bytes < sample->wanted_bytes);
 	if (!is_readable(sample))
 		return 0;
 	unwinder->sample = sample;
@@ -178,4 +191,10 @@ uint32_t unwinder_run(struct unwinder *unwinder, struct image *image,
 	unwinder->sample = NULL;
 	unwinder->image = NULL;
 	return unwinder->count;
+}
+
+void unwinder_read_trail(const struct unwinder *unwinder, const struct stack_sample *sample,
+			 struct trail_places *ret_places)
+{
+	stack_trail_finish(&unwinder->trail, sample->registers, ret_places);
 }

@@ -31,4 +31,8 @@ uint32_t unwinder_run(struct unwinder *unwinder, struct image *image,
  */
 uint64_t unwinder_strip_signature(const struct image *image, uint64_t word);
 
+/* What another stack needs to lead to the same addresses as the last run over this sample. */
+void unwinder_read_trail(const struct unwinder *unwinder, const struct stack_sample *sample,
+			 struct trail_places *ret_places);
+
 #endif

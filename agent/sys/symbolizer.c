@@ -239,6 +239,7 @@ static void take_answers(struct symbolizer *symbolizer,
 			return;
 		}
 		answer.client = symbolizer->first->sample.client;
+		answer.key = symbolizer->first->sample.key;
 		answer.role = symbolizer->first->sample.role;
 		answer.sequence = symbolizer->first->sample.sequence;
 		answer.site[sizeof(answer.site) - 1] = '\0';
