@@ -55,7 +55,7 @@ static void read_clock(struct state_clock *ret_clock)
 	id[n > 0 ? n : 0] = '\0';
 	id[strcspn(id, "\n")] = '\0';
 	/* Without one every boot is another one: nothing is carried over wrongly. */
-	strcpy(ret_clock->boot_id, id);
+	memcpy(ret_clock->boot_id, id, sizeof(id));
 	ret_clock->t_ns = (uint64_t)clock_ns(CLOCK_MONOTONIC);
 	ret_clock->realtime_ns = clock_ns(CLOCK_REALTIME);
 }

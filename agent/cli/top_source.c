@@ -44,7 +44,7 @@ int top_source_take(struct top_source *source, struct sample **ret_sample)
 		r = snapshot_sample(source->live, NULL, true, ret_sample);
 		return r < 0 ? r : 1;
 	}
-	fill_scene(source, &scene);
+	player_scene(source->player, &scene);
 	scene.with_sites = true;
 	r = sample_take(&scene, ret_sample);
 	return r < 0 ? r : 1;
