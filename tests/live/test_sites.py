@@ -49,7 +49,7 @@ def one(lefts):
 # --- C and C++ ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
+each_way_to_build_c = pytest.mark.parametrize(
     "options",
     [
         ["-fomit-frame-pointer", "-no-pie"],
@@ -61,10 +61,19 @@ def one(lefts):
     ],
     ids=["no-pie", "pie", "static", "frame-pointers", "branch-protection"],
 )
-def test_sites_c_names_opener_and_last_user(connleak, server, tmp_path, options):
+
+
+@each_way_to_build_c
+def test_sites_c_names_opener(connleak, server, tmp_path, options):
     port = server.listen()
     left = one(left_open(connleak, port, build(tmp_path, "orders.c", *options), str(port)))
     assert left["site"].startswith("open_orders (orders) < main"), left
+
+
+@each_way_to_build_c
+def test_sites_c_names_last_user(connleak, server, tmp_path, options):
+    port = server.listen()
+    left = one(left_open(connleak, port, build(tmp_path, "orders.c", *options), str(port)))
     assert left["last_site"].startswith("save_order (orders) < main"), left
 
 
