@@ -20,6 +20,7 @@
 #include "core/site.h"
 #include "core/types.h"
 #include "hash.h"
+#include "site_queue.h"
 #include "site_store.h"
 #include "site_trails.h"
 #include "symbolizer.h"
@@ -27,6 +28,7 @@
 _Static_assert(SITE_SIZE <= ABI_SITE_BYTES, "a site can be kept whole");
 
 #define ENTRIES_MAX 65536
+#define FED_MAX 2 /* samples that the symbolizer has at a time */
 #define KEEP_NS (60 * NS_PER_SEC)
 #define INTRODUCTIONS_MAX 32
 #define INTRODUCTION_TRIES 4
@@ -44,7 +46,9 @@ struct entry {
 
 struct sites {
 	struct site_probes *probes;
+	struct site_queue *queue; /* what the symbolizer has not been given yet */
 	struct symbolizer *symbolizer;
+	uint64_t answered_ns; /* when it had nothing to do, or began with the next one */
 	struct site_store *store; /* NULL = nothing is kept */
 	struct site_trails *trails;
 	struct entry *entries;
@@ -167,7 +171,33 @@ static void on_sample(void *userdata, const struct stack_sample *sample)
 {
 	struct sites *sites = userdata;
 
-	(void)symbolizer_submit(sites->symbolizer, sample); /* counts what it refuses */
+	(void)site_queue_put(sites->queue, sample); /* counts what it refuses */
+}
+
+/*
+ * Two at a time, so that it need not wait for us, and the choice of the next one is made late: what
+ * it has been given it works on in that order.
+ */
+static void feed(struct sites *sites)
+{
+	struct stack_sample *sample;
+
+	while (symbolizer_pending_count(sites->symbolizer) < FED_MAX &&
+	       (sample = site_queue_take(sites->queue))) {
+		if (symbolizer_pending_count(sites->symbolizer) == 0)
+			sites->answered_ns = clock_monotonic_ns();
+		(void)symbolizer_submit(sites->symbolizer, sample); /* has room; else as counted */
+		free(sample);
+	}
+}
+
+/* Answers come in order, so what has passed since the last one was this one's. */
+static void note_time(struct sites *sites, const struct abi_client *client)
+{
+	uint64_t now_ns = clock_monotonic_ns();
+
+	site_queue_note_time(sites->queue, client, now_ns - sites->answered_ns);
+	sites->answered_ns = now_ns;
 }
 
 static int introduce(struct sites *sites, const struct abi_client *client)
@@ -178,7 +208,7 @@ static int introduce(struct sites *sites, const struct abi_client *client)
 	sites->sample.has_registers = 0;
 	sites->sample.stack_bytes = 0;
 	sites->sample.script_frame_count = 0;
-	return symbolizer_submit(sites->symbolizer, &sites->sample);
+	return site_queue_put(sites->queue, &sites->sample);
 }
 
 /* The loader maps libpython after the exec: it is looked for some times more. */
@@ -225,6 +255,7 @@ static void on_answer(void *userdata, const struct site_answer *answer)
 {
 	struct sites *sites = userdata;
 
+	note_time(sites, &answer->client);
 	if (answer->has_layout)
 		site_probes_set_layout(sites->probes, answer->client.pid, &answer->layout);
 	if (answer->role == ROLE_INTRODUCE)
@@ -255,9 +286,15 @@ static void watch_symbolizer(struct sites *sites)
 void sites_pump(struct sites *sites)
 {
 	(void)site_probes_drain(sites->probes, on_sample, sites); /* nothing can be done about it */
+	introduce_again(sites);
+	feed(sites);
 	(void)symbolizer_pump(sites->symbolizer, on_answer,
 			      sites); /* samples wait, or are dropped */
-	introduce_again(sites);
+	if (site_queue_count(sites->queue) > 0 &&
+	    symbolizer_pending_count(sites->symbolizer) < FED_MAX) {
+		feed(sites);
+		(void)symbolizer_pump(sites->symbolizer, on_answer, sites); /* as above */
+	}
 	watch_symbolizer(sites);
 	sweep(sites);
 }
@@ -267,7 +304,8 @@ void sites_settle(struct sites *sites, int timeout_ms)
 	uint64_t end_ns = clock_monotonic_ns() + (uint64_t)timeout_ms * NS_PER_MS;
 
 	sites_pump(sites);
-	while (symbolizer_pending_count(sites->symbolizer) > 0 && clock_monotonic_ns() < end_ns) {
+	while (site_queue_count(sites->queue) + symbolizer_pending_count(sites->symbolizer) > 0 &&
+	       clock_monotonic_ns() < end_ns) {
 		symbolizer_wait(sites->symbolizer, 20);
 		sites_pump(sites);
 	}
@@ -358,7 +396,7 @@ void sites_ask_sender(struct sites *sites, uint64_t id)
 	entry = get(sites, id);
 	if (!entry || entry->asked_sequence == sites->sample.sequence)
 		return;
-	if (symbolizer_submit(sites->symbolizer, &sites->sample) == 0)
+	if (site_queue_put(sites->queue, &sites->sample) == 0)
 		entry->asked_sequence = sites->sample.sequence;
 }
 
@@ -370,7 +408,7 @@ void sites_warm_up(struct sites *sites)
 		return;
 	sample->role = ROLE_INTRODUCE;
 	sample->client.pid = (uint32_t)getpid();
-	(void)symbolizer_submit(sites->symbolizer, sample); /* then the first stack waits */
+	(void)site_queue_put(sites->queue, sample); /* else the first stack waits */
 	free(sample);
 	sites_settle(sites, 2000);
 }
@@ -422,13 +460,14 @@ int sites_open(struct probes *probes, const struct site_probes_setup *setup,
 	sites->watched_fd = -1;
 	sites->swept_ns = clock_monotonic_ns();
 	sites->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+	sites->queue = site_queue_new();
 	sites->symbolizer = symbolizer_new();
 	r = site_probes_open(probes, setup, &sites->probes, ret_error, error_size);
 	if (r == 0)
 		r = open_trails(sites);
 	if (r == 0)
 		r = open_store(sites, probes);
-	if (r == 0 && (!sites->symbolizer || sites->epoll_fd < 0))
+	if (r == 0 && (!sites->queue || !sites->symbolizer || sites->epoll_fd < 0))
 		r = -ENOMEM;
 	if (r == 0 &&
 	    epoll_ctl(sites->epoll_fd, EPOLL_CTL_ADD, site_probes_fd(sites->probes), &event) < 0)
@@ -451,6 +490,7 @@ void sites_close(struct sites *sites)
 	{
 		drop(sites, entry);
 	}
+	site_queue_free(sites->queue);
 	symbolizer_free(sites->symbolizer);
 	site_store_free(sites->store);
 	site_trails_free(sites->trails);
@@ -469,8 +509,9 @@ void sites_read_lost(const struct sites *sites, uint64_t ret_counts[static SITES
 	ret_counts[SITES_LOST_RING] = counts[STACK_LOST_RING];
 	ret_counts[SITES_LOST_SENDS] = counts[STACK_LOST_SENDS];
 	ret_counts[SITES_LOST_TREE] = counts[STACK_LOST_TREE];
-	ret_counts[SITES_LOST_QUEUE] =
-		symbolizer_dropped_count(sites->symbolizer) + sites->full_count;
+	ret_counts[SITES_LOST_QUEUE] = site_queue_refused_count(sites->queue) +
+				       symbolizer_dropped_count(sites->symbolizer) +
+				       sites->full_count;
 	ret_counts[SITES_LOST_STORE] = sites->store ? site_store_refused_count(sites->store) : 0;
 	ret_counts[SITES_LOST_SYMBOLIZER] = symbolizer_restart_count(sites->symbolizer);
 }
