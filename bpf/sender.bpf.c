@@ -47,28 +47,41 @@ static __always_inline struct stack_sample *get_sample(__u64 id)
 	return bpf_map_lookup_elem(&last_sends, &id);
 }
 
-static __always_inline void note_send(struct sock *sk)
+static __always_inline bool is_suspect(struct task_struct *task)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	struct caller caller = {};
 	__u32 pid = task->tgid;
-	struct conn_record *record;
+
+	return watch_everyone || bpf_map_lookup_elem(&suspects, &pid);
+}
+
+static __always_inline void note_send(struct task_struct *task, __u64 id, __u32 phase)
+{
+	struct caller caller = {};
 	struct stack_sample *sample;
 
-	if (!watch_everyone && !bpf_map_lookup_elem(&suspects, &pid))
+	if (phase != PHASE_FRESH && phase != PHASE_SEEN)
 		return;
-	record = bpf_sk_storage_get(&conns, sk, NULL, 0);
-	if (!record || (record->phase != PHASE_FRESH && record->phase != PHASE_SEEN))
-		return;
-	sample = get_sample(record->id);
+	sample = get_sample(id);
 	if (!sample) {
 		count_stack_lost(STACK_LOST_SENDS);
 		return;
 	}
 	__sync_fetch_and_add(&sample->sequence, 1);
-	fill_stack_sample(sample, record, ROLE_LAST_SEND, task,
+	fill_stack_sample(sample, id, ROLE_LAST_SEND, task,
 			  read_caller(&caller, task) ? &caller : NULL);
 	__sync_fetch_and_add(&sample->sequence, 1);
+}
+
+static __always_inline void on_send_of(struct sock *sk)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct conn_record *record;
+
+	if (!is_suspect(task))
+		return;
+	record = bpf_sk_storage_get(&conns, sk, NULL, 0);
+	if (record)
+		note_send(task, record->id, record->phase);
 }
 
 /* Linux 6.3 (6e6eda44b939 "sock: add tracepoint for send recv length"); after the send, in the
@@ -77,7 +90,7 @@ SEC("?tp_btf/sock_send_length")
 int BPF_PROG(on_send_length, struct sock *sk, int result, int flags)
 {
 	if (result > 0)
-		note_send(sk);
+		on_send_of(sk);
 	return 0;
 }
 
@@ -85,6 +98,57 @@ int BPF_PROG(on_send_length, struct sock *sk, int result, int flags)
 SEC("?fentry/tcp_sendmsg")
 int BPF_PROG(on_tcp_sendmsg, struct sock *sk)
 {
-	note_send(sk);
+	on_send_of(sk);
+	return 0;
+}
+
+/* --- kprobe ----------------------------------------------------------------------------------- */
+
+#define STORAGES_MAX 32 /* of one socket: of as many BPF maps, whosever they are */
+
+/* Id of the map conns; set by the loader. */
+const volatile __u32 conns_id = 0;
+
+static __always_inline struct sock *first_argument(void *registers)
+{
+	struct pt_regs___x86 *x86 = registers;
+	struct pt_regs___arm64 *arm64 = registers;
+
+	if (bpf_core_field_exists(x86->di))
+		return (struct sock *)BPF_CORE_READ(x86, di);
+	if (bpf_core_field_exists(arm64->regs))
+		return (struct sock *)BPF_CORE_READ(arm64, regs[0]);
+	return NULL;
+}
+
+/*
+ * What bpf_sk_storage_get() does, which such a program may not call: the socket's list of storages,
+ * of which one is the record's. The socket is being sent on, so it does not go away.
+ */
+static __always_inline bool read_record(struct sock *sk, struct conn_record *ret_record)
+{
+	struct hlist_node *node = BPF_CORE_READ(sk, sk_bpf_storage, list.first);
+
+	for (int i = 0; i < STORAGES_MAX && node; i++) {
+		struct bpf_local_storage_elem *elem =
+			(void *)node - bpf_core_field_offset(struct bpf_local_storage_elem, snode);
+
+		if (BPF_CORE_READ(elem, sdata.smap, map.id) == conns_id)
+			return !bpf_probe_read_kernel(ret_record, sizeof(*ret_record),
+						      &elem->sdata.data);
+		node = BPF_CORE_READ(node, next);
+	}
+	return false;
+}
+
+/* Where the kernel can do neither: arm64 before 6.4 has no fentry (2aa6ac03516d). */
+SEC("?kprobe/tcp_sendmsg")
+int on_tcp_sendmsg_entered(void *registers)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct conn_record record;
+
+	if (is_suspect(task) && read_record(first_argument(registers), &record))
+		note_send(task, record.id, record.phase);
 	return 0;
 }

@@ -70,7 +70,7 @@ static __always_inline void take_sample(const struct conn_record *record, struct
 	}
 	sample->sequence = 0;
 	sample->key = *key;
-	fill_stack_sample(sample, record, ROLE_OPEN, task, caller);
+	fill_stack_sample(sample, record->id, ROLE_OPEN, task, caller);
 	bpf_ringbuf_submit(sample, wake_at_once ? BPF_RB_FORCE_WAKEUP : BPF_RB_NO_WAKEUP);
 }
 

@@ -195,11 +195,10 @@ static __always_inline void fill_introduction(struct stack_sample *sample, struc
  * Everything but sequence and key. task must be `current`, the thread that opens or sends; caller
  * is NULL where it has no registers.
  */
-static __always_inline void fill_stack_sample(struct stack_sample *sample,
-					      const struct conn_record *record, __u32 role,
+static __always_inline void fill_stack_sample(struct stack_sample *sample, __u64 id, __u32 role,
 					      struct task_struct *task, const struct caller *caller)
 {
-	sample->id = record->id;
+	sample->id = id;
 	sample->t_ns = bpf_ktime_get_ns();
 	sample->client.pid = task->tgid;
 	sample->client.pad = 0;

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Set-up, demonstration and tests; included by the Makefile, whose variables it uses.
 
-LIVE_BIN := $(addprefix $(BUILD)/live/,client server spawn-as observer)
+LIVE_BIN := $(addprefix $(BUILD)/live/,client server spawn-as observer sender-probe)
 DEMO_BIN := $(addprefix $(BUILD)/demo/,healthy-app leaky-app)
 PYTHON   := /usr/bin/python3
 
@@ -47,7 +47,7 @@ vm-run: $(BUILD)/connleak test-programs
 	CONNLEAK_BUILD=$(BUILD) $(PYTHON) -B -m pytest -p no:cacheprovider -rs tests/vm
 	$(PYTHON) -B tests/vm/matrix.py $(BUILD) $(VM)
 
-LIVE_OBJ := $(patsubst %,$(BUILD)/tests/live/clients/%.o,client line opener process server spawn_as observer)
+LIVE_OBJ := $(patsubst %,$(BUILD)/tests/live/clients/%.o,client line opener process server spawn_as observer sender_probe)
 DEMO_OBJ := $(patsubst %,$(BUILD)/tests/demo/%.o,pool healthy_app leaky_app)
 
 $(BUILD)/live/client: $(patsubst %,$(BUILD)/tests/live/clients/%.o,client process opener line)
@@ -66,6 +66,11 @@ $(BUILD)/live/spawn-as: $(BUILD)/tests/live/clients/spawn_as.o
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) $^ -o $@
 
 $(BUILD)/live/observer: $(BUILD)/tests/live/clients/observer.o $(BUILD)/libagent.a $(BUILD)/libcore.a
+	@mkdir -p $(@D)
+	@echo "  LD      $@"
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) $^ $(LIBS) -lm -o $@
+
+$(BUILD)/live/sender-probe: $(BUILD)/tests/live/clients/sender_probe.o $(BUILD)/libagent.a $(BUILD)/libcore.a
 	@mkdir -p $(@D)
 	@echo "  LD      $@"
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) $^ $(LIBS) -lm -o $@

@@ -154,10 +154,43 @@ struct pt_regs {
 
 struct pt_regs___x86 {
 	unsigned long ip;
+	unsigned long di;
 };
 
 struct pt_regs___arm64 {
+	unsigned long regs[31];
 	unsigned long pc;
+};
+
+/* Where a socket's storage is, for programs that have no helper to ask. */
+struct hlist_node {
+	struct hlist_node *next;
+};
+
+struct hlist_head {
+	struct hlist_node *first;
+};
+
+struct bpf_map {
+	u32 id;
+};
+
+struct bpf_local_storage_map {
+	struct bpf_map map;
+};
+
+struct bpf_local_storage_data {
+	struct bpf_local_storage_map *smap;
+	u8 data[0];
+};
+
+struct bpf_local_storage_elem {
+	struct hlist_node snode;
+	struct bpf_local_storage_data sdata;
+};
+
+struct bpf_local_storage {
+	struct hlist_head list;
 };
 
 /* Where thread-local storage begins, which is what pthread_self() is in glibc and musl. */

@@ -20,6 +20,7 @@
 #include "bpf/site.skel.h"
 #include "bpf/tree.skel.h"
 
+#define REASONS_BYTES 240
 #define SUSPECTS_MAX 256 /* entries of the map suspects */
 
 struct site_probes {
@@ -105,20 +106,40 @@ bool site_probes_was_finalized(const struct site_probes *site_probes, uint64_t i
 							 sizeof(id), &one, sizeof(one), 0) == 0;
 }
 
-/* One of the two places: after the send where the kernel has the tracepoint, else before it. */
-static int load_sender_at(struct site_probes *site_probes, bool at_tracepoint)
+static const struct sender_program {
+	const char *program, *what;
+} sender_places[SENDER_PLACES] = {
+	[SENDER_TRACEPOINT] = {"on_send_length", "tracepoint sock_send_length"},
+	[SENDER_FENTRY] = {"on_tcp_sendmsg", "fentry of tcp_sendmsg"},
+	[SENDER_KPROBE] = {"on_tcp_sendmsg_entered", "kprobe of tcp_sendmsg"},
+};
+
+static int set_sender(const struct site_probes *site_probes, struct sender_bpf *sender)
+{
+	struct bpf_map_info info = {};
+	uint32_t length = sizeof(info);
+	int r = share_all_maps(site_probes, sender->obj);
+
+	if (r == 0 && bpf_obj_get_info_by_fd(bpf_map__fd(sender->maps.conns), &info, &length))
+		r = -errno;
+	sender->rodata->conns_id = info.id;
+	sender->rodata->stack_bytes = site_probes->setup.stack_bytes;
+	sender->rodata->watch_everyone = site_probes->setup.everyone_is_suspect;
+	return r;
+}
+
+static int load_sender_at(struct site_probes *site_probes, const struct sender_program *place)
 {
 	struct sender_bpf *sender = sender_bpf__open();
+	struct bpf_program *program;
 	int r;
 
 	if (!sender)
 		return -errno;
-	(void)bpf_program__set_autoload(at_tracepoint ? sender->progs.on_send_length
-						      : sender->progs.on_tcp_sendmsg,
-					true); /* cannot fail before the load */
-	r = share_all_maps(site_probes, sender->obj);
-	sender->rodata->stack_bytes = site_probes->setup.stack_bytes;
-	sender->rodata->watch_everyone = site_probes->setup.everyone_is_suspect;
+	program = bpf_object__find_program_by_name(sender->obj, place->program);
+	r = program ? bpf_program__set_autoload(program, true) : -ENOENT;
+	if (r == 0)
+		r = set_sender(site_probes, sender);
 	if (r == 0)
 		r = sender_bpf__load(sender) ? -errno : 0;
 	if (r == 0)
@@ -131,20 +152,30 @@ static int load_sender_at(struct site_probes *site_probes, bool at_tracepoint)
 	return 0;
 }
 
-static int attach_sender(struct site_probes *site_probes)
+/* What the kernel can do is found out by trying; error gets why none of the places can be had. */
+static int attach_sender(struct site_probes *site_probes, char *ret_error, size_t error_size)
 {
-	int r;
+	size_t used = 0;
+	int r = -ENOTSUP;
 
-	if (site_probes->sender)
-		return 0;
-	r = load_sender_at(site_probes, true);
-	return r < 0 ? load_sender_at(site_probes, false) : 0;
+	ret_error[0] = '\0';
+	for (unsigned i = 0; i < SENDER_PLACES && !site_probes->sender; i++) {
+		if (site_probes->setup.senders_left_out & 1u << i)
+			continue;
+		r = load_sender_at(site_probes, &sender_places[i]);
+		if (r < 0 && used < error_size)
+			used += (size_t)snprintf(ret_error + used, error_size - used, "%s%s: %s",
+						 used ? ", " : "", sender_places[i].what,
+						 strerror(-r));
+	}
+	return site_probes->sender ? 0 : r;
 }
 
 int site_probes_open(struct probes *probes, const struct site_probes_setup *setup,
 		     struct site_probes **ret_site_probes, char *ret_error, size_t error_size)
 {
 	struct site_probes *site_probes = calloc(1, sizeof(*site_probes));
+	char reasons[REASONS_BYTES];
 	int r = -ENOMEM;
 
 	if (site_probes) {
@@ -157,8 +188,8 @@ int site_probes_open(struct probes *probes, const struct site_probes_setup *setu
 		site_probes_close(site_probes);
 		return r;
 	}
-	if (setup->everyone_is_suspect && attach_sender(site_probes) < 0)
-		(void)snprintf(ret_error, error_size, "cannot see who sends: %s", strerror(errno));
+	if (setup->everyone_is_suspect && attach_sender(site_probes, reasons, sizeof(reasons)) < 0)
+		(void)snprintf(ret_error, error_size, "cannot see who sends (%s)", reasons);
 	*ret_site_probes = site_probes;
 	return 0;
 }
@@ -214,8 +245,11 @@ void site_probes_drop_layout(struct site_probes *site_probes, uint32_t pid)
 int site_probes_suspect(struct site_probes *site_probes, uint32_t pid, char *ret_error,
 			size_t error_size)
 {
+	char reasons[REASONS_BYTES] = "too many processes are under suspicion";
 	uint8_t one = 1;
-	int r = site_probes->suspect_count < SUSPECTS_MAX ? attach_sender(site_probes) : -ENOSPC;
+	int r = site_probes->suspect_count < SUSPECTS_MAX
+			? attach_sender(site_probes, reasons, sizeof(reasons))
+			: -ENOSPC;
 
 	if (r == 0 && bpf_map__update_elem(site_probes->sender->maps.suspects, &pid, sizeof(pid),
 					   &one, sizeof(one), BPF_NOEXIST))
@@ -223,8 +257,8 @@ int site_probes_suspect(struct site_probes *site_probes, uint32_t pid, char *ret
 	else if (r == 0)
 		site_probes->suspect_count++;
 	if (r < 0)
-		(void)snprintf(ret_error, error_size, "cannot see who sends last: %s",
-			       strerror(-r));
+		(void)snprintf(ret_error, error_size, "cannot see who sends last (%s)",
+			       reasons[0] ? reasons : strerror(-r));
 	return r;
 }
 

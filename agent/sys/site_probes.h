@@ -10,12 +10,21 @@
 
 struct site_probes;
 
+/* Where the last send can be seen, the best first: after it, or before it. */
+enum sender_place {
+	SENDER_TRACEPOINT, /* sock_send_length, Linux 6.3 */
+	SENDER_FENTRY,
+	SENDER_KPROBE,
+	SENDER_PLACES,
+};
+
 struct site_probes_setup {
 	uint32_t stack_bytes; /* at most ABI_STACK_BYTES_MAX; in whole steps of ABI_STACK_STEP_BYTES
 			       */
 	uint32_t stacks_per_s; /* of one process */
 	bool wake_at_once; /* look at each stack when it comes: its process may not live for long */
 	bool everyone_is_suspect; /* the last send of every process that is watched */
+	uint32_t senders_left_out; /* a bit a sender_place: not tried; for tests of the others */
 };
 
 /*

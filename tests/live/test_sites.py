@@ -164,7 +164,7 @@ def senders(pid):
                 for line in path.read_text().splitlines()
                 if line.startswith("prog_id:")
             }
-    names = "on_send_length", "on_tcp_sendmsg"
+    names = "on_send_length", "on_tcp_sendmsg", "on_tcp_sendmsg_"  # cut at 15 characters
     return [key for key, name in bpf_programs() if key in held and name in names]
 
 
