@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * Frames of interpreters: structures in the memory of another process, which may be anything by the
+ * time they are read, or be made up by it. The process is our own, and the input is what lies at
+ * the address of the frame: a word with MARK on top of it points to another place in the input.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "sys/php_frames.h"
+#include "sys/proc.h"
+#include "sys/python_frames.h"
+
+#define MARK 0xfeedULL
+#define AREA_BYTES 4096
+
+static uint64_t area[AREA_BYTES / sizeof(uint64_t)];
+static struct image *image;
+
+/* Of CPython 3.12. */
+static const struct python python = {
+	.type_of = 8,
+	.type_name = 24,
+	.code_file = 112,
+	.code_name = 128,
+	.code_lines = 136,
+	.code_first_line = 68,
+	.code_bytes = 192,
+	.text_length = 16,
+	.text_state = 32,
+	.text_ascii = 40,
+	.text_other = 56,
+	.bytes_length = 16,
+	.bytes_data = 32,
+};
+
+/* Of PHP 8.4. */
+static const struct php php = {
+	.function_opcodes = 104,
+	.function_opcode_count = 96,
+	.function_file = 168,
+};
+
+int LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	struct client_id id = {.pid = (uint32_t)getpid()};
+
+	(void)argc;
+	(void)argv;
+	return image_open(proc_open(), id, &image);
+}
+
+static void check(const struct script_names *names)
+{
+	if (strnlen(names->function, sizeof(names->function)) == sizeof(names->function) ||
+	    strnlen(names->file, sizeof(names->file)) == sizeof(names->file))
+		abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct script_frame frame = {.code = (uint64_t)(uintptr_t)area};
+	struct script_names names;
+
+	if (size < sizeof(area[0]) || size > sizeof(area))
+		return 0;
+	memset(area, 0, sizeof(area));
+	memcpy(area, data, size);
+	for (size_t i = 0; i < AREA_BYTES / sizeof(area[0]); i++)
+		if (area[i] >> 48 == MARK)
+			area[i] = (uint64_t)(uintptr_t)area + area[i] % AREA_BYTES;
+	/* The first word of a code object is its count of references: nobody looks at it. */
+	frame.position = frame.code + data[7] * sizeof(area[0]);
+	if (python_read_frame(image, &python, &frame, &names))
+		check(&names);
+	if (php_read_frame(image, &php, &frame, &names))
+		check(&names);
+	return 0;
+}
