@@ -39,13 +39,20 @@
 #define TYPE_MASK 15
 #define LINE_MAX 10000000
 
+/* sizeof(zend_executor_globals) on x86_64: what is known of an engine that has no module yet. */
+#define GLOBALS_BYTES_8_2 1800
+#define GLOBALS_BYTES_8_4 1960 /* as of 8.4.24 */
+#define GLOBALS_BYTES_8_4_NEWER 1984 /* as of 8.4.27 */
+
 static const struct php php_8_2 = {
+	.api = API_8_2,
 	.function_opcodes = 88,
 	.function_opcode_count = 80,
 	.function_file = 152,
 };
 
 static const struct php php_8_4 = {
+	.api = API_8_4,
 	.function_opcodes = 104,
 	.function_opcode_count = 96,
 	.function_file = 168,
@@ -65,32 +72,48 @@ struct module_head {
 	uint8_t debug, threads;
 };
 
-static int read_module(struct image *image, struct module_head *ret_head)
+static bool read_module(const struct image *image, uint64_t registry, struct module_head *ret_head)
 {
-	uint64_t size, registry = image_find_symbol(image, "module_registry", &size);
-	uint64_t buckets = registry ? read_pointer(image, registry + TABLE_BUCKETS) : 0;
+	uint64_t buckets = read_pointer(image, registry + TABLE_BUCKETS);
 	uint64_t first = buckets ? read_pointer(image, buckets) : 0;
 
-	return first && image_read_memory(image, first, ret_head, sizeof(*ret_head)) ? 0 : -ENOENT;
+	return first && image_read_memory(image, first, ret_head, sizeof(*ret_head));
+}
+
+static const struct php *find_version(uint64_t globals_size, bool has_module,
+				      const struct module_head *head)
+{
+	static const struct {
+		const struct php *php;
+		uint64_t globals_size;
+	} known[] = {
+		{&php_8_2, GLOBALS_BYTES_8_2},
+		{&php_8_4, GLOBALS_BYTES_8_4},
+		{&php_8_4, GLOBALS_BYTES_8_4_NEWER},
+	};
+
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+		if (has_module ? head->api == known[i].php->api && !head->threads
+			       : globals_size == known[i].globals_size)
+			return known[i].php;
+	return NULL;
 }
 
 int php_detect(struct image *image, struct php *ret_php)
 {
-	uint64_t size, globals = image_find_symbol(image, "executor_globals", &size);
+	uint64_t size, registry_size, globals = image_find_symbol(image, "executor_globals", &size);
+	uint64_t registry = image_find_symbol(image, "module_registry", &registry_size);
+	const struct php *known;
 	struct module_head head;
-	struct php php;
 
-	if (!globals || read_module(image, &head) < 0)
+	if (!globals || !registry)
 		return -ENOENT;
-	if (head.threads)
+	known = find_version(size, read_module(image, registry, &head), &head);
+	if (!known)
 		return -ENOTSUP;
-	if (head.api == API_8_2)
-		php = php_8_2;
-	else if (head.api == API_8_4)
-		php = php_8_4;
-	else
-		return -ENOTSUP;
-	php.layout = (struct script_layout){
+	*ret_php = *known;
+	ret_php->registry = registry;
+	ret_php->layout = (struct script_layout){
 		.start_ns = image_client(image).start_ns,
 		.interpreters_head = globals + CURRENT_FRAME,
 		.thread_next = ABI_NO_THREADS,
@@ -98,7 +121,6 @@ int php_detect(struct image *image, struct php *ret_php)
 		.frame_code = FRAME_FUNCTION,
 		.frame_position = FRAME_POSITION,
 	};
-	*ret_php = php;
 	return 0;
 }
 
@@ -161,9 +183,13 @@ static uint32_t read_line(const struct image *image, const struct php *php,
 bool php_read_frame(const struct image *image, const struct php *php,
 		    const struct script_frame *frame, struct script_names *ret_names)
 {
+	struct module_head head;
 	uint8_t type;
 
 	memset(ret_names, 0, sizeof(*ret_names));
+	/* By now it has modules. */
+	if (!read_module(image, php->registry, &head) || head.api != php->api || head.threads)
+		return false;
 	if (!frame->code ||
 	    !image_read_memory(image, frame->code + FUNCTION_TYPE, &type, sizeof(type)) ||
 	    type != USER_FUNCTION ||

@@ -16,10 +16,12 @@ struct php {
 	struct script_layout layout;
 	uint32_t function_opcodes, function_opcode_count; /* in a zend_op_array */
 	uint32_t function_file;
+	uint32_t api; /* zend_api of its modules */
+	uint64_t registry; /* address of module_registry, which says so once it is filled */
 };
 
 /*
- * Recognizes the engine. Returns 0; -ENOENT where it is none, or one that is still being started;
+ * Recognizes the engine, also one that is still being started. Returns 0; -ENOENT where it is none;
  * -ENOTSUP for a version that is not known here, or one with threads.
  */
 int php_detect(struct image *image, struct php *ret_php);

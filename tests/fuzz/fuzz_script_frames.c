@@ -35,11 +35,16 @@ static const struct python python = {
 	.bytes_data = 32,
 };
 
-/* Of PHP 8.4. */
-static const struct php php = {
+/* Of PHP 8.4, and a registry with one module. */
+static const uint32_t module_head[] = {168, 20240924, 0};
+static const void *const bucket[] = {module_head};
+static const void *const registry[] = {NULL, NULL, bucket};
+
+static struct php php = {
 	.function_opcodes = 104,
 	.function_opcode_count = 96,
 	.function_file = 168,
+	.api = 20240924,
 };
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
@@ -48,6 +53,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 
 	(void)argc;
 	(void)argv;
+	php.registry = (uint64_t)(uintptr_t)registry;
 	return image_open(proc_open(), id, &image);
 }
 

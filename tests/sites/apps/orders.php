@@ -23,7 +23,7 @@ function handle_request(int $port)
 	return $repo;
 }
 
-usleep(500000);
+usleep(max(6, (int)getenv("CONNLEAK_PATIENCE")) * 100000);
 $forgotten = handle_request((int)$argv[1]);
-usleep(500000);
+usleep(max(6, (int)getenv("CONNLEAK_PATIENCE")) * 100000);
 posix_kill(posix_getpid(), 9);
