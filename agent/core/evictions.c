@@ -3,7 +3,8 @@
  * The test on evictions. It needs no open, so it sees a leak out of the surplus of a pool that
  * evicts, where the test on opens has to wait until the surplus is gone.
  *
- * Invariant: no test before EVICTIONS_MIN closes have shown at what idle time the pool evicts.
+ * Invariant: no test before EVICTIONS_MIN closes have shown at what idle time the pool evicts, nor
+ * before the pool is twice as old as what counts: in its youth nothing can be that old.
  * Does not tell an eviction from another close of a silent connection; sessions that end by
  * themselves raise the limit to their own length, and that is what makes them harmless.
  */
@@ -17,6 +18,7 @@
 #define OWED_NS (300 * NS_PER_SEC)
 #define SAMPLE_MAX_NS (24 * 3600 * NS_PER_SEC)
 #define COMEBACK_FACTOR 0.1
+#define AGE_FACTOR 2
 
 static struct stock_limits limits_of(const struct evictions *evictions,
 				     const struct settings *settings)
@@ -56,6 +58,9 @@ static bool observe_close(struct evictions *evictions, const struct moment *mome
 		return false;
 	evictions->known_ns = moment->known_ns;
 	limits = limits_of(evictions, settings);
+	/* In a process that is hardly older than the limit, the stock beyond it grows by itself. */
+	if (moment->t_ns - change->pool->first_ns < AGE_FACTOR * limits.idle_ns)
+		return false;
 	eprocess_test(&evictions->process, settings->i0, settings->p_min,
 		      stock_count(change->pool, &limits, &moment->losses), moment->t_ns);
 	return true;
