@@ -139,12 +139,13 @@ static struct meter_span running(const struct meter *meter, enum meter_ring ring
 void meter_recall(const struct meter *meter, enum meter_ring ring, struct meter_course *ret_course)
 {
 	uint32_t last = number_in(ring, meter->now.number);
-	struct meter_span *span = ret_course->spans;
+	struct meter_span *span;
 	size_t position = 0;
 
 	ret_course->count = 0;
 	if (!meter->now.number)
 		return;
+	span = &ret_course->spans[0];
 	while (span_log_next(&meter->past[ring], &position, span))
 		if (last - span->number < rings[ring].count)
 			span = &ret_course->spans[++ret_course->count];

@@ -8,7 +8,7 @@ BENCH_BIN := $(addprefix $(BUILD)/bench/,core-bench load attach empty.bpf.o)
 .PHONY: bench bench-run bench-stacks
 
 # What call stacks cost in the kernel and in the symbolizer; half a minute, as root.
-bench-stacks: $(BUILD)/connleak
+bench-stacks: $(BUILD)/connleak $(BUILD)/bench/attach
 	$(PYTHON) -B tests/bench/stacks_bench.py $(BUILD)
 
 bench:

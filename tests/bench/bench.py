@@ -21,12 +21,15 @@ import subprocess
 import sys
 import time
 
+import stacks_bench
 from watch import (
     Agent,
     Program,
+    children_cpu_ns,
     cpu_ns,
     cpu_of,
     free_port,
+    maps_bytes,
     programs_of,
     raise_files,
     rss_bytes,
@@ -79,14 +82,16 @@ class Bench:
         return count * 1e9 / processor_ns, count * 1e9 / wall_ns, count
 
     @contextlib.contextmanager
-    def held(self, conn_count, process_count=None):
-        """Open connections to one port: [program], port."""
+    def held(self, conn_count, process_count=None, pool_count=1):
+        """Open connections, a port and as many pools a process: [program], ports."""
         process_count = process_count or -(-conn_count // HOLD_MAX)
         each = conn_count // process_count
         ports = [free_port() for _ in range(process_count)]
         with contextlib.ExitStack() as stack:
             programs = [
-                stack.enter_context(Program(self.load, "hold", each, port, ready="ready"))
+                stack.enter_context(
+                    Program(self.load, "hold", each, port, pool_count, ready="ready")
+                )
                 for port in ports
             ]
             yield programs, ",".join(f"bench{i}={port}" for i, port in enumerate(ports))
@@ -112,29 +117,37 @@ def peers(bench, port):
     empty = [bench.build / "bench/attach", bench.build / "bench/empty.bpf.o"]
     yield "an empty program on the same hook", lambda: Program(*empty, ready="ready")
     yield "connleak agent", lambda: Agent(bench.connleak, port, "--no-stacks")
-    if b"--stacks" in subprocess.run([bench.connleak, "agent", "--help"], capture_output=True).stdout:
-        yield "connleak agent, with stacks", lambda: Agent(bench.connleak, port, "--stacks")
+    yield "connleak agent, with stacks", lambda: Agent(bench.connleak, port)
     for name in ("tcplife", "tcpstates", "tcpconnlat"):
         path = shutil.which(name, path="/usr/sbin:/usr/bin")
         yield name, (lambda path=path: Program(*TRACEFS, path)) if path else None
+
+
+def why_not():
+    """Why a program of others can have ended at once."""
+    if pathlib.Path("/sys/bus/event_source/devices/kprobe").exists():
+        return "it does not run on this kernel"
+    return "it does not run on this kernel, which has no kprobes"
 
 
 def wait_for_programs(program):
     deadline = time.monotonic() + 15
     while not programs_of(program.pid):
         if program.process.poll() is not None:
-            raise RuntimeError("it does not run on this kernel")
+            raise RuntimeError(why_not())
         if time.monotonic() > deadline:
             raise RuntimeError("it loads no program")
         time.sleep(0.1)
     time.sleep(0.3)  # from loaded to attached, which nothing tells of
+    if program.process.poll() is not None or not programs_of(program.pid):
+        raise RuntimeError(why_not())
 
 
 def bench_connect(bench):
     """Kernel time a connection, and what is left of the loop's rate, taking turns."""
     port = free_port()
     stacks = list(peers(bench, port))
-    kernel, rates, user = ({name: [] for name, _ in stacks} for _ in range(3))
+    kernel, rates, user, children = ({name: [] for name, _ in stacks} for _ in range(4))
     alone, reasons = [], {name: "not installed" for name, _ in stacks}
     for number in range(bench.rounds):
         alone.append(bench.run_load("connects", port)[0])
@@ -147,9 +160,11 @@ def bench_connect(bench):
                     rates[name].append(bench.run_load("connects", port)[0] / alone[-1])
                     with Program(bench.build / "bench/attach", "--stats", ready="ready"):
                         before, spent = run_ns(program.pid), cpu_ns(program.pid)
+                        started = children_cpu_ns(program.pid)
                         count = bench.run_load("connects", port)[2]
                         kernel[name].append((run_ns(program.pid) - before) / count)
                         user[name].append((cpu_ns(program.pid) - spent) / count)
+                        children[name].append((children_cpu_ns(program.pid) - started) / count)
             except (RuntimeError, OSError) as error:
                 if number == 0:
                     start = None
@@ -159,7 +174,20 @@ def bench_connect(bench):
         why = "" if kernel[name] else reasons[name]
         bench.row("connect", f"{name}: kernel time, open to close", "ns", kernel[name], why)
         bench.row("connect", f"{name}: its process", "ns a connection", user[name], why)
+        if any(children[name]):
+            what = f"{name}: its symbolizer"
+            bench.row("connect", what, "ns a connection", children[name])
         bench.row("connect", f"{name}: rate of the loop", "of alone", rates[name], why)
+
+
+def bench_stacks(bench):
+    """What a stack costs by how it is taken, of a client that is twenty calls deep."""
+    rounds = 1 if bench.rounds < 5 else stacks_bench.ROUNDS
+    for mode, figures in stacks_bench.run(bench.build, rounds=rounds):
+        for key in sorted({key for one in figures for key in one}):
+            unit = "ms" if "ms" in key else "ns"
+            values = [one.get(key, 0) for one in figures]
+            bench.row("stacks", f"{mode[0]}: {key.removesuffix(' (ms)')}", unit, values)
 
 
 def bench_echo(bench):
@@ -212,6 +240,7 @@ def bench_tick(bench):
             bench.row("tick", f"agent, {label}, idle", "ms CPU a second", idle)
             bench.row("tick", f"agent, {label}: from start to ready", "s", [ready_s])
             bench.row("memory", f"agent, {label}: RSS", "MB", [rss_bytes(agent.pid) / 1e6])
+            bench.row("memory", f"kernel, {label}: maps", "MB", [maps_bytes(agent.pid) / 1e6])
             if not size:
                 nothing = rss_bytes(agent.pid)
                 continue
@@ -220,6 +249,8 @@ def bench_tick(bench):
             bench.row("memory", f"kernel, {label}: slab for each", "bytes", [added / size])
             busy = [agent_cost(agent, programs, True) for _ in range(3)]
             bench.row("tick", f"agent, {label}, all used each second", "ms CPU a second", busy)
+            each = (rss_bytes(agent.pid) - nothing) / size
+            bench.row("memory", f"agent, {label}, all used: RSS for each", "bytes", [each])
             ss = [cpu_of(["ss", "-tinp"]) * 1e3 for _ in range(3)]
             bench.row("tick", f"ss -tinp, {label}", "ms CPU a look", ss)
             proc = [read_proc() * 1e3 for _ in range(3)]
@@ -235,6 +266,17 @@ def bench_processes(bench):
                 what = f"agent, {count:,} processes of 10 connections"
                 bench.row("processes", f"{what}, idle", "ms CPU a second", cost)
                 bench.row("processes", f"{what}: RSS", "MB", [rss_bytes(agent.pid) / 1e6])
+
+
+def bench_pools(bench):
+    for count in (10, 100, 250)[: len(bench.sizes)]:
+        with bench.held(HOLD_MAX, 1, count) as (programs, ports):
+            with Agent(bench.connleak, 1, "--port", ports) as agent:
+                time.sleep(2)
+                cost = [agent_cost(agent, programs, False) for _ in range(3)]
+                what = f"agent, {HOLD_MAX:,} connections of one process in {count} pools"
+                bench.row("pools", f"{what}, idle", "ms CPU a second", cost)
+                bench.row("pools", f"{what}: RSS", "MB", [rss_bytes(agent.pid) / 1e6])
 
 
 def bench_startup(bench):
@@ -289,11 +331,13 @@ def bench_core(bench):
 PARTS = {
     "core": bench_core,
     "connect": bench_connect,
+    "stacks": bench_stacks,
     "echo": bench_echo,
     "rate": bench_rate,
     "startup": bench_startup,
     "tick": bench_tick,
     "processes": bench_processes,
+    "pools": bench_pools,
 }
 
 

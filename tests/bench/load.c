@@ -6,14 +6,16 @@
  * usage: load connects SECONDS PORT    connect, accept, close; prints COUNT, then ns by the
  *                                      clock and ns on the processor
  *        load echo SECONDS PORT        a byte there and back on one connection; the same
- *        load hold COUNT PORT          opens COUNT connections, prints "ready"; then for each line
- * of stdin a byte on every connection and "done"; ends with stdin
+ *        load hold COUNT PORT [POOLS]  opens COUNT connections to POOLS addresses (default 1),
+ *                                      prints "ready"; then for each line of stdin a byte on
+ *                                      every connection and "done"; ends with stdin
  *
  * An address of 127.0.0.0/8 each has some 28,000 local ports; so connects go round them.
  */
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -126,7 +128,7 @@ static void run_echo(double seconds, uint16_t port)
 	report(count, now - start, read_ns(CLOCK_PROCESS_CPUTIME_ID) - spent);
 }
 
-static void run_hold(uint32_t count, uint16_t port)
+static void run_hold(uint32_t count, uint16_t port, uint32_t pools)
 {
 	static struct pair pairs[HOLD_MAX];
 	int listener = listen_on(port);
@@ -137,7 +139,7 @@ static void run_hold(uint32_t count, uint16_t port)
 		die("hold");
 	}
 	for (uint32_t i = 0; i < count; i++)
-		pairs[i] = pair_open(listener, port, 0);
+		pairs[i] = pair_open(listener, port, i % pools);
 	puts("ready");
 	fflush(stdout);
 	while (fgets(line, sizeof(line), stdin)) {
@@ -150,17 +152,20 @@ static void run_hold(uint32_t count, uint16_t port)
 
 int main(int argc, char **argv)
 {
-	double amount = argc == 4 ? strtod(argv[2], NULL) : 0;
-	uint16_t port = argc == 4 ? (uint16_t)strtoul(argv[3], NULL, 10) : 0;
+	bool has_amount = argc == 4 || argc == 5;
+	double amount = has_amount ? strtod(argv[2], NULL) : 0;
+	uint16_t port = has_amount ? (uint16_t)strtoul(argv[3], NULL, 10) : 0;
+	uint32_t pools = argc == 5 ? (uint32_t)strtoul(argv[4], NULL, 10) : 1;
 
 	if (amount > 0 && port && !strcmp(argv[1], "connects"))
 		run_connects(amount, port);
 	else if (amount > 0 && port && !strcmp(argv[1], "echo"))
 		run_echo(amount, port);
-	else if (amount > 0 && port && !strcmp(argv[1], "hold"))
-		run_hold((uint32_t)amount, port);
+	else if (amount > 0 && port && pools > 0 && !strcmp(argv[1], "hold"))
+		run_hold((uint32_t)amount, port, pools);
 	else {
-		fprintf(stderr, "usage: load connects|echo SECONDS PORT | hold COUNT PORT\n");
+		fprintf(stderr,
+			"usage: load connects|echo SECONDS PORT | hold COUNT PORT [POOLS]\n");
 		return 2;
 	}
 	return 0;

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What call stacks cost: kernel time a connection and a send, by mode, from the kernel's own figures
-(kernel.bpf_stats_enabled), and the symbolizer's time a stack.
+(BPF_STATS_RUN_TIME), and the symbolizer's time a stack.
 
 usage: stacks_bench.py BUILD-DIRECTORY [PART-OF-A-NAME ...]
 """
@@ -17,6 +17,8 @@ import sys
 import tempfile
 import threading
 import time
+
+from watch import Program
 
 ROUNDS = 3
 CLIENT = r"""
@@ -171,9 +173,8 @@ MODES = (
 )
 
 
-def main():
-    build = pathlib.Path(sys.argv[1])
-    wanted = sys.argv[2:]
+def run(build, wanted=(), rounds=ROUNDS):
+    """[(mode, figures of each round)]; a round goes over all modes."""
     modes = [mode for mode in MODES if not wanted or any(word in mode[0] for word in wanted)]
     found = {mode: [] for mode in modes}
     with tempfile.TemporaryDirectory() as work, socket.create_server(("127.0.0.1", 0)) as listener:
@@ -182,21 +183,24 @@ def main():
         subprocess.run(compiler, input=CLIENT.encode(), check=True)
         threading.Thread(target=serve, args=(listener,), daemon=True).start()
         port = listener.getsockname()[1]
-        subprocess.run(["sysctl", "-qw", "kernel.bpf_stats_enabled=1"], check=True)
-        try:
-            for _ in range(ROUNDS):
+        # Not by sysctl, which another on this machine can turn off in between.
+        with Program(build / "bench/attach", "--stats", ready="ready"):
+            for _ in range(rounds):
                 for mode in modes:
                     found[mode].append(measure(build, client, port, mode))
-        finally:
-            subprocess.run(["sysctl", "-qw", "kernel.bpf_stats_enabled=0"], check=True)
-    for mode in modes:
+    return found.items()
+
+
+def main():
+    for mode, rounds in run(pathlib.Path(sys.argv[1]), sys.argv[2:]):
         print(f"{mode[0]}, {mode[1]} connections:")
-        for name in sorted({name for figures in found[mode] for name in figures}):
-            values = sorted(figures.get(name, 0) for figures in found[mode])
+        for name in sorted({name for figures in rounds for name in figures}):
+            values = sorted(figures.get(name, 0) for figures in rounds)
             digits = 2 if "ms" in name else 0
             shown = [f"{value:.{digits}f}" for value in (values[0], statistics.median(values), values[-1])]
             unit = "" if "ms" in name else " ns"
             print(f"  {name:16} {shown[1]:>8}{unit} a connection ({shown[0]} to {shown[2]})")
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -38,9 +38,31 @@ def rss_bytes(pid):
 
 
 def slab_bytes():
-    """Kernel memory that cannot be reclaimed, of the whole machine."""
-    text = pathlib.Path("/proc/meminfo").read_text()
-    return int(re.search(r"SUnreclaim:\s+(\d+)", text)[1]) * 1024
+    """Kernel memory in small pieces that is charged to somebody, as socket storage is, of the whole
+    machine."""
+    total = 0
+    for line in pathlib.Path("/proc/slabinfo").read_text().splitlines():
+        fields = line.split()
+        if re.fullmatch(r"kmalloc-cg-(96|128|192|256|512)", fields[0]):
+            total += int(fields[1]) * int(fields[3])
+    return total
+
+
+def maps_bytes(pid):
+    """Kernel memory of the BPF maps that a process has open, but for what they allocate later."""
+    found = {}
+    for path in pathlib.Path(f"/proc/{pid}/fdinfo").iterdir():
+        with contextlib.suppress(OSError):
+            fields = dict(re.findall(r"^(\w+):\s*(\S+)", path.read_text(), re.M))
+            if "memlock" in fields and "map_id" in fields:
+                found[fields["map_id"]] = int(fields["memlock"])
+    return sum(found.values())
+
+
+def children_cpu_ns(pid):
+    """The same of what it has started."""
+    found = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True)
+    return sum(cpu_ns(child) for child in found.stdout.split())
 
 
 def programs_of(pid):
