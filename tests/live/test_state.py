@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the agent keeps over a restart, and state directories that do not work."""
 
-import contextlib
 import json
 import os
 import pathlib
@@ -12,7 +11,7 @@ import tempfile
 import pytest
 
 from agent_http import UnixConnection, ask
-from harness import AGENT_ALONE, children_of, wait_until
+from harness import AGENT_ALONE, children_of, patient, state_of, wait_until
 from test_daemon import said
 from verdicts import QUICK, Leaker
 
@@ -46,13 +45,6 @@ def kept(directory):
 
 def verdicts_of(agent, leaker):
     return [event for event in agent.events("verdict") if event["pid"] == leaker.pid]
-
-
-def state_of(pid):
-    """D: it waits for a disk; "" = there is no such process."""
-    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    return ""
 
 
 def raise_leak(keep, start, server, directory):
@@ -215,7 +207,7 @@ class Disk:
         self.prefix = ["nsenter", f"--mount=/proc/{self.process.pid}/ns/mnt", "--"]
 
     def run(self, *argv):
-        done = subprocess.run([*self.prefix, *argv], capture_output=True, text=True, timeout=20)
+        done = subprocess.run([*self.prefix, *argv], capture_output=True, text=True, timeout=patient(20))
         return done.stdout
 
     def freeze(self):
@@ -244,7 +236,7 @@ def test_disk_that_does_not_answer_holds_up_nobody(
 
     def writers(): # nsenter has become the agent
         return [pid for pid in children_of(agent.process.pid)
-                if state_of(pid) == "D"]
+                if state_of(pid) == "D"]  # it waits for a disk
 
     def count():
         pools = ask(UnixConnection(path), "/v1/pools").json()["pools"]
