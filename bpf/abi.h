@@ -17,7 +17,7 @@
  * Changed whenever a layout or a meaning below changes, or the meaning of a map: what is pinned
  * under another version is not reused.
  */
-#define ABI_VERSION 5
+#define ABI_VERSION 6
 
 #define ABI_COMM_SIZE 16
 #define ABI_PORT_BITMAP_BYTES 8192
@@ -305,8 +305,8 @@ struct stack_sample {
 	__u32 script_frame_count;
 	__u32 sequence; /* last_sends: changes with each send; odd while it is being written */
 	__u32 wanted_bytes; /* what stack_bytes is where nothing of the stack is out of reach */
-	__u32 pad;
-	struct trail_key key; /* of role ROLE_OPEN alone */
+	__u32 site; /* last_sends: number of the trail that it is on, and then no stack; 0 = none */
+	struct trail_key key; /* where site is 0; none of a thread without registers */
 	__u8 thread_comm[ABI_COMM_SIZE];
 	__u64 registers[ABI_REGISTERS_MAX]; /* struct pt_regs of the machine, word by word */
 	struct script_frame script_frames[ABI_SCRIPT_FRAMES_MAX]; /* innermost first */

@@ -8,7 +8,7 @@
  * program came is not known and not guessed. A reader tells a sample that is being written by its
  * odd sequence.
  */
-#include "stack.bpf.h"
+#include "trail.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -54,9 +54,32 @@ static __always_inline bool is_suspect(struct task_struct *task)
 	return watch_everyone || bpf_map_lookup_elem(&suspects, &pid);
 }
 
-static __always_inline void note_send(struct task_struct *task, __u64 id, __u32 phase)
+/* A place that is known is noted by its number: a copy would tell no more. */
+static __always_inline void fill_last_send(struct stack_sample *sample, __u64 id,
+					   struct task_struct *task)
 {
 	struct caller caller = {};
+	struct trail_key key = {};
+	__u32 site;
+
+	if (!read_caller(&caller, task)) {
+		sample->key = key;
+		fill_stack_sample(sample, id, ROLE_LAST_SEND, task, NULL);
+		return;
+	}
+	fill_trail_key(&key, task, &caller);
+	site = find_trail(&key, &caller, bpf_ktime_get_ns());
+	if (site) {
+		fill_thread(sample, id, ROLE_LAST_SEND, task);
+		sample->site = site;
+		return;
+	}
+	sample->key = key;
+	fill_stack_sample(sample, id, ROLE_LAST_SEND, task, &caller);
+}
+
+static __always_inline void note_send(struct task_struct *task, __u64 id, __u32 phase)
+{
 	struct stack_sample *sample;
 
 	if (phase != PHASE_FRESH && phase != PHASE_SEEN)
@@ -67,8 +90,7 @@ static __always_inline void note_send(struct task_struct *task, __u64 id, __u32 
 		return;
 	}
 	__sync_fetch_and_add(&sample->sequence, 1);
-	fill_stack_sample(sample, id, ROLE_LAST_SEND, task,
-			  read_caller(&caller, task) ? &caller : NULL);
+	fill_last_send(sample, id, task);
 	__sync_fetch_and_add(&sample->sequence, 1);
 }
 
@@ -121,11 +143,19 @@ static __always_inline struct sock *first_argument(void *registers)
 	return NULL;
 }
 
+static __always_inline bool read_conn(const void *data, __u64 *ret_id, __u32 *ret_phase)
+{
+	const struct conn_record *record = data;
+
+	return !bpf_probe_read_kernel(ret_id, sizeof(*ret_id), &record->id) &&
+	       !bpf_probe_read_kernel(ret_phase, sizeof(*ret_phase), &record->phase);
+}
+
 /*
  * What bpf_sk_storage_get() does, which such a program may not call: the socket's list of storages,
  * of which one is the record's. The socket is being sent on, so it does not go away.
  */
-static __always_inline bool read_record(struct sock *sk, struct conn_record *ret_record)
+static __always_inline bool read_record(struct sock *sk, __u64 *ret_id, __u32 *ret_phase)
 {
 	struct hlist_node *node = BPF_CORE_READ(sk, sk_bpf_storage, list.first);
 
@@ -134,8 +164,7 @@ static __always_inline bool read_record(struct sock *sk, struct conn_record *ret
 			(void *)node - bpf_core_field_offset(struct bpf_local_storage_elem, snode);
 
 		if (BPF_CORE_READ(elem, sdata.smap, map.id) == conns_id)
-			return !bpf_probe_read_kernel(ret_record, sizeof(*ret_record),
-						      &elem->sdata.data);
+			return read_conn(&elem->sdata.data, ret_id, ret_phase);
 		node = BPF_CORE_READ(node, next);
 	}
 	return false;
@@ -146,9 +175,10 @@ SEC("?kprobe/tcp_sendmsg")
 int on_tcp_sendmsg_entered(void *registers)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
-	struct conn_record record;
+	__u64 id = 0;
+	__u32 phase = 0;
 
-	if (is_suspect(task) && read_record(first_argument(registers), &record))
-		note_send(task, record.id, record.phase);
+	if (is_suspect(task) && read_record(first_argument(registers), &id, &phase))
+		note_send(task, id, phase);
 	return 0;
 }

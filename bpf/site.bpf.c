@@ -92,7 +92,7 @@ int BPF_PROG(on_open, struct sock *sk)
 		take_sample(record, task, NULL, &key);
 		return 0;
 	}
-	fill_trail_key(&key, record, task, &caller);
+	fill_trail_key(&key, task, &caller);
 	record->site = (__u16)find_trail(&key, &caller, record->open_ns);
 	if (!record->site)
 		take_sample(record, task, &caller, &key);

@@ -175,19 +175,22 @@ static __always_inline bool read_caller(struct caller *caller, struct task_struc
 	return true;
 }
 
-static __always_inline void fill_introduction(struct stack_sample *sample, struct task_struct *task)
+/* Who and when, and nothing of a stack. Everything but sequence and key. */
+static __always_inline void fill_thread(struct stack_sample *sample, __u64 id, __u32 role,
+					struct task_struct *task)
 {
-	sample->id = 0;
+	sample->id = id;
 	sample->t_ns = bpf_ktime_get_ns();
 	sample->client.pid = task->tgid;
 	sample->client.pad = 0;
 	sample->client.start_ns = task->group_leader->start_boottime;
 	sample->tid = task->pid;
-	sample->role = ROLE_INTRODUCE;
+	sample->role = role;
 	sample->has_registers = 0;
 	sample->stack_bytes = 0;
 	sample->script_frame_count = 0;
-	sample->sequence = 0;
+	sample->wanted_bytes = stack_bytes;
+	sample->site = 0;
 	bpf_probe_read_kernel_str(sample->thread_comm, ABI_COMM_SIZE, task->comm);
 }
 
@@ -198,18 +201,8 @@ static __always_inline void fill_introduction(struct stack_sample *sample, struc
 static __always_inline void fill_stack_sample(struct stack_sample *sample, __u64 id, __u32 role,
 					      struct task_struct *task, const struct caller *caller)
 {
-	sample->id = id;
-	sample->t_ns = bpf_ktime_get_ns();
-	sample->client.pid = task->tgid;
-	sample->client.pad = 0;
-	sample->client.start_ns = task->group_leader->start_boottime;
-	sample->tid = task->pid;
-	sample->role = role;
-	bpf_probe_read_kernel_str(sample->thread_comm, ABI_COMM_SIZE, task->comm);
+	fill_thread(sample, id, role, task);
 	sample->has_registers = caller != NULL;
-	sample->stack_bytes = 0;
-	sample->wanted_bytes = stack_bytes;
-	sample->pad = 0;
 	if (caller) {
 		__builtin_memcpy(sample->registers, caller->registers, sizeof(sample->registers));
 		fill_stack(sample, caller->sp);

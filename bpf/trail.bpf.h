@@ -43,15 +43,15 @@ static __always_inline void mask_digits(__u8 comm[ABI_COMM_SIZE])
 			comm[i] = '#';
 }
 
-static __always_inline void fill_trail_key(struct trail_key *key, const struct conn_record *record,
-					   struct task_struct *task, const struct caller *caller)
+static __always_inline void fill_trail_key(struct trail_key *key, struct task_struct *task,
+					   const struct caller *caller)
 {
 	const __u64 *comm = (const __u64 *)task->comm;
 	const __u64 *process = (const __u64 *)task->group_leader->comm;
 	__u64 *words = (__u64 *)key->thread_comm;
 
-	key->client.pid = record->pid;
-	key->client.start_ns = record->start_ns;
+	key->client.pid = task->tgid;
+	key->client.start_ns = task->group_leader->start_boottime;
 	key->ip = caller->ip;
 	key->code_pages = task->mm ? task->mm->exec_vm : 0;
 	key->exec_id = task->self_exec_id;

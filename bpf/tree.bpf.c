@@ -68,7 +68,8 @@ int BPF_PROG(on_exec, struct task_struct *task)
 		count_stack_lost(STACK_LOST_RING);
 		return 0;
 	}
-	fill_introduction(sample, task);
+	fill_thread(sample, 0, ROLE_INTRODUCE, task);
+	sample->sequence = 0;
 	bpf_ringbuf_submit(sample, BPF_RB_FORCE_WAKEUP);
 	return 0;
 }

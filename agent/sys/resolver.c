@@ -337,7 +337,7 @@ static void read_trail(const struct resolver *resolver, const struct slot *slot,
 {
 	enum image_runtime runtime = image_runtime(slot->image);
 
-	if (sample->role == ROLE_OPEN && runtime != RUNTIME_PYTHON && runtime != RUNTIME_PHP &&
+	if (sample->role != ROLE_INTRODUCE && runtime != RUNTIME_PYTHON && runtime != RUNTIME_PHP &&
 	    !interpreter_is_known(&slot->interpreter) && sample->script_frame_count == 0 &&
 	    is_lasting(slot, addresses, count))
 		unwinder_read_trail(resolver->unwinder, sample, &answer->trail);

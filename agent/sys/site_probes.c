@@ -69,7 +69,8 @@ static int load_site(struct site_probes *site_probes)
 /* Those of conn.bpf.c, and those that site.bpf.c adds. */
 static int share_all_maps(const struct site_probes *site_probes, struct bpf_object *object)
 {
-	static const char *const names[] = {"scripts", "stack_lost_counts", "stacks"};
+	static const char *const names[] = {"scripts", "stack_lost_counts", "stacks", "trail_ways",
+					    "trails"};
 	int r = probes_share_maps(site_probes->probes, object);
 
 	for (size_t i = 0; r == 0 && i < sizeof(names) / sizeof(names[0]); i++) {

@@ -12,6 +12,8 @@
  * time to wait for that: its processes are gone soon. */
 #define QUIET_LOOKS 2
 #define SETTLE_MS 2000
+/* Connections in use whose place is looked at, so that their sends cost less. */
+#define LEARN_EACH_LOOK 16
 
 void site_teller_begin_look(struct site_teller *teller)
 {
@@ -97,14 +99,42 @@ static void ask_sender(const struct site_teller *teller, struct live_conn *conn)
 	sites_ask_sender(teller->sites, conn->id);
 }
 
+struct ask_walk {
+	const struct site_teller *teller;
+	uint32_t busy_count;
+};
+
+/* Those in use take turns. */
+static bool is_its_turn(const struct ask_walk *walk)
+{
+	uint32_t turns = walk->teller->busy_count / LEARN_EACH_LOOK + 1;
+
+	return walk->busy_count % turns == walk->teller->look % turns;
+}
+
 static void ask_if_quiet(void *userdata, struct index_link *link)
 {
-	const struct site_teller *teller = userdata;
+	struct ask_walk *walk = userdata;
+	const struct site_teller *teller = walk->teller;
 	struct live_conn *conn = LIVE_CONN_OF(link);
 
-	if (conn->sender_wanted &&
-	    (teller->settles || (uint16_t)(teller->look - conn->send_look) >= QUIET_LOOKS))
+	if (!conn->sender_wanted)
+		return;
+	if (teller->settles || (uint16_t)(teller->look - conn->send_look) >= QUIET_LOOKS) {
 		ask_sender(teller, conn);
+		return;
+	}
+	if (is_its_turn(walk))
+		sites_learn_sender(teller->sites, conn->id);
+	walk->busy_count++;
+}
+
+static void ask_senders(struct site_teller *teller, const struct index *conns)
+{
+	struct ask_walk walk = {.teller = teller};
+
+	index_each(conns, ask_if_quiet, &walk);
+	teller->busy_count = walk.busy_count;
 }
 
 struct news_walk {
@@ -124,15 +154,14 @@ static void on_news(void *userdata, uint64_t id)
 		walk->error = r;
 }
 
-int site_teller_finish_look(const struct site_teller *teller, const struct index *conns,
-			    uint64_t t_ns)
+int site_teller_finish_look(struct site_teller *teller, const struct index *conns, uint64_t t_ns)
 {
 	struct news_walk walk = {.teller = teller, .conns = conns, .t_ns = t_ns};
 
 	if (!teller->sites)
 		return 0;
 	if (sites_watch_sends(teller->sites))
-		index_each(conns, ask_if_quiet, (void *)(uintptr_t)teller);
+		ask_senders(teller, conns);
 	sites_pump(teller->sites);
 	sites_each_news(teller->sites, on_news, &walk);
 	return walk.error;

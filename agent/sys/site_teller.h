@@ -16,6 +16,7 @@ struct site_teller {
 	struct batch *batch; /* borrowed: where events go */
 	uint16_t look; /* number of the look of the source */
 	bool settles; /* waits for the names of what was taken before it goes on */
+	uint32_t busy_count; /* connections that the last look found in use, by suspects or not */
 };
 
 /* A look of the source begins. */
@@ -46,8 +47,7 @@ void site_teller_note_io(const struct site_teller *teller, struct live_conn *con
  * Ends a look: asks who sent last on connections that have gone quiet, and adds an event for each
  * connection with news. t_ns is when the counters were read. Returns 0 or -ENOMEM.
  */
-int site_teller_finish_look(const struct site_teller *teller, const struct index *conns,
-			    uint64_t t_ns);
+int site_teller_finish_look(struct site_teller *teller, const struct index *conns, uint64_t t_ns);
 
 /*
  * The connection has ended at t_ns, by_exit: its process did not close it. Adds an event with what

@@ -33,6 +33,9 @@ _Static_assert(SITE_SIZE <= ABI_SITE_BYTES, "a site can be kept whole");
 #define INTRODUCTIONS_MAX 32
 #define INTRODUCTION_TRIES 4
 #define INTRODUCTION_GAP_NS (5 * NS_PER_MS)
+/* After a stack that nothing could be learned from; twice as long after the next. */
+#define LEARN_GAP_NS NS_PER_SEC
+#define LEARN_GAP_MAX_NS (64 * NS_PER_SEC)
 
 struct entry {
 	uint64_t id;
@@ -55,6 +58,7 @@ struct sites {
 	struct stack_sample sample; /* of a send, while it is handed on */
 	uint64_t swept_ns;
 	uint64_t full_count;
+	uint64_t learn_due_ns, learn_gap_ns; /* sends: when one may be learned from again */
 	int epoll_fd;
 	/* Programs that have just begun and may still load their interpreter. */
 	struct introduction {
@@ -251,6 +255,33 @@ static void introduce_again(struct sites *sites)
 	}
 }
 
+/*
+ * Of an interpreter or a JIT compiler there is nothing to be learned, and that is asked for less
+ * and less.
+ */
+static void learn(struct sites *sites, const struct site_answer *answer)
+{
+	uint64_t now_ns = clock_monotonic_ns();
+
+	site_trails_learn(sites->trails, &answer->key, &answer->trail, answer->site, now_ns);
+	if (answer->role != ROLE_LAST_SEND)
+		return;
+	if (answer->trail.place_count > 0)
+		sites->learn_gap_ns = 0;
+	else if (sites->learn_gap_ns < LEARN_GAP_MAX_NS)
+		sites->learn_gap_ns = sites->learn_gap_ns ? 2 * sites->learn_gap_ns : LEARN_GAP_NS;
+	sites->learn_due_ns = now_ns + sites->learn_gap_ns;
+}
+
+/* Whether it is of a send that another one has been told after, or of none that was asked for. */
+static bool is_outdated(const struct sites *sites, const struct site_answer *answer)
+{
+	const struct entry *entry = find(sites, answer->id);
+
+	return answer->role == ROLE_LAST_SEND &&
+	       (answer->id == 0 || (entry && entry->asked_sequence != answer->sequence));
+}
+
 static void on_answer(void *userdata, const struct site_answer *answer)
 {
 	struct sites *sites = userdata;
@@ -262,10 +293,10 @@ static void on_answer(void *userdata, const struct site_answer *answer)
 		note_introduction(sites, answer);
 	if (answer->site[0] == '\0' || answer->role > ROLE_LAST_SEND)
 		return;
-	if (answer->role == ROLE_OPEN)
-		site_trails_learn(sites->trails, &answer->key, &answer->trail, answer->site,
-				  clock_monotonic_ns());
-	(void)add_news(sites, answer->id, answer->role, answer->site); /* counts what it refuses */
+	learn(sites, answer);
+	if (!is_outdated(sites, answer))
+		(void)add_news(sites, answer->id, answer->role,
+			       answer->site); /* counts what it refuses */
 }
 
 /* The symbolizer comes and goes, and its socket with it. */
@@ -387,8 +418,17 @@ void sites_forget_client(struct sites *sites, uint32_t pid)
 
 /* --- senders ---------------------------------------------------------------------------------- */
 
+/* A number that is told so soon after it was noted is known. */
+static bool tell_known_sender(struct sites *sites, const struct stack_sample *sample)
+{
+	const char *site = site_trails_find(sites->trails, sample->site);
+
+	return site && add_news(sites, sample->id, ROLE_LAST_SEND, site);
+}
+
 void sites_ask_sender(struct sites *sites, uint64_t id)
 {
+	bool is_under_way;
 	struct entry *entry;
 
 	if (!site_probes_read_send(sites->probes, id, &sites->sample))
@@ -396,8 +436,23 @@ void sites_ask_sender(struct sites *sites, uint64_t id)
 	entry = get(sites, id);
 	if (!entry || entry->asked_sequence == sites->sample.sequence)
 		return;
-	if (site_queue_put(sites->queue, &sites->sample) == 0)
+	is_under_way = sites->sample.site ? tell_known_sender(sites, &sites->sample)
+					  : site_queue_put(sites->queue, &sites->sample) == 0;
+	if (is_under_way)
 		entry->asked_sequence = sites->sample.sequence;
+}
+
+void sites_learn_sender(struct sites *sites, uint64_t id)
+{
+	struct stack_sample *sample = &sites->sample;
+
+	if (clock_monotonic_ns() < sites->learn_due_ns || site_queue_count(sites->queue) > 0 ||
+	    !site_probes_read_send(sites->probes, id, sample))
+		return;
+	if (sample->site || !sample->has_registers || sample->script_frame_count > 0)
+		return;
+	sample->id = 0; /* nobody is told */
+	(void)site_queue_put(sites->queue, sample); /* the next one will do as well */
 }
 
 void sites_warm_up(struct sites *sites)

@@ -57,6 +57,13 @@ void sites_forget_client(struct sites *sites, uint32_t pid);
 void sites_ask_sender(struct sites *sites, uint64_t id);
 
 /*
+ * A connection is in use: where its last send comes from a place that is not known, the place is
+ * learned, so that the sends that follow need no copy of their stacks. Tells nothing. What is asked
+ * for while something waits for the symbolizer is not done.
+ */
+void sites_learn_sender(struct sites *sites, uint64_t id);
+
+/*
  * Starts the symbolizer and waits until it answers, so that the first stack does not have to wait
  * for it. Without this it is started by the first stack.
  */

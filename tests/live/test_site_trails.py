@@ -8,15 +8,15 @@ import subprocess
 
 import pytest
 
-from harness import ROOT, wait_until
+from harness import ROOT, last_sends, wait_until
 
-APP = ROOT / "tests/sites/apps/places.c"
+APPS = ROOT / "tests/sites/apps"
 COUNT = 150  # 20 are copied of one process in a second
 
 
-def build(tmp_path, name, *options):
+def build(tmp_path, name, *options, source="places.c"):
     program = tmp_path / name
-    command = ["gcc", "-O2", "-fomit-frame-pointer", *options, APP, "-o", program, "-pthread"]
+    command = ["gcc", "-O2", "-fomit-frame-pointer", *options, APPS / source, "-o", program, "-pthread"]
     subprocess.run(command, check=True)
     return program
 
@@ -123,3 +123,34 @@ def test_trails_end_with_the_program_that_they_are_of(run_places, tmp_path):
     begin = len(places.places)
     places.go_on(7, b"become\n")
     check(places.places[begin:], places.wait_for_sites(begin))
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=["pie", "static", "frame-pointers"])
+def test_trails_of_sends_spare_their_copies_and_name_the_last_one_right(connleak, server, tmp_path, options):
+    port, count = server.listen(), 24
+    program = build(tmp_path, "senders", *options, source="senders.c")
+    options = ["--json", "--port", str(port), "-o", tmp_path / "left"]
+    words = [connleak.path, "run", *options, "--", program, str(port), str(count)]
+    running = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    try:
+
+        def most_are_known():
+            known = [is_known for _, is_known in last_sends(running.pid)]
+            return len(known) == count and sum(known) > count / 2
+
+        wait_until(most_are_known, 30, "sends from places that are known")
+        printed, _ = running.communicate(b"\n", timeout=60)
+    finally:
+        running.kill()
+        running.communicate()
+    expected = {}
+    for line in printed.decode().splitlines():
+        local_port, place, *thread = line.split()
+        expected[f"127.0.0.1:{local_port}"] = place, thread
+    lefts = [json.loads(line) for line in (tmp_path / "left").read_text().splitlines()][:-1]
+    assert {left["local"] for left in lefts} == set(expected)
+    for left in lefts:
+        place, thread = expected[left["local"]]
+        callers = left["last_site"].partition(" [")[0].split(" < ")
+        assert place in [caller.split(" (")[0] for caller in callers], (place, left)
+        assert left["last_site"].endswith(" [thread worker-#]") == bool(thread), (thread, left)

@@ -12,7 +12,7 @@ import subprocess
 
 import pytest
 
-from harness import NODE, PYTHON, ROOT, wait_until
+from harness import NODE, PYTHON, ROOT, last_sends, wait_until
 
 APPS = ROOT / "tests/sites/apps"
 JARS = [f"/usr/share/java/{name}.jar" for name in ("HikariCP", "postgresql", "slf4j-api", "slf4j-nop")]
@@ -211,6 +211,11 @@ def test_sites_verdict_leads_with_the_last_sender_and_the_probe_goes_when_it_is_
     try:
         found = wait_until(verdict, 90, "a verdict that names the last sender")
         assert len(senders(agent.process.pid)) == 1
+        wait_until(
+            lambda: ("heart", True) in last_sends(agent.process.pid),
+            30,
+            "sends on a connection that never rests cost no copy",
+        )
         shown = ask_agent(connleak, tmp_path / "socket", leaking.pid)
     finally:
         leaking.kill()

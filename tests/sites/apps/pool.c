@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * pool PORT [stay]: thread A opens the connections of a pool, thread B borrows one and forgets it,
- * the main thread gives its own back. With stay it borrows and forgets without end.
+ * the main thread gives its own back. With stay it borrows and forgets without end, and a thread C
+ * keeps a connection in use all the time.
  */
 #include "stay.h"
 
@@ -85,13 +86,32 @@ static void *run_worker(void *count)
 	return NULL;
 }
 
+APART int beat(int fd)
+{
+	usleep(2000);
+	return query(fd) + 1;
+}
+
+static void *run_heart(void *unused)
+{
+	int fd;
+
+	prctl(PR_SET_NAME, "heart");
+	fd = pool_open();
+	while (beat(fd) > 0)
+		;
+	return unused;
+}
+
 int main(int argc, char **argv)
 {
-	pthread_t filler, worker;
+	pthread_t filler, worker, heart;
 
 	port = atoi(argv[1]);
 	hand = -1;
 	pthread_create(&filler, NULL, run_pool, NULL);
+	if (argc > 2)
+		pthread_create(&heart, NULL, run_heart, NULL);
 	pthread_create(&worker, NULL, run_worker, (void *)(argc > 2 ? -1L : 3L));
 	pthread_join(worker, NULL);
 	return 0;
