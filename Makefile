@@ -64,7 +64,7 @@ help:
 	@echo "make faults     each allocation of each command refused, under AddressSanitizer (root)"
 	@echo "make live-asan  the core of the live tests under AddressSanitizer (root)"
 	@echo "make lint       every static checker; lint-quick without the slowest"
-	@echo "make coverage   which lines of core/ the unit tests run"
+	@echo "make coverage   which lines of core/ and screen/ the unit tests run"
 	@echo "make check-pure core/ has no I/O, no clock and no threads"
 	@echo "make format     clang-format in place; format-check only looks"
 
