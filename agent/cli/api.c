@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Answers are made of what the last look has left in the table, in one go and from memory: nothing
- * in here waits. What may be asked for again and again (metrics, pools) is made once a look.
+ * Answers are made of what the last look has left in the table, from memory: nothing in here waits.
+ * All are made in one go but the list of connections, of which there may be a hundred thousand: it
+ * is made in steps, between looks. What may be asked for again and again (metrics, pools) is made
+ * once a look.
  *
  * Invariant: an answer is complete or an error in JSON with its status; names from outside are
  * escaped by those who print them.
@@ -39,6 +41,9 @@
 /* Looks that are missing for so long are not a long interval any more. */
 #define SICK_INTERVALS 5
 #define SICK_AT_LEAST_NS (10 * NS_PER_SEC)
+
+/* Of a list of connections, for which everything else waits. */
+#define STEP_NS (5 * NS_PER_MS)
 
 void api_init(struct api *api, const struct live *live, const struct ledger *ledger)
 {
@@ -280,11 +285,6 @@ static int print_verdicts(const struct printer *printer, FILE *stream)
 	return r;
 }
 
-static int print_connections(const struct printer *printer, FILE *stream)
-{
-	return listing_write(stream, printer->api->live, &printer->listing);
-}
-
 /* -ENOENT: the process has no connection. */
 static int print_explanation(const struct printer *printer, FILE *stream)
 {
@@ -338,6 +338,78 @@ static void answer_printed(const struct printer *printer,
 		answer_memory(answer);
 }
 
+/* --- connections ------------------------------------------------------------------------------ */
+
+/* The answer while it is being made. */
+struct list {
+	struct listing_steps *steps;
+	FILE *stream; /* into bytes */
+	char *bytes; /* owned, and complete when stream is closed */
+	size_t size;
+	bool is_text;
+};
+
+static void list_free(void *userdata)
+{
+	struct list *list = userdata;
+
+	if (!list)
+		return;
+	if (list->stream)
+		(void)fclose(list->stream); /* nobody reads it any more */
+	listing_steps_free(list->steps);
+	free(list->bytes);
+	free(list);
+}
+
+static struct list *list_new(const struct printer *printer)
+{
+	struct list *list = calloc(1, sizeof(*list));
+
+	if (!list)
+		return NULL;
+	list->is_text = printer->is_text;
+	list->stream = open_memstream(&list->bytes, &list->size);
+	if (!list->stream ||
+	    listing_steps_new(printer->api->live, &printer->listing, &list->steps) < 0) {
+		list_free(list);
+		return NULL;
+	}
+	return list;
+}
+
+static bool list_step(void *userdata, struct http_answer *answer)
+{
+	struct list *list = userdata;
+	int r = listing_step(list->steps, list->stream, clock_monotonic_ns() + STEP_NS);
+	int failed;
+
+	if (r > 0)
+		return true;
+	failed = fclose(list->stream);
+	list->stream = NULL;
+	if (r < 0 || failed) {
+		answer_memory(answer);
+		return false;
+	}
+	answer_bytes(answer, 200, list->is_text ? TYPE_TEXT : TYPE_LINES, list->bytes, list->size);
+	list->bytes = NULL; /* the answer's */
+	return false;
+}
+
+/* Most lists are made in their first step, of one look then. */
+static void answer_connections(const struct printer *printer, struct http_answer *answer)
+{
+	struct list *list = list_new(printer);
+
+	if (!list)
+		answer_memory(answer);
+	else if (list_step(list, answer))
+		answer->task = (struct http_task){list_step, list_free, list};
+	else
+		list_free(list);
+}
+
 /* --- routes ----------------------------------------------------------------------------------- */
 
 static void answer_route(struct api *api, const struct api_route *route,
@@ -376,7 +448,7 @@ static void answer_route(struct api *api, const struct api_route *route,
 		answer_pools(api, answer);
 		break;
 	case API_CONNECTIONS:
-		answer_printed(&printer, print_connections, TYPE_LINES, answer);
+		answer_connections(&printer, answer);
 		break;
 	case API_VERDICTS:
 		answer_printed(&printer, print_verdicts, TYPE_LINES, answer);

@@ -107,10 +107,11 @@ static json_t *site_json(const char *site)
 static json_t *connections_json(const struct explain *explain, const struct pool *pool)
 {
 	json_t *array = json_array();
+	struct snapshot_process process = {0};
 	int r = 0;
 
 	for (const struct conn *conn = pool ? pool->oldest : NULL; conn; conn = conn->newer) {
-		json_t *object = snapshot_conn(&explain->view, conn);
+		json_t *object = snapshot_conn(&explain->view, conn, &process);
 		enum explain_group group = explain_group_of(explain, conn);
 		r |= json_object_set_new(object, "group", json_string(explain_group_name(group)));
 		r |= json_object_set_new(object, "site", site_json(conn->site));

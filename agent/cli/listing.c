@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * One place where the table becomes the lines of `list`, so that it makes no difference who has
- * watched: the command itself or the agent.
+ * watched: the command itself or the agent. The agent has other things to do meanwhile, and a
+ * hundred thousand lines take a second.
+ *
+ * Invariant: between two steps connections are known by their numbers only, for they may close.
  */
 #include "listing.h"
 
@@ -10,34 +13,19 @@
 
 #include "core/view.h"
 #include "snapshot.h"
+#include "sys/clock.h"
 
-static int write_json(FILE *stream, const struct live *live, struct conn *const *conns,
-		      size_t count)
-{
-	int r = 0;
+/* Connections, and bytes of a table, between two glances at the clock: some 100 us. */
+#define CONNS_A_GLANCE 16
+#define BYTES_A_GLANCE 65536
 
-	for (size_t i = 0; r == 0 && i < count; i++)
-		r = snapshot_write(stream, snapshot_conn(live, conns[i]));
-	return r;
-}
-
-static int write_table(FILE *stream, const struct live *live, struct conn *const *conns,
-		       size_t count, bool with_sites)
-{
-	struct view *view =
-		view_connections(conns, count, live->options->databases, with_sites, live->now_ns);
-	char *text = view ? view_render(view) : NULL;
-	int r = 0;
-
-	view_free(view);
-	if (!text)
-		return -ENOMEM;
-	errno = 0;
-	if (fputs(text, stream) == EOF || fflush(stream) == EOF)
-		r = errno ? -errno : -EIO;
-	free(text);
-	return r;
-}
+struct listing_steps {
+	const struct live *live;
+	uint64_t *ids; /* connections, in their order */
+	size_t count, done;
+	struct view *view; /* of a table; NULL = objects */
+	struct snapshot_process process;
+};
 
 static bool is_wanted(const struct listing *listing, uint32_t pid)
 {
@@ -47,19 +35,114 @@ static bool is_wanted(const struct listing *listing, uint32_t pid)
 	return listing->pid_count == 0;
 }
 
-int listing_write(FILE *stream, const struct live *live, const struct listing *listing)
+static int collect_ids(struct listing_steps *steps, const struct listing *listing)
 {
 	struct conn **conns = NULL;
-	size_t count = 0, kept = 0;
-	int r = view_collect_conns(pipeline_table(live->pipeline), &conns, &count);
+	size_t count = 0;
+	int r = view_collect_conns(pipeline_table(steps->live->pipeline), &conns, &count);
 
 	if (r < 0)
 		return r;
-	for (size_t i = 0; i < count; i++)
+	steps->ids = calloc(count ? count : 1, sizeof(*steps->ids));
+	for (size_t i = 0; steps->ids && i < count; i++)
 		if (is_wanted(listing, conns[i]->pool->client->id.pid))
-			conns[kept++] = conns[i];
-	r = listing->json ? write_json(stream, live, conns, kept)
-			  : write_table(stream, live, conns, kept, listing->with_sites);
+			steps->ids[steps->count++] = conns[i]->id;
 	free(conns);
+	return steps->ids ? 0 : -ENOMEM;
+}
+
+int listing_steps_new(const struct live *live, const struct listing *listing,
+		      struct listing_steps **ret_steps)
+{
+	struct listing_steps *steps = calloc(1, sizeof(*steps));
+	int r;
+
+	if (!steps)
+		return -ENOMEM;
+	steps->live = live;
+	r = collect_ids(steps, listing);
+	if (r == 0 && !listing->json) {
+		steps->view = view_connections(listing->with_sites);
+		r = steps->view ? 0 : -ENOMEM;
+	}
+	if (r < 0) {
+		listing_steps_free(steps);
+		return r;
+	}
+	*ret_steps = steps;
+	return 0;
+}
+
+void listing_steps_free(struct listing_steps *steps)
+{
+	if (!steps)
+		return;
+	view_free(steps->view);
+	free(steps->ids);
+	free(steps);
+}
+
+/* Lines of a table are as wide as the widest, so all of them are collected first. */
+static int take_some(struct listing_steps *steps, FILE *stream)
+{
+	const struct live *live = steps->live;
+	int r = 0;
+
+	for (int i = 0; i < CONNS_A_GLANCE && r == 0 && steps->done < steps->count; i++) {
+		const struct conn *conn =
+			table_find_conn(pipeline_table(live->pipeline), steps->ids[steps->done++]);
+
+		if (conn && steps->view)
+			r = view_add_connection(steps->view, conn, live->options->databases,
+						live->now_ns);
+		else if (conn)
+			r = snapshot_put_conn(stream, live, conn, &steps->process);
+	}
+	return r;
+}
+
+static int write_some(struct listing_steps *steps, FILE *stream)
+{
+	char *text = view_render_some(steps->view, BYTES_A_GLANCE);
+	int r = 0;
+
+	if (!text)
+		return -ENOMEM;
+	errno = 0;
+	if (fputs(text, stream) == EOF)
+		r = errno ? -errno : -EIO;
+	free(text);
+	return r;
+}
+
+int listing_step(struct listing_steps *steps, FILE *stream, uint64_t until_ns)
+{
+	int r = 0;
+
+	do {
+		if (steps->done < steps->count)
+			r = take_some(steps, stream);
+		else if (steps->view)
+			r = write_some(steps, stream);
+		if (r < 0)
+			return r;
+		if (steps->done == steps->count && (!steps->view || view_is_rendered(steps->view)))
+			return 0;
+	} while (clock_monotonic_ns() < until_ns);
+	return 1;
+}
+
+int listing_write(FILE *stream, const struct live *live, const struct listing *listing)
+{
+	struct listing_steps *steps;
+	int r = listing_steps_new(live, listing, &steps);
+
+	if (r < 0)
+		return r;
+	r = listing_step(steps, stream, UINT64_MAX);
+	listing_steps_free(steps);
+	errno = 0;
+	if (r == 0 && fflush(stream) == EOF)
+		r = errno ? -errno : -EIO;
 	return r;
 }

@@ -19,4 +19,19 @@ struct listing {
 /* Writes the connections as of the last look. Returns 0 or -errno. */
 int listing_write(FILE *stream, const struct live *live, const struct listing *listing);
 
+/*
+ * The same in steps, between which looks may be taken: each line is of the look before its step,
+ * and what has been closed by then is left out. live is borrowed until the end; listing is not.
+ * *stream takes all of it. Returns 0 or -ENOMEM; free with listing_steps_free(), which accepts
+ * NULL.
+ */
+struct listing_steps;
+int listing_steps_new(const struct live *live, const struct listing *listing,
+		      struct listing_steps **ret_steps);
+void listing_steps_free(struct listing_steps *steps);
+
+/* Goes on until until_ns (monotonic), and a little. Returns 1 if there is more to do, 0 or -errno.
+ */
+int listing_step(struct listing_steps *steps, FILE *stream, uint64_t until_ns);
+
 #endif

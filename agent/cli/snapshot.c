@@ -66,23 +66,32 @@ static int set_site(json_t *object, const char *key, const char *site)
 				   json_string(format_safe(site, SITE_SIZE, text, sizeof(text))));
 }
 
-json_t *snapshot_conn(const struct live *live, const struct conn *conn)
+/* The number that the process has in its own container; null where it is unknown. */
+static json_t *ns_pid_json(const struct live *live, struct client_id id,
+			   struct snapshot_process *process)
+{
+	if (process->id.pid != id.pid || process->id.start_ns != id.start_ns) {
+		process->id = id;
+		if (proc_read_ns_pid(live->proc_fd, id.pid, &process->ns_pid) < 0)
+			process->ns_pid = 0;
+	}
+	return process->ns_pid ? json_integer(process->ns_pid) : json_null();
+}
+
+json_t *snapshot_conn(const struct live *live, const struct conn *conn,
+		      struct snapshot_process *process)
 {
 	uint64_t age_ns = (uint64_t)((int64_t)live->now_ns - conn->open_ns);
 	json_t *object = json_object();
 	char local[ADDR_TEXT_SIZE];
-	uint32_t ns_pid;
 	int r = object ? 0 : -1;
 
 	if (r)
 		return NULL;
 	r |= json_object_set_new(object, "conn", json_integer((json_int_t)conn->id));
 	r |= set_pool(object, live, conn->pool);
-	/* The number that the process has in its own container, where it has one. */
-	if (proc_read_ns_pid(live->proc_fd, conn->pool->client->id.pid, &ns_pid) == 0)
-		r |= json_object_set_new(object, "ns_pid", json_integer(ns_pid));
-	else
-		r |= json_object_set_new(object, "ns_pid", json_null());
+	r |= json_object_set_new(object, "ns_pid",
+				 ns_pid_json(live, conn->pool->client->id, process));
 	r |= json_object_set_new(object, "tid", conn->tid ? json_integer(conn->tid) : json_null());
 	if (conn->local.port)
 		r |= json_object_set_new(
@@ -140,7 +149,7 @@ int snapshot_print(json_t *object)
 	return snapshot_write(stdout, object);
 }
 
-int snapshot_write(FILE *stream, json_t *object)
+static int put(FILE *stream, json_t *object)
 {
 	int r = -ENOMEM;
 
@@ -148,8 +157,23 @@ int snapshot_write(FILE *stream, json_t *object)
 		return r;
 	r = 0;
 	if (json_dumpf(object, stream, JSON_COMPACT | JSON_REAL_PRECISION(15)) < 0 ||
-	    fputc('\n', stream) == EOF || fflush(stream) == EOF)
+	    fputc('\n', stream) == EOF)
 		r = errno ? -errno : -EIO;
 	json_decref(object);
+	return r;
+}
+
+int snapshot_put_conn(FILE *stream, const struct live *live, const struct conn *conn,
+		      struct snapshot_process *process)
+{
+	return put(stream, snapshot_conn(live, conn, process));
+}
+
+int snapshot_write(FILE *stream, json_t *object)
+{
+	int r = put(stream, object);
+
+	if (r == 0 && fflush(stream) == EOF)
+		r = errno ? -errno : -EIO;
 	return r;
 }

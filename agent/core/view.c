@@ -5,6 +5,7 @@
  */
 #include "view.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -15,51 +16,19 @@
 #include "site.h"
 #include "trace.h"
 
+#define SITE_COLUMNS_AT 10 /* OPENED BY, LAST USED BY */
+
+/* Cells lie behind one another, each with a NUL: a table of a million cells is one block. */
 struct view {
 	const struct view_column *columns;
 	size_t column_count;
-	char **cells;
-	size_t count, capacity;
+	size_t *widths; /* a column; as the terminal has it */
+	char *cells;
+	size_t used_bytes, room_bytes;
+	size_t cell_count;
+	size_t drawn_at; /* where the next row to be drawn begins */
+	bool is_begun; /* the titles are drawn */
 };
-
-struct view *view_new(const struct view_column *columns, size_t column_count)
-{
-	struct view *view = calloc(1, sizeof(*view));
-
-	if (!view)
-		return NULL;
-	view->columns = columns;
-	view->column_count = column_count;
-	return view;
-}
-
-void view_free(struct view *view)
-{
-	if (!view)
-		return;
-	for (size_t i = 0; i < view->count; i++)
-		free(view->cells[i]);
-	free(view->cells);
-	free(view);
-}
-
-int view_add(struct view *view, const char *cell)
-{
-	if (view->count == view->capacity) {
-		size_t capacity = view->capacity ? view->capacity * 2 : 64;
-		char **cells = realloc(view->cells, capacity * sizeof(*cells));
-
-		if (!cells)
-			return -ENOMEM;
-		view->cells = cells;
-		view->capacity = capacity;
-	}
-	view->cells[view->count] = strdup(cell);
-	if (!view->cells[view->count])
-		return -ENOMEM;
-	view->count++;
-	return 0;
-}
 
 /* Columns on a terminal: names are UTF-8, of which continuation bytes take no room. */
 static size_t display_width(const char *text)
@@ -69,6 +38,55 @@ static size_t display_width(const char *text)
 	for (; *text; text++)
 		width += ((unsigned char)*text & 0xc0) != 0x80;
 	return width;
+}
+
+struct view *view_new(const struct view_column *columns, size_t column_count)
+{
+	struct view *view = calloc(1, sizeof(*view));
+
+	if (!view)
+		return NULL;
+	view->columns = columns;
+	view->column_count = column_count;
+	view->widths = calloc(column_count, sizeof(*view->widths));
+	if (!view->widths) {
+		free(view);
+		return NULL;
+	}
+	for (size_t c = 0; c < column_count; c++)
+		view->widths[c] = display_width(columns[c].title);
+	return view;
+}
+
+void view_free(struct view *view)
+{
+	if (!view)
+		return;
+	free(view->widths);
+	free(view->cells);
+	free(view);
+}
+
+int view_add(struct view *view, const char *cell)
+{
+	size_t bytes = strlen(cell) + 1, width = display_width(cell);
+	size_t *widest = &view->widths[view->cell_count % view->column_count];
+
+	if (view->used_bytes + bytes > view->room_bytes) {
+		size_t room = 2 * (view->room_bytes + bytes) + 1024;
+		char *cells = realloc(view->cells, room);
+
+		if (!cells)
+			return -ENOMEM;
+		view->cells = cells;
+		view->room_bytes = room;
+	}
+	memcpy(view->cells + view->used_bytes, cell, bytes);
+	view->used_bytes += bytes;
+	view->cell_count++;
+	if (width > *widest)
+		*widest = width;
+	return 0;
 }
 
 static char *append(char *out, const char *cell, size_t width, enum view_align align, bool last)
@@ -90,50 +108,90 @@ static char *append(char *out, const char *cell, size_t width, enum view_align a
 	return out;
 }
 
-static void measure(const struct view *view, size_t *ret_widths, size_t *ret_bytes)
+/* at: where the row begins. Returns where the next one does. */
+static size_t append_row(const struct view *view, size_t at, char **out)
 {
-	*ret_bytes = 1;
-	for (size_t c = 0; c < view->column_count; c++)
-		ret_widths[c] = display_width(view->columns[c].title);
-	for (size_t i = 0; i < view->count; i++) {
-		size_t width = display_width(view->cells[i]);
+	for (size_t c = 0; c < view->column_count; c++) {
+		const char *cell = view->cells + at;
 
-		if (width > ret_widths[i % view->column_count])
-			ret_widths[i % view->column_count] = width;
-		*ret_bytes += strlen(view->cells[i]);
+		*out = append(*out, cell, view->widths[c], view->columns[c].align,
+			      c + 1 == view->column_count);
+		at += strlen(cell) + 1;
 	}
-	for (size_t c = 0; c < view->column_count; c++)
-		*ret_bytes += (ret_widths[c] + 2) * (view->count / view->column_count + 1) +
-			      strlen(view->columns[c].title);
+	*(*out)++ = '\n';
+	return at;
 }
 
-char *view_render(const struct view *view)
+static void append_titles(const struct view *view, char **out)
 {
-	size_t *widths = calloc(view->column_count, sizeof(*widths));
-	size_t bytes, rows = view->count / view->column_count;
-	char *text = NULL, *out;
+	for (size_t c = 0; c < view->column_count; c++)
+		*out = append(*out, view->columns[c].title, view->widths[c], view->columns[c].align,
+			      c + 1 == view->column_count);
+	*(*out)++ = '\n';
+}
 
-	if (!widths)
-		return NULL;
-	measure(view, widths, &bytes);
-	text = malloc(bytes);
-	if (!text)
-		goto out;
-	out = text;
-	for (size_t row = 0; row <= rows; row++) {
+/* Of a line, at most and beyond the bytes of its cells: columns, blanks between them, the end. */
+static size_t padding_bytes(const struct view *view)
+{
+	size_t bytes = 1;
+
+	for (size_t c = 0; c < view->column_count; c++)
+		bytes += view->widths[c] + 1;
+	return bytes;
+}
+
+static size_t title_bytes(const struct view *view)
+{
+	size_t bytes = padding_bytes(view);
+
+	for (size_t c = 0; c < view->column_count; c++)
+		bytes += strlen(view->columns[c].title);
+	return bytes;
+}
+
+char *view_render_some(struct view *view, size_t bytes_max)
+{
+	size_t a_line = padding_bytes(view), bytes = 1, rows = 0, at = view->drawn_at;
+	char *text, *out;
+
+	assert(view->cell_count % view->column_count == 0);
+	if (!view->is_begun)
+		bytes += title_bytes(view);
+	for (; at < view->used_bytes && (rows == 0 || bytes < bytes_max); rows++, bytes += a_line)
 		for (size_t c = 0; c < view->column_count; c++) {
-			const char *cell = row ? view->cells[(row - 1) * view->column_count + c]
-					       : view->columns[c].title;
+			size_t length = strlen(view->cells + at);
 
-			out = append(out, cell, widths[c], view->columns[c].align,
-				     c + 1 == view->column_count);
+			bytes += length;
+			at += length + 1;
 		}
-		*out++ = '\n';
-	}
+	text = out = malloc(bytes);
+	if (!text)
+		return NULL;
+	if (!view->is_begun)
+		append_titles(view, &out);
+	for (at = view->drawn_at; rows > 0; rows--)
+		at = append_row(view, at, &out);
 	*out = '\0';
-out:
-	free(widths);
+	view->drawn_at = at;
+	view->is_begun = true;
 	return text;
+}
+
+char *view_render(struct view *view)
+{
+	view_rewind(view);
+	return view_render_some(view, SIZE_MAX);
+}
+
+void view_rewind(struct view *view)
+{
+	view->drawn_at = 0;
+	view->is_begun = false;
+}
+
+bool view_is_rendered(const struct view *view)
+{
+	return view->is_begun && view->drawn_at == view->used_bytes;
 }
 
 const char *conn_state_name(uint8_t state)
@@ -223,8 +281,7 @@ static int add_site(struct view *view, const char *site)
 	return view_add(view, site ? format_safe(site, SITE_SIZE, text, sizeof(text)) : "-");
 }
 
-struct view *view_connections(struct conn *const *conns, size_t count, const struct dbkind *kinds,
-			      bool with_sites, uint64_t now_ns)
+struct view *view_connections(bool with_sites)
 {
 	static const struct view_column columns[] = {
 		{"PID", VIEW_RIGHT},	  {"COMM", VIEW_LEFT},	    {"WORKLOAD", VIEW_LEFT},
@@ -232,30 +289,28 @@ struct view *view_connections(struct conn *const *conns, size_t count, const str
 		{"AGE", VIEW_RIGHT},	  {"IDLE", VIEW_RIGHT},	    {"SENT", VIEW_RIGHT},
 		{"RECEIVED", VIEW_RIGHT}, {"OPENED BY", VIEW_LEFT}, {"LAST USED BY", VIEW_LEFT},
 	};
-	size_t column_count = sizeof(columns) / sizeof(columns[0]) - (with_sites ? 0 : 2);
-	struct view *view = view_new(columns, column_count);
-	int r = 0;
 
-	for (size_t i = 0; view && !r && i < count; i++) {
-		const struct conn *conn = conns[i];
-		uint64_t age_ns = (uint64_t)((int64_t)now_ns - conn->open_ns);
+	_Static_assert(sizeof(columns) / sizeof(columns[0]) == SITE_COLUMNS_AT + 2,
+		       "sites are last");
+	return view_new(columns, with_sites ? SITE_COLUMNS_AT + 2 : SITE_COLUMNS_AT);
+}
 
-		r |= add_pool_cells(view, conn->pool, kinds);
-		r |= view_add(view, conn_state_name(conn->state));
-		r |= add_duration(view, age_ns, conn->age_is_bound);
-		r |= add_duration(view, conn_silence_ns(conn, now_ns), conn->idle_is_bound);
-		r |= add_bytes(view, conn->sent_bytes);
-		r |= add_bytes(view, conn->received_bytes);
-		if (with_sites) {
-			r |= add_site(view, conn->site);
-			r |= add_site(view, conn->last_site);
-		}
+int view_add_connection(struct view *view, const struct conn *conn, const struct dbkind *kinds,
+			uint64_t now_ns)
+{
+	uint64_t age_ns = (uint64_t)((int64_t)now_ns - conn->open_ns);
+	int r = add_pool_cells(view, conn->pool, kinds);
+
+	r |= view_add(view, conn_state_name(conn->state));
+	r |= add_duration(view, age_ns, conn->age_is_bound);
+	r |= add_duration(view, conn_silence_ns(conn, now_ns), conn->idle_is_bound);
+	r |= add_bytes(view, conn->sent_bytes);
+	r |= add_bytes(view, conn->received_bytes);
+	if (view->column_count > SITE_COLUMNS_AT) {
+		r |= add_site(view, conn->site);
+		r |= add_site(view, conn->last_site);
 	}
-	if (r) {
-		view_free(view);
-		return NULL;
-	}
-	return view;
+	return r ? -ENOMEM : 0;
 }
 
 static int compare_uint(uint64_t a, uint64_t b)
@@ -276,28 +331,58 @@ static int compare_pools_by_owner(const struct pool *a, const struct pool *b)
 	return r ? r : compare_uint(a->netns, b->netns);
 }
 
+static int compare_pools(const void *x, const void *y)
+{
+	return compare_pools_by_owner(*(struct pool *const *)x, *(struct pool *const *)y);
+}
+
 static int compare_conns(const void *x, const void *y)
 {
 	const struct conn *a = *(struct conn *const *)x, *b = *(struct conn *const *)y;
-	int r = compare_pools_by_owner(a->pool, b->pool);
 
-	if (!r && a->open_ns != b->open_ns)
-		r = a->open_ns < b->open_ns ? -1 : 1;
-	return r ? r : compare_uint(a->id, b->id);
+	if (a->open_ns != b->open_ns)
+		return a->open_ns < b->open_ns ? -1 : 1;
+	return compare_uint(a->id, b->id);
 }
 
+static struct pool **collect_pools(const struct table *table, size_t *ret_count)
+{
+	struct pool **pools;
+	size_t count = 0, i = 0;
+
+	for (struct pool *pool = table_first_pool(table); pool; pool = pool->next)
+		count++;
+	pools = calloc(count ? count : 1, sizeof(struct pool *));
+	if (!pools)
+		return NULL;
+	for (struct pool *pool = table_first_pool(table); pool; pool = pool->next)
+		pools[i++] = pool;
+	qsort(pools, count, sizeof(*pools), compare_pools);
+	*ret_count = count;
+	return pools;
+}
+
+/* Pool by pool: to compare two connections by their owners, a hundred thousand times, takes long.
+ */
 int view_collect_conns(const struct table *table, struct conn ***ret_conns, size_t *ret_count)
 {
-	size_t count = table_conn_count(table), i = 0;
-	struct conn **conns = calloc(count ? count : 1, sizeof(struct conn *));
+	size_t room = table_conn_count(table), pool_count = 0, count = 0;
+	struct conn **conns = calloc(room ? room : 1, sizeof(struct conn *));
+	struct pool **pools = conns ? collect_pools(table, &pool_count) : NULL;
 
-	if (!conns)
+	if (!pools) {
+		free(conns);
 		return -ENOMEM;
-	for (struct pool *pool = table_first_pool(table); pool; pool = pool->next)
-		for (struct conn *conn = pool->oldest; conn && i < count; conn = conn->newer)
-			conns[i++] = conn;
-	qsort(conns, i, sizeof(*conns), compare_conns);
+	}
+	for (size_t i = 0; i < pool_count; i++) {
+		size_t first = count;
+
+		for (struct conn *conn = pools[i]->oldest; conn && count < room; conn = conn->newer)
+			conns[count++] = conn;
+		qsort(conns + first, count - first, sizeof(*conns), compare_conns);
+	}
+	free(pools);
 	*ret_conns = conns;
-	*ret_count = i;
+	*ret_count = count;
 	return 0;
 }

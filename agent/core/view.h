@@ -29,11 +29,22 @@ int view_add(struct view *view, const char *cell);
  * Renders title line and rows, without trailing spaces, into one string that the caller frees.
  * NULL when out of memory.
  */
-char *view_render(const struct view *view);
+char *view_render(struct view *view);
 
-/* Connections, one line each, in the order given: PID COMM WORKLOAD ENDPOINT ... */
-struct view *view_connections(struct conn *const *conns, size_t count, const struct dbkind *kinds,
-			      bool with_sites, uint64_t now_ns);
+/*
+ * The same in pieces of about bytes_max: title line and first rows, then those that follow, for as
+ * long as view_is_rendered() is false. Nothing may be added any more.
+ */
+char *view_render_some(struct view *view, size_t bytes_max);
+bool view_is_rendered(const struct view *view);
+void view_rewind(struct view *view); /* begins anew */
+
+/* Of connections: PID COMM WORKLOAD ENDPOINT ... NULL when out of memory. */
+struct view *view_connections(bool with_sites);
+
+/* Adds the line of a connection. Returns 0 or -ENOMEM. */
+int view_add_connection(struct view *view, const struct conn *conn, const struct dbkind *kinds,
+			uint64_t now_ns);
 
 /* "established", "connecting", "peer_closed", "closed" */
 const char *conn_state_name(uint8_t state);

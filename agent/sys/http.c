@@ -4,17 +4,19 @@
  * library reads and writes as far as sockets allow, the handler answers from memory, and whoever
  * takes too long, too many places or too much room is cut off and counted.
  *
- *	accept --> reading a request --> answer queued --> sent --> closed
- *	   |______________ max_request_ns in all _______________|
+ *	accept --> reading a request --> (waiting for a task) --> answer queued --> sent --> closed
+ *	   |_________________________ max_request_ns in all __________________________|
  *
  * Invariant: every connection is in the list, oldest first, from when the library tells of it until
  * it tells of its end; and every connection ends in an answer or in a refusal that was counted.
+ * One task is worked on at a time, so that one answer is being made at a time.
  * It does not know what is served.
  */
 #include "http.h"
 
 #include <errno.h>
 #include <microhttpd.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -46,6 +48,8 @@ struct client {
 	struct MHD_Connection *connection; /* the library's */
 	uint64_t deadline_ns;
 	bool is_answered, is_cut;
+	struct http_task task; /* what makes its answer; it is suspended meanwhile */
+	struct http_answer answer; /* made, and not handed to the library yet */
 };
 
 struct http_server {
@@ -129,6 +133,16 @@ static int fd_of(const struct client *client)
 	return info ? info->connect_fd : -1;
 }
 
+/* The library asks for its answer again. */
+static void end_task(struct client *client)
+{
+	if (!client->task.step)
+		return;
+	client->task.free(client->task.userdata);
+	client->task = (struct http_task){0};
+	MHD_resume_connection(client->connection);
+}
+
 /* The library has no call for this; a socket that is shut down it closes by itself. */
 static void cut_off(struct http_server *server, struct client *client, enum http_refusal reason)
 {
@@ -136,6 +150,7 @@ static void cut_off(struct http_server *server, struct client *client, enum http
 	server->client_count--;
 	server->counts->refusals[reason]++;
 	(void)shutdown(fd_of(client), SHUT_RDWR);
+	end_task(client);
 }
 
 static void cut_oldest(struct http_server *server)
@@ -174,6 +189,7 @@ static void client_remove(struct http_server *server, struct client *client)
 	*(client->prev ? &client->prev->next : &server->first) = client->next;
 	*(client->next ? &client->next->prev : &server->last) = client->prev;
 	server->client_count -= !client->is_cut;
+	http_body_unref(client->answer.body);
 	free(client);
 }
 
@@ -280,9 +296,30 @@ static enum MHD_Result send_answer(struct http_server *server, struct MHD_Connec
 	return send_response(server, connection, answer->status, answer->content_type, response);
 }
 
+static enum MHD_Result answer_or_wait(struct http_server *server, struct client *client,
+				      const struct http_request *request)
+{
+	struct http_answer answer = {0};
+
+	server->handler(server->userdata, request, &answer);
+	if (!answer.task.step)
+		return send_answer(server, client->connection, &answer);
+	client->task = answer.task;
+	MHD_suspend_connection(client->connection);
+	return MHD_YES;
+}
+
+static enum MHD_Result send_made(struct http_server *server, struct client *client)
+{
+	struct http_answer answer = client->answer;
+
+	client->answer = (struct http_answer){0};
+	return send_answer(server, client->connection, &answer);
+}
+
 /*
- * Called when the head of a request is there. It is answered at once: a body, which no request that
- * is served has, is never read.
+ * Called when the head of a request is there, and again when its task is done. It is answered at
+ * once: a body, which no request that is served has, is never read.
  */
 static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *url,
 				  const char *method, const char *version, const char *upload,
@@ -293,14 +330,15 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
 		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
 	struct client *client = info ? info->socket_context : NULL;
 	struct http_request request = {.path = url, .connection = connection};
-	struct http_answer answer = {0};
 
 	(void)version;
 	(void)upload;
 	(void)upload_size;
 	(void)request_context;
-	if (!client)
+	if (!client || client->is_cut)
 		return MHD_NO;
+	if (client->answer.status)
+		return send_made(server, client);
 	client->is_answered = true;
 	if (strcmp(method, MHD_HTTP_METHOD_GET) != 0 && strcmp(method, MHD_HTTP_METHOD_HEAD) != 0)
 		return refuse(server, connection, HTTP_REFUSED_METHOD, MHD_HTTP_METHOD_NOT_ALLOWED,
@@ -314,8 +352,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
 			      MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE,
 			      "{\"error\":\"the headers are too long\"}\n");
 	request.accept = MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Accept");
-	server->handler(server->userdata, &request, &answer);
-	return send_answer(server, connection, &answer);
+	return answer_or_wait(server, client, &request);
 }
 
 static void on_log(void *cls, const char *format, va_list args)
@@ -340,18 +377,47 @@ static void cut_late(struct http_server *server)
 	}
 }
 
+/* Whoever waits for an answer may have ended his own half. */
+static bool has_gone(const struct client *client)
+{
+	struct pollfd poll_fd = {.fd = fd_of(client)};
+	char byte;
+
+	if (client->task.step)
+		return poll(&poll_fd, 1, 0) > 0;
+	return !client->is_answered && recv(poll_fd.fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
 /*
- * Whoever has gone away before his request was whole. The library (0.9.75) does not notice when the
- * end comes together with the last bytes: it waits for an event that has been.
+ * Whoever has gone away before his request was whole, or does not wait for the answer. The library
+ * (0.9.75) does not notice the one when the end comes together with the last bytes: it waits for an
+ * event that has been. The other is suspended.
  */
 static void cut_gone(struct http_server *server)
 {
-	char byte;
-
 	for (struct client *client = server->first; client; client = client->next)
-		if (!client->is_answered && !client->is_cut &&
-		    recv(fd_of(client), &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0)
+		if (!client->is_cut && has_gone(client))
 			cut_off(server, client, HTTP_REFUSED_UNFINISHED);
+}
+
+static struct client *find_waiting(const struct http_server *server)
+{
+	struct client *client = server->first;
+
+	while (client && !client->task.step)
+		client = client->next;
+	return client;
+}
+
+/* A step of the task of whoever has waited longest. Returns whether its answer is there. */
+static bool run_task(struct http_server *server)
+{
+	struct client *client = find_waiting(server);
+
+	if (!client || client->task.step(client->task.userdata, &client->answer))
+		return false;
+	end_task(client);
+	return true;
 }
 
 static void set_timer(struct http_server *server)
@@ -359,7 +425,9 @@ static void set_timer(struct http_server *server)
 	MHD_UNSIGNED_LONG_LONG wait_ms = 0;
 	uint64_t due_ns = UINT64_MAX, now_ns = clock_monotonic_ns();
 
-	if (MHD_get_timeout(server->daemon, &wait_ms) == MHD_YES)
+	if (find_waiting(server))
+		due_ns = now_ns;
+	else if (MHD_get_timeout(server->daemon, &wait_ms) == MHD_YES)
 		due_ns = now_ns + wait_ms * 1000000ULL;
 	for (struct client *client = server->first; client; client = client->next) {
 		if (client->is_cut)
@@ -376,12 +444,19 @@ static void set_timer(struct http_server *server)
 	(void)sd_event_source_set_enabled(server->time_source, SD_EVENT_ONESHOT);
 }
 
+static void run_library(struct http_server *server)
+{
+	if (MHD_run(server->daemon) != MHD_YES)
+		log_detail("the HTTP server has refused to run");
+}
+
 void http_server_run(struct http_server *server)
 {
 	cut_late(server);
-	if (MHD_run(server->daemon) != MHD_YES)
-		log_detail("the HTTP server has refused to run");
+	run_library(server);
 	cut_gone(server);
+	if (run_task(server))
+		run_library(server);
 	set_timer(server);
 }
 
@@ -428,14 +503,15 @@ static int start(struct http_server *server, int listen_fd)
 	const union MHD_DaemonInfo *info;
 
 	/* The library's own bound is a net under ours: it would make newcomers wait. */
-	server->daemon = MHD_start_daemon(
-		MHD_USE_EPOLL | MHD_USE_ERROR_LOG | (listen_fd < 0 ? MHD_USE_NO_LISTEN_SOCKET : 0),
-		0, NULL, NULL, on_request, server, MHD_OPTION_EXTERNAL_LOGGER, on_log, NULL,
-		MHD_OPTION_ARRAY, place, MHD_OPTION_CONNECTION_LIMIT,
-		(unsigned int)(2 * server->limits.max_connections + 2),
-		MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY_BYTES,
-		MHD_OPTION_NOTIFY_CONNECTION, on_connection, server, MHD_OPTION_STRICT_FOR_CLIENT,
-		1, MHD_OPTION_END);
+	server->daemon =
+		MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_ERROR_LOG | MHD_ALLOW_SUSPEND_RESUME |
+					 (listen_fd < 0 ? MHD_USE_NO_LISTEN_SOCKET : 0),
+				 0, NULL, NULL, on_request, server, MHD_OPTION_EXTERNAL_LOGGER,
+				 on_log, NULL, MHD_OPTION_ARRAY, place, MHD_OPTION_CONNECTION_LIMIT,
+				 (unsigned int)(2 * server->limits.max_connections + 2),
+				 MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY_BYTES,
+				 MHD_OPTION_NOTIFY_CONNECTION, on_connection, server,
+				 MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_END);
 	if (!server->daemon)
 		return errno ? -errno : -EIO;
 	info = MHD_get_daemon_info(server->daemon, MHD_DAEMON_INFO_EPOLL_FD);
@@ -486,6 +562,9 @@ void http_server_free(struct http_server *server)
 		return;
 	sd_event_source_disable_unref(server->io_source);
 	sd_event_source_disable_unref(server->time_source);
+	/* The library cannot stop while somebody is suspended. */
+	for (struct client *client = server->first; client; client = client->next)
+		end_task(client);
 	if (server->daemon)
 		MHD_stop_daemon(server->daemon);
 	free(server);

@@ -33,10 +33,21 @@ struct http_request {
 /* The value of an argument of the address, decoded; NULL = not given, or without "=". */
 const char *http_argument(const struct http_request *request, const char *name);
 
+struct http_answer;
+
+/* An answer that takes too long to be made at once: it is made between other things. */
+struct http_task {
+	/* Does a little of it, some milliseconds. Returns false when *ret_answer is there. */
+	bool (*step)(void *userdata, struct http_answer *ret_answer);
+	void (*free)(void *userdata); /* after the last step, or when nobody waits any more */
+	void *userdata; /* owned, from when it is handed to the server */
+};
+
 struct http_answer {
 	unsigned int status; /* 200, ... */
 	const char *content_type; /* static */
 	struct http_body *body; /* a reference that the server takes over; NULL = out of memory */
+	struct http_task task; /* of the handler only, and in place of all that; step NULL = none */
 };
 
 typedef void (*http_handler_fn)(void *userdata, const struct http_request *request,

@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """`connleak list`: every open connection, once, with the right owner, age and bytes."""
 
+import concurrent.futures
 import contextlib
+import json
 import os
 import pathlib
 import time
 import uuid
 
 import pytest
+
+from agent_http import Agent
 
 from harness import CLIENTS, NODE, PYTHON, Client, LineProgram, Network, wait_until
 
@@ -306,7 +310,7 @@ def test_list_with_two_network_namespaces_keeps_equal_endpoints_apart(connleak, 
         assert [row["netns"] for row in rows if row["pid"] == client.pid] == [network.inode] * COUNT
 
 
-def test_list_of_8000_connections_shows_every_one(connleak, start, server):
+def test_list_of_8000_connections_shows_every_one(connleak, start, server, tmp_path):
     port = server.listen()
     clients = [start(Client), start(Client)]
     ports = [number for client in clients for number in client.open_all(4000, port)]
@@ -315,6 +319,16 @@ def test_list_of_8000_connections_shows_every_one(connleak, start, server):
 
     assert ports_of(rows) == sorted(ports)
     assert len({row["conn"] for row in rows}) == 8000
+
+    # The agent takes many steps for these, and both lists wait for each other.
+    agent = Agent(connleak, tmp_path, "--port", f"test={port}")
+    with concurrent.futures.ThreadPoolExecutor() as pool:
+        targets = ["/v1/connections", "/v1/connections?format=text"] * 2
+        lists = [answer.text.splitlines() for answer in pool.map(agent.api, targets)]
+    for objects, table in (lists[:2], lists[2:]):
+        assert ports_of(json.loads(line) for line in objects) == sorted(ports)
+        assert len(table) == 8001
+        assert len({line.index(f"127.0.0.1:{port} ") for line in table[1:]}) == 1, "aligned"
 
 
 def test_list_of_a_process_in_a_pod_names_the_container(connleak, server, client, pod):

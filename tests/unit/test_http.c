@@ -334,6 +334,194 @@ static void server_an_end_in_the_middle_is_counted(void **state)
 	rig_close(&rig);
 }
 
+/* --- answers that are made in steps ----------------------------------------------------------- */
+
+#define STEPS 16
+
+struct steps {
+	struct rig *rig;
+	unsigned int left;
+	char name; /* what its answer is made of */
+};
+
+/* Beside the rig: what its tasks have done. */
+static struct {
+	unsigned int begun_count, freed_count, step_count;
+	char order[64]; /* names, a step each */
+} tasks;
+
+static bool do_step(void *userdata, struct http_answer *ret_answer)
+{
+	struct steps *steps = userdata;
+	char *bytes;
+
+	tasks.order[tasks.step_count++ % sizeof(tasks.order)] = steps->name;
+	if (--steps->left > 0)
+		return true;
+	bytes = malloc(3);
+	assert_non_null(bytes);
+	memset(bytes, steps->name, 3);
+	ret_answer->status = 200;
+	ret_answer->content_type = "text/plain";
+	ret_answer->body = http_body_new(bytes, 3);
+	return false;
+}
+
+static void free_steps(void *userdata)
+{
+	tasks.freed_count++;
+	free(userdata);
+}
+
+/* "/a" is answered in steps, with "aaa"; everything else at once. */
+static void answer_in_steps(void *userdata, const struct http_request *request,
+			    struct http_answer *ret)
+{
+	struct steps *steps;
+
+	if (strlen(request->path) != 2) {
+		answer(userdata, request, ret);
+		return;
+	}
+	steps = malloc(sizeof(*steps));
+	assert_non_null(steps);
+	*steps = (struct steps){userdata, STEPS, request->path[1]};
+	ret->task = (struct http_task){do_step, free_steps, steps};
+	tasks.begun_count++;
+}
+
+static void rig_open_with_tasks(struct rig *rig, const struct http_limits *limits)
+{
+	memset(&tasks, 0, sizeof(tasks));
+	rig_open(rig, limits, 5);
+	http_server_free(rig->server);
+	assert_int_equal(
+		http_server_new(NULL, -1, limits, answer_in_steps, rig, &rig->counts, &rig->server),
+		0);
+}
+
+static void task_is_done_between_other_answers(void **state)
+{
+	struct rig rig;
+	char *text;
+	int fd;
+
+	(void)state;
+	rig_open_with_tasks(&rig, &http_default_limits);
+	fd = rig_connect(&rig);
+	say(&rig, fd, "GET /a HTTP/1.1\r\nHost: x\r\n\r\n");
+	assert_int_equal(tasks.step_count, 1);
+	text = ask(&rig, "GET /page HTTP/1.0\r\n\r\n");
+	assert_non_null(strstr(text, "\r\n\r\nbbbbb"));
+	free(text);
+	assert_in_range(tasks.step_count, 1, STEPS - 1);
+	text = hear(&rig, fd);
+	assert_memory_equal(text, "HTTP/1.1 200 OK\r\n", 17);
+	assert_non_null(strstr(text, "Content-Length: 3\r\n"));
+	assert_non_null(strstr(text, "\r\n\r\naaa"));
+	free(text);
+	close(fd);
+	assert_int_equal(tasks.step_count, STEPS);
+	assert_int_equal(tasks.freed_count, 1);
+	assert_int_equal(rig.counts.answers[0], 2);
+	rig_close(&rig);
+}
+
+/* One answer is being made at a time, however many wait: memory for one is enough. */
+static void task_of_the_first_is_done_before_the_next_begins(void **state)
+{
+	struct rig rig;
+	int fds[3];
+
+	(void)state;
+	rig_open_with_tasks(&rig, &http_default_limits);
+	for (int i = 0; i < 3; i++) {
+		char request[] = "GET /a HTTP/1.0\r\n\r\n";
+
+		request[5] = (char)('a' + i);
+		fds[i] = rig_connect(&rig);
+		say(&rig, fds[i], request);
+	}
+	for (int i = 0; i < 3; i++) {
+		char body[] = "\r\n\r\naaa", *text = hear(&rig, fds[i]);
+
+		memset(body + 4, 'a' + i, 3);
+		assert_non_null(strstr(text, body));
+		free(text);
+		close(fds[i]);
+	}
+	for (unsigned int i = 0; i < tasks.step_count; i++)
+		assert_int_equal(tasks.order[i], 'a' + i / STEPS);
+	assert_int_equal(tasks.step_count, 3 * STEPS);
+	rig_close(&rig);
+}
+
+static void task_of_somebody_who_has_gone_is_given_up(void **state)
+{
+	struct rig rig;
+	char *text;
+	int fd;
+
+	(void)state;
+	rig_open_with_tasks(&rig, &http_default_limits);
+	fd = rig_connect(&rig);
+	say(&rig, fd, "GET /a HTTP/1.0\r\n\r\n");
+	close(fd);
+	http_server_run(rig.server);
+	assert_int_equal(tasks.freed_count, 1);
+	assert_true(tasks.step_count < STEPS);
+	assert_int_equal(refusals(&rig, HTTP_REFUSED_UNFINISHED), 1);
+	/* Who has only nothing more to say waits for an answer. */
+	fd = rig_connect(&rig);
+	say(&rig, fd, "GET /b HTTP/1.0\r\n\r\n");
+	assert_int_equal(shutdown(fd, SHUT_WR), 0);
+	text = hear(&rig, fd);
+	assert_non_null(strstr(text, "\r\n\r\nbbb"));
+	free(text);
+	close(fd);
+	rig_close(&rig);
+}
+
+static void task_that_takes_too_long_is_cut_off(void **state)
+{
+	struct http_limits limits = http_default_limits;
+	struct rig rig;
+	int fd, waits = 0;
+	char byte;
+
+	(void)state;
+	limits.max_request_ns = 1;
+	rig_open_with_tasks(&rig, &limits);
+	fd = rig_connect(&rig);
+	(void)send(fd, "GET /a HTTP/1.0\r\n\r\n", 19, MSG_NOSIGNAL);
+	while (recv(fd, &byte, 1, MSG_DONTWAIT) < 0 && ++waits < 100)
+		http_server_run(rig.server);
+	assert_in_range(waits, 0, 99);
+	assert_int_equal(refusals(&rig, HTTP_REFUSED_TIME), 1);
+	assert_int_equal(tasks.freed_count, tasks.begun_count);
+	close(fd);
+	rig_close(&rig);
+}
+
+static void task_under_way_ends_with_the_server(void **state)
+{
+	struct rig rig;
+	int fds[4];
+
+	(void)state;
+	rig_open_with_tasks(&rig, &http_default_limits);
+	for (int i = 0; i < 4; i++) {
+		fds[i] = rig_connect(&rig);
+		/* A body, too, which nobody reads. */
+		say(&rig, fds[i], "GET /a HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc");
+	}
+	assert_int_equal(tasks.begun_count, 4);
+	rig_close(&rig);
+	assert_int_equal(tasks.freed_count, 4);
+	for (int i = 0; i < 4; i++)
+		close(fds[i]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -346,6 +534,11 @@ int main(void)
 		cmocka_unit_test(server_memory_of_answers_is_bounded),
 		cmocka_unit_test(server_an_answer_without_memory_is_503),
 		cmocka_unit_test(server_an_end_in_the_middle_is_counted),
+		cmocka_unit_test(task_is_done_between_other_answers),
+		cmocka_unit_test(task_of_the_first_is_done_before_the_next_begins),
+		cmocka_unit_test(task_of_somebody_who_has_gone_is_given_up),
+		cmocka_unit_test(task_that_takes_too_long_is_cut_off),
+		cmocka_unit_test(task_under_way_ends_with_the_server),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

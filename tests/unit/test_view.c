@@ -35,6 +35,17 @@ static void apply(struct table *table, const struct event *event)
 	table_settle(table);
 }
 
+static struct view *view_of(struct conn *const *conns, size_t count, const struct dbkind *kinds,
+			    bool with_sites, uint64_t now_ns)
+{
+	struct view *view = view_connections(with_sites);
+
+	assert_non_null(view);
+	for (size_t i = 0; i < count; i++)
+		assert_int_equal(view_add_connection(view, conns[i], kinds, now_ns), 0);
+	return view;
+}
+
 static void render_columns_are_as_wide_as_their_cells(void **state)
 {
 	struct view *view = view_new(two_columns, 2);
@@ -62,6 +73,43 @@ static void render_no_rows_prints_the_titles(void **state)
 	view_free(view);
 }
 
+/* However small they are: nothing is missing between two of them, and nothing comes twice. */
+static void render_some_pieces_are_the_whole(void **state)
+{
+	struct view *view = view_new(two_columns, 2);
+	char cell[24], pieces[8192];
+	char *whole;
+
+	(void)state;
+	for (int i = 0; i < 100; i++) {
+		(void)snprintf(cell, sizeof(cell), "%d", i * i);
+		assert_int_equal(view_add(view, cell), 0);
+		(void)snprintf(cell, sizeof(cell), "%.*s", i % 7, "caf\xc3\xa9s");
+		assert_int_equal(view_add(view, cell), 0);
+	}
+	whole = view_render(view);
+	for (size_t bytes_max = 0; bytes_max < 5000; bytes_max = 2 * bytes_max + 1) {
+		uint32_t count = 0;
+		char *text = view_render(view), *out = pieces;
+
+		assert_string_equal(text, whole); /* and it begins anew */
+		free(text);
+		view_rewind(view);
+		do {
+			text = view_render_some(view, bytes_max);
+			assert_non_null(text);
+			out = stpcpy(out, text);
+			free(text);
+			count++;
+		} while (!view_is_rendered(view) && count < 200);
+		assert_string_equal(pieces, whole);
+		assert_true(bytes_max > 0 || count == 100); /* a row each, if need be */
+		assert_true(count > 1 || bytes_max > strlen(whole));
+	}
+	free(whole);
+	view_free(view);
+}
+
 static void connections_names_from_outside_cannot_move_the_cursor(void **state)
 {
 	struct table *table = table_new(NULL);
@@ -76,7 +124,7 @@ static void connections_names_from_outside_cannot_move_the_cursor(void **state)
 	apply(table, &event);
 	assert_int_equal(view_collect_conns(table, &conns, &count), 0);
 	assert_int_equal(count, 1);
-	view = view_connections(conns, count, kinds, false, 3 * NS_PER_SEC);
+	view = view_of(conns, count, kinds, false, 3 * NS_PER_SEC);
 	text = view_render(view);
 	assert_null(strchr(text, '\x1b'));
 	assert_non_null(strstr(text, "\\x1b[2Jevil\\x0a"));
@@ -105,7 +153,7 @@ static void connections_sites_are_shown_when_asked_for_and_safe(void **state)
 	event.site = "open_orders\x1b[2J (orders.c:7) < main";
 	apply(table, &event);
 	assert_int_equal(view_collect_conns(table, &conns, &count), 0);
-	view = view_connections(conns, count, kinds, true, NS_PER_SEC);
+	view = view_of(conns, count, kinds, true, NS_PER_SEC);
 	text = view_render(view);
 	assert_non_null(strstr(text, "OPENED BY"));
 	assert_non_null(strstr(text, "LAST USED BY\n"));
@@ -113,7 +161,7 @@ static void connections_sites_are_shown_when_asked_for_and_safe(void **state)
 	assert_string_equal(text + strlen(text) - 3, " -\n");
 	free(text);
 	view_free(view);
-	view = view_connections(conns, count, kinds, false, NS_PER_SEC);
+	view = view_of(conns, count, kinds, false, NS_PER_SEC);
 	text = view_render(view);
 	assert_null(strstr(text, "OPENED BY"));
 	assert_null(strstr(text, "open_orders"));
@@ -140,7 +188,7 @@ static void connections_age_that_is_a_bound_is_marked(void **state)
 	event.idle_ns = event.age_ns = 3 * 3600 * NS_PER_SEC;
 	apply(table, &event);
 	assert_int_equal(view_collect_conns(table, &conns, &count), 0);
-	view = view_connections(conns, count, kinds, false, NS_PER_SEC);
+	view = view_of(conns, count, kinds, false, NS_PER_SEC);
 	text = view_render(view);
 	assert_non_null(strstr(text, ">= 3 h"));
 	free(text);
@@ -155,6 +203,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(render_columns_are_as_wide_as_their_cells),
 		cmocka_unit_test(render_no_rows_prints_the_titles),
+		cmocka_unit_test(render_some_pieces_are_the_whole),
 		cmocka_unit_test(connections_names_from_outside_cannot_move_the_cursor),
 		cmocka_unit_test(connections_sites_are_shown_when_asked_for_and_safe),
 		cmocka_unit_test(connections_age_that_is_a_bound_is_marked),

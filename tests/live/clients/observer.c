@@ -101,12 +101,13 @@ static json_t *list(const struct live *live)
 {
 	struct conn **conns = NULL;
 	size_t count = 0;
+	struct snapshot_process process = {0};
 	json_t *array = json_array();
 
 	if (view_collect_conns(pipeline_table(live->pipeline), &conns, &count) < 0)
 		abort();
 	for (size_t i = 0; i < count; i++)
-		json_array_append_new(array, snapshot_conn(live, conns[i]));
+		json_array_append_new(array, snapshot_conn(live, conns[i], &process));
 	free(conns);
 	return json_pack("{s:f, s:o}", "t", (double)live->now_ns / NS_PER_SEC, "conns", array);
 }
