@@ -184,13 +184,13 @@ static void draw_prompt(const struct browse *browse, struct grid *grid)
 		[BROWSE_WRITE] = "Write this view as JSON to: ",
 		[BROWSE_SEEK] = "Go to (14:02, +5m, -30s, 50%): ",
 	};
-	uint32_t y = grid->height - 1, x, room, width;
+	uint32_t y = grid->height - 1, x, room;
 	const char *line = browse->line;
 
 	x = grid_put(grid, 0, y, grid->width, GRID_KEY, questions[browse->prompt]);
 	room = grid->width > x + 1 ? grid->width - x - 1 : 1;
 	/* The end of what is typed stays in sight. */
-	while ((width = grid_text_width(line, grid->utf8)) > room) {
+	while (grid_text_width(line, grid->utf8) > room) {
 		line++;
 		while (((unsigned char)*line & 0xc0) == 0x80)
 			line++;
