@@ -118,23 +118,53 @@ static __always_inline void fill_script_frames(struct stack_sample *sample,
 	sample->script_frame_count = count;
 }
 
-/*
- * In steps, because a copy that meets a page that is not there copies nothing; the last step is
- * tried again in small ones, up to where the stack begins.
- */
-static __always_inline void fill_stack(struct stack_sample *sample, __u64 sp)
-{
-	__u32 filled = 0;
+/* The walk may look at the word that a frame's caller would have left there. */
+#define ABOVE_TOP_BYTES 64
 
+static __always_inline __u32 room_below(__u64 top, __u64 sp, __u32 room)
+{
+	__u64 bytes = top + ABOVE_TOP_BYTES - sp;
+
+	return top > sp && bytes < room ? (__u32)bytes : room;
+}
+
+/*
+ * How much of the stack is of use. The first thread's begins where the kernel laid it out, below
+ * the program's arguments; a thread's own structure is at the top of its stack. Neither is ever
+ * between the frames of a stack, so what is above one of them is not a frame of this one, whatever
+ * stack it is.
+ */
+static __always_inline __u32 stack_room(struct task_struct *task, __u64 sp)
+{
+	__u32 room = room_below(thread_self(task), sp, stack_bytes);
+
+	return task->mm ? room_below(task->mm->start_stack, sp, room) : room;
+}
+
+/*
+ * At one go, which fails where a page is not there, and copies nothing then. So in steps up to that
+ * page, and small ones up to where the stack begins.
+ */
+static __always_inline void fill_stack(struct stack_sample *sample, struct task_struct *task,
+				       __u64 sp)
+{
+	__u32 room = stack_room(task, sp), filled = 0;
+
+	if (room > ABI_STACK_BYTES_MAX)
+		return;
+	if (!bpf_probe_read_user(sample->stack, room, (const void *)sp)) {
+		sample->stack_bytes = room;
+		return;
+	}
 	for (__u32 i = 0; i < ABI_STACK_BYTES_MAX / ABI_STACK_STEP_BYTES; i++) {
-		if (i * ABI_STACK_STEP_BYTES >= stack_bytes ||
+		if ((i + 1) * ABI_STACK_STEP_BYTES > room ||
 		    bpf_probe_read_user(sample->stack + i * ABI_STACK_STEP_BYTES,
 					ABI_STACK_STEP_BYTES,
 					(const void *)(sp + i * ABI_STACK_STEP_BYTES)))
 			break;
 		filled += ABI_STACK_STEP_BYTES;
 	}
-	for (int i = 0; i < 7 && filled < stack_bytes; i++) {
+	for (int i = 0; i < 7; i++) {
 		if (filled > ABI_STACK_BYTES_MAX - ABI_STACK_STEP_BYTES / 8 ||
 		    bpf_probe_read_user(sample->stack + filled, ABI_STACK_STEP_BYTES / 8,
 					(const void *)(sp + filled)))
@@ -205,7 +235,7 @@ static __always_inline void fill_stack_sample(struct stack_sample *sample, __u64
 	sample->has_registers = caller != NULL;
 	if (caller) {
 		__builtin_memcpy(sample->registers, caller->registers, sizeof(sample->registers));
-		fill_stack(sample, caller->sp);
+		fill_stack(sample, task, caller->sp);
 	}
 	fill_script_frames(sample, task);
 }

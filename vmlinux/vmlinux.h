@@ -133,6 +133,7 @@ struct css_set {
 
 struct mm_struct {
 	unsigned long exec_vm;
+	unsigned long start_stack; /* of the first thread: where its program was entered */
 };
 
 struct task_struct {

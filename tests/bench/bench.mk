@@ -3,7 +3,7 @@
 # $(BUILD)/bench.json; it reports and never fails on a figure. BENCH=--quick is the short form,
 # BENCH="tick rate" some parts of it. As root, for a quarter of an hour.
 
-BENCH_BIN := $(addprefix $(BUILD)/bench/,core-bench load attach empty.bpf.o)
+BENCH_BIN := $(addprefix $(BUILD)/bench/,core-bench load attach copying empty.bpf.o)
 
 .PHONY: bench bench-run bench-stacks
 
@@ -28,9 +28,14 @@ $(BUILD)/bench/load $(BUILD)/bench/attach: $(BUILD)/bench/%: $(BUILD)/tests/benc
 	@echo "  LD      $@"
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) $^ $(LIBS) -o $@
 
+$(BUILD)/bench/copying: $(BUILD)/tests/bench/copying.o $(BUILD)/libagent.a $(BUILD)/libcore.a
+	@mkdir -p $(@D)
+	@echo "  LD      $@"
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) $^ $(LIBS) -lm -o $@
+
 $(BUILD)/bench/empty.bpf.o: tests/bench/empty.bpf.c
 	@mkdir -p $(@D)
 	@echo "  BPF     $@"
 	$(Q)$(CLANG) $(BPF_CFLAGS) -c $< -o $@
 
--include $(patsubst %,$(BUILD)/tests/bench/%.d,core_bench load attach)
+-include $(patsubst %,$(BUILD)/tests/bench/%.d,core_bench load attach copying)

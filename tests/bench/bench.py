@@ -70,10 +70,10 @@ class Bench:
         )
         print_row(self.rows[-1])
 
-    def run_load(self, mode, port, seconds=None):
+    def run_load(self, mode, port, seconds=None, options=()):
         """Rounds of the loop: in a second of processor time, in a second, and how many."""
         done = subprocess.run(
-            [self.load, mode, str(seconds or self.seconds), str(port)],
+            [self.load, mode, str(seconds or self.seconds), str(port), *options],
             check=True,
             capture_output=True,
             text=True,
@@ -178,6 +178,26 @@ def bench_connect(bench):
             what = f"{name}: its symbolizer"
             bench.row("connect", what, "ns a connection", children[name])
         bench.row("connect", f"{name}: rate of the loop", "of alone", rates[name], why)
+
+
+def bench_copied(bench):
+    """The same loop, from below more stack than is copied, with each of its stacks copied."""
+    port, sizes = free_port(), (4096, 16384)
+    kernel, left = {size: [] for size in sizes}, {size: [] for size in sizes}
+    with Program(bench.build / "bench/attach", "--stats", ready="ready"):
+        for _ in range(bench.rounds):
+            for size in sizes:
+                copying = Program(bench.build / "bench/copying", port, size, ready="ready")
+                with copying:
+                    before = run_ns(copying.pid)
+                    count = bench.run_load("connects", port, options=("32768",))[2]
+                    kernel[size].append((run_ns(copying.pid) - before) / count)
+                    copied, _, each = map(int, copying.ask("end").split())
+                left[size].append(count - copied if each == size else count)
+    for size in sizes:
+        what = f"each stack copied, {size // 1024} KB"
+        bench.row("copied", f"{what}: kernel time, open to close", "ns", kernel[size])
+        bench.row("copied", f"{what}: opens without a copy", "connections", left[size])
 
 
 def bench_stacks(bench):
@@ -331,6 +351,7 @@ def bench_core(bench):
 PARTS = {
     "core": bench_core,
     "connect": bench_connect,
+    "copied": bench_copied,
     "stacks": bench_stacks,
     "echo": bench_echo,
     "rate": bench_rate,

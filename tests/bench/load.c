@@ -3,8 +3,10 @@
  * The load that connleak is measured under: both ends of loopback connections in one process, one
  * thread and no protocol, so that what the kernel and its probes do is all that there is to do.
  *
- * usage: load connects SECONDS PORT    connect, accept, close; prints COUNT, then ns by the
- *                                      clock and ns on the processor
+ * usage: load connects SECONDS PORT [STACK]
+ *                                      connect, accept, close; prints COUNT, then ns by the clock
+ *                                      and ns on the processor; STACK: from below as many bytes of
+ *                                      stack as that, all in use
  *        load echo SECONDS PORT        a byte there and back on one connection; the same
  *        load hold COUNT PORT [POOLS]  opens COUNT connections to POOLS addresses (default 1),
  *                                      prints "ready"; then for each line of stdin a byte on
@@ -12,6 +14,7 @@
  *
  * An address of 127.0.0.0/8 each has some 28,000 local ports; so connects go round them.
  */
+#include <alloca.h>
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -26,6 +29,7 @@
 
 #define ADDRESSES 250
 #define HOLD_MAX 9900
+#define STACK_MAX 65536
 
 struct pair {
 	int client, server;
@@ -99,6 +103,16 @@ static void run_connects(double seconds, uint16_t port)
 	report(count, now - start, read_ns(CLOCK_PROCESS_CPUTIME_ID) - spent);
 }
 
+/* With the frames of callers above it that have all been written to, as those of real ones are. */
+static void run_connects_below(uint32_t stack_bytes, double seconds, uint16_t port)
+{
+	volatile char *frames = alloca(stack_bytes);
+
+	for (uint32_t i = 0; i < stack_bytes; i += 64)
+		frames[i] = 1;
+	run_connects(seconds, port);
+}
+
 static void pass_byte(const struct pair *pair)
 {
 	char byte = 'x';
@@ -155,17 +169,18 @@ int main(int argc, char **argv)
 	bool has_amount = argc == 4 || argc == 5;
 	double amount = has_amount ? strtod(argv[2], NULL) : 0;
 	uint16_t port = has_amount ? (uint16_t)strtoul(argv[3], NULL, 10) : 0;
-	uint32_t pools = argc == 5 ? (uint32_t)strtoul(argv[4], NULL, 10) : 1;
+	uint32_t last = argc == 5 ? (uint32_t)strtoul(argv[4], NULL, 10) : 1;
 
-	if (amount > 0 && port && !strcmp(argv[1], "connects"))
-		run_connects(amount, port);
+	if (amount > 0 && port && !strcmp(argv[1], "connects") && last <= STACK_MAX)
+		run_connects_below(last, amount, port);
 	else if (amount > 0 && port && !strcmp(argv[1], "echo"))
 		run_echo(amount, port);
-	else if (amount > 0 && port && pools > 0 && !strcmp(argv[1], "hold"))
-		run_hold((uint32_t)amount, port, pools);
+	else if (amount > 0 && port && last > 0 && !strcmp(argv[1], "hold"))
+		run_hold((uint32_t)amount, port, last);
 	else {
 		fprintf(stderr,
-			"usage: load connects|echo SECONDS PORT | hold COUNT PORT [POOLS]\n");
+			"usage: load connects SECONDS PORT [STACK] | echo SECONDS PORT | hold "
+			"COUNT PORT [POOLS]\n");
 		return 2;
 	}
 	return 0;
