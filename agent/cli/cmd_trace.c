@@ -65,6 +65,8 @@ static void print_details(FILE *out, const struct event *event)
 	case EVENT_IO:
 		fprintf(out, " sent %s received %s", format_bytes(event->sent_bytes, a, sizeof(a)),
 			format_bytes(event->received_bytes, b, sizeof(b)));
+		if (event->opener != OPENER_UNKNOWN)
+			fprintf(out, " opener %s", opener_state_name(event->opener));
 		break;
 	case EVENT_SEEN:
 		if (event->has_idle)

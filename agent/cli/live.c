@@ -18,6 +18,7 @@
 #include "sys/clock.h"
 #include "sys/features.h"
 #include "sys/log.h"
+#include "sys/opener_watch.h"
 #include "sys/pins.h"
 #include "sys/privilege.h"
 #include "sys/wall_clock.h"
@@ -208,6 +209,12 @@ int live_open(struct live *live, const struct options *options, bool tell_short,
 		log_error("%s", error);
 		return r == -EPERM || r == -EACCES ? EXIT_HOST : EXIT_RUNTIME;
 	}
+	live->openers =
+		opener_watch_new(live->proc_fd, options->settings.tick_ns, options->settings.t0_ns);
+	if (!live->openers) {
+		log_error("out of memory");
+		return EXIT_RUNTIME;
+	}
 	live->sites = live_sites_new(options, live->source);
 	follow_wall_clock(live);
 	return 0;
@@ -220,12 +227,14 @@ void live_close(struct live *live)
 	live_sites_free(live->sites);
 	live->sites = NULL;
 	source_bpf_close(live->source);
+	opener_watch_free(live->openers);
 	pod_logs_free(live->pod_logs);
 	pipeline_free(live->pipeline);
 	pins_close(live->pins);
 	if (live->proc_fd >= 0)
 		close(live->proc_fd);
 	live->source = NULL;
+	live->openers = NULL;
 	live->pod_logs = NULL;
 	live->pipeline = NULL;
 	live->pins = NULL;
@@ -262,6 +271,30 @@ int live_set_options(struct live *live, const struct options *options)
 	return 0;
 }
 
+static int feed(struct live *live, const struct event *event)
+{
+	int r = live->on_event ? live->on_event(live, event) : 0;
+
+	if (r == 0)
+		r = pipeline_feed(live->pipeline, event);
+	/* What the table refuses it counts; that is no reason to stop watching the rest. */
+	if (r > 0)
+		log_detail("connection %llu: %s", (unsigned long long)event->conn, strerror(r));
+	return r < 0 ? r : 0;
+}
+
+/* After all that the look has told, since it goes by what is silent now. */
+static int feed_openers(struct live *live, uint64_t t_ns)
+{
+	struct event event;
+	int r = 0;
+
+	opener_watch_look(live->openers, pipeline_table(live->pipeline), t_ns);
+	while (r == 0 && opener_watch_next(live->openers, &event))
+		r = feed(live, &event);
+	return r;
+}
+
 int live_look(struct live *live)
 {
 	uint64_t begin_ns = clock_monotonic_ns();
@@ -273,15 +306,11 @@ int live_look(struct live *live)
 	if (r < 0)
 		return r;
 	while (source_bpf_next(live->source, &event)) {
-		r = live->on_event ? live->on_event(live, &event) : 0;
+		r = event.type == EVENT_END ? feed_openers(live, event.t_ns) : 0;
 		if (r == 0)
-			r = pipeline_feed(live->pipeline, &event);
+			r = feed(live, &event);
 		if (r < 0)
 			return r;
-		/* What the table refuses it counts; that is no reason to stop watching the rest. */
-		if (r > 0)
-			log_detail("connection %llu: %s", (unsigned long long)event.conn,
-				   strerror(r));
 		live->now_ns = event.t_ns;
 	}
 	histogram_add(&live->looks, &histogram_tick_scale, clock_monotonic_ns() - begin_ns, 1);

@@ -16,6 +16,7 @@ struct live {
 	const struct options *options;
 	struct pipeline *pipeline;
 	struct source_bpf *source;
+	struct opener_watch *openers;
 	struct live_sites *sites; /* NULL = no call stacks */
 	pipeline_verdict_fn on_verdict;
 	struct pins *pins; /* agent: what is kept for the next one; NULL = nothing */

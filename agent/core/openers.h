@@ -12,7 +12,11 @@ struct openers {
 	uint32_t suspect_count; /* suspects whose opener is known */
 	uint32_t thread_count; /* distinct openers of these */
 	uint32_t still_count; /* of these threads, those that have another connection in the pool */
+	uint32_t ended_count; /* suspects whose thread is known to have ended */
 };
+
+/* Takes over what an EVENT_IO says of the opener; true when it has ended, which is told once. */
+bool openers_note(struct conn *conn, const struct event *event);
 
 /* Looks at the marked connections of pool, at most 256 of them. */
 void openers_count(const struct pool *pool, struct openers *ret_openers);

@@ -15,6 +15,8 @@
 #include <string.h>
 
 #include "index.h"
+#include "looks.h"
+#include "openers.h"
 #include "order.h"
 #include "owner.h"
 #include "texts.h"
@@ -35,9 +37,7 @@ struct table {
 	uint32_t max_conns;
 	struct conn *closed; /* by the last change; freed by table_settle() */
 	uint64_t now_ns;
-	uint64_t look_ns, look_before_ns;
-	uint16_t look_number; /* of the look at look_ns; 0 = none yet */
-	uint32_t look_count; /* io events of the look at look_ns, less final ones */
+	struct looks looks;
 	uint64_t overflow_count;
 	uint64_t lost_count;
 };
@@ -153,7 +153,7 @@ static int new_conn(struct table *table, const struct event *event, struct conn 
 		return -ENOMEM;
 	}
 	conn->id = event->conn;
-	conn->tid = event->tid;
+	conn->tid = event->tid <= CONN_TID_MAX ? event->tid : 0;
 	conn->local = event->local;
 	*ret_conn = conn;
 	return 0;
@@ -248,6 +248,7 @@ static int apply_move(struct table *table, const struct event *event, struct con
 	detach(conn);
 	attach(conn, pool);
 	conn->silent_since_seen = true;
+	conn->opener = OPENER_FOREIGN;
 	before->changed_ns = event->t_ns;
 	change->type = CHANGE_MOVED;
 	change->conn = conn;
@@ -356,18 +357,15 @@ static int apply_io(struct table *table, struct conn *conn, const struct event *
 {
 	uint64_t send_ns, recv_ns, active_ns;
 
+	if (event->opener > OPENER_ENDED)
+		return -EINVAL;
+
 	if (texts_replace(&table->sites, &conn->site, event->site) < 0 ||
 	    texts_replace(&table->sites, &conn->last_site, event->last_site) < 0)
 		return -ENOMEM;
-	if (event->t_ns != table->look_ns) {
-		table->look_before_ns = table->look_ns;
-		table->look_ns = event->t_ns;
-		if (++table->look_number == 0)
-			table->look_number = 1;
-		table->look_count = 0;
-	}
-	table->look_count++;
-	conn->look = table->look_number;
+	looks_note(&table->looks, conn, event);
+	if (openers_note(conn, event))
+		change->type = CHANGE_OPENER_ENDED;
 	send_ns = clamp_to(event->last_send_ns, event->t_ns);
 	recv_ns = clamp_to(event->last_recv_ns, event->t_ns);
 	active_ns = send_ns > recv_ns ? send_ns : recv_ns;
@@ -417,9 +415,7 @@ static int apply_close(struct table *table, struct conn *conn, const struct even
 	conn->pool->totals.closed_count[event->by]++;
 	fill_silence(change, conn, event->t_ns);
 	/* Its last figures came with the close: no look at the others. */
-	if (table->look_ns == event->t_ns && conn->look == table->look_number &&
-	    --table->look_count == 0)
-		table->look_ns = table->look_before_ns;
+	looks_take_back(&table->looks, conn, event->t_ns);
 	close_conn(table, conn);
 	change->type = CHANGE_CLOSED;
 	change->by = event->by;
@@ -582,12 +578,12 @@ uint64_t table_now_ns(const struct table *table)
 
 uint64_t table_look_ns(const struct table *table)
 {
-	return table->look_ns;
+	return table->looks.last_ns;
 }
 
 uint64_t table_look_before_ns(const struct table *table)
 {
-	return table->look_before_ns;
+	return table->looks.before_ns;
 }
 
 uint64_t conn_silence_ns(const struct conn *conn, uint64_t now_ns)

@@ -88,7 +88,9 @@ struct conn {
 	uint32_t retransmit_count;
 	const char *site; /* where it was opened; NULL = unknown; the table's (texts.h) */
 	const char *last_site; /* who sent on it last; NULL = unknown; the same */
-	uint32_t tid;
+	uint32_t tid : 28; /* the thread that opened it; 0 = unknown */
+	uint32_t opener : 2; /* enum opener_state: whether that thread has ended */
+	uint32_t outlived : 2; /* 2 = used after that (deserted.c) */
 	float habit_s; /* typical silence between two uses (exhausted.c); the detector's */
 	uint32_t touched_at; /* the pool's rounds at the last use (coverage.c) */
 	struct beat beat;
@@ -111,6 +113,8 @@ struct conn {
 };
 
 #define CONN_FAIR_MAX 63
+/* Linux has no more than 2^22 threads; a larger number is nobody's. */
+#define CONN_TID_MAX ((1U << 28) - 1)
 /* There may be a million, and a malloc() of this size takes no more than eight bytes beside it. */
 _Static_assert(sizeof(struct conn) == 168, "what a connection costs is on purpose");
 
@@ -121,6 +125,7 @@ enum change_type {
 	CHANGE_ESTABLISHED,
 	CHANGE_FAILED, /* conn is closed now */
 	CHANGE_ACTIVE, /* payload moved; silence_ns is the silence that this ended */
+	CHANGE_OPENER_ENDED, /* the thread that opened conn has ended */
 	CHANGE_PEER_CLOSED,
 	CHANGE_CLOSED, /* silence_ns is the silence before it */
 	CHANGE_MOVED, /* to the pool of another client; pool_before is the old one */

@@ -68,6 +68,12 @@ static const struct word close_words[] = {
 	{"timeout", CLOSE_TIMEOUT}, {"exit", CLOSE_EXIT}, {NULL, 0},
 };
 
+static const struct word opener_words[] = {
+	{"running", OPENER_RUNNING},
+	{"ended", OPENER_ENDED},
+	{NULL, 0},
+};
+
 static const struct word fail_words[] = {
 	{"ECONNREFUSED", FAIL_REFUSED},
 	{"ETIMEDOUT", FAIL_TIMEDOUT},
@@ -94,6 +100,11 @@ static const char *word_of(const struct word *words, int value)
 	while (words->text && words->value != value)
 		words++;
 	return words->text;
+}
+
+const char *opener_state_name(enum opener_state state)
+{
+	return word_of(opener_words, (int)state);
 }
 
 const char *close_by_name(enum close_by by)
@@ -405,6 +416,7 @@ static int take_seen(const struct parse *parse, struct event *event)
 
 static int take_io(const struct parse *parse, struct event *event)
 {
+	int opener = OPENER_UNKNOWN;
 	int r = take_integer(parse, KEY_SENT, NEEDED, 0, INT64_MAX, &event->sent_bytes);
 
 	if (!r)
@@ -421,6 +433,9 @@ static int take_io(const struct parse *parse, struct event *event)
 		r = take_string(parse, KEY_SITE, OPTIONAL, &event->site);
 	if (!r)
 		r = take_string(parse, KEY_LAST_SITE, OPTIONAL, &event->last_site);
+	if (!r)
+		r = take_word(parse, KEY_OPENER, OPTIONAL, opener_words, &opener);
+	event->opener = (uint16_t)opener;
 	return r;
 }
 

@@ -44,6 +44,7 @@ static const char *const key_names[TRACE_KEY_COUNT] = {
 	[KEY_ERROR] = "error",
 	[KEY_COUNT] = "count",
 	[KEY_PSTART] = "pstart",
+	[KEY_OPENER] = "opener",
 	[KEY_REMOTE] = "remote",
 	[KEY_CGROUP] = "cgroup",
 	[KEY_NS_PID] = "ns_pid",

@@ -203,6 +203,8 @@ static void put_io(struct out *out, const struct event *event)
 		put_number_of(out, "retrans", event->retransmit_count);
 	put_string_of(out, "site", event->site);
 	put_string_of(out, "last_site", event->last_site);
+	if (event->opener != OPENER_UNKNOWN)
+		put_string_of(out, "opener", opener_state_name(event->opener));
 }
 
 static const char *event_word(enum event_type type)

@@ -59,6 +59,14 @@ enum close_by {
 /* State of a connection older than the observation. */
 enum seen_state { SEEN_ESTABLISHED, SEEN_CONNECTING, SEEN_PEER_CLOSED };
 
+/* What has become of the thread that opened a connection. */
+enum opener_state {
+	OPENER_UNKNOWN, /* nobody has looked */
+	OPENER_RUNNING, /* when it was looked for last */
+	OPENER_ENDED,
+	OPENER_FOREIGN, /* it is of another process than holds the connection now; no source's */
+};
+
 /* Why a connect failed, as far as it is counted apart. */
 enum fail_reason {
 	FAIL_REFUSED, /* ECONNREFUSED */
@@ -88,7 +96,8 @@ struct churn {
  */
 struct event {
 	enum event_type type;
-	enum close_by by; /* CLOSE */
+	uint16_t by; /* CLOSE: enum close_by */
+	uint16_t opener; /* IO: enum opener_state; OPENER_UNKNOWN = as before */
 	uint64_t t_ns;
 	uint64_t conn; /* unique in one source; all but EXIT, LOST, CHURN, PAST, END */
 	uint64_t sent_bytes; /* IO: payload, cumulative, retransmissions not counted */

@@ -84,7 +84,7 @@ static int read_all(int fd, char **ret_text, size_t *ret_length)
 static int read_file(int proc_fd, uint32_t pid, const char *name, char **ret_text,
 		     size_t *ret_length)
 {
-	char path[32];
+	char path[48];
 	int fd, ret;
 
 	snprintf(path, sizeof(path), "%u/%s", pid, name);
@@ -209,17 +209,30 @@ int proc_parse_stat(const char *text, size_t length, struct proc_stat *ret_stat)
 	return 0;
 }
 
-int proc_read_stat(int proc_fd, uint32_t pid, struct proc_stat *ret_stat)
+static int read_stat(int proc_fd, uint32_t pid, const char *name, struct proc_stat *ret_stat)
 {
 	size_t length;
 	char *text;
-	int ret = read_file(proc_fd, pid, "stat", &text, &length);
+	int ret = read_file(proc_fd, pid, name, &text, &length);
 
 	if (ret < 0)
 		return ret;
 	ret = proc_parse_stat(text, length, ret_stat);
 	free(text);
 	return ret;
+}
+
+int proc_read_stat(int proc_fd, uint32_t pid, struct proc_stat *ret_stat)
+{
+	return read_stat(proc_fd, pid, "stat", ret_stat);
+}
+
+int proc_read_thread_stat(int proc_fd, uint32_t pid, uint32_t tid, struct proc_stat *ret_stat)
+{
+	char name[32];
+
+	snprintf(name, sizeof(name), "task/%u/stat", tid);
+	return read_stat(proc_fd, pid, name, ret_stat);
 }
 
 uint64_t proc_ticks_to_ns(uint64_t ticks, long ticks_per_second)

@@ -45,6 +45,9 @@ int proc_read_comm(int proc_fd, uint32_t pid, char ret_comm[static COMM_SIZE]);
 
 int proc_read_stat(int proc_fd, uint32_t pid, struct proc_stat *ret_stat);
 
+/* The same of one of its threads; -ESRCH when the process has no such thread. */
+int proc_read_thread_stat(int proc_fd, uint32_t pid, uint32_t tid, struct proc_stat *ret_stat);
+
 /* When it started, in ns since boot, rounded down to a clock tick (proc_tick_ns()). */
 int proc_read_start_ns(int proc_fd, uint32_t pid, uint64_t *ret_start_ns);
 

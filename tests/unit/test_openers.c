@@ -21,12 +21,15 @@ struct row {
 };
 
 static const struct row rows[] = {
-	{"a thread each, gone", {{11, true}, {12, true}, {13, true}, {14, false}}, {3, 3, 0}, true},
-	{"a pool's one thread", {{9, true}, {9, true}, {9, true}, {9, false}}, {3, 1, 1}, false},
-	{"one has come back", {{11, true}, {12, true}, {12, false}}, {2, 2, 1}, false},
-	{"two of one thread", {{11, true}, {11, true}, {12, true}}, {3, 2, 0}, false},
-	{"openers not known", {{0, true}, {0, true}, {12, false}}, {0, 0, 0}, false},
-	{"one alone says nothing", {{11, true}, {12, false}}, {1, 1, 0}, false},
+	{"a thread each, gone",
+	 {{11, true}, {12, true}, {13, true}, {14, false}},
+	 {3, 3, 0, 0},
+	 true},
+	{"a pool's one thread", {{9, true}, {9, true}, {9, true}, {9, false}}, {3, 1, 1, 0}, false},
+	{"one has come back", {{11, true}, {12, true}, {12, false}}, {2, 2, 1, 0}, false},
+	{"two of one thread", {{11, true}, {11, true}, {12, true}}, {3, 2, 0, 0}, false},
+	{"openers not known", {{0, true}, {0, true}, {12, false}}, {0, 0, 0, 0}, false},
+	{"one alone says nothing", {{11, true}, {12, false}}, {1, 1, 0, 0}, false},
 };
 
 static void openers_count_tells_threads_apart(void **state)
@@ -57,10 +60,46 @@ static void openers_count_tells_threads_apart(void **state)
 	}
 }
 
+static void openers_note_ended_is_told_once_and_stays(void **state)
+{
+	struct event running = {.opener = OPENER_RUNNING}, ended = {.opener = OPENER_ENDED};
+	struct event silent = {.opener = OPENER_UNKNOWN};
+	struct conn conn = {0}, foreign = {.opener = OPENER_FOREIGN};
+
+	(void)state;
+	assert_false(openers_note(&conn, &running));
+	assert_int_equal(conn.opener, OPENER_RUNNING);
+	assert_false(openers_note(&conn, &silent));
+	assert_int_equal(conn.opener, OPENER_RUNNING);
+	assert_true(openers_note(&conn, &ended));
+	assert_false(openers_note(&conn, &ended));
+	assert_false(openers_note(&conn, &running));
+	assert_int_equal(conn.opener, OPENER_ENDED);
+	assert_false(openers_note(&foreign, &ended));
+	assert_int_equal(foreign.opener, OPENER_FOREIGN);
+}
+
+static void openers_count_knows_who_has_ended(void **state)
+{
+	struct conn conns[3] = {
+		{.tid = 11, .is_suspect = 1, .opener = OPENER_ENDED, .newer = &conns[1]},
+		{.tid = 12, .is_suspect = 1, .opener = OPENER_RUNNING, .newer = &conns[2]},
+		{.tid = 13, .opener = OPENER_ENDED},
+	};
+	struct pool pool = {.oldest = &conns[0]};
+	struct openers openers;
+
+	(void)state;
+	openers_count(&pool, &openers);
+	assert_int_equal(openers.ended_count, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(openers_count_tells_threads_apart),
+		cmocka_unit_test(openers_note_ended_is_told_once_and_stays),
+		cmocka_unit_test(openers_count_knows_who_has_ended),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

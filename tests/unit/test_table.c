@@ -423,6 +423,27 @@ static void table_apply_look_times_are_those_of_io(void **state)
 	assert_int_equal(table_look_before_ns(table), 5 * S);
 }
 
+static void table_apply_opener_is_told_and_is_no_look(void **state)
+{
+	struct table *table = *state;
+	struct event event = io(9 * S, 1, 5 * S, 5 * S);
+	struct change change;
+
+	(void)open_at(table, 1 * S, 1);
+	(void)done(table, io(5 * S, 1, 5 * S, 5 * S));
+	event.opener = OPENER_RUNNING;
+	assert_int_equal(done(table, event).type, CHANGE_NONE);
+	event.opener = OPENER_ENDED;
+	assert_int_equal(done(table, event).type, CHANGE_OPENER_ENDED);
+	assert_int_equal(done(table, event).type, CHANGE_NONE);
+	assert_int_equal(table_look_ns(table), 5 * S);
+	assert_int_equal(table_find_conn(table, 1)->last_active_ns, 5 * S);
+	event.opener = OPENER_FOREIGN; /* that is for the table to say */
+	assert_int_equal(apply(table, event, &change), -EINVAL);
+	change = done(table, on_client(EVENT_SEEN, 10 * S, 1, 4712));
+	assert_int_equal(change.conn->opener, OPENER_FOREIGN);
+}
+
 static void table_apply_limits_are_counted(void **state)
 {
 	struct table_limits limits = {.max_conns = 2, .max_pools = 1};
@@ -512,6 +533,7 @@ static void table_apply_random_events_keep_the_table_consistent(void **state)
 		struct change change;
 
 		event.by = (r >> 30) % (CLOSE_BY_COUNT + 1);
+		event.opener = (r >> 40) % 16 < 2 ? (r >> 41) % 5 : OPENER_UNKNOWN;
 		event.seen_state = (r >> 33) % 4;
 		event.has_idle = r >> 63;
 		event.idle_ns = next_random(&random) >> (r % 64);
@@ -557,6 +579,7 @@ int main(void)
 		TABLE_TEST(table_apply_hostile_numbers_are_clamped),
 		TABLE_TEST(table_apply_counters_never_go_down),
 		TABLE_TEST(table_apply_look_times_are_those_of_io),
+		TABLE_TEST(table_apply_opener_is_told_and_is_no_look),
 		cmocka_unit_test(table_apply_limits_are_counted),
 		TABLE_TEST(table_sweep_frees_what_is_over),
 		TABLE_TEST(table_apply_random_events_keep_the_table_consistent),

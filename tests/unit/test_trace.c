@@ -118,6 +118,24 @@ static void trace_io_carries_sites_there_and_back(void **state)
 	assert_string_equal(event.last_site, "leak_rows (b.c:7)");
 }
 
+static void trace_io_carries_the_opener_there_and_back(void **state)
+{
+	static const char *const words[] = {NULL, "\"opener\":\"running\"", "\"opener\":\"ended\"",
+					    NULL};
+	char line[512];
+
+	for (int opener = OPENER_UNKNOWN; opener <= OPENER_FOREIGN; opener++) {
+		struct event event = {.type = EVENT_IO, .t_ns = NS_PER_SEC, .conn = 3};
+
+		event.opener = (uint16_t)opener;
+		assert_true(trace_format_event(&event, line, sizeof(line)) > 0);
+		assert_int_equal(strstr(line, words[opener] ? words[opener] : "opener") != NULL,
+				 words[opener] != NULL);
+		event = parsed(*state, line);
+		assert_int_equal(event.opener, words[opener] ? opener : OPENER_UNKNOWN);
+	}
+}
+
 static void trace_parse_event_seen_has_state_idle_and_age(void **state)
 {
 #define SEEN "{\"t\":9,\"ev\":\"seen\",\"conn\":1,\"pid\":2,\"pstart\":1,\"remote\":\"1.2.3.4:5\""
@@ -493,6 +511,7 @@ int main(void)
 		TEST(trace_parse_event_open_sets_every_member),
 		TEST(trace_parse_event_optional_keys_absent_or_null_are_unknown),
 		TEST(trace_io_carries_sites_there_and_back),
+		TEST(trace_io_carries_the_opener_there_and_back),
 		TEST(trace_parse_event_seen_has_state_idle_and_age),
 		TEST(trace_parse_event_other_events_set_their_members),
 		TEST(trace_parse_event_io_before_the_origin_is_never),
