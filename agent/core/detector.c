@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "deserted.h"
 #include "inherited.h"
 #include "judgement.h"
 #include "leak.h"
@@ -152,6 +153,7 @@ static int judge(struct detector *detector, struct judgement *judgement,
 	states_observe(bench, judgement, change);
 	heartbeat_observe(&judgement->heartbeat, &moment, change);
 	failover_observe(&judgement->failover, change);
+	deserted_observe(&judgement->deserted, change);
 	coverage_observe(&judgement->coverage, &moment, change);
 	keepalive_observe(&judgement->keepalive, &moment, change);
 	retirement_observe(&judgement->retirement, &moment, change);
@@ -291,6 +293,7 @@ int detector_tick(struct detector *detector, uint64_t now_ns)
 				    judgement->pool); /* reviewed anyway */
 		opens_witness(&judgement->opens, &moment, judgement->pool);
 		failover_advance(judgement, &moment);
+		deserted_advance(judgement, &moment);
 		coverage_advance(&judgement->coverage, &moment, judgement->pool);
 		keepalive_advance(&judgement->keepalive, &moment, judgement->pool);
 		heartbeat_advance(&judgement->heartbeat, &moment, judgement->pool);

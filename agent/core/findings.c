@@ -11,6 +11,7 @@
  */
 #include "findings.h"
 
+#include "deserted.h"
 #include "failover.h"
 #include "inherited.h"
 #include "spread.h"
@@ -63,6 +64,12 @@ static void find_inherited(const struct judgement *judgement, const struct momen
 			   struct finding *ret_finding)
 {
 	inherited_find(judgement->inherited, moment, ret_finding);
+}
+
+static double value_deserted(const struct judgement *judgement, const struct moment *moment)
+{
+	(void)moment;
+	return deserted_value(judgement->deserted);
 }
 
 static double value_failover(const struct judgement *judgement, const struct moment *moment)
@@ -138,9 +145,10 @@ static const struct test {
 } tests[] = {
 	{BY_ACTION, value_opens, find_opens},	      {BY_ACTION, value_evictions, find_evictions},
 	{BY_ACTION, value_closewait, find_closewait}, {BY_ACTION, value_inherited, find_inherited},
-	{BY_TIME, value_failover, failover_find},     {BY_TIME, value_retirement, find_retirement},
-	{BY_TIME, value_keepalive, find_keepalive},   {BY_TIME, value_coverage, find_coverage},
-	{OF_FLEET, value_spread, spread_find},	      {HINT, value_heartbeat, find_heartbeat},
+	{BY_TIME, value_deserted, deserted_find},     {BY_TIME, value_failover, failover_find},
+	{BY_TIME, value_retirement, find_retirement}, {BY_TIME, value_keepalive, find_keepalive},
+	{BY_TIME, value_coverage, find_coverage},     {OF_FLEET, value_spread, spread_find},
+	{HINT, value_heartbeat, find_heartbeat},
 };
 
 #define TEST_COUNT (sizeof(tests) / sizeof(tests[0]))

@@ -10,6 +10,7 @@
 
 #include <stdlib.h>
 
+#include "deserted.h"
 #include "inherited.h"
 
 void judgement_free(struct judgement *judgement)
@@ -21,6 +22,7 @@ void judgement_free(struct judgement *judgement)
 	silence_clear(&judgement->evictions.closed);
 	eprocess_clear(&judgement->closewait.process);
 	inherited_free(judgement->inherited);
+	free(judgement->deserted);
 	for (unsigned int i = 0; i < COVERAGE_SCALES; i++)
 		eprocess_clear(&judgement->coverage.scales[i]);
 	weights_clear(&judgement->coverage.gaps);

@@ -23,6 +23,7 @@
 #include "verdict_queue.h"
 
 struct dbkind;
+struct deserted;
 struct inherited;
 
 /* One for the detector; borrowed by everything that judges. */
@@ -59,6 +60,7 @@ struct judgement {
 	struct evictions evictions;
 	struct closewait closewait;
 	struct inherited *inherited; /* owned; NULL = nothing of it is held by others */
+	struct deserted *deserted; /* owned; NULL = no thread that opened one of it has ended */
 	struct coverage coverage;
 	struct keepalive keepalive;
 	struct failover failover;

@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "deserted.h"
 #include "figures.h"
 #include "findings.h"
 #include "habits.h"
@@ -193,6 +194,25 @@ static void mark_beating(struct judgement *judgement, const struct moment *momen
 	mark_beating_like(judgement, &beating, &moment->losses, false);
 	if (!beating.is_hint && beating.value >= moment->settings->alarm)
 		mark_companions(judgement, &beating, moment);
+}
+
+/* Whichever test leads: what threads have left behind is leaked as soon as they have ended. */
+static void mark_deserted(struct judgement *judgement, const struct moment *moment)
+{
+	struct stock_limits limits;
+	struct stock_walk walk;
+	struct conn *conn;
+
+	if (deserted_value(judgement->deserted) < moment->settings->suspect)
+		return;
+	limits = deserted_limits(judgement->deserted, moment);
+	stock_begin(&walk, judgement->pool, &limits, &moment->losses);
+	while ((conn = stock_next(&walk))) {
+		if (conn->is_suspect || !deserted_counts(conn))
+			continue;
+		conn->is_suspect = true;
+		judgement->leak.suspect_count++;
+	}
 }
 
 /*
@@ -426,8 +446,10 @@ int leak_review(struct bench *bench, struct judgement *judgement, uint64_t t_ns)
 	if (leak->stage == LEAK_RAISED && finding.value >= settings->alarm && !finding.is_hint &&
 	    !finding.counts && finding.limits.kind == STOCK_IDLE)
 		mark_beyond(judgement, &finding, &moment);
-	if (!finding.is_hint && finding.value >= settings->alarm)
+	if (!finding.is_hint && finding.value >= settings->alarm) {
+		mark_deserted(judgement, &moment);
 		mark_beating(judgement, &moment);
+	}
 	return leak->stage == LEAK_SUSPECT ? review_suspect(bench, judgement, &finding, t_ns)
 					   : review_raised(bench, judgement, &finding, t_ns);
 }

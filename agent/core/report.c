@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "dbkind.h"
+#include "deserted.h"
 #include "differential.h"
 #include "figures.h"
 #include "format.h"
@@ -159,13 +160,19 @@ static void add_process(const struct bench *bench, const struct judgement *judge
 				     figures_open_on_host(bench, pool));
 }
 
-/* Only what stands out: each thread left one behind. */
-static void add_openers(const struct judgement *judgement, struct verdict *verdict)
+/* Only what stands out: threads that left theirs behind. Helpers of a pool have ended as well. */
+static void add_openers(const struct bench *bench, const struct judgement *judgement,
+			struct verdict *verdict)
 {
 	struct openers openers;
 
 	openers_count(judgement->pool, &openers);
-	if (openers_are_gone(&openers))
+	if (openers.ended_count > 0 &&
+	    deserted_value(judgement->deserted) >= bench->settings->suspect)
+		verdict_add_evidence(verdict, "opener_threads",
+				     "of %u suspects, the threads that opened %u have ended",
+				     openers.suspect_count, openers.ended_count);
+	else if (openers_are_gone(&openers))
 		verdict_add_evidence(verdict, "opener_threads",
 				     "the %u suspects were opened by %u threads, none of which has "
 				     "another connection here",
@@ -426,7 +433,7 @@ void report_write(const struct bench *bench, const struct judgement *judgement,
 	add_suspects(bench, judgement, verdict);
 	plateau_add_evidence(bench, judgement, verdict);
 	add_process(bench, judgement, verdict);
-	add_openers(judgement, verdict);
+	add_openers(bench, judgement, verdict);
 	append_subject(verdict, verdict->state == VERDICT_SUSPECT ? "SUSPECT" : "LEAK");
 	if (finding->inherited) {
 		append_inherited(bench, finding, verdict);
