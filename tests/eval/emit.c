@@ -100,6 +100,22 @@ void emit_io(struct sim_conn *conn)
 	emit(conn->world, &event);
 }
 
+/* The counters are those that were told last: this is no look at them. */
+void emit_opener(struct sim_conn *conn, enum opener_state state)
+{
+	struct event event = {
+		.type = EVENT_IO,
+		.conn = conn->id,
+		.opener = (uint16_t)state,
+		.sent_bytes = conn->told.sent_bytes,
+		.received_bytes = conn->told.received_bytes,
+		.last_send_ns = conn->told.last_send_ns,
+		.last_recv_ns = conn->told.last_recv_ns,
+	};
+
+	emit(conn->world, &event);
+}
+
 void emit_plain(struct sim_conn *conn, enum event_type type)
 {
 	struct event event = {.type = type, .conn = conn->id};

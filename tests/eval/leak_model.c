@@ -182,6 +182,8 @@ bool leak_takes(struct pool_model *pool, struct sim_conn *conn)
 		note(pool, conn, false);
 		if (pool->leak.kind == LEAK_FORK)
 			hand_to_child(pool, conn);
+		else
+			openers_end_thread(pool, conn);
 		return true;
 	default:
 		return false;

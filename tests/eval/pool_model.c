@@ -32,6 +32,7 @@ struct pool_model *pool_new(struct world *world, struct sim_client *client,
 	pool->profile = *profile;
 	pool->rng = rng_of(seed, stream);
 	pool->thread_skew = 2;
+	pool->openers = profile->reuse == REUSE_THREAD ? OPENERS_SELF : OPENERS_UNTOLD;
 	return pool;
 }
 
@@ -146,7 +147,7 @@ static bool may_open(const struct pool_model *pool)
 static struct sim_conn *open_one(struct pool_model *pool, uint32_t slot)
 {
 	const struct pool_profile *profile = &pool->profile;
-	uint32_t tid = pool->client->id.pid + (profile->reuse == REUSE_THREAD ? slot + 1 : 1);
+	uint32_t tid = openers_next_tid(pool, slot);
 	struct sim_conn *conn =
 		conn_open(pool->world, pool->client, pool->endpoint, tid, &pool_ops, pool);
 	double lifetime_s = profile->lifetime_s;
@@ -389,6 +390,7 @@ static void on_start(void *self, uint64_t arg)
 	if (next_ns != NEVER_NS)
 		timers_add(&pool->world->timers, next_ns, on_arrival, pool, 0);
 	pool_begin_upkeep(pool);
+	openers_begin(pool);
 	leak_begin(pool);
 }
 

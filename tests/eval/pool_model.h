@@ -26,6 +26,16 @@ enum leak_kind {
 	LEAK_KIND_COUNT,
 };
 
+/* Who opens connections, and what becomes of him. */
+enum openers {
+	OPENERS_UNTOLD, /* a thread of the pool; nobody asks for it */
+	OPENERS_SELF, /* the thread that uses it, and nobody else does */
+	OPENERS_ADDER, /* a helper of the pool that ends when there is no more to do (HikariCP) */
+	OPENERS_WORKERS, /* whichever of the program's threads needed it first */
+	OPENERS_REQUESTS, /* a thread a request */
+	OPENERS_COUNT,
+};
+
 enum leak_shape {
 	SHAPE_POISSON,
 	SHAPE_PERIODIC,
@@ -63,6 +73,10 @@ struct pool_model {
 	uint32_t first_waiter, waiter_count;
 	struct sim_conn *of_thread[THREADS_MAX];
 	bool thread_is_busy[THREADS_MAX];
+	enum openers openers;
+	double thread_life_s; /* of threads that use connections; 0 = they do not end */
+	double reap_s; /* until the runtime closes what a thread has left, at most */
+	uint32_t ended_threads[THREADS_MAX]; /* those that ended out of turn, by slot */
 	bool is_stopped, is_watching, is_retrying;
 	uint32_t refused_count;
 	uint16_t in_use[CENSUS_SPAN]; /* ring, one a second (census.h) */
@@ -91,6 +105,12 @@ void pool_serve(struct pool_model *pool);
 /* Periodic upkeep (pool_upkeep.c). */
 void pool_begin_upkeep(struct pool_model *pool);
 void pool_watch_waiters(struct pool_model *pool);
+
+/* Threads that open (openers.c). A thread has ended: it has left conn behind. */
+enum openers openers_of(const char *word);
+uint32_t openers_next_tid(struct pool_model *pool, uint32_t slot);
+void openers_end_thread(struct pool_model *pool, const struct sim_conn *conn);
+void openers_begin(struct pool_model *pool);
 
 /* Leaks (leak_model.c): true when the connection that has just been used stays out for ever. */
 void leak_begin(struct pool_model *pool);

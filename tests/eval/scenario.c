@@ -87,6 +87,7 @@ struct pool_model *scenario_add_pool(struct scenario *scenario, struct sim_clien
 				     const char *profile)
 {
 	char word[24], stream[32];
+	const char *openers;
 	const struct pool_profile *found;
 	struct pool_model *pool;
 
@@ -104,6 +105,11 @@ struct pool_model *scenario_add_pool(struct scenario *scenario, struct sim_clien
 	draw_work(scenario, &pool->work);
 	draw_demand(scenario, &pool->load, stream);
 	pool->thread_skew = params_number(scenario->params, "skew", 2);
+	openers = params_word(scenario->params, "openers", "", word, sizeof(word));
+	if (openers[0])
+		pool->openers = openers_of(openers);
+	pool->thread_life_s = params_number(scenario->params, "life", 0);
+	pool->reap_s = params_number(scenario->params, "reap", 0);
 	pool->server_idle_s = params_number(scenario->params, "sidle", 0);
 	pool->next = scenario->pools;
 	scenario->pools = pool;

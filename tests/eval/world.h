@@ -69,6 +69,7 @@ struct sim_conn {
 	uint64_t idle_since_ns, expires_ns;
 	uint32_t slot;
 	bool is_idle, is_used;
+	uint8_t opener_told; /* enum opener_state */
 };
 
 /* The truth about one leaked connection. */
