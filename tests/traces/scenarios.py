@@ -102,6 +102,22 @@ SCENARIOS = [
         "one request in 50 forgets what it borrowed, and the server ends these sessions after "
         "20 s: they stay in CLOSE_WAIT",
     ),
+    Scenario(
+        "threads-healthy",
+        *("threads", python("threads_app.py"), "healthy", "postgresql", ()),
+        "a connection a thread; threads that come and go close theirs",
+    ),
+    Scenario(
+        "threads-pool-healthy",
+        *("threads", python("threads_app.py"), "pool", "postgresql", ()),
+        "a pool that is shared by threads which come and go: who opened a connection has often "
+        "ended, and others use it",
+    ),
+    Scenario(
+        "threads-leaking",
+        *("threads", python("threads_app.py"), "leaking", "postgresql", LEAK),
+        "a connection a thread; one request in 50 starts a thread that does not close its own",
+    ),
     Scenario("hikaricp-healthy", "hikaricp", JAVA, "healthy", "postgresql", (), GIVES_BACK),
     Scenario("hikaricp-leaking", "hikaricp", JAVA, "leaking", "postgresql", LEAK, FORGETS),
     Scenario(
