@@ -41,7 +41,8 @@
 #define AVERAGE_S 1800.0f
 #define PEAK_S (86400.0f / 0.7f)
 #define PEAK_FACTOR 2
-#define WARM_NS (600 * NS_PER_SEC)
+/* Load that is quiet for half an hour and busy for minutes has shown both by then. */
+#define WARM_NS (2700 * NS_PER_SEC)
 #define RIPE_NS (60 * NS_PER_SEC)
 #define OVER_NS (60 * NS_PER_SEC)
 #define NORMAL_NS (1800 * NS_PER_SEC)
