@@ -81,7 +81,9 @@ vm_boot()
 	shift 3
 	[ "${VM_CLOCK:-}" != instructions ] || clock=(-icount "shift=0,sleep=on")
 	case $VM_ARCH in
-	amd64) qemu=(qemu-system-x86_64 -cpu max) tty=ttyS0 ;;
+	# Emulation goes through a "rep movsb" byte by byte: a kernel that is not told that the processor is
+	# good at it (erms, fsrm) clears and copies its pages by words, and is half again as fast.
+	amd64) qemu=(qemu-system-x86_64 -cpu "max,erms=off,fsrm=off") tty=ttyS0 ;;
 	arm64) qemu=(qemu-system-aarch64 -M virt -cpu "${VM_CPU:-cortex-a57}") tty=ttyAMA0 ;;
 	esac
 	timeout --foreground "${VM_SECONDS:-600}" "${qemu[@]}" -accel tcg -m "${VM_MEMORY:-512}" \
