@@ -8,17 +8,14 @@ import subprocess
 
 import pytest
 
-from harness import ROOT, last_sends, wait_until
+import apps
+from harness import last_sends, wait_until
 
-APPS = ROOT / "tests/sites/apps"
 COUNT = 150  # 20 are copied of one process in a second
 
 
-def build(tmp_path, name, *options, source="places.c"):
-    program = tmp_path / name
-    command = ["gcc", "-O2", "-fomit-frame-pointer", *options, APPS / source, "-o", program, "-pthread"]
-    subprocess.run(command, check=True)
-    return program
+def build(tmp_path, source, *options, name="places"):
+    return apps.build(tmp_path, source, "-fomit-frame-pointer", *options, name=name)
 
 
 class Places:
@@ -97,7 +94,7 @@ OPTIONS = [["-fPIE", "-pie"], ["-no-pie", "-static"], ["-fno-omit-frame-pointer"
 
 @pytest.mark.parametrize("options", OPTIONS, ids=["pie", "static", "frame-pointers"])
 def test_trails_name_more_than_is_copied_and_name_it_right(run_places, tmp_path, options):
-    places = run_places(build(tmp_path, "places", *options))
+    places = run_places(build(tmp_path, "places.c", *options))
     check(places.places, places.wait_for_sites(0))
 
     def none_is_missing():
@@ -114,8 +111,8 @@ def test_trails_end_with_the_program_that_they_are_of(run_places, tmp_path):
     """The one that is executed is laid out as the one before, and its names are exchanged."""
     if not shutil.which("setarch"):
         pytest.skip("no setarch here")
-    first = build(tmp_path, "places", "-no-pie")
-    turned = build(tmp_path, "turned", "-no-pie", "-DTURNED")
+    first = build(tmp_path, "places.c", "-no-pie")
+    turned = build(tmp_path, "places.c", "-no-pie", "-DTURNED", name="turned")
     same_length = tmp_path / "places2"  # so that argv moves the stack as little as can be
     os.rename(turned, same_length)
     places = run_places(first, same_length, before=("setarch", "-R"))
@@ -128,7 +125,7 @@ def test_trails_end_with_the_program_that_they_are_of(run_places, tmp_path):
 @pytest.mark.parametrize("options", OPTIONS, ids=["pie", "static", "frame-pointers"])
 def test_trails_of_sends_spare_their_copies_and_name_the_last_one_right(connleak, server, tmp_path, options):
     port, count = server.listen(), 24
-    program = build(tmp_path, "senders", *options, source="senders.c")
+    program = build(tmp_path, "senders.c", *options, name="senders")
     options = ["--json", "--port", str(port), "-o", tmp_path / "left"]
     words = [connleak.path, "run", *options, "--", program, str(port), str(count)]
     running = subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE)

@@ -12,25 +12,12 @@ import subprocess
 
 import pytest
 
+from apps import APPS, build
 from harness import NODE, PYTHON, ROOT, last_sends, wait_until
 
-APPS = ROOT / "tests/sites/apps"
 JARS = [f"/usr/share/java/{name}.jar" for name in ("HikariCP", "postgresql", "slf4j-api", "slf4j-nop")]
 BRANCH_PROTECTION = {"aarch64": "-mbranch-protection=standard", "x86_64": "-fcf-protection=full"}
 PYENV = pathlib.Path.home() / ".pyenv/versions"
-
-
-def build(tmp_path, source, *options, strip=False, name="orders"):
-    program = tmp_path / name
-    # A machine without a compiler has been given it (tests/vm/build-apps.sh).
-    built = pathlib.Path(os.environ.get("CONNLEAK_APPS", "/nonexistent")) / "".join([source, *options])
-    if built.exists():
-        return pathlib.Path(shutil.copy(built, program))
-    compiler = "g++" if source.endswith("cpp") else "gcc"
-    subprocess.run([compiler, "-O2", *options, APPS / source, "-o", program, "-pthread"], check=True)
-    if strip:
-        subprocess.run(["strip", program], check=True)
-    return program
 
 
 def left_open(connleak, port, *command, **options):

@@ -1,9 +1,9 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Builds the programs that test_sites.py compiles elsewhere: a machine of arm64 has no compiler, and under
-# emulation one takes its time. Each is DIRECTORY/SOURCE followed by its options, as the test asks for
-# it; DIRECTORY is CONNLEAK_APPS of the tests.
+# Builds the programs that the tests of sites compile elsewhere: a machine of arm64 has no compiler, and
+# under emulation one takes its time. Each is DIRECTORY/SOURCE followed by its options, as the test asks
+# for it; DIRECTORY is CONNLEAK_APPS of the tests.
 #
 # usage: tests/vm/build-apps.sh DIRECTORY COMPILER...
 
@@ -41,4 +41,12 @@ orders.c -Wl,--build-id
 orders.c -g -Wl,--build-id
 orders.c
 pool.c
+places.c -fomit-frame-pointer -fPIE -pie
+places.c -fomit-frame-pointer -no-pie -static
+places.c -fomit-frame-pointer -fno-omit-frame-pointer
+places.c -fomit-frame-pointer -no-pie
+places.c -fomit-frame-pointer -no-pie -DTURNED
+senders.c -fomit-frame-pointer -fPIE -pie
+senders.c -fomit-frame-pointer -no-pie -static
+senders.c -fomit-frame-pointer -fno-omit-frame-pointer
 APPS
