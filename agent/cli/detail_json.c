@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "core/format.h"
+#include "core/json_read.h"
 #include "core/trace.h"
 
 /* Text of the answer is escaped already; what is not safe for all that is escaped once more. */
@@ -213,11 +214,15 @@ static int read_pool(struct detail *detail, const json_t *object, const struct s
 int detail_json_decode(const char *text, size_t length, const struct sample_row *row,
 		       struct detail **ret_detail, char *ret_error, size_t error_size)
 {
-	json_t *object = json_loadb(text, length, JSON_REJECT_DUPLICATES, NULL);
-	const json_t *pools = json_object_get(object, "pools"), *found = NULL;
+	json_error_t error;
+	json_t *object = NULL;
+	const json_t *pools, *found = NULL;
 	struct detail *detail;
-	int r;
+	int r = json_read(text, length, &object, &error);
 
+	if (r == -ENOMEM)
+		return r;
+	pools = json_object_get(object, "pools");
 	if (!json_is_array(pools)) {
 		(void)snprintf(ret_error, error_size, "no JSON object with pools");
 		json_decref(object);

@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "core/format.h"
+#include "core/json_read.h"
 #include "core/trace.h"
 #include "sample_json.h"
 
@@ -350,9 +351,11 @@ int sample_json_decode(const char *text, size_t length, struct sample **ret_samp
 		       size_t error_size)
 {
 	json_error_t error;
-	json_t *object = json_loadb(text, length, JSON_REJECT_DUPLICATES, &error);
+	json_t *object = NULL;
 	struct reader reader = {.place = "", .error = ret_error, .error_size = error_size};
 
+	if (json_read(text, length, &object, &error) == -ENOMEM)
+		return -ENOMEM;
 	if (!json_is_object(object)) {
 		(void)snprintf(ret_error, error_size, "not a JSON object");
 		json_decref(object);

@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "core/format.h"
+#include "core/json_read.h"
 
 #define DUMP_FLAGS (JSON_COMPACT | JSON_PRESERVE_ORDER | JSON_REAL_PRECISION(15))
 #define BASELINES_MAX 8192
@@ -401,11 +402,13 @@ int state_decode(const char *bytes, size_t length, const struct state_clock *now
 {
 	struct reader reader = {.now = now, .error = ret_error, .error_size = error_size};
 	json_error_t error;
-	json_t *root = json_loadb(bytes, length, JSON_REJECT_DUPLICATES, &error);
+	json_t *root = NULL;
 	uint64_t next_id;
-	int r;
+	int r = json_read(bytes, length, &root, &error);
 
-	if (!root) {
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0) {
 		snprintf(ret_error, error_size, "it is no JSON from byte %d on", error.position);
 		return -EINVAL;
 	}

@@ -20,6 +20,7 @@
 #include <string.h>
 
 #include "format.h"
+#include "json_read.h"
 #include "trace.h"
 
 /* In the order of their length: a key is only held against those of its own length. */
@@ -298,6 +299,7 @@ int trace_line_parse(struct trace_line *line, const char *text, size_t length, c
 	const char *name;
 	char shown[120];
 	json_t *member;
+	int r;
 
 	reset(line);
 	/* jansson 2.14 reads over a NUL byte that comes right after a number. */
@@ -305,10 +307,10 @@ int trace_line_parse(struct trace_line *line, const char *text, size_t length, c
 		(void)snprintf(ret_error, error_size, "not a JSON object: it has a NUL byte");
 		return -EBADMSG;
 	}
-	line->root = json_loadb(text, length, JSON_REJECT_DUPLICATES, &error);
-	if (!line->root) {
-		if (json_error_code(&error) == json_error_out_of_memory)
-			return -ENOMEM;
+	r = json_read(text, length, &line->root, &error);
+	if (r == -ENOMEM)
+		return r;
+	if (r < 0) {
 		(void)snprintf(ret_error, error_size, "not a JSON object: %s",
 			       format_safe(error.text, sizeof(error.text), shown, sizeof(shown)));
 		return -EBADMSG;

@@ -20,6 +20,13 @@ import tempfile
 SANITIZER = 99
 TRIES_MAX = 20_000
 SECONDS = 30
+CONFIG = """port = orders=5432,6000-6010
+endpoint = orders=10.0.0.7:5432,limit=50
+endpoint = others=10.0.0.0/8
+comm = orders-api
+[detector]
+LMIN = 6
+"""
 TRACE = """{"connleak_trace":1,"host":"node-a"}
 {"t":1,"ev":"open","conn":1,"pid":7,"pstart":1,"comm":"app","remote":"10.0.0.7:5432"}
 {"t":2,"ev":"established","conn":1}
@@ -32,14 +39,23 @@ def free_port():
         return server.getsockname()[1]
 
 
+def write(path, text):
+    pathlib.Path(path).write_text(text)
+    return path
+
+
 def commands(port, directory):
     alone = ["--state", "none", "--pin", "none", "--journal", "no"]
     alone += ["--socket", "none", "--listen", "none"]
     watch = ["--port", f"orders={port}", "--endpoint", "orders=127.0.0.1,limit=50"]
     yield ["replay", "--json", "-"]
+    yield ["replay", "--config", write(f"{directory}/config", CONFIG), "-"]
+    yield ["top", "--once", "--replay", write(f"{directory}/trace", TRACE)]
     yield ["check"]
     yield ["list", "--json", *watch]
     yield ["top", "--once", "-d", "0.1", *watch]
+    yield ["explain", "--json", "--duration", "0.2", "--socket", "none", *watch, str(os.getpid())]
+    yield ["run", *watch, "--", "bash", "-c", f"exec 3<>/dev/tcp/127.0.0.1/{port}"]
     yield ["trace", "--json", "--duration", "0.2", "--interval", "0.1", *watch]
     whole = ["--state", directory, "--socket", f"{directory}/socket", "--listen", f"127.0.0.1:{free_port()}"]
     whole += ["--pin", "none", "--journal", "no", "--json"]

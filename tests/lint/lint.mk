@@ -2,7 +2,8 @@
 # `make lint` runs every static checker; tests/lint/exceptions lists what they are wrong about, with
 # the reason. `make lint-quick` leaves out clang's path-sensitive analyzer, which takes most of the
 # time. A file is looked at again only when it, a header or the rules have changed.
-# `make coverage` counts which lines of core/ the unit tests run, and which of screen/.
+# `make coverage` counts which lines of core/ the unit tests run, and which of screen/, and whether
+# the tests with memory refused come to every allocation.
 
 LINT_BUILD := $(BUILD)/lint
 LINT_SRC   := $(CORE_SRC) $(AGENT_SRC) $(filter-out %.bpf.c,$(wildcard tests/*/*.c tests/live/clients/*.c))
@@ -69,13 +70,21 @@ shellcheck:
 
 COVERAGE_BUILD := $(BUILD)/coverage
 
+COVERAGE_MAKE  := $(MAKE) --no-print-directory -s -j $$(nproc) BUILD=$(COVERAGE_BUILD) CFLAGS='-O0 -g' SANITIZE=--coverage
+COVERAGE_COUNT := gcovr --root . --filter 'agent/(core|screen)/' --exclude-throw-branches
+# In these every allocation is refused once; they run first and by themselves, so that counts are theirs.
+NO_MEMORY_BIN  := $(filter $(BUILD)/tests/unit/test_no_memory%,$(UNIT_BIN))
+
 # Counters of an earlier run would be added to.
 coverage:
-	@find $(COVERAGE_BUILD) -name '*.gcda' -delete 2>/dev/null || true
-	@$(MAKE) --no-print-directory -s -j $$(nproc) BUILD=$(COVERAGE_BUILD) CFLAGS='-O0 -g' \
-		SANITIZE=--coverage unit >$(BUILD)/coverage.log 2>&1 || { tail -n 30 $(BUILD)/coverage.log; exit 1; }
-	@gcovr --root . --filter 'agent/(core|screen)/' --exclude-throw-branches --json \
-		-o $(COVERAGE_BUILD)/lines.json $(COVERAGE_BUILD)
+	@mkdir -p $(COVERAGE_BUILD)
+	@find $(COVERAGE_BUILD) -name '*.gcda' -delete
+	@$(COVERAGE_MAKE) UNIT_BIN='$(NO_MEMORY_BIN:$(BUILD)/%=$(COVERAGE_BUILD)/%)' unit >$(BUILD)/coverage.log 2>&1 || \
+		{ tail -n 30 $(BUILD)/coverage.log; exit 1; }
+	@$(COVERAGE_COUNT) --json -o $(COVERAGE_BUILD)/refused.json $(COVERAGE_BUILD)
+	@$(COVERAGE_MAKE) unit >$(BUILD)/coverage.log 2>&1 || { tail -n 30 $(BUILD)/coverage.log; exit 1; }
+	@$(COVERAGE_COUNT) --json -o $(COVERAGE_BUILD)/lines.json $(COVERAGE_BUILD)
+	@tests/lint/refused.py $(COVERAGE_BUILD)/refused.json
 	@status=0; for directory in core screen; do \
 		gcovr --root . --add-tracefile $(COVERAGE_BUILD)/lines.json --filter "agent/$$directory/" \
 			--sort-percentage --fail-under-line $(COVERAGE_GOAL) || status=1; \

@@ -3,19 +3,9 @@
  * Memory that is refused: a scenario that reaches every part of the core runs again and again, and
  * each time one allocation later fails, alone or with all that follow. Nothing may crash, nothing
  * may leak, and whoever cannot go on says -ENOMEM. The allocations of libraries are not refused.
- *
- * The linker puts the functions below between the core and the C library (--wrap, in the Makefile).
+ * What the scenario does not come to is in test_no_memory_parts.c.
  */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
-#include <errno.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
+#include "refused.h"
 
 #include "cli/option.h"
 #include "cli/pipeline.h"
@@ -28,93 +18,7 @@
 
 #define LEAKS 23
 #define POOLS 3
-#define TRIES_MAX 20000
 #define LINE_SIZE 2048
-
-static struct {
-	uint64_t until; /* allocations that still succeed; counts down to 0 */
-	bool for_ever; /* all that follow fail, too */
-	bool struck;
-	int64_t live; /* blocks allocated and not freed */
-	bool armed;
-} memory;
-
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *block, size_t size);
-void *__real_reallocarray(void *block, size_t count, size_t size);
-char *__real_strdup(const char *text);
-char *__real_strndup(const char *text, size_t size);
-void __real_free(void *block);
-
-static bool is_refused(void)
-{
-	if (!memory.armed || (memory.struck && !memory.for_ever))
-		return false;
-	if (memory.until > 0) {
-		memory.until--;
-		return false;
-	}
-	memory.struck = true;
-	errno = ENOMEM;
-	return true;
-}
-
-static void *counted(void *block, const void *before)
-{
-	memory.live += block && !before;
-	return block;
-}
-
-void *__wrap_malloc(size_t size)
-{
-	return is_refused() ? NULL : counted(__real_malloc(size), NULL);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-	return is_refused() ? NULL : counted(__real_calloc(count, size), NULL);
-}
-
-void *__wrap_realloc(void *block, size_t size)
-{
-	return is_refused() ? NULL : counted(__real_realloc(block, size), block);
-}
-
-void *__wrap_reallocarray(void *block, size_t count, size_t size)
-{
-	return is_refused() ? NULL : counted(__real_reallocarray(block, count, size), block);
-}
-
-char *__wrap_strdup(const char *text)
-{
-	return is_refused() ? NULL : counted(__real_strdup(text), NULL);
-}
-
-char *__wrap_strndup(const char *text, size_t size)
-{
-	return is_refused() ? NULL : counted(__real_strndup(text, size), NULL);
-}
-
-int __wrap_asprintf(char **ret_text, const char *format, ...)
-{
-	va_list arguments;
-	int length;
-
-	if (is_refused())
-		return -1;
-	va_start(arguments, format);
-	length = vasprintf(ret_text, format, arguments);
-	va_end(arguments);
-	memory.live += length >= 0;
-	return length;
-}
-
-void __wrap_free(void *block)
-{
-	memory.live -= !!block;
-	__real_free(block);
-}
 
 /* --- a scenario ------------------------------------------------------------------------------- */
 
@@ -290,44 +194,27 @@ static int run_once(struct options *options, uint64_t *ret_leak_count)
 	return run.error;
 }
 
-static void arm(uint64_t until, bool for_ever)
+struct attempt {
+	struct options options;
+	uint64_t leak_count;
+};
+
+static int run_scenario(void *userdata)
 {
-	memory.until = until;
-	memory.for_ever = for_ever;
-	memory.struck = false;
-	memory.armed = true;
+	struct attempt *attempt = userdata;
+
+	return run_once(&attempt->options, &attempt->leak_count);
 }
 
 static void refuse_each(bool for_ever)
 {
-	struct options options;
-	uint64_t leak_count, refused = 0, tried = 0;
+	struct attempt attempt = {0};
 
-	assert_int_equal(options_init(&options), 0);
-	assert_non_null(options.databases);
-	for (;; tried++) {
-		int64_t live = memory.live;
-		int error;
-
-		assert_true(tried < TRIES_MAX);
-		arm(tried, for_ever);
-		error = run_once(&options, &leak_count);
-		memory.armed = false;
-		if (memory.live != live)
-			fail_msg("allocation %llu refused: %lld blocks are left",
-				 (unsigned long long)tried, (long long)(memory.live - live));
-		if (error && error != -ENOMEM)
-			fail_msg("allocation %llu refused: error %d", (unsigned long long)tried,
-				 error);
-		refused += error == -ENOMEM;
-		if (!memory.struck)
-			break;
-	}
-	print_message("%llu allocations, %llu of them told as -ENOMEM\n", (unsigned long long)tried,
-		      (unsigned long long)refused);
-	assert_true(leak_count > 0); /* the scenario comes to a verdict */
-	assert_true(tried > 100 && refused > 50);
-	options_free(&options);
+	assert_int_equal(options_init(&attempt.options), 0);
+	assert_non_null(attempt.options.databases);
+	assert_true(refused_each(run_scenario, &attempt, for_ever) > 100);
+	assert_true(attempt.leak_count > 0); /* the scenario comes to a verdict */
+	options_free(&attempt.options);
 }
 
 static void core_with_one_allocation_refused_neither_leaks_nor_crashes(void **state)
