@@ -17,7 +17,7 @@
  * Changed whenever a layout or a meaning below changes, or the meaning of a map: what is pinned
  * under another version is not reused.
  */
-#define ABI_VERSION 6
+#define ABI_VERSION 7
 
 #define ABI_COMM_SIZE 16
 #define ABI_PORT_BITMAP_BYTES 8192
@@ -293,6 +293,13 @@ struct trail_ways {
 	__u32 trails[ABI_TRAIL_WAYS];
 };
 
+/* A program, as the file that it was executed from. */
+struct program_key {
+	__u64 inode; /* 0: a kernel thread */
+	__u32 device; /* as the kernel writes it */
+	__u32 code_bytes; /* an inode's number may be given to another file */
+};
+
 /* The user side of a thread at one moment: record of the ring stacks, value of last_sends. */
 struct stack_sample {
 	__u64 id; /* of the connection */
@@ -306,6 +313,10 @@ struct stack_sample {
 	__u32 sequence; /* last_sends: changes with each send; odd while it is being written */
 	__u32 wanted_bytes; /* what stack_bytes is where nothing of the stack is out of reach */
 	__u32 site; /* last_sends: number of the trail that it is on, and then no stack; 0 = none */
+	__u32 has_layout; /* 1: its interpreter was known, so there are the frames that it has */
+	__u32 pad;
+	__u64 code_start; /* where the program's own code is in its memory; 0 with site */
+	struct program_key program; /* none with site */
 	struct trail_key key; /* where site is 0; none of a thread without registers */
 	__u8 thread_comm[ABI_COMM_SIZE];
 	__u64 registers[ABI_REGISTERS_MAX]; /* struct pt_regs of the machine, word by word */
@@ -315,7 +326,8 @@ struct stack_sample {
 
 /*
  * Where an interpreter keeps its frames, as offsets into its own structures; value of scripts, by
- * process. Filled in by the agent, which has read the interpreter's version.
+ * process, and of script_programs, where start_ns is 0 and the addresses count from code_start.
+ * Filled in by the agent, which has read the interpreter's version.
  */
 #define ABI_NO_THREADS 0xffffffffu
 
@@ -335,6 +347,7 @@ struct script_layout {
 };
 
 _Static_assert(sizeof(struct script_layout) == 56, "script_layout has holes");
+_Static_assert(sizeof(struct program_key) == 16, "program_key has holes");
 _Static_assert(sizeof(struct trail_key) == 56, "trail_key has holes");
 _Static_assert(sizeof(struct trail) == 1048, "trail has holes");
 _Static_assert(sizeof(struct stack_sample) % 8 == 0, "stack_sample has holes");

@@ -28,6 +28,18 @@ struct {
 	__type(value, struct script_layout);
 } scripts SEC(".maps");
 
+/*
+ * Programs that have their interpreter in them, so that a process is known before anybody has
+ * looked at it. Inserted: agent. Read: find_layout(). Never deleted: the least recently used makes
+ * room.
+ */
+struct {
+	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(max_entries, 256);
+	__type(key, struct program_key);
+	__type(value, struct script_layout);
+} script_programs SEC(".maps");
+
 /* One counter a STACK_LOST_ reason. Written: count_stack_lost(). Read: agent. */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
@@ -65,13 +77,39 @@ static __always_inline __u64 thread_self(struct task_struct *task)
 	return 0;
 }
 
+/* Returns where the program's code begins. */
+static __always_inline __u64 read_program(struct program_key *program, struct task_struct *task)
+{
+	__u64 start = BPF_CORE_READ(task, mm, start_code);
+
+	program->inode = BPF_CORE_READ(task, mm, exe_file, f_inode, i_ino);
+	program->device = BPF_CORE_READ(task, mm, exe_file, f_inode, i_sb, s_dev);
+	program->code_bytes = (__u32)(BPF_CORE_READ(task, mm, end_code) - start);
+	return start;
+}
+
+/* What is known of the process, else of its program; *ret_base is to be added to addresses. */
+static __always_inline const struct script_layout *find_layout(struct task_struct *task,
+							       const struct program_key *program,
+							       __u64 start, __u64 *ret_base)
+{
+	__u32 pid = task->tgid;
+	const struct script_layout *layout = bpf_map_lookup_elem(&scripts, &pid);
+
+	*ret_base = 0;
+	if (layout && layout->start_ns == task->group_leader->start_boottime)
+		return layout;
+	*ret_base = start;
+	return bpf_map_lookup_elem(&script_programs, program);
+}
+
 /* The interpreter's state of this thread, by the id that the thread has for itself. */
-static __noinline __u64 find_script_thread(const struct script_layout *layout,
+static __noinline __u64 find_script_thread(const struct script_layout *layout, __u64 base,
 					   struct task_struct *task)
 {
 	__u64 self = thread_self(task), thread;
 
-	thread = read_word(read_word(layout->interpreters_head) + layout->threads_head);
+	thread = read_word(read_word(layout->interpreters_head + base) + layout->threads_head);
 	for (int i = 0; i < SCRIPT_THREADS_MAX && thread; i++) {
 		if (read_word(thread + layout->thread_id) == self)
 			return thread;
@@ -81,14 +119,14 @@ static __noinline __u64 find_script_thread(const struct script_layout *layout,
 }
 
 /* The innermost one; 0 = none. */
-static __always_inline __u64 find_script_frame(const struct script_layout *layout,
+static __always_inline __u64 find_script_frame(const struct script_layout *layout, __u64 base,
 					       struct task_struct *task)
 {
 	__u64 thread, frame;
 
 	if (layout->thread_next == ABI_NO_THREADS)
-		return read_word(layout->interpreters_head);
-	thread = find_script_thread(layout, task);
+		return read_word(layout->interpreters_head + base);
+	thread = find_script_thread(layout, base, task);
 	if (!thread)
 		return 0;
 	frame = read_word(thread + layout->thread_frame);
@@ -100,14 +138,18 @@ static __always_inline __u64 find_script_frame(const struct script_layout *layou
 static __always_inline void fill_script_frames(struct stack_sample *sample,
 					       struct task_struct *task)
 {
-	__u32 pid = task->tgid, count = 0;
-	const struct script_layout *layout = bpf_map_lookup_elem(&scripts, &pid);
-	__u64 frame;
+	const struct script_layout *layout;
+	struct program_key program;
+	__u64 frame, base;
+	__u32 count;
 
-	sample->script_frame_count = 0;
-	if (!layout || layout->start_ns != task->group_leader->start_boottime)
+	sample->code_start = read_program(&program, task);
+	sample->program = program;
+	layout = find_layout(task, &program, sample->code_start, &base);
+	if (!layout)
 		return;
-	frame = find_script_frame(layout, task);
+	sample->has_layout = 1;
+	frame = find_script_frame(layout, base, task);
 	for (count = 0; count < ABI_SCRIPT_FRAMES_MAX && frame; count++) {
 		struct script_frame *script = &sample->script_frames[count];
 
@@ -221,6 +263,10 @@ static __always_inline void fill_thread(struct stack_sample *sample, __u64 id, _
 	sample->script_frame_count = 0;
 	sample->wanted_bytes = stack_bytes;
 	sample->site = 0;
+	sample->has_layout = 0;
+	sample->pad = 0;
+	sample->code_start = 0;
+	sample->program = (struct program_key){};
 	bpf_probe_read_kernel_str(sample->thread_comm, ABI_COMM_SIZE, task->comm);
 }
 

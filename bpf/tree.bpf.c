@@ -52,17 +52,39 @@ int BPF_PROG(on_fork, struct task_struct *parent, struct task_struct *child)
 	return 0;
 }
 
-/* Says that there is a new program, so that its interpreter is known before its first connection.
- */
+/* A program that has been looked at before is known from its first instruction. */
+static __always_inline void set_layout(__u32 pid, const struct program_key *program, __u64 start,
+				       struct task_struct *task)
+{
+	const struct script_layout *known = bpf_map_lookup_elem(&script_programs, program);
+	struct script_layout layout;
+
+	if (!known) {
+		bpf_map_delete_elem(&scripts, &pid);
+		return;
+	}
+	layout = *known;
+	layout.start_ns = task->group_leader->start_boottime;
+	layout.interpreters_head += start;
+	if (layout.finalizing)
+		layout.finalizing += start;
+	bpf_map_update_elem(&scripts, &pid, &layout, 0);
+}
+
+/* Says that there is a new program, so that its interpreter is known before its first connection,
+ * and its files are read while it is there. */
 SEC("tp_btf/sched_process_exec")
 int BPF_PROG(on_exec, struct task_struct *task)
 {
+	struct program_key program;
 	struct stack_sample *sample;
 	__u32 pid = task->tgid;
+	__u64 start;
 
 	if (!bpf_map_lookup_elem(&pids, &pid))
 		return 0;
-	bpf_map_delete_elem(&scripts, &pid);
+	start = read_program(&program, task);
+	set_layout(pid, &program, start, task);
 	sample = bpf_ringbuf_reserve(&stacks, sizeof(*sample), 0);
 	if (!sample) {
 		count_stack_lost(STACK_LOST_RING);
@@ -70,6 +92,8 @@ int BPF_PROG(on_exec, struct task_struct *task)
 	}
 	fill_thread(sample, 0, ROLE_INTRODUCE, task);
 	sample->sequence = 0;
+	sample->code_start = start;
+	sample->program = program;
 	bpf_ringbuf_submit(sample, BPF_RB_FORCE_WAKEUP);
 	return 0;
 }

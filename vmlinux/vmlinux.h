@@ -131,9 +131,25 @@ struct css_set {
 	struct cgroup *dfl_cgrp;
 };
 
+struct super_block {
+	unsigned int s_dev;
+};
+
+struct inode {
+	struct super_block *i_sb;
+	unsigned long i_ino;
+};
+
+struct file {
+	struct inode *f_inode;
+};
+
 struct mm_struct {
 	unsigned long exec_vm;
 	unsigned long start_stack; /* of the first thread: where its program was entered */
+	unsigned long start_code;
+	unsigned long end_code;
+	struct file *exe_file;
 };
 
 struct task_struct {

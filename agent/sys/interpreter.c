@@ -33,6 +33,23 @@ const struct script_layout *interpreter_layout(const struct interpreter *interpr
 						   : &interpreter->python.layout;
 }
 
+/* Variables that begin as 0 lie behind what is mapped of the file, and nothing else does so near.
+ */
+#define ZEROS_BYTES_MAX (64ULL << 20)
+
+bool interpreter_is_at(const struct interpreter *interpreter, const struct image *image,
+		       uint64_t address)
+{
+	uint64_t variable = interpreter_layout(interpreter)->interpreters_head;
+	Dwfl_Module *module = dwfl_addrmodule(image_dwfl(image), address);
+	Dwarf_Addr start, end;
+
+	if (!module || !dwfl_module_info(module, NULL, &start, &end, NULL, NULL, NULL, NULL))
+		return false;
+	return address >= start && address < end && variable >= start &&
+	       variable < end + ZEROS_BYTES_MAX;
+}
+
 bool interpreter_read_frame(const struct interpreter *interpreter, const struct image *image,
 			    const struct script_frame *frame, struct script_names *ret_names)
 {
@@ -47,10 +64,10 @@ static bool begins_with(const char *text, const char *prefix)
 	return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-bool interpreter_owns(const struct interpreter *interpreter, const char *module)
+bool interpreter_owns(enum image_runtime runtime, const char *module)
 {
-	if (interpreter->runtime == RUNTIME_PHP)
+	if (runtime == RUNTIME_PHP)
 		return begins_with(module, "php") || begins_with(module, "libphp");
-	return interpreter->runtime == RUNTIME_PYTHON &&
+	return runtime == RUNTIME_PYTHON &&
 	       (begins_with(module, "python") || begins_with(module, "libpython"));
 }

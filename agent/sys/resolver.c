@@ -238,7 +238,7 @@ static void add_scripts(struct resolver *resolver)
 /* The loop of the interpreter: from there on outwards its own frames tell more. */
 static bool is_interpreter(const struct slot *slot, const struct site_frame *frame)
 {
-	return frame->module && interpreter_owns(&slot->interpreter, frame->module);
+	return frame->module && interpreter_owns(image_runtime(slot->image), frame->module);
 }
 
 static void gather(struct resolver *resolver, struct slot *slot, const uint64_t *addresses,
@@ -287,6 +287,14 @@ static const char *thread_of(const struct slot *slot, const struct stack_sample 
 	return strncmp(name, image_comm(slot->image), COMM_SIZE) != 0 ? name : NULL;
 }
 
+static bool has_interpreter(const struct resolver *resolver, const struct slot *slot)
+{
+	for (uint32_t i = 0; i < resolver->frame_count; i++)
+		if (is_interpreter(slot, &resolver->frames[i]))
+			return true;
+	return false;
+}
+
 static bool has_application(const struct resolver *resolver)
 {
 	for (uint32_t i = 0; i < resolver->frame_count; i++)
@@ -295,20 +303,38 @@ static bool has_application(const struct resolver *resolver)
 	return false;
 }
 
-/* The stack ends in the runtime, and the program's own functions are not on it. */
-static const char *why_no_application(const struct slot *slot)
+/* The interpreter is on the stack, and none of its program's functions: what became of them. */
+static const char *why_no_script(const struct slot *slot, const struct stack_sample *sample)
 {
-	bool is_known = interpreter_is_known(&slot->interpreter);
+	if (!interpreter_is_known(&slot->interpreter))
+		return image_runtime(slot->image) == RUNTIME_PHP
+			       ? " (not a PHP whose functions can be read)"
+			       : " (not a Python whose frames can be read)";
+	if (!sample->has_layout)
+		return " (functions out of sight: the interpreter was not known yet)";
+	if (sample->script_frame_count == 0)
+		return " (the interpreter was at work for no function)";
+	return image_has_ended(slot->image)
+		       ? " (the process ended before its functions were read)"
+		       : " (its functions were gone when they were to be read)";
+}
 
+/* What a reader would miss in the line; "" = nothing. */
+static const char *why_incomplete(const struct resolver *resolver, const struct slot *slot,
+				  const struct stack_sample *sample)
+{
 	switch (image_runtime(slot->image)) {
 	case RUNTIME_NODE:
-		return " (JavaScript out of sight: no perf map, or a callback)";
+		return has_application(resolver)
+			       ? ""
+			       : " (JavaScript out of sight: no perf map, or a callback)";
 	case RUNTIME_JAVA:
-		return " (Java out of sight: no perf map)";
+		return has_application(resolver) ? "" : " (Java out of sight: no perf map)";
 	case RUNTIME_PHP:
-		return is_known ? "" : " (not a PHP whose functions can be read)";
 	case RUNTIME_PYTHON:
-		return is_known ? "" : " (not a Python whose frames can be read)";
+		return resolver->script_count == 0 && has_interpreter(resolver, slot)
+			       ? why_no_script(slot, sample)
+			       : "";
 	default:
 		return "";
 	}
@@ -366,9 +392,9 @@ static void resolve(struct resolver *resolver, struct slot *slot, const struct s
 	gather(resolver, slot, addresses, count);
 	length = site_format(resolver->frames, resolver->frame_count, thread_of(slot, sample),
 			     answer->site, sizeof(answer->site));
-	if (length > 0 && !has_application(resolver))
+	if (length > 0)
 		(void)snprintf(answer->site + length, sizeof(answer->site) - length, "%s",
-			       why_no_application(slot));
+			       why_incomplete(resolver, slot, sample));
 }
 
 void resolver_run(struct resolver *resolver, const struct stack_sample *sample,
@@ -397,6 +423,9 @@ void resolver_run(struct resolver *resolver, const struct stack_sample *sample,
 	else
 		resolve(resolver, slot, sample, ret_answer);
 	ret_answer->has_layout = interpreter_is_known(&slot->interpreter);
-	if (ret_answer->has_layout)
-		ret_answer->layout = *interpreter_layout(&slot->interpreter);
+	if (!ret_answer->has_layout)
+		return;
+	ret_answer->layout = *interpreter_layout(&slot->interpreter);
+	ret_answer->is_in_program =
+		interpreter_is_at(&slot->interpreter, slot->image, sample->code_start);
 }

@@ -18,6 +18,10 @@ struct site_answer {
 	struct abi_client client;
 	uint32_t role;
 	uint32_t has_layout; /* 1: layout is that of the process's interpreter */
+	uint32_t is_in_program; /* 1: which is in the file that the process has executed */
+	uint32_t pad;
+	uint64_t code_start; /* of the sample */
+	struct program_key program; /* of the sample */
 	struct script_layout layout;
 	struct trail_key key; /* of the sample */
 	struct trail_places trail; /* none where another such stack could have another site */

@@ -69,8 +69,8 @@ static int load_site(struct site_probes *site_probes)
 /* Those of conn.bpf.c, and those that site.bpf.c adds. */
 static int share_all_maps(const struct site_probes *site_probes, struct bpf_object *object)
 {
-	static const char *const names[] = {"scripts", "stack_lost_counts", "stacks", "trail_ways",
-					    "trails"};
+	static const char *const names[] = {"scripts", "script_programs", "stack_lost_counts",
+					    "stacks",  "trail_ways",	  "trails"};
 	int r = probes_share_maps(site_probes->probes, object);
 
 	for (size_t i = 0; r == 0 && i < sizeof(names) / sizeof(names[0]); i++) {
@@ -235,6 +235,14 @@ void site_probes_set_layout(struct site_probes *site_probes, uint32_t pid,
 	/* A full map leaves the site without the interpreter's frames, and that is what it says. */
 	(void)bpf_map__update_elem(site_probes->site->maps.scripts, &pid, sizeof(pid), layout,
 				   sizeof(*layout), BPF_ANY);
+}
+
+void site_probes_set_program(struct site_probes *site_probes, const struct program_key *program,
+			     const struct script_layout *layout)
+{
+	(void)bpf_map__update_elem(site_probes->site->maps.script_programs, program,
+				   sizeof(*program), layout, sizeof(*layout),
+				   BPF_ANY); /* without it the next one is looked at, too */
 }
 
 void site_probes_drop_layout(struct site_probes *site_probes, uint32_t pid)

@@ -58,6 +58,10 @@ void site_probes_set_layout(struct site_probes *site_probes, uint32_t pid,
 			    const struct script_layout *layout);
 void site_probes_drop_layout(struct site_probes *site_probes, uint32_t pid);
 
+/* The same for whatever runs a program, with addresses that count from its code's beginning. */
+void site_probes_set_program(struct site_probes *site_probes, const struct program_key *program,
+			     const struct script_layout *layout);
+
 /*
  * From now on whoever is forked by a process that --pid names is watched as well, and what it
  * forks. Returns 0 or -errno.

@@ -8,6 +8,8 @@
  */
 #include "site_teller.h"
 
+#include <string.h>
+
 /* After two looks without a send the last one is the last one for a while. Who settles has no
  * time to wait for that: its processes are gone soon. */
 #define QUIET_LOOKS 2
@@ -30,6 +32,22 @@ void site_teller_add_opener(const struct site_teller *teller, uint64_t number, s
 		return;
 	(void)sites_news(teller->sites, event->conn, &news); /* without news both are NULL */
 	event->site = news.site ? news.site : sites_of_trail(teller->sites, event->conn, number);
+}
+
+/* Any other may have one in a library, but there are too many of them. */
+static bool is_interpreter(const char *exe)
+{
+	const char *slash = exe ? strrchr(exe, '/') : NULL;
+
+	return slash && (!strncmp(slash + 1, "python", 6) || !strncmp(slash + 1, "php", 3));
+}
+
+void site_teller_introduce(const struct site_teller *teller, const struct event *event)
+{
+	struct abi_client client = {.pid = event->client.pid, .start_ns = event->client.start_ns};
+
+	if (teller->sites && event->type == EVENT_SEEN && is_interpreter(event->exe))
+		sites_introduce(teller->sites, &client);
 }
 
 void site_teller_add_news(const struct site_teller *teller, const struct live_conn *conn,

@@ -35,6 +35,12 @@ void site_teller_add_opener(const struct site_teller *teller, uint64_t number, s
 void site_teller_add_news(const struct site_teller *teller, const struct live_conn *conn,
 			  uint64_t number, struct event *event);
 
+/*
+ * The event announces the first connection of a process. Where it was open before, an interpreter
+ * is looked at now, so that the next one can be told with its functions.
+ */
+void site_teller_introduce(const struct site_teller *teller, const struct event *event);
+
 /* The event is in the batch: what it says of sites has been told of conn. */
 void site_teller_told(const struct site_teller *teller, struct live_conn *conn,
 		      const struct event *event);

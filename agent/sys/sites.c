@@ -20,6 +20,7 @@
 #include "core/site.h"
 #include "core/types.h"
 #include "hash.h"
+#include "introductions.h"
 #include "site_queue.h"
 #include "site_store.h"
 #include "site_trails.h"
@@ -30,9 +31,6 @@ _Static_assert(SITE_SIZE <= ABI_SITE_BYTES, "a site can be kept whole");
 #define ENTRIES_MAX 65536
 #define FED_MAX 2 /* samples that the symbolizer has at a time */
 #define KEEP_NS (60 * NS_PER_SEC)
-#define INTRODUCTIONS_MAX 32
-#define INTRODUCTION_TRIES 4
-#define INTRODUCTION_GAP_NS (5 * NS_PER_MS)
 /* After a stack that nothing could be learned from; twice as long after the next. */
 #define LEARN_GAP_NS NS_PER_SEC
 #define LEARN_GAP_MAX_NS (64 * NS_PER_SEC)
@@ -60,12 +58,7 @@ struct sites {
 	uint64_t full_count;
 	uint64_t learn_due_ns, learn_gap_ns; /* sends: when one may be learned from again */
 	int epoll_fd;
-	/* Programs that have just begun and may still load their interpreter. */
-	struct introduction {
-		struct abi_client client;
-		uint32_t tries_left;
-		uint64_t due_ns;
-	} introductions[INTRODUCTIONS_MAX];
+	struct introductions introductions; /* of programs that may still load their interpreter */
 	int watched_fd; /* the symbolizer's, as far as epoll knows it */
 	uint64_t watched_restart_count;
 };
@@ -204,55 +197,32 @@ static void note_time(struct sites *sites, const struct abi_client *client)
 	sites->answered_ns = now_ns;
 }
 
-static int introduce(struct sites *sites, const struct abi_client *client)
+static int introduce(void *userdata, const struct abi_client *client)
 {
+	struct sites *sites = userdata;
+
 	sites->sample.id = 0;
 	sites->sample.role = ROLE_INTRODUCE;
 	sites->sample.client = *client;
 	sites->sample.has_registers = 0;
 	sites->sample.stack_bytes = 0;
 	sites->sample.script_frame_count = 0;
+	sites->sample.program = (struct program_key){0};
 	return site_queue_put(sites->queue, &sites->sample);
 }
 
-/* The loader maps libpython after the exec: it is looked for some times more. */
-static void note_introduction(struct sites *sites, const struct site_answer *answer)
+/* Whatever else runs the same program has its interpreter at the same distance from its code. */
+static void learn_program(struct sites *sites, const struct site_answer *answer)
 {
-	struct introduction *free_one = NULL;
+	struct script_layout layout = answer->layout;
 
-	for (unsigned i = 0; i < INTRODUCTIONS_MAX; i++) {
-		struct introduction *at = &sites->introductions[i];
-
-		if (at->client.pid == answer->client.pid &&
-		    at->client.start_ns == answer->client.start_ns) {
-			at->tries_left = answer->has_layout ? 0 : at->tries_left;
-			at->due_ns = clock_monotonic_ns() + INTRODUCTION_GAP_NS;
-			return;
-		}
-		if (at->tries_left == 0)
-			free_one = at;
-	}
-	if (answer->has_layout || !free_one)
+	if (!answer->is_in_program || answer->program.inode == 0)
 		return;
-	free_one->client = answer->client;
-	free_one->tries_left = INTRODUCTION_TRIES;
-	free_one->due_ns = clock_monotonic_ns() + INTRODUCTION_GAP_NS;
-}
-
-static void introduce_again(struct sites *sites)
-{
-	uint64_t now_ns = clock_monotonic_ns();
-
-	for (unsigned i = 0; i < INTRODUCTIONS_MAX; i++) {
-		struct introduction *at = &sites->introductions[i];
-
-		if (at->tries_left == 0 || at->due_ns > now_ns)
-			continue;
-		at->tries_left--;
-		/* What is refused has no answer that would make it due again. */
-		at->due_ns = introduce(sites, &at->client) == 0 ? UINT64_MAX
-								: now_ns + INTRODUCTION_GAP_NS;
-	}
+	layout.start_ns = 0;
+	layout.interpreters_head -= answer->code_start;
+	if (layout.finalizing)
+		layout.finalizing -= answer->code_start;
+	site_probes_set_program(sites->probes, &answer->program, &layout);
 }
 
 /*
@@ -287,10 +257,13 @@ static void on_answer(void *userdata, const struct site_answer *answer)
 	struct sites *sites = userdata;
 
 	note_time(sites, &answer->client);
-	if (answer->has_layout)
+	if (answer->has_layout) {
 		site_probes_set_layout(sites->probes, answer->client.pid, &answer->layout);
+		learn_program(sites, answer);
+	}
 	if (answer->role == ROLE_INTRODUCE)
-		note_introduction(sites, answer);
+		introductions_note(&sites->introductions, &answer->client, answer->has_layout,
+				   clock_monotonic_ns());
 	if (answer->site[0] == '\0' || answer->role > ROLE_LAST_SEND)
 		return;
 	learn(sites, answer);
@@ -317,7 +290,7 @@ static void watch_symbolizer(struct sites *sites)
 void sites_pump(struct sites *sites)
 {
 	(void)site_probes_drain(sites->probes, on_sample, sites); /* nothing can be done about it */
-	introduce_again(sites);
+	introductions_go_on(&sites->introductions, clock_monotonic_ns(), introduce, sites);
 	feed(sites);
 	(void)symbolizer_pump(sites->symbolizer, on_answer,
 			      sites); /* samples wait, or are dropped */
@@ -466,6 +439,11 @@ void sites_warm_up(struct sites *sites)
 	(void)site_queue_put(sites->queue, sample); /* else the first stack waits */
 	free(sample);
 	sites_settle(sites, 2000);
+}
+
+void sites_introduce(struct sites *sites, const struct abi_client *client)
+{
+	(void)introduce(sites, client); /* counts what it refuses */
 }
 
 int sites_follow_tree(struct sites *sites)

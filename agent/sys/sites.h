@@ -69,6 +69,12 @@ void sites_learn_sender(struct sites *sites, uint64_t id);
  */
 void sites_warm_up(struct sites *sites);
 
+/*
+ * Looks for the interpreter of a process, so that it is known before its next connection. What
+ * finds no room is looked at when it opens one.
+ */
+void sites_introduce(struct sites *sites, const struct abi_client *client);
+
 /* As site_probes_follow_tree(). */
 int sites_follow_tree(struct sites *sites);
 

@@ -115,6 +115,8 @@ static struct live_conn *announce(struct source_bpf *source, const struct conn_s
 	if (event.type == EVENT_SEEN)
 		stamps_fill_seen(&source->clock, sample, &event);
 	site_teller_add_opener(&source->teller, site_of(source, sample), &event);
+	if (client->conn_count == 0)
+		site_teller_introduce(&source->teller, &event);
 	emit(source, &event);
 	conn = live_conn_find(&source->conns, sample->id);
 	if (!conn) {

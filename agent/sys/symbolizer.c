@@ -240,6 +240,8 @@ static void take_answers(struct symbolizer *symbolizer,
 		}
 		answer.client = symbolizer->first->sample.client;
 		answer.key = symbolizer->first->sample.key;
+		answer.code_start = symbolizer->first->sample.code_start;
+		answer.program = symbolizer->first->sample.program;
 		answer.role = symbolizer->first->sample.role;
 		answer.sequence = symbolizer->first->sample.sequence;
 		answer.site[sizeof(answer.site) - 1] = '\0';

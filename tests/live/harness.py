@@ -94,8 +94,8 @@ def freeze(pid):
     wait_until(lambda: state_of(pid) == "T", 5, "it is stopped")
 
 
-def last_sends(pid):
-    """[(name of the thread, whether its place was known)] of what a connleak keeps of suspects' sends."""
+def map_elements(pid, name):
+    """What is in a BPF map that a process holds, as bpftool shows it."""
     maps = set()
     for path in pathlib.Path(f"/proc/{pid}/fdinfo").iterdir():
         with contextlib.suppress(OSError):
@@ -105,14 +105,20 @@ def last_sends(pid):
     for key in maps:
         bpftool = ["bpftool", "--json", "map"]
         shown = subprocess.run([*bpftool, "show", "id", key], capture_output=True)
-        if shown.returncode != 0 or json.loads(shown.stdout).get("name") != "last_sends":
+        if shown.returncode != 0 or json.loads(shown.stdout).get("name") != name:
             continue  # gone meanwhile, or another
         dumped = subprocess.run([*bpftool, "dump", "id", key], capture_output=True, check=True)
-        for element in json.loads(dumped.stdout):
-            sample = element["formatted"]["value"]
-            name = bytes(sample["thread_comm"]).partition(b"\0")[0].decode()
-            found.append((name, sample["site"] != 0))
+        found += [element["formatted"] for element in json.loads(dumped.stdout)]
     return found
+
+
+def last_sends(pid):
+    """[(name of the thread, whether its place was known)] of what a connleak keeps of suspects' sends."""
+    samples = [element["value"] for element in map_elements(pid, "last_sends")]
+    return [
+        (bytes(sample["thread_comm"]).partition(b"\0")[0].decode(), sample["site"] != 0)
+        for sample in samples
+    ]
 
 
 def children_of(pid):

@@ -13,7 +13,7 @@ import subprocess
 import pytest
 
 from apps import APPS, build
-from harness import NODE, PYTHON, ROOT, last_sends, wait_until
+from harness import NODE, PYTHON, ROOT, last_sends, map_elements, wait_until
 
 JARS = [f"/usr/share/java/{name}.jar" for name in ("HikariCP", "postgresql", "slf4j-api", "slf4j-nop")]
 BRANCH_PROTECTION = {"aarch64": "-mbranch-protection=standard", "x86_64": "-fcf-protection=full"}
@@ -241,6 +241,87 @@ def test_sites_psycopg2_names_function_file_and_line(connleak, postgresql):
     assert left["site"].startswith(f"OrderRepo.__init__ (psycopg2_app.py:{line}) < "), left
     assert left["last_site"].startswith("OrderRepo.save (psycopg2_app.py:"), left
     assert left["last_site"].endswith(" < handle_request < <module>"), left
+
+
+class Openers:
+    """Processes of an interpreter, each of which opens a connection a line on stdin."""
+
+    def __init__(self, trace, words):
+        self.trace, self.words, self.running = trace, words, []
+
+    def start(self):
+        pipe = subprocess.PIPE
+        self.running.append(subprocess.Popen(self.words, stdin=pipe, stdout=pipe))
+        return self.open(self.running[-1])
+
+    def open(self, process):
+        process.stdin.write(b"\n")
+        process.stdin.flush()
+        assert process.stdout.readline()
+        return process
+
+    def site(self, process, index):
+        """Of its connection of that number, when it is told."""
+
+        def told():
+            found, own = {}, set()
+            for line in list(self.trace.out.lines):
+                event = json.loads(line)
+                if event.get("pid") == process.pid and event["ev"] in ("open", "seen"):
+                    own.add(event["conn"])
+                if event.get("conn") in own:
+                    found[event["conn"]] = event.get("site") or found.get(event["conn"])
+            sites = [site for _, site in sorted(found.items())]
+            return sites[index] if len(sites) > index else None
+
+        return wait_until(told, 30, "a site")
+
+    def end(self):
+        for process in self.running:
+            process.kill()
+            process.communicate()
+
+
+PYTHON_OPENER = """
+import socket, sys
+kept = []
+def open_orders():
+    kept.append(socket.create_connection(("127.0.0.1", int(sys.argv[1]))))
+for line in sys.stdin:
+    open_orders()
+    print("open", flush=True)
+"""
+PHP_OPENER = """<?php
+$kept = [];
+function open_orders($port) { global $kept; $kept[] = fsockopen("127.0.0.1", $port); }
+while (fgets(STDIN)) { open_orders((int)$argv[1]); echo "open\n"; }
+"""
+
+
+@pytest.mark.parametrize("language", ["python", "php"])
+def test_sites_an_interpreter_that_was_met_before_is_known_at_its_first_connection(
+    connleak, server, tmp_path, language
+):
+    port, script = server.listen(), tmp_path / "opener"
+    script.write_text(PYTHON_OPENER if language == "python" else PHP_OPENER)
+    words = [PYTHON if language == "python" else "php", script, str(port)]
+    openers = Openers(None, [str(word) for word in words])
+    try:
+        older = openers.start()
+        openers.trace = connleak.trace(port)
+        # One that was open before connleak came is looked at, whatever it does next.
+        wait_until(
+            lambda: older.pid in [e["key"] for e in map_elements(openers.trace.process.pid, "scripts")],
+            *(30, "the one that was there is known"),
+        )
+        openers.open(older)
+        assert openers.site(older, 1).startswith("open_orders (opener:"), openers.site(older, 1)
+        # Of the first that is seen to begin the program is learned, so the next are known.
+        openers.site(openers.start(), 0)
+        third = openers.site(openers.start(), 0)
+        assert third.startswith("open_orders (opener:"), third
+    finally:
+        openers.end()
 
 
 def test_sites_sqlalchemy_session_never_closed(connleak, postgresql):
