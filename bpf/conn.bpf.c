@@ -274,13 +274,27 @@ static __always_inline __u32 end_reason(const struct conn_record *record, const 
 #define HAS_FAILED 1
 #define HAS_ENDED 2
 
-static __always_inline int on_change(struct conn_record *record, const struct sock *sk,
-				     int oldstate, int newstate, __u32 *ret_reason)
+/*
+ * The kernel has asked the clock for the packet that is being handled; for a socket that is put
+ * together (TCP_REPAIR) there was none.
+ */
+static __always_inline __u64 packet_ns(const struct conn_record *record, struct sock *sk)
+{
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+
+	if (tp && bpf_core_field_exists(tp->tcp_clock_cache) &&
+	    tp->tcp_clock_cache > record->open_ns)
+		return tp->tcp_clock_cache;
+	return bpf_ktime_get_ns();
+}
+
+static __always_inline int on_change(struct conn_record *record, struct sock *sk, int oldstate,
+				     int newstate, __u32 *ret_reason)
 {
 	switch (newstate) {
 	case TCP_ESTABLISHED:
 		if (!record->established_ns)
-			record->established_ns = bpf_ktime_get_ns();
+			record->established_ns = packet_ns(record, sk);
 		return GOES_ON;
 	case TCP_CLOSE_WAIT:
 		if (!record->peer_closed_ns)

@@ -105,6 +105,7 @@ struct inet_connection_sock {
 
 struct tcp_sock {
 	struct inet_connection_sock inet_conn;
+	u64 tcp_clock_cache; /* CLOCK_MONOTONIC when it last had a packet, or sent one */
 	u32 lsndtime;
 	u32 srtt_us;
 	u32 total_retrans;
