@@ -32,7 +32,7 @@ PYTHON = "/usr/bin/python3"
 AGENT_ALONE = ["--state", "none", "--journal", "no", "--socket", "none", "--listen", "none"]
 AGENT_ALONE += ["--pin", "none"]
 ANSWER_TIMEOUT_S = 10
-POLL_S = 0.05
+POLL_MIN_S, POLL_MAX_S = 0.002, 0.05
 # A deadline says what is enough on a machine that is idle. Every one of them is this many times as
 # long: a machine may be busy, and a deadline costs time only where something is wrong.
 PATIENCE = float(os.environ.get("CONNLEAK_PATIENCE", "6"))
@@ -52,7 +52,7 @@ def wait_until(condition, timeout, what):
     What is waited for is a text, or a function that makes one of what it has seen last.
     """
     timeout = patient(timeout)
-    deadline = time.monotonic() + timeout
+    deadline, pause = time.monotonic() + timeout, POLL_MIN_S
     while True:
         value = condition()
         if value:
@@ -60,7 +60,8 @@ def wait_until(condition, timeout, what):
         if time.monotonic() > deadline:
             text = what() if callable(what) else what
             raise AssertionError(f"not within {timeout} s: {text}")
-        time.sleep(POLL_S)
+        time.sleep(pause)
+        pause = min(1.3 * pause, POLL_MAX_S)
 
 
 def free_port(address="127.0.0.1"):

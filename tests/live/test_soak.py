@@ -13,7 +13,7 @@ import time
 
 from harness import AGENT_ALONE, patient
 
-SOAK_SECONDS = float(os.environ.get("SOAK_SECONDS", "40"))
+SOAK_SECONDS = float(os.environ.get("SOAK_SECONDS", "25"))
 HOURS = 8
 PROCESS_LIFE_S = 900
 POOL = 8
