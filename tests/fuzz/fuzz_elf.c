@@ -5,7 +5,6 @@
  * made of it, too. /proc is a tree with one process in it, whose executable is the input.
  */
 #include <elf.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,8 +15,8 @@
 #include "sys/image.h"
 #include "sys/stack_unwind.h"
 #include "sys/symbol.h"
+#include "tests/fuzz/fake_proc.h"
 
-#define PID 2147483600U /* nobody's: the kernel gives out at most 4194304 */
 #define CODE_AT 0x400000ULL
 #define CODE_BYTES 0x10000ULL
 #define STACK_AT 0x7ffc00000000ULL
@@ -28,7 +27,7 @@ size_t LLVMFuzzerMutate(uint8_t *data, size_t size, size_t max_size);
 
 const char *__lsan_default_suppressions(void);
 
-static int proc_fd, file_fd;
+static int file_fd;
 static struct unwinder *unwinder;
 static struct stack_sample sample;
 
@@ -38,65 +37,29 @@ const char *__lsan_default_suppressions(void)
 	return "leak:libdw\nleak:libelf\n";
 }
 
-static void put_file(int directory_fd, const char *name, const char *text)
+static void put_maps(void)
 {
-	int fd = openat(directory_fd, name, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-
-	if (fd < 0 || write(fd, text, strlen(text)) != (ssize_t)strlen(text))
-		abort();
-	close(fd);
-}
-
-/* Entries of /proc/PID, then nobody can reach the tree any more but through proc_fd. */
-static void make_proc(const char *path)
-{
-	char name[16], text[256], exe[32];
+	char text[256];
 	struct stat st;
-	int fd;
+	int length;
 
-	proc_fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	(void)snprintf(name, sizeof(name), "%u", PID);
-	if (proc_fd < 0 || mkdirat(proc_fd, name, 0700) < 0 || fstat(file_fd, &st) < 0)
+	if (fstat(file_fd, &st) < 0)
 		abort();
-	fd = openat(proc_fd, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	(void)snprintf(text, sizeof(text), "%llx-%llx r-xp 00000000 00:01 %llu /orders\n", CODE_AT,
-		       CODE_AT + CODE_BYTES, (unsigned long long)st.st_ino);
-	put_file(fd, "maps", text);
-	put_file(fd, "stat", "1 (orders) S 1 1 1 0 0 0 0 0 0 0 0 0 0 0 0 0 1 0 7 0 0 0 0 0 0 0\n");
-	put_file(fd, "comm", "orders\n");
-	(void)snprintf(exe, sizeof(exe), "/proc/self/fd/%d", file_fd);
-	if (symlinkat(exe, fd, "exe") < 0)
-		abort();
-	close(fd);
-}
-
-/* Everything under the directory that was made for this process. */
-static void remove_proc(void)
-{
-	static const char *const names[] = {"maps", "stat", "comm", "exe"};
-	char path[48];
-
-	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-		(void)snprintf(path, sizeof(path), "%u/%s", PID, names[i]);
-		(void)unlinkat(proc_fd, path, 0);
-	}
-	(void)snprintf(path, sizeof(path), "%u", PID);
-	(void)unlinkat(proc_fd, path, AT_REMOVEDIR);
+	length = snprintf(text, sizeof(text), "%llx-%llx r-xp 00000000 00:01 %llu /orders\n",
+			  CODE_AT, CODE_AT + CODE_BYTES, (unsigned long long)st.st_ino);
+	fake_put("maps", text, (size_t)length);
 }
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
-	char path[] = "/dev/shm/connleak-fuzz-XXXXXX";
-
 	(void)argc;
 	(void)argv;
 	file_fd = memfd_create("orders", MFD_CLOEXEC);
 	unwinder = unwinder_new();
-	if (file_fd < 0 || !unwinder || !mkdtemp(path))
+	if (file_fd < 0 || !unwinder)
 		abort();
-	make_proc(path);
-	if (atexit(remove_proc) != 0)
-		abort();
+	fake_make(file_fd);
+	put_maps();
 	return 0;
 }
 
@@ -152,7 +115,7 @@ static void look_up(struct image *image, uint64_t address)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct client_id id = {.pid = PID};
+	struct client_id id = {.pid = FAKE_PID};
 	struct image *image;
 	uint64_t entry = 0, symbol_size;
 	Elf64_Ehdr header;
@@ -162,7 +125,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	memcpy(&header, data, sizeof(header));
 	entry = CODE_AT + header.e_entry % CODE_BYTES;
 	if (ftruncate(file_fd, 0) < 0 || pwrite(file_fd, data, size, 0) != (ssize_t)size ||
-	    image_open(proc_fd, id, &image) < 0)
+	    image_open(fake.proc_fd, id, &image) < 0)
 		abort();
 	fill_stack(data, size, entry);
 	for (uint64_t i = 0; i < STEPS; i++)
