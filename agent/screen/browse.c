@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "browse_line.h"
+#include "number.h"
 
 void browse_init(struct browse *browse, uint64_t interval_ns, bool is_replay)
 {
@@ -486,10 +487,9 @@ static int accept_filter(struct browse *browse)
 static int accept_interval(struct browse *browse)
 {
 	double seconds;
-	char *end;
 
-	seconds = strtod(browse->line, &end);
-	if (end == browse->line || *end || !(seconds * NS_PER_SEC >= BROWSE_INTERVAL_MIN_NS) ||
+	if (!number_parse(browse->line, false, &seconds) ||
+	    !(seconds * NS_PER_SEC >= BROWSE_INTERVAL_MIN_NS) ||
 	    !(seconds * NS_PER_SEC <= BROWSE_INTERVAL_MAX_NS)) {
 		(void)snprintf(browse->prompt_error, sizeof(browse->prompt_error),
 			       "not a number of seconds from 0.1 to 3600");

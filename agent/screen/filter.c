@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "core/format.h"
+#include "number.h"
 
 enum comparison { NO_COMPARISON, BELOW, AT_MOST, EQUAL, NOT_EQUAL, AT_LEAST, ABOVE };
 
@@ -230,30 +231,6 @@ static enum comparison read_operator(const char *at, size_t *ret_length)
 	return NO_COMPARISON;
 }
 
-/* "5", "2.5", "80%", "5m": false where it is something else. */
-static bool read_number(const char *text, double *ret_number)
-{
-	static const struct {
-		const char *unit;
-		double factor;
-	} units[] = {{"", 1},	  {"%", 1},    {"s", 1},    {"m", 60},
-		     {"min", 60}, {"h", 3600}, {"d", 86400}};
-	char *end;
-	double number;
-
-	if (!((text[0] >= '0' && text[0] <= '9') || text[0] == '.'))
-		return false;
-	if (text[0] == '0' && text[1] == 'x')
-		return false;
-	number = strtod(text, &end);
-	for (size_t i = 0; isfinite(number) && i < sizeof(units) / sizeof(units[0]); i++)
-		if (!strcmp(end, units[i].unit)) {
-			*ret_number = number * units[i].factor;
-			return true;
-		}
-	return false;
-}
-
 static int read_figure(struct term *term, const char *word, size_t name_length, char *ret_error,
 		       size_t error_size)
 {
@@ -267,7 +244,7 @@ static int read_figure(struct term *term, const char *word, size_t name_length, 
 	if (!term->field->figure)
 		return refuse(ret_error, error_size, word, "compares a name: write %s:WORD",
 			      term->field->name);
-	if (!read_number(word + name_length + sign_length, &term->number))
+	if (!number_parse(word + name_length + sign_length, true, &term->number))
 		return refuse(ret_error, error_size, word, "has no number behind the sign");
 	return 0;
 }
@@ -282,7 +259,7 @@ static int read_name(struct term *term, char *word, size_t name_length, char *re
 			      "names no field that there is; fields are: " FILTER_NAMES);
 	if (!term->field->text) {
 		term->comparison = EQUAL;
-		if (!read_number(term->word, &term->number))
+		if (!number_parse(term->word, true, &term->number))
 			return refuse(ret_error, error_size, word,
 				      "asks a figure for a word: write %s>5", term->field->name);
 		return 0;

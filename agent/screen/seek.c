@@ -6,12 +6,11 @@
 #include "seek.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "core/format.h"
+#include "number.h"
 
 #define DAY_S 86400
 
@@ -22,27 +21,6 @@ static uint64_t clamp(double t_ns, const struct seek_place *place)
 	if (place->end_ns && t_ns >= (double)place->end_ns)
 		return place->end_ns;
 	return t_ns < 9e18 ? (uint64_t)t_ns : (uint64_t)9e18;
-}
-
-/* "30s", "5m", "2h", "1d", "30": seconds; false where it is something else. */
-static bool read_span(const char *text, double *ret_seconds)
-{
-	static const struct {
-		const char *unit;
-		double factor;
-	} units[] = {{"", 1}, {"s", 1}, {"m", 60}, {"min", 60}, {"h", 3600}, {"d", DAY_S}};
-	char *end;
-	double number;
-
-	if (!((text[0] >= '0' && text[0] <= '9') || text[0] == '.') || text[1] == 'x')
-		return false;
-	number = strtod(text, &end);
-	for (size_t i = 0; isfinite(number) && i < sizeof(units) / sizeof(units[0]); i++)
-		if (!strcmp(end, units[i].unit)) {
-			*ret_seconds = number * units[i].factor;
-			return true;
-		}
-	return false;
 }
 
 /* Two digits at *text, below limit, and what stands behind them. */
@@ -95,16 +73,15 @@ int seek_parse(const char *text, const struct seek_place *place, uint64_t *ret_t
 	       char *ret_error, size_t error_size)
 {
 	unsigned int clock;
-	double seconds;
-	char *end;
+	double seconds, share;
 
-	if ((text[0] == '+' || text[0] == '-') && read_span(text + 1, &seconds)) {
+	if ((text[0] == '+' || text[0] == '-') && number_parse(text + 1, false, &seconds)) {
 		double step_ns = (text[0] == '-' ? -seconds : seconds) * NS_PER_SEC;
 
 		*ret_t_ns = clamp((double)place->now_ns + step_ns, place);
 		return 0;
 	}
-	if (!strncmp(text, "t=", 2) && read_span(text + 2, &seconds)) {
+	if (!strncmp(text, "t=", 2) && number_parse(text + 2, false, &seconds)) {
 		*ret_t_ns = clamp(seconds * NS_PER_SEC, place);
 		return 0;
 	}
@@ -117,15 +94,14 @@ int seek_parse(const char *text, const struct seek_place *place, uint64_t *ret_t
 		*ret_t_ns = at_clock(clock, place);
 		return 0;
 	}
-	seconds = strtod(text, &end);
-	if (end != text && !strcmp(end, "%") && seconds >= 0 && seconds <= 100) {
+	if (strchr(text, '%') && number_parse(text, true, &share) && share <= 100) {
 		if (!place->end_ns)
 			return refuse(text,
 				      "cannot be found: it is not known how long the "
 				      "recording is",
 				      ret_error, error_size);
 		*ret_t_ns = clamp((double)place->begin_ns +
-					  seconds / 100 * (double)(place->end_ns - place->begin_ns),
+					  share / 100 * (double)(place->end_ns - place->begin_ns),
 				  place);
 		return 0;
 	}

@@ -264,7 +264,7 @@ static void typing_is_utf8_and_can_be_undone(void **state)
 static void interval_is_checked(void **state)
 {
 	struct world *world = *state;
-	static const char *const wrong[] = {"", "0", "0.09", "3601", "x", "1s", "nan", "-1"};
+	static const char *const wrong[] = {"", "0", "0.09", "3601", "x", "2h", "nan", "-1", "0X1"};
 
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
 		press(world, 'd');
@@ -281,6 +281,11 @@ static void interval_is_checked(void **state)
 	type(world, "0.5");
 	assert_int_equal(press(world, BROWSE_KEY_ENTER), BROWSE_SAMPLE);
 	assert_int_equal(world->browse.interval_ns, NS_PER_SEC / 2);
+	press(world, 'd');
+	press(world, 'u' & 0x1f);
+	type(world, "1m");
+	assert_int_equal(press(world, BROWSE_KEY_ENTER), BROWSE_SAMPLE);
+	assert_int_equal(world->browse.interval_ns, 60 * NS_PER_SEC);
 }
 
 static void sort_is_chosen_from_a_list(void **state)

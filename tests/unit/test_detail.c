@@ -14,54 +14,12 @@
 
 #include "cli/detail_json.h"
 #include "core/format.h"
+#include "judged_table.h"
 #include "screen/detail.h"
-
-struct world {
-	struct settings settings;
-	struct table *table;
-	struct detector *detector;
-	uint64_t now_ns;
-};
 
 static int set_up(void **state)
 {
-	struct world *world = calloc(1, sizeof(*world));
-
-	assert_non_null(world);
-	settings_init(&world->settings);
-	world->table = table_new(NULL);
-	world->detector = detector_new(&world->settings, NULL, world->table);
-	assert_non_null(world->detector);
-	*state = world;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct world *world = *state;
-
-	detector_free(world->detector);
-	table_free(world->table);
-	free(world);
-	return 0;
-}
-
-static void feed(struct world *world, struct event *event)
-{
-	struct change change;
-
-	event->t_ns = world->now_ns;
-	while (detector_due_ns(world->detector) <= event->t_ns) {
-		assert_int_equal(detector_tick(world->detector, detector_due_ns(world->detector)),
-				 0);
-		while (detector_next(world->detector))
-			;
-	}
-	assert_int_equal(table_apply(world->table, event, &change), 0);
-	assert_int_equal(detector_observe(world->detector, &change), 0);
-	while (detector_next(world->detector))
-		;
-	table_settle(world->table);
+	return world_set_up(state, NULL);
 }
 
 static void tell(struct world *world, double t_s, enum event_type type, uint64_t conn)
@@ -74,7 +32,7 @@ static void tell(struct world *world, double t_s, enum event_type type, uint64_t
 		event.last_send_ns = world->now_ns - NS_PER_MS;
 		event.last_recv_ns = world->now_ns;
 	}
-	feed(world, &event);
+	world_feed(world, &event);
 }
 
 static void open_conn(struct world *world, double t_s, uint64_t conn, const char *site)
@@ -86,7 +44,7 @@ static void open_conn(struct world *world, double t_s, uint64_t conn, const char
 	assert_int_equal(parse_netaddr("10.0.3.7:5432", &event.remote), 0);
 	assert_int_equal(parse_netaddr("10.0.0.1:40000", &event.local), 0);
 	world->now_ns = (uint64_t)(t_s * NS_PER_SEC);
-	feed(world, &event);
+	world_feed(world, &event);
 	tell(world, t_s, EVENT_ESTABLISHED, conn);
 }
 
@@ -264,13 +222,14 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(take_groups_connections_by_site_most_first, set_up,
-						tear_down),
+						world_tear_down),
 		cmocka_unit_test_setup_teardown(take_of_a_pool_that_is_gone_says_so, set_up,
-						tear_down),
+						world_tear_down),
 		cmocka_unit_test_setup_teardown(
-			take_of_a_leak_has_evidence_and_what_else_it_could_be, set_up, tear_down),
+			take_of_a_leak_has_evidence_and_what_else_it_could_be, set_up,
+			world_tear_down),
 		cmocka_unit_test_setup_teardown(take_course_is_as_long_as_the_pool_is_old, set_up,
-						tear_down),
+						world_tear_down),
 		cmocka_unit_test(decode_finds_the_pool_and_makes_it_harmless),
 		cmocka_unit_test(decode_what_is_no_answer_is_refused),
 	};

@@ -53,17 +53,25 @@ static void leave(struct sim *sim, struct sim_conn **conns)
 	sim->leaked_count = CONNS;
 }
 
+/* A pool has worked for an hour when another one is opened. */
+static struct sim *fail_over(struct sim_conn **before, struct sim_conn **after)
+{
+	struct sim *sim = sim_new(1);
+
+	open_pool(sim, "10.0.3.7:5432", before);
+	work(sim, before, 1);
+	open_pool(sim, "10.0.3.8:5432", after);
+	return sim;
+}
+
 static void failover_leaves_a_pool_behind_and_it_is_named(void **state)
 {
 	struct sim_conn *before[CONNS], *after[CONNS];
-	struct sim *sim = sim_new(1);
+	struct sim *sim = fail_over(before, after);
 	const struct sim_line *line;
 
 	(void)state;
-	open_pool(sim, "10.0.3.7:5432", before);
-	work(sim, before, 1);
 	leave(sim, before);
-	open_pool(sim, "10.0.3.8:5432", after);
 	work(sim, after, 2);
 	line = sim_first(sim, VERDICT_RAISED);
 	assert_non_null(line);
@@ -116,12 +124,9 @@ static void failover_to_a_server_known_before_is_none(void **state)
 static void failover_that_closes_what_it_leaves_is_none(void **state)
 {
 	struct sim_conn *before[CONNS], *after[CONNS];
-	struct sim *sim = sim_new(1);
+	struct sim *sim = fail_over(before, after);
 
 	(void)state;
-	open_pool(sim, "10.0.3.7:5432", before);
-	work(sim, before, 1);
-	open_pool(sim, "10.0.3.8:5432", after);
 	work(sim, after, 0.4);
 	for (int i = 0; i < CONNS; i++)
 		sim_close(sim, before[i], CLOSE_LOCAL);
@@ -133,12 +138,9 @@ static void failover_that_closes_what_it_leaves_is_none(void **state)
 static void failover_in_which_the_old_pool_beats_is_none(void **state)
 {
 	struct sim_conn *before[CONNS], *after[CONNS];
-	struct sim *sim = sim_new(1);
+	struct sim *sim = fail_over(before, after);
 
 	(void)state;
-	open_pool(sim, "10.0.3.7:5432", before);
-	work(sim, before, 1);
-	open_pool(sim, "10.0.3.8:5432", after);
 	for (int i = 0; i < 720; i++) {
 		work(sim, after, 10 / HOUR_S);
 		sim_use(sim, before[0]);

@@ -13,65 +13,14 @@
 #include <string.h>
 
 #include "cli/sample_json.h"
-#include "core/dbkind.h"
 #include "core/format.h"
+#include "judged_table.h"
 #include "screen/sample_follow.h"
 #include "screen/sample_take.h"
 
-/* A table that is judged, fed as a pipeline feeds it. */
-struct world {
-	struct settings settings;
-	struct dbkind *databases;
-	struct table *table;
-	struct detector *detector;
-	uint64_t now_ns;
-};
-
 static int set_up(void **state)
 {
-	struct world *world = calloc(1, sizeof(*world));
-	char error[128];
-
-	assert_non_null(world);
-	settings_init(&world->settings);
-	world->databases = dbkind_new();
-	world->table = table_new(NULL);
-	assert_int_equal(dbkind_add_endpoint(world->databases, "orders-db=10.0.0.7:5432,limit=40",
-					     error, sizeof(error)),
-			 0);
-	world->detector = detector_new(&world->settings, world->databases, world->table);
-	assert_non_null(world->detector);
-	*state = world;
-	return 0;
-}
-
-static int tear_down(void **state)
-{
-	struct world *world = *state;
-
-	detector_free(world->detector);
-	table_free(world->table);
-	dbkind_free(world->databases);
-	free(world);
-	return 0;
-}
-
-static void feed(struct world *world, struct event *event)
-{
-	struct change change;
-
-	event->t_ns = world->now_ns;
-	while (detector_due_ns(world->detector) <= event->t_ns) {
-		assert_int_equal(detector_tick(world->detector, detector_due_ns(world->detector)),
-				 0);
-		while (detector_next(world->detector))
-			;
-	}
-	assert_int_equal(table_apply(world->table, event, &change), 0);
-	assert_int_equal(detector_observe(world->detector, &change), 0);
-	while (detector_next(world->detector))
-		;
-	table_settle(world->table);
+	return world_set_up(state, "orders-db=10.0.0.7:5432,limit=40");
 }
 
 static void open_conn(struct world *world, uint64_t conn, uint32_t pid, const char *remote)
@@ -83,16 +32,16 @@ static void open_conn(struct world *world, uint64_t conn, uint32_t pid, const ch
 	event.exe = "/usr/bin/orders";
 	event.site = conn % 2 ? "odd" : "even";
 	assert_int_equal(parse_netaddr(remote, &event.remote), 0);
-	feed(world, &event);
+	world_feed(world, &event);
 	event = (struct event){.type = EVENT_ESTABLISHED, .conn = conn};
-	feed(world, &event);
+	world_feed(world, &event);
 }
 
 static void tell(struct world *world, enum event_type type, uint64_t conn)
 {
 	struct event event = {.type = type, .conn = conn};
 
-	feed(world, &event);
+	world_feed(world, &event);
 }
 
 static struct sample *take(struct world *world)
@@ -126,7 +75,7 @@ static void take_counts_each_connection_once(void **state)
 	tell(world, EVENT_PEER_CLOSED, 3);
 	world->now_ns = 10000 * NS_PER_SEC;
 	io.last_send_ns = world->now_ns;
-	feed(world, &io);
+	world_feed(world, &io);
 	sample = take(world);
 	assert_int_equal(sample->row_count, 1);
 	assert_int_equal(sample->conn_count, 5);
@@ -167,7 +116,7 @@ static void take_more_sites_than_kept_sums_up_the_rest(void **state)
 		event.client.pid = 9;
 		event.site = site;
 		assert_int_equal(parse_netaddr("10.0.0.7:5432", &event.remote), 0);
-		feed(world, &event);
+		world_feed(world, &event);
 	}
 	sample = take(world);
 	assert_int_equal(sample->rows[0].site_count, SAMPLE_SITES_MAX + 1);
@@ -398,17 +347,17 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(take_counts_each_connection_once, set_up,
-						tear_down),
+						world_tear_down),
 		cmocka_unit_test_setup_teardown(take_more_sites_than_kept_sums_up_the_rest, set_up,
-						tear_down),
+						world_tear_down),
 		cmocka_unit_test_setup_teardown(take_history_has_the_last_spans_and_no_others,
-						set_up, tear_down),
+						set_up, world_tear_down),
 		cmocka_unit_test_setup_teardown(follow_rates_are_those_between_the_two, set_up,
-						tear_down),
+						world_tear_down),
 		cmocka_unit_test(follow_what_is_gone_stays_a_minute),
 		cmocka_unit_test(follow_a_pid_that_is_used_again_is_another_row),
 		cmocka_unit_test_setup_teardown(json_of_what_was_read_is_what_was_written, set_up,
-						tear_down),
+						world_tear_down),
 		cmocka_unit_test(json_that_lies_is_refused_with_the_place),
 		cmocka_unit_test(json_of_a_later_version_is_read_as_far_as_it_is_known),
 	};
