@@ -32,32 +32,19 @@
 
 #include "figures.h"
 #include "format.h"
+#include "held.h"
 #include "judgement.h"
 #include "report.h"
 
-#define CONNS_MIN 3
-/* Silent for this long, and so many times longer than its habit. */
-#define HELD_NS (20 * NS_PER_SEC)
-#define HELD_FACTOR 3
-/* Where all take turns, less time and more turns will do. */
-#define HELD_FAIR_NS (10 * NS_PER_SEC)
-#define HELD_FAIR_FACTOR 5
 /* A habit is learned at once when it is longer than the one known, and forgotten by and by. */
 #define HABIT_WEIGHT 0.15f
-/* A connection that has been used only once has no habit yet. */
-#define HABIT_NONE 0.001f
-/* The longest silence of them is at most so many times the median. */
-#define SPREAD_FACTOR 8
-/* Where they fell silent so far apart, the last ones did not do so at once. */
-#define SLOW_NS (600 * NS_PER_SEC)
-#define GAP_SHARE 20
-#define STEP_NS (10 * NS_PER_SEC)
-#define STEPS_MIN 3
 #define FRESH_SHARE 3 /* at the end at most a third may fall silent together */
 #define EXPECTED 10
 #define QUIET_FACTOR 2
 #define QUIET_NS (20 * NS_PER_SEC)
 #define WARM_OPERATIONS 20
+/* What comes after a pause is work again when so many have come without another. */
+#define STEADY_OPERATIONS 20
 /* So many connects of the last minute came to nothing. */
 #define REFUSED_MIN 5
 #define WORK_SHARE 0.33f
@@ -75,16 +62,6 @@
 /* Why the pool is exhausted, beyond that most of it is held. */
 enum cause { CAUSE_STOPPED, CAUSE_BUSY, CAUSE_TURNED_AWAY, CAUSE_LAST };
 
-/* How the connections stood at a moment. */
-struct census {
-	int64_t at_ns;
-	uint32_t open, held, steps;
-	uint32_t fresh; /* used shortly before */
-	uint32_t owed; /* of those, a statement is running */
-	int64_t first_ns; /* when the first of the held ones fell silent */
-	bool is_fair; /* the pool uses them in turn */
-};
-
 /* --- what is learned -------------------------------------------------------------------------- */
 
 static void learn_habit(struct conn *conn, const struct change *change)
@@ -94,11 +71,18 @@ static void learn_habit(struct conn *conn, const struct change *change)
 	if (!conn->has_returned)
 		return;
 	if (conn->habit_s == 0)
-		conn->habit_s = HABIT_NONE;
+		conn->habit_s = HELD_HABIT_NONE;
 	else if (silence_s > conn->habit_s)
 		conn->habit_s = silence_s;
-	else if (conn->habit_s > HABIT_NONE)
+	else if (conn->habit_s > HELD_HABIT_NONE)
 		conn->habit_s += HABIT_WEIGHT * (silence_s - conn->habit_s);
+}
+
+/* So long that ten operations should have been made. */
+static bool is_pause(const struct exhausted *exhausted, uint64_t quiet_ns)
+{
+	return quiet_ns >= QUIET_NS &&
+	       (float)quiet_ns / NS_PER_SEC * exhausted->expected >= EXPECTED;
 }
 
 void exhausted_observe(struct judgement *judgement, const struct change *change)
@@ -117,6 +101,9 @@ void exhausted_observe(struct judgement *judgement, const struct change *change)
 	if (active_ns <= before_ns)
 		return;
 	exhausted->last_active_ns = active_ns;
+	exhausted->steady_count += exhausted->steady_count < STEADY_OPERATIONS;
+	if (is_pause(exhausted, (uint64_t)(active_ns - before_ns)))
+		exhausted->steady_count = 0;
 	if (before_ns > 0 && exhausted->warm_count >= WARM_OPERATIONS &&
 	    (uint64_t)(active_ns - before_ns) > exhausted->longest_quiet_ns)
 		exhausted->longest_quiet_ns = (uint64_t)(active_ns - before_ns);
@@ -173,83 +160,21 @@ static void learn_rates(struct exhausted *exhausted, const struct settings *sett
 			: 0;
 }
 
-/* --- who is held ------------------------------------------------------------------------------ */
-
-static bool is_held(const struct conn *conn, const struct census *census)
-{
-	int64_t silence_ns = census->at_ns - conn->last_active_ns;
-	float silence_s = (float)silence_ns / NS_PER_SEC;
-
-	if (conn->is_suspect)
-		return true;
-	if (conn->habit_s <= HABIT_NONE)
-		return false;
-	if (census->is_fair && silence_ns >= (int64_t)HELD_FAIR_NS &&
-	    silence_s >= HELD_FAIR_FACTOR * conn->habit_s)
-		return true;
-	return silence_ns >= (int64_t)HELD_NS && silence_s >= HELD_FACTOR * conn->habit_s;
-}
-
-/* A pool that uses all of its connections in turn has none in the depth. */
-static bool is_fair(const struct bench *bench, const struct judgement *judgement, int64_t at_ns)
-{
-	struct moment moment =
-		moment_of(bench->settings, bench->table, &bench->losses, (uint64_t)at_ns);
-
-	return coverage_gap(&judgement->coverage, &moment, judgement->pool) > 0;
-}
-
-static bool is_owed(const struct conn *conn, const struct stock_limits *limits, int64_t at_ns)
-{
-	return conn->last_send_ns > conn->last_recv_ns &&
-	       at_ns - conn->last_active_ns < (int64_t)limits->owed_ns;
-}
-
-static void take_census(const struct bench *bench, const struct judgement *judgement, int64_t at_ns,
-			struct census *ret_census)
-{
-	struct stock_limits limits = opens_limits(&judgement->opens, bench->settings);
-	int64_t step_ns = INT64_MIN / 2;
-	struct census census = {
-		.at_ns = at_ns,
-		.first_ns = at_ns,
-		.is_fair = is_fair(bench, judgement, at_ns),
-	};
-
-	for (const struct conn *conn = judgement->pool->oldest; conn; conn = conn->newer) {
-		if (conn->state != CONN_OPEN)
-			continue;
-		census.open++;
-		if (is_owed(conn, &limits, at_ns)) {
-			census.owed++;
-			census.fresh++;
-		} else if (is_held(conn, &census)) {
-			if (census.held++ == 0)
-				census.first_ns = conn->last_active_ns;
-			if (conn->last_active_ns - step_ns >= (int64_t)STEP_NS) {
-				census.steps++;
-				step_ns = conn->last_active_ns;
-			}
-		} else if (at_ns - conn->last_active_ns <= (int64_t)bench->settings->t0_ns) {
-			census.fresh++;
-		}
-	}
-	*ret_census = census;
-}
+/* --- how the pool came to rest ---------------------------------------------------------------- */
 
 /* Those in use, and how busy they are. Where nothing moves an open statement is no work. */
 static void sample_busy(struct exhausted *exhausted, const struct settings *settings,
-			const struct census *census)
+			const struct held *held)
 {
-	bool is_quiet = census->at_ns - exhausted->last_active_ns > (int64_t)QUIET_NS;
+	bool is_quiet = held->at_ns - exhausted->last_active_ns > (int64_t)QUIET_NS;
 	float busy = 0;
 	double mean;
 
-	if (census->fresh > 0 && !is_quiet)
-		busy = (float)census->owed / (float)census->fresh;
+	if (held->fresh > 0 && !is_quiet)
+		busy = (float)held->owed / (float)held->fresh;
 	exhausted->busy[exhausted->sample_count++ % EXHAUSTED_SAMPLES] = busy;
 	mean = exhausted_busy(exhausted);
-	if (census->fresh > 0 && mean < settings->busy_clear)
+	if (held->fresh > 0 && mean < settings->busy_clear)
 		exhausted->has_had_slack = true;
 }
 
@@ -264,65 +189,9 @@ double exhausted_busy(const struct exhausted *exhausted)
 	return sum / EXHAUSTED_SAMPLES;
 }
 
-/* The silence of the last but one connection in use: the one before it was leaked then. */
-static int64_t last_gap_ns(const struct judgement *judgement, const struct census *census)
-{
-	const struct conn *conn = judgement->pool->newest;
-	bool has_last = false;
-
-	for (; conn; conn = conn->older) {
-		if (conn->state != CONN_OPEN)
-			continue;
-		if (has_last)
-			return census->at_ns - conn->last_active_ns;
-		has_last = true;
-	}
-	return 0;
-}
-
-/*
- * Deep connections of a LIFO pool fall silent one by one as well, but each further one down is
- * needed ten times as rarely: hours, minutes, seconds, and the last two at once when the load
- * stops. Leaks come at a rate.
- */
-static bool is_at_a_rate(const struct judgement *judgement, const struct census *census)
-{
-	int64_t span_ns = census->at_ns - census->first_ns;
-	uint32_t left = census->held / 2;
-	const struct conn *conn = judgement->pool->oldest;
-
-	if (census->is_fair)
-		return true;
-	for (; conn; conn = conn->newer) {
-		if (conn->state != CONN_OPEN || !is_held(conn, census))
-			continue;
-		if (conn->is_suspect)
-			return true;
-		if (left-- == 0)
-			break;
-	}
-	/* Two can stand anywhere. */
-	if (census->steps < STEPS_MIN)
-		return false;
-	if (!conn || span_ns > SPREAD_FACTOR * (census->at_ns - conn->last_active_ns))
-		return false;
-	return span_ns < (int64_t)(census->steps * SLOW_NS) ||
-	       last_gap_ns(judgement, census) * GAP_SHARE * census->steps >= span_ns;
-}
-
-static bool is_mostly_held(const struct bench *bench, const struct judgement *judgement,
-			   const struct census *census)
-{
-	uint32_t steps = census->held / 3 > STEPS_MIN ? census->held / 3 : STEPS_MIN;
-
-	return census->open >= CONNS_MIN &&
-	       census->held >= bench->settings->exhausted_stale * census->open &&
-	       census->steps + (census->fresh > 0) >= steps && is_at_a_rate(judgement, census);
-}
-
 /*
  * A pool that grew until the end may have had no reason to grow further; less of a plateau will do
- * where the silent stock at its opens is suspected to be leaked.
+ * where the silent stock at its opens is suspected to be leaked, and none where it is plain.
  */
 static bool is_full(const struct bench *bench, const struct judgement *judgement, uint64_t since_ns)
 {
@@ -339,22 +208,39 @@ static bool is_full(const struct bench *bench, const struct judgement *judgement
 	return since_ns >= plateau->flat_ns && since_ns - plateau->flat_ns >= flat_ns;
 }
 
+/*
+ * A pool that opens has no free connection. One that opened its last while most of the others had
+ * been silent for long was not given them back.
+ */
+static bool grew_without_need(const struct bench *bench, const struct judgement *judgement)
+{
+	int64_t last_ns = 0;
+	struct held held;
+
+	for (const struct conn *conn = judgement->pool->oldest; conn; conn = conn->newer)
+		if (conn->state == CONN_OPEN && !conn->age_is_bound && conn->open_ns > last_ns)
+			last_ns = conn->open_ns;
+	if (last_ns == 0)
+		return false;
+	held_take(bench, judgement, last_ns, &held);
+	return held.count >= bench->settings->exhausted_stale * held.open;
+}
+
 static bool works_without_rest(const struct bench *bench, const struct judgement *judgement,
-			       const struct census *census)
+			       const struct held *held)
 {
 	const struct exhausted *exhausted = &judgement->exhausted;
 
-	return census->owed > 0 && exhausted->has_had_slack &&
+	return held->owed > 0 && exhausted->has_had_slack &&
 	       exhausted_busy(exhausted) >= bench->settings->busy_saturated &&
-	       is_mostly_held(bench, judgement, census);
+	       held_is_most(bench, judgement, held);
 }
 
 /* The server is full, or says so. */
 static bool is_turned_away(const struct bench *bench, const struct judgement *judgement,
-			   const struct census *census)
+			   const struct held *held)
 {
-	return judgement->plateau.refused >= REFUSED_MIN &&
-	       is_mostly_held(bench, judgement, census);
+	return judgement->plateau.refused >= REFUSED_MIN && held_is_most(bench, judgement, held);
 }
 
 /*
@@ -362,59 +248,60 @@ static bool is_turned_away(const struct bench *bench, const struct judgement *ju
  * night one is enough for a pool, the work must be what it was with more of them.
  */
 static bool is_down_to_one(const struct bench *bench, const struct judgement *judgement,
-			   const struct census *census)
+			   const struct held *held)
 {
 	const struct exhausted *exhausted = &judgement->exhausted;
 
-	return census->open >= LAST_OF_MIN && census->held + 1 == census->open &&
-	       census->fresh == 1 && exhausted->work_at_end >= LAST_WORK_SHARE &&
-	       exhausted->work_each_at_end >= EACH_FACTOR &&
-	       is_mostly_held(bench, judgement, census);
+	return held->open >= LAST_OF_MIN && held->count + 1 == held->open && held->fresh == 1 &&
+	       exhausted->work_at_end >= LAST_WORK_SHARE &&
+	       exhausted->work_each_at_end >= EACH_FACTOR && held_is_most(bench, judgement, held);
 }
 
 static bool has_stopped(const struct bench *bench, const struct judgement *judgement,
-			int64_t known_ns, struct census *ret_census)
+			int64_t known_ns, struct held *ret_held)
 {
 	const struct exhausted *exhausted = &judgement->exhausted;
 	uint64_t quiet_ns;
-	struct census census;
+	struct held held;
 
 	if (exhausted->last_active_ns <= 0 || known_ns <= exhausted->last_active_ns ||
-	    failover_is_left(&judgement->failover))
+	    exhausted->steady_count < STEADY_OPERATIONS || failover_is_left(&judgement->failover))
 		return false;
 	quiet_ns = (uint64_t)(known_ns - exhausted->last_active_ns);
-	if (quiet_ns < QUIET_NS || quiet_ns < QUIET_FACTOR * exhausted->longest_quiet_ns ||
-	    (float)quiet_ns / NS_PER_SEC * exhausted->expected < EXPECTED)
+	if (!is_pause(exhausted, quiet_ns) || quiet_ns < QUIET_FACTOR * exhausted->longest_quiet_ns)
 		return false;
 	if (exhausted->work_at_end < WORK_SHARE && exhausted->work_each_at_end < EACH_FACTOR)
 		return false;
-	take_census(bench, judgement, exhausted->last_active_ns, &census);
-	if (census.owed > 0 || census.fresh * FRESH_SHARE > census.open + 2)
+	held_take(bench, judgement, exhausted->last_active_ns, &held);
+	if (held.owed > 0 || held.fresh * FRESH_SHARE > held.open + 2)
 		return false;
-	if (census.fresh >= TOGETHER_MIN && exhausted->work_each_at_end < EACH_FACTOR)
+	if (judgement->leak.stage != LEAK_RAISED && held.fresh >= TOGETHER_MIN + held.before / 2 &&
+	    exhausted->work_each_at_end < EACH_FACTOR)
 		return false;
-	*ret_census = census;
-	return is_mostly_held(bench, judgement, &census) &&
-	       is_full(bench, judgement, (uint64_t)exhausted->last_active_ns);
+	*ret_held = held;
+	/* How it stood before the end: now all of them are silent. */
+	return held_is_most(bench, judgement, &held) &&
+	       (is_full(bench, judgement, (uint64_t)exhausted->last_active_ns) ||
+		grew_without_need(bench, judgement));
 }
 
 /* --- what is said ----------------------------------------------------------------------------- */
 
-static int name_suspects(const struct judgement *judgement, const struct census *census,
+static int name_suspects(const struct judgement *judgement, const struct held *held,
 			 enum cause cause, struct verdict *draft)
 {
-	draft->suspects = calloc(census->open, sizeof(*draft->suspects));
+	draft->suspects = calloc(held->open, sizeof(*draft->suspects));
 	if (!draft->suspects)
 		return -ENOMEM;
 	for (const struct conn *conn = judgement->pool->oldest;
-	     conn && draft->suspect_count < census->open; conn = conn->newer)
-		if (conn->state == CONN_OPEN && (cause == CAUSE_STOPPED || is_held(conn, census)))
+	     conn && draft->suspect_count < held->open; conn = conn->newer)
+		if (conn->state == CONN_OPEN && (cause == CAUSE_STOPPED || held_has(held, conn)))
 			draft->suspects[draft->suspect_count++] = conn->id;
 	return 0;
 }
 
 static void add_evidence(const struct bench *bench, const struct judgement *judgement,
-			 const struct census *census, enum cause cause, struct verdict *draft)
+			 const struct held *held, enum cause cause, struct verdict *draft)
 {
 	const struct exhausted *exhausted = &judgement->exhausted;
 	char first[CLOCK_SIZE], quiet[DURATION_SIZE], longest[DURATION_SIZE];
@@ -426,7 +313,7 @@ static void add_evidence(const struct bench *bench, const struct judgement *judg
 	verdict_add_evidence(draft, "held",
 			     "%u of %u connections are silent for more than %d times as long as "
 			     "they ever were of late; they fell silent one by one since %s",
-			     census->held, census->open, HELD_FACTOR, first);
+			     held->count, held->open, HELD_FACTOR, first);
 	if (cause == CAUSE_STOPPED) {
 		verdict_add_evidence(draft, "no_operation",
 				     "no operation for %s, in which %.0f were to be expected; the "
@@ -452,7 +339,7 @@ static void add_evidence(const struct bench *bench, const struct judgement *judg
 		verdict_add_evidence(draft, "busy",
 				     "an answer is owed on %.0f%% of the %u connections that are "
 				     "left",
-				     100 * exhausted_busy(exhausted), census->fresh);
+				     100 * exhausted_busy(exhausted), held->fresh);
 	}
 	verdict_add_evidence(draft, "plateau",
 			     "%u connections, as many as ever, and none opened in the last "
@@ -461,7 +348,7 @@ static void add_evidence(const struct bench *bench, const struct judgement *judg
 	plateau_add_evidence(bench, judgement, draft);
 }
 
-static int tell(struct bench *bench, struct judgement *judgement, const struct census *census,
+static int tell(struct bench *bench, struct judgement *judgement, const struct held *held,
 		enum cause cause, uint64_t t_ns)
 {
 	const struct exhausted *exhausted = &judgement->exhausted;
@@ -473,23 +360,23 @@ static int tell(struct bench *bench, struct judgement *judgement, const struct c
 	standing_draft(bench, judgement, VERDICT_EXHAUSTED, t_ns, &draft);
 	draft.severity = SEVERITY_CRITICAL;
 	draft.exhausts_in_s = draft.exhausts_in_low_s = draft.exhausts_in_high_s = 0;
-	draft.since_ns = census->first_ns > 0 ? (uint64_t)census->first_ns : 0;
-	error = name_suspects(judgement, census, cause, &draft);
+	draft.since_ns = held->first_ns > 0 ? (uint64_t)held->first_ns : 0;
+	error = name_suspects(judgement, held, cause, &draft);
 	if (error < 0)
 		return error;
 	if (draft.stale_count < draft.suspect_count)
 		draft.stale_count = draft.suspect_count;
-	add_evidence(bench, judgement, census, cause, &draft);
+	add_evidence(bench, judgement, held, cause, &draft);
 	report_begin(&draft, "EXHAUSTED");
 	(void)format_clock(draft.since_ns, bench->realtime_at_zero_ns, first, sizeof(first));
 	(void)format_duration(t_ns - (uint64_t)exhausted->last_active_ns, span, sizeof(span));
 	report_append(&draft,
 		      "%u of %u connections fell silent one by one since %s and never came back, "
 		      "and none was opened. ",
-		      draft.suspect_count, census->open, first);
+		      draft.suspect_count, held->open, first);
 	if (cause == CAUSE_STOPPED)
 		report_append(&draft, "No operation for %s, where %.0f were to be expected.", span,
-			      exhausted->expected * (float)(t_ns - (uint64_t)census->at_ns) /
+			      exhausted->expected * (float)(t_ns - (uint64_t)held->at_ns) /
 				      NS_PER_SEC);
 	else if (cause == CAUSE_TURNED_AWAY)
 		report_append(&draft, "The server turned away %.0f connects in the last minute.",
@@ -497,24 +384,24 @@ static int tell(struct bench *bench, struct judgement *judgement, const struct c
 	else if (cause == CAUSE_LAST)
 		report_append(&draft, "The one that is left does the work of all.");
 	else
-		report_append(&draft, "The %u that are left are busy (%.0f%%).", census->fresh,
+		report_append(&draft, "The %u that are left are busy (%.0f%%).", held->fresh,
 			      100 * exhausted_busy(exhausted));
 	report_differential(bench, judgement, draft.since_ns, &draft);
 	return standing_tell(bench, &judgement->exhausted.standing, &draft);
 }
 
 static bool is_over(const struct bench *bench, const struct judgement *judgement,
-		    const struct census *census, int64_t known_ns)
+		    const struct held *held, int64_t known_ns)
 {
 	const struct exhausted *exhausted = &judgement->exhausted;
 	int64_t quiet_ns = known_ns - exhausted->last_active_ns;
 
 	if (quiet_ns >= (int64_t)QUIET_NS)
 		return false;
-	if (2 * census->held < census->open)
+	if (2 * held->count < held->open)
 		return true;
 	if (judgement->plateau.refused >= 1 ||
-	    (census->open >= LAST_OF_MIN && census->held + 1 == census->open))
+	    (held->open >= LAST_OF_MIN && held->count + 1 == held->open))
 		return false;
 	return !(exhausted_busy(exhausted) >= bench->settings->busy_clear);
 }
@@ -525,12 +412,12 @@ int exhausted_review(struct bench *bench, struct judgement *judgement, uint64_t 
 	struct exhausted *exhausted = &judgement->exhausted;
 	struct standing *standing = &exhausted->standing;
 	struct moment moment = moment_of(settings, bench->table, &bench->losses, t_ns);
-	struct census now, end;
+	struct held now, end;
 
 	learn_rates(exhausted, settings);
 	if (judgement->pool->conn_count == 0)
 		return standing_clear(bench, standing, t_ns, "no connection is open any more.");
-	take_census(bench, judgement, moment.known_ns, &now);
+	held_take(bench, judgement, moment.known_ns, &now);
 	exhausted->fresh = now.fresh;
 	sample_busy(exhausted, settings, &now);
 	if (plateau_stands(&judgement->plateau, settings, t_ns)) {
@@ -549,6 +436,6 @@ int exhausted_review(struct bench *bench, struct judgement *judgement, uint64_t 
 			   t_ns, OVER_NS))
 		return standing_clear(bench, standing, t_ns,
 				      "connections are used again, %u of %u are still silent.",
-				      now.held, now.open);
+				      now.count, now.open);
 	return 0;
 }

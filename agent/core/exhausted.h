@@ -21,6 +21,8 @@ struct exhausted {
 	uint64_t longest_quiet_ns; /* longest pause between two operations */
 	uint32_t operation_count; /* since the last tick */
 	uint32_t warm_count; /* operations ever, up to a few */
+	uint32_t
+		steady_count; /* operations since a pause in which ten were expected, up to a few */
 	uint32_t streak; /* ticks in a row with an operation */
 	uint64_t sent_bytes; /* since the last tick */
 	float rate, rate_before; /* operations a second: of a minute, of five */

@@ -41,6 +41,12 @@ static const struct sim_pool leaky_pools[] = {
 	 .leak_rate = PER_MIN / 3, .leak_from_s = 1800},
 	{"eight on demand, LIFO", .max = 8, .rate = 4, .held_s = 0.5, .leak_rate = PER_MIN,
 	 .leak_from_s = 1800},
+	{"a hundred on demand, LIFO, 30/min", .max = 100, .rate = 8, .held_s = 0.1,
+	 .leak_rate = 30 * PER_MIN, .leak_from_s = 1800},
+	{"a hundred on demand, FIFO, 6/min", SIM_FIFO, .max = 100, .rate = 4, .held_s = 0.1,
+	 .leak_rate = 6 * PER_MIN, .leak_from_s = 1800},
+	{"twenty, FIFO, 6/min", SIM_FIFO, .max = 20, .min = 20, .rate = 10, .held_s = 0.2,
+	 .leak_rate = 6 * PER_MIN, .leak_from_s = 1800},
 };
 
 /* Runs until no more than left connections can be leaked, and returns when that was. */
@@ -192,7 +198,8 @@ static void exhausted_is_cleared_when_everything_is_closed(void **state)
 
 struct calm {
 	struct sim_pool pool;
-	double stop_s; /* no requests any more from then on */
+	double stop_s; /* no requests any more from then on, or few */
+	double few; /* a second */
 };
 
 #define TEN .max = 10, .min = 10
@@ -206,6 +213,16 @@ static const struct calm calms[] = {
 	{.pool = {"LIFO, the load stops after bursts", TEN, .rate = 2, .held_s = 0.2,
 		  .burst_s = 300, .burst = 20, .hours = 3},
 	 .stop_s = 3500},
+	{.pool = {"LIFO, little is left of the load", TEN, .rate = 6, .held_s = 0.2, .hours = 2},
+	 .stop_s = 600,
+	 .few = 0.01},
+	{.pool = {"LIFO on demand, little is left of the load", .max = 50, .rate = 8, .held_s = 1,
+		  .hours = 2},
+	 .stop_s = 600,
+	 .few = 0.01},
+	{.pool = {"FIFO on demand, a burst before the load stops", SIM_FIFO, .max = 50, .rate = 2,
+		  .held_s = 0.2, .burst_s = 3580, .burst = 50, .hours = 2},
+	 .stop_s = 3590},
 	{.pool = {"LIFO, deep excursions", TEN, .rate = 3, .held_s = 0.8, .hours = 6},
 	 .stop_s = 5 * 3600},
 	{.pool = {"rotation goes on, the load stops", SIM_FIFO, TEN, .rate = 6, .held_s = 0.2,
@@ -237,7 +254,7 @@ static void exhausted_is_not_said_of_pools_that_are_idle(void **state)
 			if (calms[i].stop_s > 0)
 				run_until(sim, &pool, calms[i].stop_s);
 			if (calms[i].stop_s > 0)
-				pool.rate = 0, pool.burst_s = 0;
+				pool.rate = calms[i].few, pool.burst_s = 0;
 			run_until(sim, &pool, pool.hours * 3600);
 			if (first_exhausted(sim)) {
 				sim_print(sim, pool.name, seed);

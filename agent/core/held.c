@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A connection is held when it is silent for much longer than it ever was of late. That is also how
+ * a night begins; what tells them apart is when they fell silent:
+ *
+ *	leaked	#1 ****----------------------	one by one, at a rate
+ *		#2 **********----------------
+ *		#3 *****************---------
+ *	idle	#1 *********************-----	together, or each further one ten times as
+ *		#2 *--*---*--*-*--*--*--*-----	long ago, as a LIFO pool needs its depth
+ *
+ * Invariant: looks at what the table has, and changes nothing.
+ * Does not know why the others work or have stopped (exhausted.c does).
+ */
+#include "held.h"
+
+#include "judgement.h"
+#include "opens.h"
+#include "stock.h"
+#include "table.h"
+
+#define CONNS_MIN 3
+/* Silent for this long, and so many times longer than its habit. */
+#define HELD_NS (20 * NS_PER_SEC)
+/* Where all take turns, less time and more turns will do. */
+#define HELD_FAIR_NS (10 * NS_PER_SEC)
+#define HELD_FAIR_FACTOR 5
+/* The longest silence of them is at most so many times the median. */
+#define SPREAD_FACTOR 8
+/* Where they fell silent so far apart, the last ones did not do so at once. */
+#define SLOW_NS (600 * NS_PER_SEC)
+#define GAP_SHARE 20
+#define STEP_NS (10 * NS_PER_SEC)
+#define STEPS_MIN 3
+#define STEPS_ENOUGH 6
+#define GROUP_SHARE 3
+
+bool held_has(const struct held *held, const struct conn *conn)
+{
+	int64_t silence_ns = held->at_ns - conn->last_active_ns;
+	float silence_s = (float)silence_ns / NS_PER_SEC;
+
+	if (silence_ns < 0)
+		return false;
+	if (conn->is_suspect)
+		return true;
+	if (conn->habit_s <= HELD_HABIT_NONE)
+		return false;
+	if (held->is_fair && silence_ns >= (int64_t)HELD_FAIR_NS &&
+	    silence_s >= HELD_FAIR_FACTOR * conn->habit_s)
+		return true;
+	return silence_ns >= (int64_t)HELD_NS && silence_s >= HELD_FACTOR * conn->habit_s;
+}
+
+/* A pool that uses all of its connections in turn has none in the depth. */
+static bool is_fair(const struct bench *bench, const struct judgement *judgement, int64_t at_ns)
+{
+	struct moment moment =
+		moment_of(bench->settings, bench->table, &bench->losses, (uint64_t)at_ns);
+
+	return coverage_gap(&judgement->coverage, &moment, judgement->pool) > 0;
+}
+
+static bool is_owed(const struct conn *conn, const struct stock_limits *limits, int64_t at_ns)
+{
+	return conn->last_send_ns > conn->last_recv_ns &&
+	       at_ns - conn->last_active_ns < (int64_t)limits->owed_ns;
+}
+
+/* Connections come in the order of their last operation. */
+static void count_held(struct held *held, int64_t active_ns, int64_t *step_ns, uint32_t *group)
+{
+	if (held->count++ == 0)
+		held->first_ns = active_ns;
+	if (active_ns - *step_ns >= (int64_t)STEP_NS) {
+		held->steps++;
+		*step_ns = active_ns;
+		*group = 0;
+	}
+	if (++*group > held->largest)
+		held->largest = *group;
+}
+
+void held_take(const struct bench *bench, const struct judgement *judgement, int64_t at_ns,
+	       struct held *ret_held)
+{
+	struct stock_limits limits = opens_limits(&judgement->opens, bench->settings);
+	int64_t step_ns = INT64_MIN / 2;
+	int64_t silence_ns;
+	uint32_t group = 0;
+	struct held held = {
+		.at_ns = at_ns,
+		.first_ns = at_ns,
+		.is_fair = is_fair(bench, judgement, at_ns),
+	};
+
+	for (const struct conn *conn = judgement->pool->oldest; conn; conn = conn->newer) {
+		if (conn->state != CONN_OPEN)
+			continue;
+		silence_ns = at_ns - conn->last_active_ns;
+		held.open++;
+		held.before += silence_ns > (int64_t)STEP_NS && silence_ns <= 4 * (int64_t)STEP_NS;
+		if (is_owed(conn, &limits, at_ns)) {
+			held.owed++;
+			held.fresh++;
+		} else if (held_has(&held, conn)) {
+			count_held(&held, conn->last_active_ns, &step_ns, &group);
+		} else if (silence_ns <= (int64_t)bench->settings->t0_ns) {
+			held.fresh++;
+		}
+	}
+	*ret_held = held;
+}
+
+/* The silence of the last but one connection in use: the one before it was leaked then. */
+static int64_t last_gap_ns(const struct judgement *judgement, const struct held *held)
+{
+	const struct conn *conn = judgement->pool->newest;
+	bool has_last = false;
+
+	for (; conn; conn = conn->older) {
+		if (conn->state != CONN_OPEN)
+			continue;
+		if (has_last)
+			return held->at_ns - conn->last_active_ns;
+		has_last = true;
+	}
+	return 0;
+}
+
+/*
+ * Deep connections of a LIFO pool fall silent one by one as well, but each further one down is
+ * needed ten times as rarely: hours, minutes, seconds, and the last two at once when the load
+ * stops. Leaks come at a rate.
+ */
+static bool is_at_a_rate(const struct judgement *judgement, const struct held *held)
+{
+	int64_t span_ns = held->at_ns - held->first_ns;
+	uint32_t left = held->count / 2;
+	const struct conn *conn = judgement->pool->oldest;
+
+	if (held->is_fair)
+		return true;
+	for (; conn; conn = conn->newer) {
+		if (conn->state != CONN_OPEN || !held_has(held, conn))
+			continue;
+		if (conn->is_suspect)
+			return true;
+		if (left-- == 0)
+			break;
+	}
+	/* Two can stand anywhere. */
+	if (held->steps < STEPS_MIN)
+		return false;
+	if (!conn || span_ns > SPREAD_FACTOR * (held->at_ns - conn->last_active_ns))
+		return false;
+	return span_ns < (int64_t)(held->steps * SLOW_NS) ||
+	       last_gap_ns(judgement, held) * GAP_SHARE * held->steps >= span_ns;
+}
+
+bool held_is_most(const struct bench *bench, const struct judgement *judgement,
+		  const struct held *held)
+{
+	uint32_t steps = held->count / 3;
+
+	if (steps < STEPS_MIN)
+		steps = STEPS_MIN;
+	if (steps > STEPS_ENOUGH)
+		steps = STEPS_ENOUGH;
+	return held->open >= CONNS_MIN &&
+	       held->count >= bench->settings->exhausted_stale * held->open &&
+	       held->steps + (held->fresh > 0) >= steps &&
+	       held->largest * GROUP_SHARE <= held->count + 2 * GROUP_SHARE &&
+	       is_at_a_rate(judgement, held);
+}

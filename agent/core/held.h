@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which connections of a pool are held by nobody who uses them, and whether they fell silent the
+ * way that leaked ones do.
+ */
+#ifndef CONNLEAK_CORE_HELD_H
+#define CONNLEAK_CORE_HELD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct bench;
+struct conn;
+struct judgement;
+
+/* A connection that has been used only once has a habit of no more than this. */
+#define HELD_HABIT_NONE 0.001f
+/* Silent for so many times longer than its habit. */
+#define HELD_FACTOR 3
+
+/* How the connections of a pool stood at a moment. */
+struct held {
+	int64_t at_ns;
+	uint32_t open;
+	uint32_t count; /* of them are held */
+	uint32_t steps; /* moments at which those fell silent */
+	uint32_t largest; /* most that did so at one of them */
+	uint32_t fresh; /* used shortly before */
+	uint32_t owed; /* of those, a statement is running */
+	uint32_t before; /* used for the last time in the half minute before that */
+	int64_t first_ns; /* when the first of the held ones fell silent */
+	bool is_fair; /* the pool uses them in turn */
+};
+
+/* Counts the pool's connections as they stood at at_ns, of the table's clock. */
+void held_take(const struct bench *bench, const struct judgement *judgement, int64_t at_ns,
+	       struct held *ret_held);
+
+/* True when the connection was held at that moment. */
+bool held_has(const struct held *held, const struct conn *conn);
+
+/* True when most of the pool was held and they had fallen silent one by one, at a rate. */
+bool held_is_most(const struct bench *bench, const struct judgement *judgement,
+		  const struct held *held);
+
+#endif
