@@ -107,10 +107,10 @@ static void run_connects_below(uint32_t stack_bytes, double seconds, uint16_t po
 {
 	volatile char frames[stack_bytes + 1];
 
-	for (uint32_t i = 0; i < stack_bytes; i += 64)
+	for (uint32_t i = 0; i <= stack_bytes; i += 64)
 		frames[i] = 1;
 	run_connects(seconds, port);
-	(void)frames[stack_bytes]; /* which keeps them until now */
+	(void)frames[0]; /* which keeps them until now */
 }
 
 static void pass_byte(const struct pair *pair)
