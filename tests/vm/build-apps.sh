@@ -22,6 +22,9 @@ aarch64-*) branch_protection=-mbranch-protection=standard ;;
 *) branch_protection=-fcf-protection=full ;;
 esac
 mkdir -p "$directory"
+# Two machines that are started at once: the second finds what the first has built.
+exec 9>"$directory/lock"
+flock 9
 while read -r source options; do
 	program=$directory/$source${options// /}
 	[ ! "$apps/$source" -nt "$program" ] || {

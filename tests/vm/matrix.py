@@ -11,6 +11,8 @@ usage: matrix.py BUILD-DIRECTORY [--core | --print] [--files NAME,...] [LABEL...
 """
 
 import argparse
+import concurrent.futures
+import os
 import pathlib
 import sys
 
@@ -54,7 +56,23 @@ def run_kernel(label, build, groups):
     except machine.Unavailable as error:
         print(f"{label}: {error}", flush=True)
         return None
-    return {test: how for outcomes in reports.values() for test, how in outcomes.items()}
+    outcomes = {test: how for group in reports.values() for test, how in group.items()}
+    print_summary(label, outcomes)
+    return outcomes
+
+
+def run_kernels(labels, build, arguments):
+    """{label: outcomes}. Machines that count instructions run on one processor each, and do not mind
+    what runs beside them: as many at once as there are processors. The others one after the other.
+    """
+    groups = {label: groups_of(label, arguments) for label in labels}
+    alone = [label for label in labels if "core" in groups[label]]
+    together = [label for label in labels if label not in alone]
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        running = {label: pool.submit(run_kernel, label, build, groups[label]) for label in together}
+    found = {label: future.result() for label, future in running.items()}
+    found.update({label: run_kernel(label, build, groups[label]) for label in alone})
+    return {label: found[label] for label in labels}
 
 
 def read_kernel(label, build):
@@ -127,14 +145,13 @@ def main():
     if unknown:
         sys.exit(f"matrix.py: no kernel is called {', '.join(unknown)}")
     build = pathlib.Path(arguments.build).resolve()
-    results = {}
-    for label in arguments.labels or all_labels():
-        if arguments.print:
-            results[label] = read_kernel(label, build)
-        else:
-            results[label] = run_kernel(label, build, groups_of(label, arguments))
-        if results[label] is not None:
-            print_summary(label, results[label])
+    labels = arguments.labels or all_labels()
+    if arguments.print:
+        results = {label: read_kernel(label, build) for label in labels}
+        for label, outcomes in results.items():
+            print_summary(label, outcomes or {})
+    else:
+        results = run_kernels(labels, build, arguments)
     print_table(results, arguments.core)
     ended = [outcome for one in results.values() if one for outcome, _ in one.values()]
     sys.exit(None in results.values() or not ended or any(x != "passed" for x in ended))
