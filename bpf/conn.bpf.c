@@ -69,12 +69,12 @@ struct {
 } open_hooks SEC(".maps");
 
 static __always_inline struct pool_counts *get_pool(const struct conn_record *record,
-						    const struct sock *sk)
+						    const struct sock *sk, __u32 netns)
 {
 	struct pool_counts *counts;
 	struct pool_key key;
 
-	fill_key(&key, record, sk);
+	fill_key(&key, record, sk, netns);
 	counts = bpf_map_lookup_elem(&pools, &key);
 	if (counts)
 		return counts;
@@ -90,9 +90,9 @@ static __always_inline struct pool_counts *get_pool(const struct conn_record *re
  * agent is told one by one; they are counted for the agent after it.
  */
 static __always_inline void count_end(const struct conn_record *record, const struct sock *sk,
-				      bool seen, bool failed, __u32 reason, bool early)
+				      __u32 netns, bool seen, bool failed, __u32 reason, bool early)
 {
-	struct pool_counts *pool = get_pool(record, sk);
+	struct pool_counts *pool = get_pool(record, sk, netns);
 	struct end_counts *counts;
 
 	if (!pool) {
@@ -113,8 +113,8 @@ static __always_inline void count_end(const struct conn_record *record, const st
 		__sync_fetch_and_add(&counts->early_peer_close_count, 1);
 }
 
-static __always_inline void tell_end(const struct conn_record *record, struct sock *sk, bool seen,
-				     bool failed, __u32 reason)
+static __always_inline void tell_end(const struct conn_record *record, struct sock *sk, __u32 netns,
+				     bool seen, bool failed, __u32 reason)
 {
 	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 	struct end_event *event;
@@ -127,7 +127,7 @@ static __always_inline void tell_end(const struct conn_record *record, struct so
 		count_lost(LOST_RING);
 		return;
 	}
-	fill_sample(&event->sample, record, sk, tp);
+	fill_sample(&event->sample, record, sk, tp, netns);
 	event->end_ns = bpf_ktime_get_ns();
 	event->failed = failed;
 	event->reason = reason;
@@ -152,8 +152,8 @@ static __always_inline bool is_early(const struct conn_record *record, struct so
 }
 
 /* The connection is over. Whoever exchanges the phase first speaks for it, so it is said once. */
-static __always_inline void end(struct conn_record *record, struct sock *sk, bool failed,
-				__u32 reason)
+static __always_inline void end(struct conn_record *record, struct sock *sk, __u32 netns,
+				bool failed, __u32 reason)
 {
 	__u32 before = __sync_lock_test_and_set(&record->phase, PHASE_OVER);
 	const struct probe_config *cfg = get_config();
@@ -162,9 +162,9 @@ static __always_inline void end(struct conn_record *record, struct sock *sk, boo
 	if (!cfg || (before != PHASE_FRESH && !seen))
 		return;
 	if (seen || cfg->tell_short)
-		tell_end(record, sk, seen, failed, reason);
+		tell_end(record, sk, netns, seen, failed, reason);
 	if (!cfg->tell_short)
-		count_end(record, sk, seen, failed, reason, is_early(record, sk, reason));
+		count_end(record, sk, netns, seen, failed, reason, is_early(record, sk, reason));
 }
 
 /*
@@ -327,7 +327,7 @@ SEC("tp_btf/inet_sock_set_state")
 int BPF_PROG(on_set_state, struct sock *sk, int oldstate, int newstate)
 {
 	struct conn_record *record;
-	__u32 reason = 0;
+	__u32 netns, reason = 0;
 	int meaning;
 
 	if (newstate == TCP_SYN_SENT) {
@@ -346,8 +346,9 @@ int BPF_PROG(on_set_state, struct sock *sk, int oldstate, int newstate)
 	record = bpf_sk_storage_get(&conns, sk, NULL, 0);
 	if (!record || record->phase == PHASE_OVER || record->phase == PHASE_BLANK)
 		return 0;
+	netns = netns_of(sk);
 	meaning = on_change(record, sk, oldstate, newstate, &reason);
 	if (meaning != GOES_ON)
-		end(record, sk, meaning == HAS_FAILED, reason);
+		end(record, sk, netns, meaning == HAS_FAILED, reason);
 	return 0;
 }

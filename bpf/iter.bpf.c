@@ -54,8 +54,7 @@ struct {
  */
 static __always_inline bool is_client(const struct sock *sk)
 {
-	struct listener_key key = {.netns = sk->__sk_common.skc_net.net->ns.inum,
-				   .port = sk->__sk_common.skc_num};
+	struct listener_key key = {.netns = netns_of(sk), .port = sk->__sk_common.skc_num};
 
 	return sk->__sk_common.skc_state != TCP_CLOSE && !bpf_map_lookup_elem(&listeners, &key);
 }
@@ -120,7 +119,7 @@ static __always_inline void tell(struct conn_record *record, struct sock *sk, bo
 		pass.sample_count--;
 		return;
 	}
-	fill_sample(sample, record, sk, tp);
+	fill_sample(sample, record, sk, tp, netns_of(sk));
 	record->told_pass = (__u16)full_pass;
 	sample->news |= news & (NEWS_OWNER | NEWS_OPEN);
 	record->told |= sample->news & (NEWS_OPEN | NEWS_ESTABLISHED | NEWS_PEER_CLOSED);
@@ -274,7 +273,7 @@ static __always_inline void note_listener(const struct sock *sk)
 	struct listener_key key = {};
 	__u8 one = 1;
 
-	key.netns = sk->__sk_common.skc_net.net->ns.inum;
+	key.netns = netns_of(sk);
 	key.port = sk->__sk_common.skc_num;
 	if (bpf_map_update_elem(&listeners, &key, &one, 0))
 		count_lost(LOST_LISTENER);

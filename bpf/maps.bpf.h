@@ -219,12 +219,23 @@ static __always_inline void map_ipv4(__u8 ip[16], __be32 addr)
 	words[3] = addr;
 }
 
+/*
+ * To be asked once in a program, before its ways part. Where a pointer is followed, the verifier of
+ * Linux 6.3 and later looks for the pointer's kind among all types of the kernel, one by one, and
+ * does so on every way that leads there: asked at each use, it was two thirds of the time that
+ * connleak takes to start.
+ */
+static __always_inline __u32 netns_of(const struct sock *sk)
+{
+	return sk->__sk_common.skc_net.net->ns.inum;
+}
+
 /* The other end; a v4-mapped address is the same as the IPv4 one. */
-static __always_inline void fill_remote(struct pool_key *key, const struct sock *sk)
+static __always_inline void fill_remote(struct pool_key *key, const struct sock *sk, __u32 netns)
 {
 	__u32 *words = (__u32 *)key->remote_ip;
 
-	key->netns = sk->__sk_common.skc_net.net->ns.inum;
+	key->netns = netns;
 	key->remote_port = remote_port(sk);
 	key->pad = 0;
 	if (sk->__sk_common.skc_family == AF_INET) {
@@ -239,12 +250,12 @@ static __always_inline void fill_remote(struct pool_key *key, const struct sock 
 
 /* The addresses of a socket stay until its state is CLOSE, and while that change is told. */
 static __always_inline void fill_key(struct pool_key *key, const struct conn_record *record,
-				     const struct sock *sk)
+				     const struct sock *sk, __u32 netns)
 {
 	key->client.start_ns = record->start_ns;
 	key->client.pid = record->pid;
 	key->client.pad = 0;
-	fill_remote(key, sk);
+	fill_remote(key, sk, netns);
 }
 
 /*
@@ -304,11 +315,11 @@ static __always_inline __u32 news_of(const struct conn_record *record, const str
 
 static __always_inline void fill_sample(struct conn_sample *sample,
 					const struct conn_record *record, const struct sock *sk,
-					const struct tcp_sock *tp)
+					const struct tcp_sock *tp, __u32 netns)
 {
 	__u64 jiffies = bpf_jiffies64();
 
-	fill_key(&sample->key, record, sk);
+	fill_key(&sample->key, record, sk, netns);
 	sample->id = record->id;
 	sample->open_ns = record->open_ns;
 	sample->established_ns = record->established_ns;
