@@ -246,7 +246,7 @@ static int map_samples(struct probes *probes)
 	return 0;
 }
 
-static int set_room(struct bpf_map *map, uint32_t limit)
+int probes_set_room(struct bpf_map *map, uint32_t limit)
 {
 	return limit ? bpf_map__set_max_entries(map, limit) : 0;
 }
@@ -277,9 +277,11 @@ static int load_probe(struct probes *probes, const struct probes_setup *setup)
 	probes->conn = conn_bpf__open();
 	if (!probes->conn)
 		return -errno;
-	r = set_room(probes->conn->maps.pools, limits->pool_count);
+	r = probes_set_room(probes->conn->maps.pools, limits->pool_count);
 	if (r == 0)
-		r = set_room(probes->conn->maps.ends, limits->ring_bytes);
+		r = probes_set_room(probes->conn->maps.ends, limits->ring_bytes);
+	if (r == 0)
+		r = probes_set_room(probes->conn->maps.pids, limits->pid_count);
 	if (r == 0 && setup->pins)
 		r = pins_adopt(setup->pins, probes->conn->obj);
 	probes->has_past = r > 0;
@@ -302,9 +304,9 @@ static int load_iterators(struct probes *probes, const struct probes_limits *lim
 		return -errno;
 	r = probes_share_maps(probes, probes->iter->obj);
 	if (r == 0)
-		r = set_room(probes->iter->maps.listeners, limits->listener_count);
+		r = probes_set_room(probes->iter->maps.listeners, limits->listener_count);
 	if (r == 0)
-		r = set_room(probes->iter->maps.samples, limits->sample_count);
+		r = probes_set_room(probes->iter->maps.samples, limits->sample_count);
 	if (r < 0)
 		return r;
 	probes->samples_max = bpf_map__max_entries(probes->iter->maps.samples);

@@ -32,7 +32,13 @@ struct probes_limits {
 	uint32_t listener_count;
 	uint32_t sample_count;
 	uint32_t ring_bytes; /* a power of two, and whole pages */
+	uint32_t pid_count; /* that are filtered by */
 };
+
+struct bpf_map;
+
+/* Before it is loaded; 0 = as it is. Returns 0 or -errno. */
+int probes_set_room(struct bpf_map *map, uint32_t limit);
 
 /* What to load and where to keep it. Everything but pins is copied. */
 struct probes_setup {

@@ -52,6 +52,8 @@ static int load_site(struct site_probes *site_probes)
 	if (!site)
 		return -errno;
 	r = probes_share_maps(site_probes->probes, site->obj);
+	if (r == 0)
+		r = probes_set_room(site->maps.stacks, site_probes->setup.limits.ring_bytes);
 	if (r < 0)
 		return r;
 	site->rodata->stack_bytes = site_probes->setup.stack_bytes;
@@ -121,6 +123,8 @@ static int set_sender(const struct site_probes *site_probes, struct sender_bpf *
 	uint32_t length = sizeof(info);
 	int r = share_all_maps(site_probes, sender->obj);
 
+	if (r == 0)
+		r = probes_set_room(sender->maps.last_sends, site_probes->setup.limits.send_count);
 	if (r == 0 && bpf_obj_get_info_by_fd(bpf_map__fd(sender->maps.conns), &info, &length))
 		r = -errno;
 	sender->rodata->conns_id = info.id;

@@ -18,12 +18,19 @@ enum sender_place {
 	SENDER_PLACES,
 };
 
+/* As struct probes_limits. */
+struct site_probes_limits {
+	uint32_t ring_bytes;
+	uint32_t send_count; /* connections whose last send is kept */
+};
+
 struct site_probes_setup {
 	uint32_t stack_bytes; /* at most ABI_STACK_BYTES_MAX; in whole steps of ABI_STACK_STEP_BYTES
 			       */
 	uint32_t stacks_per_s; /* of one process */
 	bool wake_at_once; /* look at each stack when it comes: its process may not live for long */
 	bool everyone_is_suspect; /* the last send of every process that is watched */
+	struct site_probes_limits limits;
 	uint32_t senders_left_out; /* a bit a sender_place: not tried; for tests of the others */
 };
 

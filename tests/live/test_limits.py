@@ -4,6 +4,7 @@
 The maps of the observer have the room that a test gives them; the rest is as in the agent.
 """
 
+import json
 import os
 import signal
 import subprocess
@@ -12,7 +13,7 @@ import pytest
 
 from agent_http import Agent
 
-from harness import Client, Observer, Server, freeze, wait_until
+from harness import PROGRAMS, Client, Observer, Server, freeze, patient, wait_until
 from test_storm import counts_of, ended
 
 PAGE = 4096
@@ -235,3 +236,14 @@ def test_frozen_agent_that_wakes_has_lost_nothing(connleak, server, client, star
     assert pools[stormer.pid, echo]["closed"]["local"] == counts["closed"]
     assert pools[stormer.pid, refused]["failed"] == {"ECONNREFUSED": counts["refused"]}
     assert pools[stormer.pid, reset]["closed"]["reset"] == counts["reset"]
+
+
+def test_stacks_and_processes_without_room_are_counted():
+    done = subprocess.run([PROGRAMS / "sender-probe", "limits"], capture_output=True, text=True, timeout=patient(30))
+    assert done.returncode == 0, done
+    full, often = map(json.loads, done.stdout.splitlines())
+    # A ring of a page holds no stack, the map of sends one, and that of processes its first.
+    assert full == {"rate": 0, "ring": 5, "sends": 4, "processes": 3, "taken": 0, "seen": 1}
+    # One stack a second: what is not taken is counted.
+    assert often["taken"] + often["rate"] == 5 and often["rate"] > 0
+    assert (often["ring"], often["sends"], often["seen"]) == (0, 0, 5)

@@ -4,6 +4,7 @@
  * what is seen there is the send. With itself as the suspect.
  *
  *	sender_probe PLACE	0 tracepoint, 1 fentry, 2 kprobe
+ *	sender_probe limits	wherever it can be seen, with maps that have room for one or none
  *
  * Prints what it has seen, or why there is nothing, and exits with 0, or 3 where the kernel does
  *not let it attach there.
@@ -15,6 +16,7 @@
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "sys/site_probes.h"
@@ -90,6 +92,114 @@ static int send_and_look(struct probes *probes, struct site_probes *site_probes,
 	return EXIT_SUCCESS;
 }
 
+/* --- limits ----------------------------------------------------------------------------------- */
+
+#define CONNS 5
+#define CHILDREN 3
+
+static void count_sample(void *userdata, const struct stack_sample *sample)
+{
+	*(int *)userdata += sample->role == ROLE_OPEN;
+}
+
+static int connect_all(const struct sockaddr_in *address, int fds[CONNS])
+{
+	for (int i = 0; i < CONNS; i++) {
+		fds[i] = socket(AF_INET, SOCK_STREAM, 0);
+		if (fds[i] < 0 ||
+		    connect(fds[i], (const struct sockaddr *)address, sizeof(*address)) < 0)
+			return fail("connect");
+	}
+	return 0;
+}
+
+/* How many of the connections that are seen have a last send. */
+static int count_sends(struct probes *probes, const struct site_probes *site_probes)
+{
+	static struct stack_sample sample;
+	const struct conn_sample *samples;
+	struct pass_result pass;
+	int count = 0;
+
+	if (probes_pass(probes, true, true, &samples, &pass) < 0)
+		return -1;
+	for (uint32_t i = 0; i < pass.sample_count; i++)
+		count += site_probes_read_send(site_probes, samples[i].id, &sample);
+	return count;
+}
+
+static int fork_children(void)
+{
+	for (int i = 0; i < CHILDREN; i++) {
+		pid_t pid = fork();
+
+		if (pid == 0)
+			_exit(0);
+		if (pid < 0 || waitpid(pid, NULL, 0) != pid)
+			return fail("fork");
+	}
+	return 0;
+}
+
+/* Opens, sends on each, forks; prints what was lost and what was not. */
+static int lose(const struct site_probes_setup *setup)
+{
+	static struct probes_setup watch;
+	const uint32_t self = (uint32_t)getpid();
+	struct site_probes *site_probes;
+	uint64_t lost[STACK_LOST_COUNT];
+	struct sockaddr_in address;
+	struct probes *probes;
+	int fds[CONNS], taken = 0;
+	char error[512];
+
+	if (listen_somewhere(&address) < 0)
+		return fail("listen");
+	memset(&watch, 0, sizeof(watch));
+	watch.filter.port_bitmap[ntohs(address.sin_port) / 8] =
+		(uint8_t)(1 << ntohs(address.sin_port) % 8);
+	watch.filter.pids = &self;
+	watch.filter.pid_count = watch.limits.pid_count = 1;
+	if (probes_open(&watch, &probes, error, sizeof(error)) < 0 ||
+	    site_probes_open(probes, setup, &site_probes, error, sizeof(error)) < 0 ||
+	    site_probes_suspect(site_probes, self, error, sizeof(error)) < 0) {
+		printf("%s\n", error);
+		return EXIT_FAILURE;
+	}
+	if (site_probes_follow_tree(site_probes) < 0 || connect_all(&address, fds))
+		return fail("tree");
+	(void)site_probes_drain(site_probes, count_sample, &taken);
+	for (int i = 0; i < CONNS; i++)
+		if (send(fds[i], "x", 1, 0) != 1)
+			return fail("send");
+	if (fork_children())
+		return EXIT_FAILURE;
+	site_probes_read_lost(site_probes, lost);
+	printf("{\"rate\": %llu, \"ring\": %llu, \"sends\": %llu, \"processes\": %llu, "
+	       "\"taken\": %d, \"seen\": %d}\n",
+	       (unsigned long long)lost[STACK_LOST_RATE], (unsigned long long)lost[STACK_LOST_RING],
+	       (unsigned long long)lost[STACK_LOST_SENDS],
+	       (unsigned long long)lost[STACK_LOST_TREE], taken, count_sends(probes, site_probes));
+	for (int i = 0; i < CONNS; i++)
+		close(fds[i]);
+	site_probes_close(site_probes);
+	probes_close(probes);
+	return EXIT_SUCCESS;
+}
+
+static int lose_each(void)
+{
+	struct site_probes_setup setup = {.stack_bytes = 4096, .stacks_per_s = 100};
+	int status;
+
+	setup.limits = (struct site_probes_limits){.ring_bytes = (uint32_t)sysconf(_SC_PAGESIZE),
+						   .send_count = 1};
+	status = lose(&setup);
+	setup.limits = (struct site_probes_limits){0};
+	setup.stacks_per_s = 1;
+	return status ? status : lose(&setup);
+}
+
 int main(int argc, char **argv)
 {
 	struct site_probes_setup setup = {.stack_bytes = 4096, .stacks_per_s = 20};
@@ -101,6 +211,8 @@ int main(int argc, char **argv)
 
 	if (argc != 2 || fd < 0 || prctl(PR_SET_NAME, "the-sender") < 0)
 		return 2;
+	if (strcmp(argv[1], "limits") == 0)
+		return lose_each();
 	setup.senders_left_out = ~(1u << atoi(argv[1]));
 	if (listen_somewhere(&address) < 0 || open_probes(ntohs(address.sin_port), &probes) < 0)
 		return fail("probes");
