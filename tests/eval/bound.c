@@ -4,7 +4,9 @@
  * anybody could have come. A leak shows at opens only: until the pool needs a new connection,
  * nothing tells what is leaked from what lies free. And one record is no evidence: three are
  * needed where a history says how rare they are, seven where there is none (detector's A and
- * PMIN), and LMIN connections that have been silent for T0.
+ * PMIN), and LMIN connections that have been silent for T0. What leaks out of a surplus leaves the
+ * pool with what it needs, so it opens nothing until the surplus is gone, and where the pool has a
+ * ceiling there may be fewer opens left by then than it takes.
  *
  * Invariant: knows the truth and nothing else; evictions may tell more, and beat it.
  */
@@ -39,6 +41,8 @@ void bound_observe_open(struct bound *bound, const struct world *world,
 		bound->record_count++;
 	}
 	if (bound->record_count >= (is_cold ? RECORDS_COLD : RECORDS_WITH_HISTORY) &&
-	    stock >= settings->leak_min)
+	    stock >= settings->leak_min) {
 		bound->leaked_count = world->leak_count;
+		bound->reached_ns = world->now_ns;
+	}
 }

@@ -13,6 +13,7 @@
 struct bound {
 	uint32_t record, record_count;
 	uint32_t leaked_count; /* leaked when it was reached; 0 = not yet */
+	uint64_t reached_ns; /* when that was */
 };
 
 /* To be called at each open of the leaking process, from the first leak on. */

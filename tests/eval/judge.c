@@ -285,6 +285,8 @@ static void settle(struct judge *judge)
 	result->onset_s = judge->scenario->onset_ns ? seconds_of(judge->scenario->onset_ns)
 						    : result->exhausted_s;
 	result->bound_leaked = judge->bound.leaked_count;
+	if (judge->bound.leaked_count > 0)
+		result->bound_s = seconds_of(judge->bound.reached_ns);
 	settle_forecasts(judge);
 }
 
@@ -292,6 +294,7 @@ static void clear_result(struct result *result)
 {
 	result->suspect_s = result->detected_s = result->first_leak_s = NAN;
 	result->first_false_s = result->first_suspect_s = NAN;
+	result->bound_s = NAN;
 	for (unsigned int i = 0; i < VERDICT_KIND_COUNT; i++)
 		result->first_raised_s[i] = NAN;
 	for (unsigned int i = 0; i < BASELINE_COUNT; i++)

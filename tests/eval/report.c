@@ -81,30 +81,38 @@ static void print_median(const char *figure, struct samples *samples)
 		     stats_quantile(samples->values, samples->count, 0.9));
 }
 
+/* The same for somebody who knows what is leaked, and can prove it by opens only. */
+static void print_bound(const struct share *share)
+{
+	print_share("    somebody who knows what is leaked (bound)", "", share, -1);
+}
+
 static void print_caught(struct score *score)
 {
 	print_share("leaks caught before exhaustion, on-demand pools of 50+", "100%",
 		    &score->caught[GROUP_BIG], 1);
+	print_bound(&score->caught_bound[GROUP_BIG]);
 	print_share("  pools of 20, up to 1/min", ">= 95%", &score->caught[GROUP_TWENTY], 0.95);
-	print_share("  of these, out of a surplus of 5 and more (limit of principle)", "",
-		    &score->caught_of_surplus, -1);
+	print_bound(&score->caught_bound[GROUP_TWENTY]);
+	print_share("  of these, out of a surplus of 5 and more", "", &score->caught_of_surplus,
+		    -1);
+	print_bound(&score->caught_of_surplus_bound);
 	print_share("  other ways: orphans, clients, threads, fork, CLOSE_WAIT ...", "",
 		    &score->caught[GROUP_OTHER], -1);
 	print_share("  pools that are fixed or smaller: at least suspect by then", "",
 		    &score->caught[GROUP_SMALL], -1);
 	print_median("leaked at detection, median (no surplus)", &score->at_detection);
 	print_share("  within rate x 10 s + 8, with history", "all", &score->timely[0], 1);
-	print_share("    somebody who knows what is leaked (bound)", "", &score->timely_bound[0],
-		    -1);
+	print_bound(&score->timely_bound[0]);
 	print_share("  within rate x 10 s + 12, cold", "all", &score->timely[1], 1);
-	print_share("    somebody who knows what is leaked (bound)", "", &score->timely_bound[1],
-		    -1);
+	print_bound(&score->timely_bound[1]);
 	print_share("  either, without what was free when it began (principle)", "",
 		    &score->timely_less_surplus, -1);
 	print_median("  less rate x 10 s, with history (3 records are needed)",
 		     &score->over_rate[0]);
 	print_median("  less rate x 10 s, cold (7 records are needed)", &score->over_rate[1]);
 	print_median("  beyond the surplus, where there was one", &score->beyond_surplus);
+	print_median("    somebody who knows what is leaked (bound)", &score->beyond_surplus_bound);
 }
 
 static void print_alarms(struct score *score)

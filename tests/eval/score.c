@@ -52,6 +52,12 @@ bool result_was_caught(const struct result *result)
 	       (isnan(result->exhausted_s) || result->detected_s <= result->exhausted_s);
 }
 
+bool result_could_be_caught(const struct result *result)
+{
+	return !isnan(result->bound_s) &&
+	       (isnan(result->exhausted_s) || result->bound_s <= result->exhausted_s);
+}
+
 bool family_expects(const struct family *family, enum verdict_kind *ret_kind)
 {
 	static const enum verdict_kind kinds[CLASS_COUNT] = {
@@ -175,6 +181,9 @@ static void score_moment(struct score *score, const struct result *result)
 	if (result->surplus >= SURPLUS_MIN) {
 		add_sample(&score->beyond_surplus,
 			   (double)result->leaked_at_detection - result->surplus);
+		if (result->bound_leaked > 0)
+			add_sample(&score->beyond_surplus_bound,
+				   (double)result->bound_leaked - result->surplus);
 		return;
 	}
 	add_sample(&score->at_detection, result->leaked_at_detection);
@@ -210,8 +219,11 @@ static void score_leak(struct score *score, const struct result *result)
 		return;
 	score_moment(score, result);
 	score_baselines(score, result);
-	if (result->surplus >= SURPLUS_MIN)
-		count_share(&score->caught_of_surplus, caught);
+	count_share(&score->caught_bound[group], result_could_be_caught(result));
+	if (result->surplus < SURPLUS_MIN)
+		return;
+	count_share(&score->caught_of_surplus, caught);
+	count_share(&score->caught_of_surplus_bound, result_could_be_caught(result));
 }
 
 static void score_health(struct score *score, const struct result *result)
@@ -277,6 +289,7 @@ void score_rows(struct score *score, const struct results *results, enum family_
 	memset(score, 0, sizeof(*score));
 	samples_init(&score->at_detection, results->count);
 	samples_init(&score->beyond_surplus, results->count);
+	samples_init(&score->beyond_surplus_bound, results->count);
 	samples_init(&score->over_rate[0], results->count);
 	samples_init(&score->over_rate[1], results->count);
 	for (unsigned int i = 0; i < TTE_POINTS; i++)
@@ -292,6 +305,7 @@ void score_destroy(struct score *score)
 {
 	free(score->at_detection.values);
 	free(score->beyond_surplus.values);
+	free(score->beyond_surplus_bound.values);
 	free(score->over_rate[0].values);
 	free(score->over_rate[1].values);
 	for (unsigned int i = 0; i < TTE_POINTS; i++)

@@ -39,6 +39,10 @@ struct score {
 	struct samples over_rate[2]; /* [was_cold]: the same less rate x 10 s */
 	struct samples beyond_surplus; /* leaked beyond the surplus, where there was one */
 	struct share caught_of_surplus;
+	/* The same for somebody who knows what is leaked, and waits for opens that tell (bound.h).
+	 */
+	struct share caught_bound[GROUP_COUNT], caught_of_surplus_bound;
+	struct samples beyond_surplus_bound;
 	struct rate ordinary, hostile, suspects;
 	struct rate other_kinds; /* verdicts other than leak on healthy pools */
 	struct share precision, recall;
@@ -66,6 +70,8 @@ bool result_is_healthy(const struct result *result);
 enum leak_group result_group(const struct result *result);
 bool result_is_void(const struct result *result);
 bool result_was_caught(const struct result *result);
+/* The bound of principle was reached before exhaustion. */
+bool result_could_be_caught(const struct result *result);
 bool result_was_in_time(const struct result *result, enum verdict_kind kind);
 /* Kinds that were raised and are wrong here, a bit each. */
 uint32_t result_mistakes(const struct result *result);
