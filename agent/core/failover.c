@@ -26,9 +26,6 @@
 
 /* The turn is made at once: what waits for a connect is served by the new server. */
 #define TURN_MIN_NS (10 * NS_PER_SEC)
-/* Pools that close idle or old connections do so earlier, HikariCP at the latest after 30 min. */
-#define QUIET_NS (2700 * NS_PER_SEC)
-#define HOLD_NS (2700 * NS_PER_SEC)
 #define QUIET_FACTOR 10
 /* The heir need not work at every moment. */
 #define REST_NS (600 * NS_PER_SEC)
@@ -56,12 +53,11 @@ static uint64_t turn_ns(const struct judgement *judgement)
 }
 
 /* How long a silence it takes to ask for an heir. */
-static int64_t quiet_ns(const struct judgement *judgement)
+static int64_t quiet_ns(const struct judgement *judgement, const struct settings *settings)
 {
-	uint64_t longest_ns = judgement->exhausted.longest_quiet_ns;
+	uint64_t quiet_ns = QUIET_FACTOR * judgement->exhausted.longest_quiet_ns;
 
-	return (int64_t)(QUIET_FACTOR * longest_ns > QUIET_NS ? QUIET_FACTOR * longest_ns
-							      : QUIET_NS);
+	return (int64_t)(quiet_ns > settings->left_ns ? quiet_ns : settings->left_ns);
 }
 
 /* Nothing has happened to it since its last use: no beat, no close, no open. */
@@ -73,7 +69,7 @@ static bool is_left(const struct judgement *judgement, const struct moment *mome
 	int64_t last_ns = exhausted->last_active_ns;
 
 	if (last_ns <= 0 || pool->conn_count < CONNS_MIN || pool->connecting_count > 0 ||
-	    moment->known_ns - last_ns < quiet_ns(judgement))
+	    moment->known_ns - last_ns < quiet_ns(judgement, moment->settings))
 		return false;
 	return pool->newest->last_active_ns <= last_ns &&
 	       judgement->failover.changed_ns <= last_ns + (int64_t)turn;
@@ -132,7 +128,7 @@ static void find_heir(struct judgement *judgement, const struct moment *moment)
 	int64_t since_ns = moment->known_ns - judgement->exhausted.last_active_ns;
 
 	/* Who has not shown it by then is none; pools that rest for days cost nothing. */
-	if (since_ns > 2 * quiet_ns(judgement))
+	if (since_ns > 2 * quiet_ns(judgement, moment->settings))
 		return;
 	while (other && !is_heir(judgement, other, moment))
 		other = other->next_of_client;
@@ -195,7 +191,8 @@ void failover_find(const struct judgement *judgement, const struct moment *momen
 		   struct finding *ret_finding)
 {
 	const struct settings *settings = moment->settings;
-	uint64_t silent_ns = settings->t0_ns > QUIET_NS ? settings->t0_ns : QUIET_NS;
+	uint64_t silent_ns =
+		settings->t0_ns > settings->left_ns ? settings->t0_ns : settings->left_ns;
 
 	ret_finding->test = "failover";
 	ret_finding->value = failover_value(&judgement->failover);
@@ -208,7 +205,7 @@ void failover_find(const struct judgement *judgement, const struct moment *momen
 	};
 	ret_finding->stock = stock_count(judgement->pool, &ret_finding->limits, &moment->losses);
 	ret_finding->excess = ret_finding->stock;
-	ret_finding->hold_ns = HOLD_NS;
+	ret_finding->hold_ns = settings->left_ns;
 	ret_finding->is_one_time = true;
 	ret_finding->state = judgement;
 	ret_finding->evidence = "left_behind";

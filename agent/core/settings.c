@@ -105,6 +105,9 @@ static const struct setting_row rows[] = {
 	{"CLOSE_WAIT", "s", 1, 86400, 60,
 	 "age at which a connection that the server has closed counts as forgotten; pools "
 	 "notice at the next borrow or housekeeping, 30 s as a rule"},
+	{"LEFT", "s", 1, 86400, 2700,
+	 "silence of a whole pool after which another server can have taken its place, and as much "
+	 "again before a leak is raised; pools close what is idle or old within 30 min"},
 };
 
 static const struct field fields[] = {
@@ -136,6 +139,7 @@ static const struct field fields[] = {
 	{FIELD_NUMBER, offsetof(struct settings, storm_factor)},
 	{FIELD_NUMBER, offsetof(struct settings, storm_failed)},
 	{FIELD_TIME, offsetof(struct settings, close_wait_ns)},
+	{FIELD_TIME, offsetof(struct settings, left_ns)},
 };
 
 #define ROW_COUNT (sizeof(rows) / sizeof(rows[0]))

@@ -22,6 +22,7 @@ struct settings {
 				 habits */
 	uint64_t coverage_hold_ns; /* COVERAGE_HOLD: as HOLD, for evidence that time alone gives */
 	uint64_t close_wait_ns; /* CLOSE_WAIT: how old a CLOSE_WAIT socket is before it counts */
+	uint64_t left_ns; /* LEFT: how long a pool is silent that is left for another server */
 	double oversized_factor; /* OVERSIZED_FACTOR: of the former plateau */
 	double oversized_more; /* OVERSIZED_MORE: connections above it */
 	double oversized_busy; /* OVERSIZED_BUSY: share in use below which it is too many */
