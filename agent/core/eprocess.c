@@ -20,6 +20,7 @@
 
 /* Enough to raise any verdict; a bound, so that doubt afterwards counts at once. */
 #define WEALTH_MAX 1e13
+#define TESTS_MAX (UINT32_MAX >> 1)
 /* Long enough to hold a day's pattern: a shorter one would take each morning for news. */
 #define EPOCH_NS (24 * 3600 * NS_PER_SEC)
 
@@ -28,7 +29,7 @@ static const double odds[EPROCESS_BETS] = {0.85, 0.5, 0.1, 0.02};
 
 bool eprocess_is_due(const struct eprocess *process, uint64_t t_ns, uint64_t gap_ns)
 {
-	return !process->has_begun || t_ns - process->last_ns >= gap_ns;
+	return process->test_count == 0 || t_ns - process->last_ns >= gap_ns;
 }
 
 void eprocess_clear(struct eprocess *process)
@@ -41,12 +42,11 @@ static void begin(struct eprocess *process, uint32_t i0, uint32_t x, uint64_t t_
 {
 	process->base = x;
 	process->began_ns = t_ns;
-	process->test_count = i0;
+	process->test_count = i0 < TESTS_MAX ? i0 : TESTS_MAX;
 	process->record = x;
 	process->record_before = x;
 	process->epoch_ns = t_ns;
 	process->last_ns = t_ns;
-	process->has_begun = true;
 }
 
 static void turn_epoch(struct eprocess *process, uint32_t x, uint64_t t_ns)
@@ -118,14 +118,14 @@ void eprocess_test(struct eprocess *process, uint32_t i0, double p_min, uint32_t
 	uint32_t record;
 	double p;
 
-	if (!process->has_begun) {
+	if (process->test_count == 0) {
 		begin(process, i0, x, t_ns);
 		process->has_tested = true;
 		return;
 	}
 	process->has_tested = true;
 	record = record_of(process);
-	if (process->test_count < UINT32_MAX)
+	if (process->test_count < TESTS_MAX)
 		process->test_count++;
 	p = 1.0 / process->test_count;
 	if (p < p_min)
@@ -142,7 +142,7 @@ void eprocess_test(struct eprocess *process, uint32_t i0, double p_min, uint32_t
 
 void eprocess_witness(struct eprocess *process, uint32_t i0, uint32_t x_at_most, uint64_t t_ns)
 {
-	if (!process->has_begun) {
+	if (process->test_count == 0) {
 		begin(process, i0, x_at_most, t_ns);
 		return;
 	}
@@ -150,7 +150,7 @@ void eprocess_witness(struct eprocess *process, uint32_t i0, uint32_t x_at_most,
 		process->record = process->record_before = x_at_most;
 	if (x_at_most > record_of(process))
 		return;
-	if (process->test_count < UINT32_MAX)
+	if (process->test_count < TESTS_MAX)
 		process->test_count++;
 	process->witness_ns = t_ns;
 }
@@ -159,7 +159,7 @@ double eprocess_value(const struct eprocess *process)
 {
 	double sum = 0;
 
-	if (!process->has_begun || !process->bets)
+	if (process->test_count == 0 || !process->bets)
 		return 1;
 	for (unsigned int k = 0; k < EPROCESS_BETS; k++)
 		sum += process->bets->wealth[k];

@@ -24,13 +24,12 @@ struct eprocess {
 	struct eprocess_bets *bets; /* owned; NULL = the wealth of each is 1 */
 	uint64_t began_ns; /* of the first bet, as it was when it had won last */
 	uint32_t base;
-	uint32_t test_count; /* starts at I0 */
+	uint32_t test_count : 31; /* starts at I0; 0 = it has not begun */
+	uint32_t has_tested : 1; /* not only witnessed */
 	uint32_t record, record_before; /* of this epoch, and of the one before */
 	uint64_t epoch_ns; /* when this epoch began */
 	uint64_t last_ns; /* time of the last test */
 	uint64_t witness_ns; /* time of the last bound that held; 0 = none yet */
-	bool has_begun;
-	bool has_tested; /* not only witnessed */
 };
 
 void eprocess_clear(struct eprocess *process);

@@ -72,7 +72,8 @@ static bool is_steady(uint16_t a, uint16_t b)
 
 static void learn_length(struct heartbeat *heartbeat, uint64_t length_ns, int64_t until_ns)
 {
-	if (!heartbeat->process.has_begun || until_ns - (int64_t)length_ns >= heartbeat->known_ns)
+	if (heartbeat->process.test_count == 0 ||
+	    until_ns - (int64_t)length_ns >= heartbeat->known_ns)
 		return;
 	if (eprocess_value(&heartbeat->process) > 1 && length_ns > limit_ns(heartbeat))
 		eprocess_discount(&heartbeat->process, COMEBACK_FACTOR);

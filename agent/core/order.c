@@ -8,7 +8,7 @@
  *
  *	pool->recent[second % POOL_RECENT] --> last one of that second, or NULL
  *
- * and only the first of a second has to walk.
+ * and only the first of a second has to walk. Most pools are small, and walk: they have none.
  *
  * Invariant: order_second(last_active_ns) never falls along newer. recent[] never points at a
  * connection that is not in the list, nor at one that is not the last of its second.
@@ -16,6 +16,11 @@
  * POOL_RECENT seconds late is placed by a walk; a start in the middle does so once a connection.
  */
 #include "order.h"
+
+#include <stdlib.h>
+
+/* A walk over fewer costs less than what is kept. */
+#define SMALL_COUNT 32
 
 static struct conn **recent_slot(struct pool *pool, int64_t second)
 {
@@ -25,7 +30,7 @@ static struct conn **recent_slot(struct pool *pool, int64_t second)
 /* The last known one of that second or of one not long before it; NULL = none is known. */
 static struct conn *find_recent(struct pool *pool, int64_t second)
 {
-	for (int64_t at = second; at > second - POOL_RECENT; at--) {
+	for (int64_t at = second; pool->recent && at > second - POOL_RECENT; at--) {
 		struct conn *conn = *recent_slot(pool, at);
 
 		if (conn && order_second(conn->last_active_ns) == at)
@@ -56,8 +61,14 @@ static struct conn *find_place(struct pool *pool, int64_t second)
 
 static void remember(struct pool *pool, struct conn *conn, int64_t second)
 {
-	struct conn **slot = recent_slot(pool, second);
+	struct conn **slot;
 
+	/* Without memory it walks. */
+	if (!pool->recent && pool->conn_count > SMALL_COUNT)
+		pool->recent = calloc(POOL_RECENT, sizeof(struct conn *));
+	if (!pool->recent)
+		return;
+	slot = recent_slot(pool, second);
 	if (!*slot || order_second((*slot)->last_active_ns) <= second)
 		*slot = conn;
 }
@@ -83,9 +94,9 @@ void order_insert(struct pool *pool, struct conn *conn)
 static void forget(struct pool *pool, const struct conn *conn)
 {
 	int64_t second = order_second(conn->last_active_ns);
-	struct conn **slot = recent_slot(pool, second);
+	struct conn **slot = pool->recent ? recent_slot(pool, second) : NULL;
 
-	if (*slot != conn)
+	if (!slot || *slot != conn)
 		return;
 	*slot = NULL;
 	if (conn->older && order_second(conn->older->last_active_ns) == second)

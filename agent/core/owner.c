@@ -227,6 +227,7 @@ void owners_drop_pool(struct owners *owners, struct pool *pool)
 		owners->last = pool->prev;
 	index_remove(&owners->pools, &pool->link);
 	free(pool->past);
+	free(pool->recent);
 	free(pool);
 	if (--client->pool_count == 0)
 		drop_client(owners, client);

@@ -47,7 +47,7 @@ struct pool {
 	uint32_t connecting_count;
 	uint32_t peer_closed_count;
 	struct conn *oldest, *newest; /* by last_active_ns: silent longest ... least (order.h) */
-	struct conn *recent[POOL_RECENT]; /* order.h */
+	struct conn **recent; /* POOL_RECENT of them (order.c); owned; NULL = the pool is small */
 	uint64_t first_ns; /* when the pool was first seen */
 	uint64_t changed_ns; /* when it last had a change of any sort */
 	uint64_t last_open_ns; /* time of the last EVENT_OPEN; 0 = none yet */

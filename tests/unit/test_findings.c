@@ -30,7 +30,7 @@ static const struct row rows[] = {
 
 static void set_wealth(struct eprocess *process, double wealth)
 {
-	process->has_begun = wealth > 0;
+	process->test_count = wealth > 0;
 	if (wealth <= 1)
 		return;
 	process->bets = calloc(1, sizeof(*process->bets));
