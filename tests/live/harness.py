@@ -529,7 +529,7 @@ def start_postgresql():
     daemon.prepare(programs / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "--no-sync")
     settings = {
         "port": daemon.port,
-        "listen_addresses": "127.0.0.1",
+        "listen_addresses": "127.0.0.1,127.0.0.2",
         "unix_socket_directories": daemon.home,
         "fsync": "off",
         "max_connections": 400,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Threads that end and leave their connections: noticed, judged, and judged the same in a replay."""
+"""Threads that end and leave their connections: noticed, judged, and the same in a replay."""
 
 import json
 

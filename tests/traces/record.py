@@ -132,6 +132,8 @@ class Recording:
                 "database": scenario.server,
                 "verdicts": list(scenario.verdicts),
                 "why": scenario.why,
+                **({"settings": scenario.settings} if scenario.settings else {}),
+                **({"evidence": scenario.evidence} if scenario.evidence else {}),
                 "night": [round(t, 3) for t in self.began[1:3]],
                 "requests": self.work[scenario.name][0],
                 "leaked": trace_file.leaked_ids(mine, self.leaked[scenario.name]),

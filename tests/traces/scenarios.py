@@ -20,6 +20,8 @@ class Scenario:
     server: str
     verdicts: tuple  # one of these must be raised; none: nothing may be said at all
     why: str
+    settings: dict = dataclasses.field(default_factory=dict)  # of the replay; minutes are short
+    evidence: str = ""  # what leads, where only one test can tell
 
     @property
     def is_healthy(self):
@@ -91,6 +93,27 @@ SCENARIOS = [
     Scenario(
         "psycopg-pool-leaking",
         *("psycopg-pool", python("psycopg_pool_app.py"), "leaking", "postgresql", LEAK, FORGETS),
+    ),
+    Scenario(
+        "psycopg-pool-one-left",
+        *("psycopg-pool", python("psycopg_pool_app.py"), "one-left", "postgresql"),
+        ("exhausted", "leak"),
+        "seven of eight are forgotten, one after the other, and one does the work of all",
+        evidence="held",
+    ),
+    Scenario(
+        "forking",
+        *("psycopg-pool", python("fork_app.py"), "leaking", "postgresql", LEAK),
+        "helpers that were forked keep what the pool has closed since",
+        {"A": 100, "A_SUSPECT": 20},
+        "inherited",
+    ),
+    Scenario(
+        "failover",
+        *("psycopg-pool", python("failover_app.py"), "leaking", "postgresql", LEAK),
+        "the name of the server means another address from now on; the pool of the old one stays",
+        {"A": 500, "LEFT": 25, "LMIN": 4},
+        "left_behind",
     ),
     Scenario(
         "psycopg2-pool-healthy",

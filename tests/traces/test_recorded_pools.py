@@ -26,9 +26,12 @@ TRACE_SIZE_MAX = 300_000
 ALL_SIZE_MAX = 3_000_000
 
 
-def replay(text):
+def replay(text, names):
+    """The settings are those of the recording, which all in it share."""
+    settings = INDEX[names[0]].get("settings", {})
+    options = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
     done = subprocess.run(
-        [CONNLEAK, "replay", "--json", "-"],
+        [CONNLEAK, "replay", "--json", *options, "-"],
         input=text,
         capture_output=True,
         text=True,
@@ -40,7 +43,7 @@ def replay(text):
 
 @functools.lru_cache(maxsize=None)
 def verdicts_on(name):
-    return replay(trace_file.read_text(name))
+    return replay(trace_file.read_text(name), [name])
 
 
 def said(verdict):
@@ -84,10 +87,16 @@ def test_replay_of_a_leaking_pool_suspects_only_what_leaked(name):
         assert wrong == [], f"{said(verdict)}; {hint(name)}"
 
 
+@pytest.mark.parametrize("name", [name for name in LEAKING if "evidence" in INDEX[name]])
+def test_replay_leads_with_the_evidence_that_only_one_test_can_have(name):
+    leads = {verdict["evidence"][0]["name"] for verdict in raised(verdicts_on(name))}
+    assert leads == {INDEX[name]["evidence"]}, hint(name)
+
+
 @pytest.mark.parametrize("share", [0.1, 0.3, 0.5, 0.7])
 @pytest.mark.parametrize("name", HEALTHY)
 def test_a_restart_on_a_healthy_pool_says_nothing(name, share):
-    verdicts = replay(trace_file.restarted(name, share))
+    verdicts = replay(trace_file.restarted(name, share), [name])
     assert [said(verdict) for verdict in verdicts] == []
 
 
@@ -95,7 +104,7 @@ def test_a_restart_on_a_healthy_pool_says_nothing(name, share):
 @pytest.mark.parametrize("name", LEAKING)
 def test_a_restart_on_a_leaking_pool_says_nothing_wrong(name, share):
     entry = INDEX[name]
-    verdicts = replay(trace_file.restarted(name, share))
+    verdicts = replay(trace_file.restarted(name, share), [name])
     for verdict in verdicts:
         assert verdict["kind"] in entry["verdicts"], said(verdict)
         if verdict["state"] != "cleared":
@@ -105,16 +114,18 @@ def test_a_restart_on_a_leaking_pool_says_nothing_wrong(name, share):
 
 
 def recordings():
-    """The traces by the recording they were cut out of: only those share their ids."""
+    """The traces by the recording they were cut out of, for only those share their ids, and by
+    their settings, of which a replay has one.
+    """
     names_of = collections.defaultdict(list)
     for name, entry in INDEX.items():
-        names_of[entry["recording"]].append(name)
+        names_of[entry["recording"], json.dumps(entry.get("settings"))].append(name)
     return list(names_of.values())
 
 
 @pytest.mark.parametrize("names", recordings(), ids=lambda names: f"{len(names)} processes")
 def test_replay_of_processes_side_by_side_says_of_each_what_it_says_of_it_alone(names):
-    together = replay(trace_file.merged(names))
+    together = replay(trace_file.merged(names), names)
 
     for name in names:
         mine = [verdict for verdict in together if verdict["pid"] == INDEX[name]["pid"]]

@@ -36,9 +36,10 @@ def statements():
 class Load:
     """begin() is called at the first day: what a pool opens at once is to be seen, too."""
 
-    def __init__(self, request, failing_request=None, begin=None):
+    def __init__(self, request, failing_request=None, begin=None, leak_every=LEAK_EVERY):
         self.request = request
         self.begin = begin
+        self.leak_every = leak_every
         self.failing_request = failing_request
         self.daytime = threading.Event()
         self.stopping = threading.Event()
@@ -53,8 +54,10 @@ class Load:
         with self.lock:
             number = next(self.numbers)
         try:
-            if self.failing_request and number % LEAK_EVERY == 0:
-                self.leaked.append(self.failing_request())
+            if self.failing_request and number % self.leak_every == 0:
+                port = self.failing_request()
+                if port:
+                    self.leaked.append(port)
             else:
                 self.request()
             with self.lock:

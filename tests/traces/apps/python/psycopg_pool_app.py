@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""psycopg_pool_app.py healthy|leaking PORT: the pool of psycopg 3.
+"""psycopg_pool_app.py healthy|leaking|one-left PORT: the pool of psycopg 3.
 
-By default it has four connections and never more; the leaking one may grow.
+By default it has four connections and never more; the leaking one may grow. That of one-left has
+eight, of which it leaks all but one.
 """
 
 import sys
@@ -10,7 +11,12 @@ from psycopg_pool import ConnectionPool
 
 from load import Load, statements
 
-POOLS = {"healthy": {}, "leaking": {"min_size": 4, "max_size": 100}}
+POOLS = {
+    "healthy": {},
+    "leaking": {"min_size": 4, "max_size": 100},
+    "one-left": {"min_size": 8, "max_size": 8},
+}
+LEAK_EVERY = {"leaking": 50, "one-left": 200}
 
 
 def main():
@@ -31,7 +37,13 @@ def main():
         forgotten.append(connection)  # a connection that is collected closes its socket
         return connection.execute("SELECT inet_client_port()").fetchone()[0]
 
-    Load(request, failing_request if mode == "leaking" else None, begin=pool.open).run()
+    def request_until_one_is_left():
+        if len(forgotten) == POOLS[mode]["max_size"] - 1:
+            return request()
+        return failing_request()
+
+    failing = {"leaking": failing_request, "one-left": request_until_one_is_left}.get(mode)
+    Load(request, failing, begin=pool.open, leak_every=LEAK_EVERY.get(mode, 1)).run()
 
 
 if __name__ == "__main__":
