@@ -13,8 +13,12 @@
 
 #include "deserted.h"
 #include "failover.h"
+#include "habits.h"
 #include "inherited.h"
 #include "spread.h"
+
+/* Connections that are opened within so long of each other are one growth. */
+#define GROWTH_NS (30 * NS_PER_SEC)
 
 enum group { BY_ACTION, BY_TIME, OF_FLEET, HINT };
 
@@ -84,6 +88,35 @@ static double value_retirement(const struct judgement *judgement, const struct m
 	return retirement_value(&judgement->retirement);
 }
 
+/*
+ * What was opened and never used. A second pool that retires nothing has such connections as well,
+ * beyond its need, but all of its last growth: before it grows again it uses them. Those that came
+ * one by one came while the others lay there.
+ */
+static bool are_orphans(const struct finding *finding, const struct pool *pool,
+			const struct moment *moment)
+{
+	uint32_t unused_count = 0, growth_count = 0;
+	int64_t opened_ns = INT64_MIN;
+	uint64_t silence_ns = 0;
+	struct stock_walk walk;
+	struct conn *conn;
+
+	stock_begin(&walk, pool, &finding->limits, &moment->losses);
+	while ((conn = stock_next(&walk))) {
+		if (conn->has_returned || !finding->counts(finding, conn))
+			continue;
+		unused_count++;
+		if (opened_ns > conn->open_ns - (int64_t)GROWTH_NS)
+			continue;
+		opened_ns = conn->open_ns;
+		growth_count++;
+		silence_ns += conn_silence_ns(conn, moment->t_ns);
+	}
+	return 2 * unused_count >= finding->stock &&
+	       habits_outlast(moment->settings->exposure_ns, growth_count, 0, silence_ns);
+}
+
 static void find_retirement(const struct judgement *judgement, const struct moment *moment,
 			    struct finding *ret_finding)
 {
@@ -91,6 +124,8 @@ static void find_retirement(const struct judgement *judgement, const struct mome
 	/* A pool that grows may be two, one of which retires nothing. */
 	ret_finding->is_hint = judgement->plateau.flat_ns == 0 ||
 			       judgement->plateau.flat_ns > ret_finding->began_ns;
+	if (ret_finding->is_hint && are_orphans(ret_finding, judgement->pool, moment))
+		ret_finding->is_hint = false;
 }
 
 static double value_keepalive(const struct judgement *judgement, const struct moment *moment)

@@ -101,6 +101,8 @@ static const struct family families[] = {
 	 "load=diurnal,visitors=30,stay=3h,gap=6h", 4},
 	{"websockets-pool", CLASS_HOSTILE, T, build_websockets,
 	 "pool=node-pg|tomcat|go,load=diurnal|mmpp,visitors=15", 3},
+	{"websockets-retired", CLASS_HOSTILE, T, build_websockets,
+	 "pool=hikari|hikari-elastic,load=diurnal|mmpp,visitors=15|40,stay=2h,gap=6h", 2},
 	{"holders", CLASS_HOSTILE, T, build_holders, "pool=tomcat|node-pg|go,load=diurnal|mmpp", 3},
 	{"tenants-shared", CLASS_HOSTILE, T, build_tenants,
 	 "pool=hikari|rails,max=2,shared=1,load=poisson", 3},

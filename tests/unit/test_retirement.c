@@ -122,12 +122,83 @@ static void retirement_of_one_pool_says_nothing_of_another_that_grows(void **sta
 	}
 }
 
+#define OWN 10
+#define REST_S 800.0
+
+/*
+ * A pool uses each of its own now and then, and closes it right after the second use: its silences
+ * are long, so opens prove nothing for an hour, and it evicts nothing. Beside it so many are opened
+ * at a time, every gap_s, and never used again.
+ */
+static struct sim *open_unused(uint32_t at_a_time, double gap_s, uint32_t count)
+{
+	struct sim *sim = sim_new(1);
+	struct sim_conn *own[OWN] = {NULL};
+	double due[OWN], next = 3 * 3600;
+
+	for (int i = 0; i < OWN; i++)
+		due[i] = 1 + i * REST_S / OWN;
+	while (sim->now < 3 * 3600 + 9000) {
+		for (int i = 0; i < OWN; i++) {
+			if (sim->now < due[i])
+				continue;
+			due[i] = sim->now + REST_S;
+			if (!own[i]) {
+				own[i] = sim_open(sim);
+				continue;
+			}
+			sim_use(sim, own[i]);
+			if (sim->now - own[i]->opened < 1.5 * REST_S)
+				continue;
+			sim_advance(sim, sim->now + 0.5);
+			sim_look(sim);
+			sim_close(sim, own[i], CLOSE_LOCAL);
+			own[i] = sim_open(sim);
+		}
+		for (uint32_t i = 0; sim->now >= next && i < at_a_time; i++) {
+			if (sim->leaked_count == count)
+				break;
+			sim_open(sim)->state = SIM_LEAKED;
+			sim->leaked_count++;
+		}
+		next += sim->now >= next ? gap_s : 0;
+		sim_advance(sim, sim->now + 1);
+	}
+	sim_end(sim);
+	return sim;
+}
+
+static void retirement_never_used_ones_that_come_one_by_one_are_leaked(void **state)
+{
+	struct sim *sim = open_unused(1, 100, 60);
+	const struct sim_line *line = sim_first(sim, VERDICT_RAISED);
+
+	(void)state;
+	assert_non_null(line);
+	assert_int_equal(line->kind, VERDICT_LEAK);
+	assert_string_equal(line->evidence, "missed_retirement");
+	assert_true(line->right_count >= 20);
+	assert_int_equal(line->right_count, line->suspect_count);
+	sim_free(sim);
+}
+
+static void retirement_never_used_ones_of_few_bursts_may_be_another_pool(void **state)
+{
+	struct sim *sim = open_unused(15, 1500, 60);
+
+	(void)state;
+	assert_null(sim_first_by(sim, VERDICT_LEAK, VERDICT_RAISED, "missed_retirement"));
+	sim_free(sim);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(retirement_old_connections_are_found),
 		cmocka_unit_test(retirement_healthy_pools_stay_silent),
 		cmocka_unit_test(retirement_of_one_pool_says_nothing_of_another_that_grows),
+		cmocka_unit_test(retirement_never_used_ones_that_come_one_by_one_are_leaked),
+		cmocka_unit_test(retirement_never_used_ones_of_few_bursts_may_be_another_pool),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
