@@ -236,7 +236,7 @@ static int run(struct agent *agent)
 	r = serve_init(&agent->serve, live, agent->ledger);
 	/* The socket may have to be given to its group yet. */
 	if (r == 0)
-		r = live_confine(live, CAP_CHOWN);
+		r = live_confine(live, PRIVILEGE_MORE(CAP_CHOWN));
 	if (r == 0)
 		r = live_look(live);
 	status = live_status(live, r);

@@ -4,13 +4,15 @@
  * command prints and how it ends is the command's, and what we have to say stands on stderr or in
  * files.
  *
- * Invariant: the command does not run a single instruction before the probes are attached; its end
- * is never held up by more than the names of its last stacks.
+ * Invariant: the command does not run a single instruction before the probes are attached and we
+ * have given up what only that needed, while it keeps what we were given; its end is never held up
+ * by more than the names of its last stacks.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/capability.h>
 #include <unistd.h>
 
 #include "child.h"
@@ -19,6 +21,7 @@
 #include "live_sites.h"
 #include "run_report.h"
 #include "sys/log.h"
+#include "sys/privilege.h"
 
 /* A process that has ended cannot be read any more: the agent looks often. */
 #define LOOK_INTERVAL_NS (50 * NS_PER_MS)
@@ -80,6 +83,19 @@ static int write_reports(const struct run *run, const struct options *options)
 	return r;
 }
 
+/*
+ * The command may be somebody else's by the time that it is to have a signal; and what it is to be
+ * written into may be made by the command, in a directory of whoever called us.
+ */
+static int confine(struct run *run, const struct options *options)
+{
+	uint64_t more = PRIVILEGE_MORE(CAP_KILL);
+
+	if (options->output || options->junit)
+		more |= PRIVILEGE_MORE(CAP_DAC_OVERRIDE);
+	return live_confine(&run->live, more);
+}
+
 static int start(struct run *run, const struct options *options)
 {
 	int r;
@@ -91,6 +107,8 @@ static int start(struct run *run, const struct options *options)
 	if (r < 0)
 		log_notice("cannot follow what %s starts: %s", options->program[0], strerror(-r));
 	r = live_look(&run->live);
+	if (r == 0)
+		r = confine(run, options);
 	if (r < 0)
 		return live_status(&run->live, r);
 	r = child_release(&run->child);

@@ -19,6 +19,7 @@
 #include "sample_json.h"
 #include "screen/sample_follow.h"
 #include "sys/log.h"
+#include "sys/privilege.h"
 #include "top.h"
 #include "top_term.h"
 
@@ -120,7 +121,7 @@ static int show_own(struct top *top)
 	if (status)
 		goto out;
 	/* Root by sudo writes (w) into the directory of who has called it. */
-	r = live_confine(&live, CAP_DAC_OVERRIDE);
+	r = live_confine(&live, PRIVILEGE_MORE(CAP_DAC_OVERRIDE));
 	if (r == 0)
 		r = live_look(&live);
 	status = live_status(&live, r);

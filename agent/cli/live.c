@@ -241,9 +241,9 @@ void live_close(struct live *live)
 	live->proc_fd = -1;
 }
 
-int live_confine(struct live *live, int one_more)
+int live_confine(struct live *live, uint64_t more)
 {
-	int r = privilege_drop_capabilities(one_more);
+	int r = privilege_drop_capabilities(more);
 
 	if (r < 0) {
 		log_error("cannot give up privileges: %s", strerror(-r));

@@ -55,7 +55,7 @@ void live_close(struct live *live);
  * To be called when all is open: gives up capabilities, as privilege_drop_capabilities() does.
  * Returns 0, or -errno after a line on stderr.
  */
-int live_confine(struct live *live, int one_more);
+int live_confine(struct live *live, uint64_t more);
 
 /*
  * Takes ports, filters and names of endpoints from other options, which from now on are borrowed

@@ -71,7 +71,7 @@ static int keep_one(cap_t had, cap_t kept, cap_value_t value)
 	return 0;
 }
 
-int privilege_drop_capabilities(int one_more)
+int privilege_drop_capabilities(uint64_t more)
 {
 	cap_t had = cap_get_proc(), kept = cap_init();
 	int r = had && kept ? 0 : -ENOMEM;
@@ -80,8 +80,9 @@ int privilege_drop_capabilities(int one_more)
 	(void)cap_reset_ambient(); /* not there before Linux 4.3, and nothing to reset */
 	for (size_t i = 0; r == 0 && i < sizeof(looking) / sizeof(looking[0]); i++)
 		r = keep_one(had, kept, looking[i]);
-	if (r == 0 && one_more != PRIVILEGE_NO_MORE)
-		r = keep_one(had, kept, one_more);
+	for (cap_value_t value = 0; r == 0 && value < 64; value++)
+		if (more & PRIVILEGE_MORE(value))
+			r = keep_one(had, kept, value);
 	if (r == 0 && cap_set_proc(kept) < 0)
 		r = -errno;
 	if (r == 0 && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)

@@ -7,15 +7,16 @@
 
 #include <stdint.h>
 
-#define PRIVILEGE_NO_MORE (-1)
+#define PRIVILEGE_NO_MORE 0ULL
+#define PRIVILEGE_MORE(capability) (1ULL << (capability))
 
 /*
  * To be called when the probes are attached: of the capabilities only those stay that looking
- * needs, and one more (CAP_CHOWN: a socket is still to be made) or PRIVILEGE_NO_MORE; none can be
- * won back by executing something. What the process does not have it does not need to give up.
- * Returns 0 or -errno.
+ * needs, and those in more (PRIVILEGE_MORE(CAP_CHOWN): a socket is still to be made), or
+ * PRIVILEGE_NO_MORE; none can be won back by executing something. What the process does not have
+ * it does not need to give up. Returns 0 or -errno.
  */
-int privilege_drop_capabilities(int one_more);
+int privilege_drop_capabilities(uint64_t more);
 
 /*
  * To be called when everything is open: from here on only listed system calls are made. Any other

@@ -2,7 +2,9 @@
 """Fixtures of the live tests: whatever a test starts, its fixture stops."""
 
 import os
+import pathlib
 import subprocess
+import tempfile
 
 import pytest
 
@@ -21,6 +23,14 @@ def connleak():
     connleak = harness.Connleak()
     yield connleak
     connleak.stop_all()
+
+
+@pytest.fixture
+def anybodys():
+    """A directory that every user can write into."""
+    with tempfile.TemporaryDirectory() as path:
+        os.chmod(path, 0o777)
+        yield pathlib.Path(path)
 
 
 @pytest.fixture

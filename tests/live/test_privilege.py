@@ -14,13 +14,16 @@ from test_daemon import said
 from verdicts import QUICK, Leaker
 
 UNIT = ROOT / "packaging/systemd/connleak.service"
-DAC_OVERRIDE, DAC_READ_SEARCH, SYS_PTRACE, PERFMON, BPF = 1, 2, 19, 38, 39
+DAC_OVERRIDE, DAC_READ_SEARCH, KILL, SYS_PTRACE, PERFMON, BPF = 1, 2, 5, 19, 38, 39
 KEPT = {DAC_READ_SEARCH, SYS_PTRACE, PERFMON, BPF}
 
 
+def read_status(text):
+    return dict(line.split(":\t", 1) for line in text.splitlines() if ":\t" in line)
+
+
 def status_of(pid):
-    lines = pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()
-    return dict(line.split(":\t", 1) for line in lines if ":\t" in line)
+    return read_status(pathlib.Path(f"/proc/{pid}/status").read_text())
 
 
 def caps_of(status, which):
@@ -63,6 +66,19 @@ def test_commands_with_probes_of_their_own_give_it_up_too(
     assert caps_of(status, "CapEff") == caps_of(status, "CapPrm") == KEPT | more
     assert status["NoNewPrivs"] == "1"
     assert running.stop() == 0
+
+
+@pytest.mark.parametrize("options, more", [([], set()), (["--junit"], {DAC_OVERRIDE})], ids=["", "junit"])
+def test_run_gives_it_up_before_the_command_begins_which_keeps_it(connleak, server, tmp_path, options, more):
+    options = [*options, tmp_path / "junit.xml"] if options else []
+    words = ["sh", "-c", "cat /proc/$PPID/status; echo ---; exec cat /proc/self/status"]
+    done = connleak.run("run", "--port", str(server.listen()), *options, "--", *words)
+    assert done.returncode == 0, done
+    ours, commands = [read_status(text) for text in done.stdout.decode().split("---\n")]
+    assert caps_of(ours, "CapEff") == caps_of(ours, "CapPrm") == KEPT | {KILL} | more
+    assert (ours["NoNewPrivs"], commands["NoNewPrivs"]) == ("1", status_of("self")["NoNewPrivs"])
+    for which in ("CapEff", "CapPrm", "CapBnd"):
+        assert caps_of(commands, which) == caps_of(status_of("self"), which)
 
 
 def test_agent_without_privileges_still_tells_who_other_users_are(connleak, server, start):

@@ -125,11 +125,12 @@ def test_run_passes_standard_streams_arguments_and_options_of_the_command(connle
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR1])
-def test_run_passes_signals_on(connleak, server, tmp_path, number):
-    ready = tmp_path / "ready"
+@pytest.mark.parametrize("user", [[], ["setpriv", "--reuid", "65534"]], ids=["", "another-user"])
+def test_run_passes_signals_on(connleak, server, anybodys, user, number):
+    ready = anybodys / "ready"
     script = f"trap 'exit 33' {signal.Signals(number).name[3:]}; : > {ready}; while :; do sleep 0.05; done"
     process = subprocess.Popen(
-        [connleak.path, "run", "--port", str(server.listen()), "--", "sh", "-c", script],
+        [connleak.path, "run", "--port", str(server.listen()), "--", *user, "sh", "-c", script],
         stderr=subprocess.PIPE,
     )
     wait_until(ready.exists, 20, "the command runs")

@@ -131,7 +131,7 @@ static int act_drop(void)
 
 	for (int i = 0; i < 4; i++)
 		had[i] = has(CAP_PERMITTED, kept[i]);
-	if (privilege_drop_capabilities(CAP_CHOWN) < 0)
+	if (privilege_drop_capabilities(PRIVILEGE_MORE(CAP_CHOWN)) < 0)
 		return 1;
 	if (!has(CAP_EFFECTIVE, CAP_CHOWN))
 		return 10;
