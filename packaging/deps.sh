@@ -18,7 +18,7 @@ build_packages=(gcc libc6-dev make clang llvm bpftool libbpf-dev libelf-dev libd
 demo_packages=(procps util-linux)
 test_packages=(git libcmocka-dev liburing-dev clang-format libclang-rt-14-dev shellcheck
 	       python3 python3-pytest python3-prometheus-client prometheus prometheus-alertmanager python3-psycopg2 python3-sqlalchemy python3-pymysql python3-redis
-	       postgresql mariadb-server redis-server
+	       postgresql mariadb-server redis-server php-cli php-fpm php-pgsql
 	       iproute2 procps tmux util-linux systemd
 	       runc
 	       qemu-system-x86 busybox cpio gzip kmod xz-utils)

@@ -8,10 +8,12 @@ import pathlib
 import random
 import re
 import shutil
+import signal
 import subprocess
 
 import pytest
 
+import fpm
 from apps import APPS, build
 from harness import NODE, PYTHON, ROOT, last_sends, map_elements, wait_until
 
@@ -406,17 +408,47 @@ def test_sites_java_method_by_a_perf_map(connleak, postgresql, tmp_path):
     assert used[0]["last_site"].endswith(" [thread order-worker-#]"), lefts
 
 
+def check_php(left, app, call):
+    lines = app.read_text().splitlines()
+    opened, used = (
+        1 + next(i for i, text in enumerate(lines) if name in text) for name in (call, "pg_query(")
+    )
+    callers = " < handle_request < {main}"
+    assert left["site"] == f"OrderRepo::__construct ({app.name}:{opened}){callers}", left
+    assert left["last_site"] == f"OrderRepo::save ({app.name}:{used}){callers}", left
+
+
 def test_sites_php_names_function_file_and_line(connleak, postgresql):
     app = APPS / "orders.php"
     left = one(left_open(connleak, postgresql.port, "php", app, str(postgresql.port)))
-    lines = app.read_text().splitlines()
-    opened, used = (
-        1 + next(i for i, text in enumerate(lines) if call in text)
-        for call in ("pg_connect(", "pg_query(")
-    )
-    callers = " < handle_request < {main}"
-    assert left["site"] == f"OrderRepo::__construct (orders.php:{opened}){callers}", left
-    assert left["last_site"] == f"OrderRepo::save (orders.php:{used}){callers}", left
+    check_php(left, app, "pg_connect(")
+
+
+def test_sites_php_fpm_names_the_function_of_a_worker(connleak, postgresql, anybodys):
+    """Of a request; the worker was forked before the first, and goes on after it."""
+    path = sorted(pathlib.Path("/usr/sbin").glob("php-fpm8.*"))[-1]
+    app = pathlib.Path(shutil.copy(APPS / "fpm.php", anybodys))
+    configuration, listen = fpm.write_configuration(anybodys)
+    words = [path, "-F", "-O", "--fpm-config", configuration]
+    options = ["--json", "--port", str(postgresql.port), "-o", anybodys / "left"]
+    command = [connleak.path, "run", *options, "--", *words]
+    running = subprocess.Popen(command, stderr=subprocess.PIPE, start_new_session=True)
+    try:
+        wait_until(lambda: running.poll() is not None or listen.exists(), 30, "php-fpm listens")
+        workers = [fpm.get(listen, app, f"port={postgresql.port}") for _ in range(2)]
+        assert workers[0].isdigit() and workers[0] == workers[1], workers
+        # In good order PHP closes what is persistent itself.
+        os.kill(int(workers[0]), signal.SIGKILL)
+        running.send_signal(signal.SIGTERM)
+        _, said = running.communicate(timeout=60)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(running.pid, signal.SIGKILL)
+        running.communicate()
+    *lefts, summary = [json.loads(line) for line in (anybodys / "left").read_text().splitlines()]
+    assert summary["left_open"] == len(lefts) == 2, (lefts, said)
+    for left in lefts:
+        check_php(left, app, "pg_pconnect(")
 
 
 # --- containers and hostile files --------------------------------------------------------------
