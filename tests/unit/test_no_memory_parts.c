@@ -142,7 +142,8 @@ static int run_dry(void *userdata)
 		struct event end = {.type = EVENT_END};
 
 		if (leaked < POOL_SIZE)
-			use_one(&world, (uint64_t)(1 + leaked + op % (POOL_SIZE - leaked)), t_s);
+			use_one(&world,
+				1 + (uint64_t)leaked + (uint64_t)(op % (POOL_SIZE - leaked)), t_s);
 		else
 			feed(&world, &end, t_s);
 	}
