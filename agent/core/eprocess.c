@@ -58,7 +58,7 @@ static void turn_epoch(struct eprocess *process, uint32_t x, uint64_t t_ns)
 	process->epoch_ns = t_ns;
 }
 
-static uint32_t record_of(const struct eprocess *process)
+uint32_t eprocess_record(const struct eprocess *process)
 {
 	return process->record > process->record_before ? process->record : process->record_before;
 }
@@ -124,7 +124,7 @@ void eprocess_test(struct eprocess *process, uint32_t i0, double p_min, uint32_t
 		return;
 	}
 	process->has_tested = true;
-	record = record_of(process);
+	record = eprocess_record(process);
 	if (process->test_count < TESTS_MAX)
 		process->test_count++;
 	p = 1.0 / process->test_count;
@@ -148,10 +148,24 @@ void eprocess_witness(struct eprocess *process, uint32_t i0, uint32_t x_at_most,
 	}
 	if (!process->has_tested && x_at_most < process->record)
 		process->record = process->record_before = x_at_most;
-	if (x_at_most > record_of(process))
+	if (x_at_most > eprocess_record(process))
 		return;
 	if (process->test_count < TESTS_MAX)
 		process->test_count++;
+	process->witness_ns = t_ns;
+}
+
+void eprocess_remember(struct eprocess *process, uint32_t i0, uint32_t x, uint64_t t_ns)
+{
+	if (process->test_count == 0) {
+		begin(process, i0, x, t_ns);
+		return;
+	}
+	if (process->test_count < TESTS_MAX)
+		process->test_count++;
+	turn_epoch(process, x, t_ns);
+	if (x > process->record)
+		process->record = x;
 	process->witness_ns = t_ns;
 }
 

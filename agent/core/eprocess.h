@@ -49,6 +49,12 @@ void eprocess_test(struct eprocess *process, uint32_t i0, double p_min, uint32_t
  */
 void eprocess_witness(struct eprocess *process, uint32_t i0, uint32_t x_at_most, uint64_t t_ns);
 
+/* The count was x at a moment that nobody chose: as a test, but nothing is bet on it. */
+void eprocess_remember(struct eprocess *process, uint32_t i0, uint32_t x, uint64_t t_ns);
+
+/* The highest count so far; 0 before the first. */
+uint32_t eprocess_record(const struct eprocess *process);
+
 /* The mean of the bets. */
 double eprocess_value(const struct eprocess *process);
 

@@ -10,7 +10,7 @@
  * An open is tested when all activity up to it is known: a deep connection of a LIFO pool that was
  * borrowed a moment before the open would otherwise pass for one that lies idle at the open.
  *
- * Four things differ from the plain form of this test:
+ * Five things differ from the plain form of this test:
  * - It runs on three schedules at once, at most one test a second, 8 s and 64 s, and the e-value
  *   is their mean (a mean of e-values is one). A process that opens all the time, like Go's pool
  *   with its two idle connections, makes a hundred tests for one that a leak could make a record,
@@ -18,6 +18,10 @@
  * - A pool that has what it needs does not open for hours, and would begin cold on the day it
  *   leaks. So moments without an open count as history, where not more was silent than at any test
  *   so far: whatever is held at such a moment is among that. Nothing is bet on them.
+ * - Where some always lie idle that is hardly ever so. A fourth schedule, the ceiling, takes all
+ *   that was silent at such a moment for held: it needs a stock that the pool has never had, idle
+ *   or not, and has an hour of moments to set it against. When it speaks, what is held is what the
+ *   opens say, though; that of the idle was counted only to be on the safe side.
  * - The gaps of a heartbeat set a limit of their own, closer above them, for they are steady.
  * - A close pays only when the connection was older than the credit lasts. A rotation retires old
  *   connections; closes of young ones are churn, which would pay for every leaked open as well.
@@ -41,10 +45,17 @@
 #define SAMPLE_MAX_NS (24 * 3600 * NS_PER_SEC)
 /* What evidence is worth after one of the connections that it rests on came back. */
 #define COMEBACK_FACTOR 0.1
-/* Moments as far apart tell something new: the longest requests of most programs end within. */
-#define CALM_GAP_NS (60 * NS_PER_SEC)
+/* Moments as far apart tell something new: nearly all requests end within. */
+#define CALM_GAP_NS (30 * NS_PER_SEC)
 
-static const uint64_t gaps_ns[OPENS_SCALES] = {NS_PER_SEC, 8 * NS_PER_SEC, 64 * NS_PER_SEC};
+/* The last of the schedules; its tests are rarer than those of the first, for what lies idle makes
+ * less of each open. */
+#define CEILING 3
+/* Of a bet that has not lost yet what it won. */
+#define EVIDENCE_MIN 1.01
+
+static const uint64_t gaps_ns[OPENS_SCALES] = {NS_PER_SEC, 8 * NS_PER_SEC, 64 * NS_PER_SEC,
+					       4 * NS_PER_SEC};
 
 void opens_clear(struct opens *opens)
 {
@@ -75,6 +86,16 @@ struct stock_limits opens_limits(const struct opens *opens, const struct setting
 	return limits;
 }
 
+/* The most that opens had shown to be held, when the bets began that have not lost since. */
+static void note_held(struct opens *opens)
+{
+	uint64_t began_ns;
+
+	opens->ceiling_base = eprocess_record(&opens->scales[0]);
+	(void)eprocess_find_earliest(&opens->scales[0], EVIDENCE_MIN, &opens->ceiling_base,
+				     &began_ns); /* or else that */
+}
+
 static void test_open(struct opens *opens, const struct moment *moment, const struct pool *pool,
 		      uint64_t open_ns)
 {
@@ -82,6 +103,8 @@ static void test_open(struct opens *opens, const struct moment *moment, const st
 	struct stock_limits limits;
 	uint32_t stock;
 
+	if (eprocess_value(&opens->scales[CEILING]) <= 1)
+		note_held(opens);
 	opens->tested_ns = (int64_t)open_ns;
 	opens->test_count++;
 	limits = opens_limits(opens, settings);
@@ -124,8 +147,9 @@ void opens_witness(struct opens *opens, const struct moment *moment, const struc
 	limits = opens_limits(opens, moment->settings);
 	limits.known_ns = moment->known_ns;
 	stock = stock_count(pool, &limits, &moment->losses);
-	for (unsigned int i = 0; i < OPENS_SCALES; i++)
+	for (unsigned int i = 0; i < CEILING; i++)
 		eprocess_witness(&opens->scales[i], moment->settings->i0, stock, moment->t_ns);
+	eprocess_remember(&opens->scales[CEILING], moment->settings->i0, stock, moment->t_ns);
 }
 
 static void observe_open(struct opens *opens, const struct moment *moment)
@@ -214,27 +238,32 @@ double opens_value(const struct opens *opens)
 	return sum / OPENS_SCALES;
 }
 
+static uint32_t base_of(const struct opens *opens, unsigned int scale, uint32_t base)
+{
+	return scale == CEILING && opens->ceiling_base < base ? opens->ceiling_base : base;
+}
+
 void opens_find(const struct opens *opens, const struct moment *moment, const struct pool *pool,
 		struct finding *ret_finding)
 {
-	const struct eprocess *best = &opens->scales[0];
+	unsigned int best = 0;
 
 	for (unsigned int i = 1; i < OPENS_SCALES; i++)
-		if (eprocess_value(&opens->scales[i]) > eprocess_value(best))
-			best = &opens->scales[i];
+		if (eprocess_value(&opens->scales[i]) > eprocess_value(&opens->scales[best]))
+			best = i;
 	ret_finding->test = "opens";
 	ret_finding->value = opens_value(opens);
-	ret_finding->base = eprocess_base(best);
-	ret_finding->began_ns = eprocess_began_ns(best);
+	ret_finding->base = base_of(opens, best, eprocess_base(&opens->scales[best]));
+	ret_finding->began_ns = eprocess_began_ns(&opens->scales[best]);
 	for (unsigned int i = 0; i < OPENS_SCALES; i++) {
 		uint64_t began_ns;
 		uint32_t base;
 
 		if (!eprocess_find_earliest(&opens->scales[i], moment->settings->alarm, &base,
 					    &began_ns) ||
-		    base >= ret_finding->base)
+		    base_of(opens, i, base) >= ret_finding->base)
 			continue;
-		ret_finding->base = base;
+		ret_finding->base = base_of(opens, i, base);
 		ret_finding->began_ns = began_ns;
 	}
 	ret_finding->limits = opens_limits(opens, moment->settings);

@@ -12,12 +12,13 @@
 #include "moment.h"
 #include "silence.h"
 
-#define OPENS_SCALES 3
+#define OPENS_SCALES 4
 #define OPENS_WAITING_MAX 16
 
 /* Zeroed memory is a valid new test; opens_clear() frees what it has allocated since. */
 struct opens {
 	struct eprocess scales[OPENS_SCALES];
+	uint32_t ceiling_base; /* base of the last scale: what opens had shown to be held */
 	struct silences benign; /* that spanned an open and ended in reuse or in an own close */
 	struct credit credit;
 	uint64_t longest_beat_ns; /* longest gap of a heartbeat that spanned an open */

@@ -183,6 +183,27 @@ static void eprocess_witness_makes_history_without_evidence(void **state)
 	eprocess_clear(&process);
 }
 
+/* What lay idle beside the work is the record as well: nothing below it is news. */
+static void eprocess_remember_sets_records_on_which_nothing_is_bet(void **state)
+{
+	struct eprocess process = {0};
+	uint32_t x = 4;
+
+	(void)state;
+	for (uint64_t i = 1; i <= 120; i++)
+		eprocess_remember(&process, I0, (uint32_t)i % 5, i * 30 * NS_PER_SEC);
+	assert_true(eprocess_value(&process) == 1);
+	assert_int_equal(eprocess_record(&process), 4);
+	for (uint32_t below = 0; below <= 4; below++)
+		ask(&process, below);
+	assert_true(eprocess_value(&process) == 1);
+	while (eprocess_value(&process) < 1e4)
+		ask(&process, ++x);
+	assert_int_equal(x, 4 + 3);
+	assert_int_equal(eprocess_base(&process), 4);
+	eprocess_clear(&process);
+}
+
 /* More than the record may be surplus, and says nothing either way. */
 static void eprocess_witness_above_the_record_counts_for_nothing(void **state)
 {
@@ -259,6 +280,7 @@ int main(void)
 		cmocka_unit_test(eprocess_one_record_in_ten_is_slow_but_sure),
 		cmocka_unit_test(eprocess_exchangeable_counts_seldom_reach_an_alarm),
 		cmocka_unit_test(eprocess_witness_makes_history_without_evidence),
+		cmocka_unit_test(eprocess_remember_sets_records_on_which_nothing_is_bet),
 		cmocka_unit_test(eprocess_witness_above_the_record_counts_for_nothing),
 		cmocka_unit_test(eprocess_discount_takes_evidence_back_but_not_below_one),
 		cmocka_unit_test(eprocess_evidence_that_died_starts_from_a_new_base),

@@ -100,7 +100,7 @@ static void opens_observe_learns_only_silences_that_spanned_a_test(void **state)
 	opens_clear(&fixture.opens);
 }
 
-/* The monitors of a client beat every 10 s: that says nothing of how long others are held. */
+/* A free connection that is pinged: how often says nothing of how long others are held. */
 static void opens_observe_heartbeats_set_a_limit_of_their_own(void **state)
 {
 	struct fixture fixture;
@@ -129,7 +129,7 @@ static void witness(struct fixture *fixture, uint64_t t_ns)
 	opens_witness(&fixture->opens, &moment, &fixture->pool);
 }
 
-static void opens_witness_counts_a_moment_a_minute_and_none_under_suspicion(void **state)
+static void opens_witness_counts_two_a_minute_and_none_under_suspicion(void **state)
 {
 	struct fixture fixture;
 
@@ -137,11 +137,11 @@ static void opens_witness_counts_a_moment_a_minute_and_none_under_suspicion(void
 	prepare(&fixture);
 	for (uint64_t t_s = 5; t_s <= 605; t_s += 5)
 		witness(&fixture, t_s * S);
-	assert_int_equal(fixture.opens.scales[0].test_count, fixture.settings.i0 + 9);
+	assert_int_equal(fixture.opens.scales[0].test_count, fixture.settings.i0 + 19);
 	assert_int_equal(fixture.opens.test_count, 0);
 	set_wealth(&fixture.opens.scales[0], 50);
 	witness(&fixture, 1000 * S);
-	assert_int_equal(fixture.opens.scales[0].test_count, fixture.settings.i0 + 9);
+	assert_int_equal(fixture.opens.scales[0].test_count, fixture.settings.i0 + 19);
 	opens_clear(&fixture.opens);
 }
 
@@ -192,7 +192,7 @@ int main(void)
 		cmocka_unit_test(opens_observe_at_most_one_test_a_second),
 		cmocka_unit_test(opens_observe_learns_only_silences_that_spanned_a_test),
 		cmocka_unit_test(opens_observe_heartbeats_set_a_limit_of_their_own),
-		cmocka_unit_test(opens_witness_counts_a_moment_a_minute_and_none_under_suspicion),
+		cmocka_unit_test(opens_witness_counts_two_a_minute_and_none_under_suspicion),
 		cmocka_unit_test(opens_observe_comeback_takes_nine_tenths_of_the_evidence),
 		cmocka_unit_test(opens_observe_close_of_a_young_connection_pays_for_nothing),
 	};
