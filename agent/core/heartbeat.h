@@ -14,6 +14,8 @@
 
 /* As many equal exchanges at a steady gap make a heartbeat. */
 #define HEARTBEAT_MIN 3
+/* A monitor's own handshake is over by then. */
+#define HEARTBEAT_FIRST_NS ((int64_t)(2 * NS_PER_SEC))
 
 /* Zeroed memory is a valid new test. */
 struct heartbeat {
@@ -30,6 +32,19 @@ struct heartbeat {
 static inline bool heartbeat_is_beating(const struct conn *conn)
 {
 	return conn->beat.count >= HEARTBEAT_MIN;
+}
+
+/* The gap of its beats. */
+static inline uint64_t heartbeat_gap_ns(const struct conn *conn)
+{
+	return conn->beat.gap * (NS_PER_SEC / 10);
+}
+
+/* Has done nothing else since it was opened: a client's monitor, which no request ever had. */
+static inline bool heartbeat_is_monitor(const struct conn *conn)
+{
+	return heartbeat_is_beating(conn) && !conn->age_is_bound &&
+	       (int64_t)(conn->beat.since_s * NS_PER_SEC) <= conn->open_ns + HEARTBEAT_FIRST_NS;
 }
 
 /* How long a connection has done nothing but beat, to the second; 0 where it does not. */

@@ -22,7 +22,8 @@
  *   that was silent at such a moment for held: it needs a stock that the pool has never had, idle
  *   or not, and has an hour of moments to set it against. When it speaks, what is held is what the
  *   opens say, though; that of the idle was counted only to be on the safe side.
- * - The gaps of a heartbeat set a limit of their own, closer above them, for they are steady.
+ * - The gaps of a heartbeat set a limit of their own, closer above them, for they are steady; those
+ *   of a client's monitors, which nobody ever has in hand, set none.
  * - A close pays only when the connection was older than the credit lasts. A rotation retires old
  *   connections; closes of young ones are churn, which would pay for every leaked open as well.
  *
@@ -180,6 +181,15 @@ static void take_back(struct opens *opens, const struct moment *moment, uint64_t
 		eprocess_discount(&opens->scales[i], COMEBACK_FACTOR);
 }
 
+/* Before the third one nobody can know that they are beats. */
+static void forget_first_beats(struct opens *opens, const struct conn *conn)
+{
+	int64_t since_ns = (int64_t)(conn->beat.since_s * NS_PER_SEC);
+
+	if (conn->beat.count == HEARTBEAT_MIN && opens->tested_ns > since_ns)
+		silence_remove(&opens->benign, heartbeat_gap_ns(conn), HEARTBEAT_MIN - 1);
+}
+
 static void learn_silence(struct opens *opens, const struct moment *moment,
 			  const struct change *change)
 {
@@ -190,6 +200,10 @@ static void learn_silence(struct opens *opens, const struct moment *moment,
 	if (change->answer_was_owed) {
 		if (silence_ns > opens->longest_owed_ns)
 			opens->longest_owed_ns = silence_ns;
+		return;
+	}
+	if (change->type == CHANGE_ACTIVE && heartbeat_is_monitor(change->conn)) {
+		forget_first_beats(opens, change->conn);
 		return;
 	}
 	if (opens->test_count == 0 || change->silent_since_ns >= opens->tested_ns)

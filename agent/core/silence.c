@@ -69,6 +69,23 @@ void silence_add(struct silences *silences, uint64_t silence_ns)
 		silences->longest_ns = silence_ns;
 }
 
+void silence_remove(struct silences *silences, uint64_t silence_ns, uint32_t count)
+{
+	unsigned int last = bin_of(silence_ns), first = bin_of(silence_ns - silence_ns / 4);
+	uint16_t *counts = silences->counts.cells;
+
+	for (unsigned int i = 0; i < silences->counts.count; i++) {
+		unsigned int bin = silences->counts.first + i;
+
+		for (; bin >= first && bin <= last && counts[i] > 0 && count > 0; count--) {
+			counts[i]--;
+			silences->total--;
+		}
+	}
+	if (silences->total == 0)
+		silences->longest_ns = 0;
+}
+
 uint64_t silence_quantile_ns(const struct silences *silences, double q)
 {
 	uint32_t wanted = (uint32_t)ceil(q * silences->total);

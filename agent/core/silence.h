@@ -24,6 +24,12 @@ void silence_clear(struct silences *silences);
 void silence_add(struct silences *silences, uint64_t silence_ns);
 
 /*
+ * Takes back up to count samples of this length, or up to a quarter shorter, for a source that
+ * looks now and then cuts silences short. longest_ns stays, unless nothing is left.
+ */
+void silence_remove(struct silences *silences, uint64_t silence_ns, uint32_t count);
+
+/*
  * The silence that the share q (0 to 1) of the samples do not exceed, rounded up to the end of its
  * bin; 0 without samples.
  */

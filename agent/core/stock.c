@@ -6,6 +6,8 @@
  * A connection counts when it was silent longer than the limit, except
  * - one that was silent when it was found or handed over, and has been since: it belongs to the
  *   time before the observation, and its growth was not seen;
+ * - a monitor between two of its beats (heartbeat.h), which is in nobody's hands, unless any
+ *   silence is asked for;
  * - one that is still connecting, which is the network's matter;
  * - one whose peer owes an answer, for much longer: a slow statement is not a leak, yet some
  *   protocols end an exchange with a send, so it must count one day;
@@ -16,6 +18,7 @@
  */
 #include "stock.h"
 
+#include "heartbeat.h"
 #include "order.h"
 
 void stock_begin(struct stock_walk *walk, const struct pool *pool,
@@ -35,6 +38,9 @@ static bool is_of_kind(const struct stock_limits *limits, const struct conn *con
 		       (int64_t)conn->peer_closed_ns < limits->known_ns - (int64_t)limits->idle_ns;
 	/* In CLOSE_WAIT as well: a pool that has no free one does not count on it either. */
 	if (conn->state != CONN_OPEN && conn->state != CONN_PEER_CLOSED)
+		return false;
+	if (limits->idle_ns > 0 && heartbeat_is_monitor(conn) &&
+	    2 * silence_ns <= 3 * heartbeat_gap_ns(conn))
 		return false;
 	return conn->last_send_ns <= conn->last_recv_ns || silence_ns > limits->owed_ns;
 }

@@ -84,6 +84,27 @@ static void silence_add_for_ever_stays_consistent(void **state)
 	silence_clear(&silences);
 }
 
+static void silence_remove_takes_back_as_many_of_about_this_length(void **state)
+{
+	struct silences silences = {0};
+
+	(void)state;
+	silence_remove(&silences, 10 * NS_PER_SEC, 2);
+	assert_int_equal(silences.total, 0);
+	silence_add(&silences, 9 * NS_PER_SEC);
+	silence_add(&silences, 10 * NS_PER_SEC);
+	silence_add(&silences, 10 * NS_PER_SEC);
+	silence_add(&silences, NS_PER_SEC);
+	silence_remove(&silences, 10 * NS_PER_SEC, 2);
+	assert_int_equal(silences.total, 2);
+	silence_remove(&silences, 10 * NS_PER_SEC, 2);
+	assert_int_equal(silences.total, 1);
+	assert_true(silence_quantile_ns(&silences, 1) < 2 * NS_PER_SEC);
+	silence_remove(&silences, NS_PER_SEC, 1);
+	assert_int_equal(silence_quantile_ns(&silences, 1), 0);
+	silence_clear(&silences);
+}
+
 static void credit_pays_one_open_for_one_close(void **state)
 {
 	struct credit credit = {0};
@@ -131,6 +152,7 @@ int main(void)
 		cmocka_unit_test(silence_quantile_never_exceeds_the_longest),
 		cmocka_unit_test(silence_quantile_99_ignores_one_in_two_hundred),
 		cmocka_unit_test(silence_add_for_ever_stays_consistent),
+		cmocka_unit_test(silence_remove_takes_back_as_many_of_about_this_length),
 		cmocka_unit_test(credit_pays_one_open_for_one_close),
 		cmocka_unit_test(credit_expires),
 		cmocka_unit_test(credit_without_span_is_gone_at_once),
