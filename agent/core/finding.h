@@ -21,6 +21,7 @@ struct finding {
 	uint32_t elsewhere; /* excess in other processes: counted, but named only if inherited */
 	const struct inherited *inherited; /* has those in other processes; NULL = none */
 	uint64_t hold_ns; /* the evidence must last this long for a leak; 0 = HOLD */
+	float hold_factor; /* so many times as long; 0 = once */
 	bool is_one_time; /* it does not go on, so there is no growth to go by */
 	bool is_hint; /* reason to suspect, but not to raise */
 	bool (*counts)(const struct finding *finding, const struct conn *conn); /* which of those */

@@ -356,6 +356,8 @@ static int review_suspect(struct bench *bench, struct judgement *judgement,
 
 	if (hold_ns < finding->hold_ns)
 		hold_ns = finding->hold_ns;
+	if (finding->hold_factor > 0)
+		hold_ns = (uint64_t)((double)hold_ns * finding->hold_factor);
 	if (!is_leak(bench, judgement, finding, t_ns)) {
 		leak->met_ns = NEVER;
 		return 0;

@@ -10,7 +10,7 @@
  * An open is tested when all activity up to it is known: a deep connection of a LIFO pool that was
  * borrowed a moment before the open would otherwise pass for one that lies idle at the open.
  *
- * Five things differ from the plain form of this test:
+ * Six things differ from the plain form of this test:
  * - It runs on three schedules at once, at most one test a second, 8 s and 64 s, and the e-value
  *   is their mean (a mean of e-values is one). A process that opens all the time, like Go's pool
  *   with its two idle connections, makes a hundred tests for one that a leak could make a record,
@@ -22,6 +22,8 @@
  *   that was silent at such a moment for held: it needs a stock that the pool has never had, idle
  *   or not, and has an hour of moments to set it against. When it speaks, what is held is what the
  *   opens say, though; that of the idle was counted only to be on the safe side.
+ * - Where hardly any work is done but with connections that have not come back since, all requests
+ *   may be waiting for the same thing, and a leak must wait as well (turnover.c).
  * - The gaps of a heartbeat set a limit of their own, closer above them, for they are steady; those
  *   of a client's monitors, which nobody ever has in hand, set none.
  * - A close pays only when the connection was older than the credit lasts. A rotation retires old
@@ -54,6 +56,8 @@
 #define CEILING 3
 /* Of a bet that has not lost yet what it won. */
 #define EVIDENCE_MIN 1.01
+/* Of HOLD: time-outs of 30 s and of 60 s are common, and those that wait for them come back. */
+#define STALL_FACTOR 6
 
 static const uint64_t gaps_ns[OPENS_SCALES] = {NS_PER_SEC, 8 * NS_PER_SEC, 64 * NS_PER_SEC,
 					       4 * NS_PER_SEC};
@@ -106,6 +110,8 @@ static void test_open(struct opens *opens, const struct moment *moment, const st
 
 	if (eprocess_value(&opens->scales[CEILING]) <= 1)
 		note_held(opens);
+	if (opens_value(opens) <= 1)
+		turnover_begin(&opens->turnover);
 	opens->tested_ns = (int64_t)open_ns;
 	opens->test_count++;
 	limits = opens_limits(opens, settings);
@@ -234,6 +240,7 @@ bool opens_observe(struct opens *opens, const struct moment *moment, const struc
 {
 	bool has_tested = opens_advance(opens, moment, change->pool);
 
+	turnover_observe(&opens->turnover, change);
 	if (change->type == CHANGE_OPENED)
 		observe_open(opens, moment);
 	else if (change->type == CHANGE_ACTIVE)
@@ -280,6 +287,8 @@ void opens_find(const struct opens *opens, const struct moment *moment, const st
 		ret_finding->base = base_of(opens, i, base);
 		ret_finding->began_ns = began_ns;
 	}
+	if (turnover_has_stopped(&opens->turnover))
+		ret_finding->hold_factor = STALL_FACTOR;
 	ret_finding->limits = opens_limits(opens, moment->settings);
 	ret_finding->stock = stock_count(pool, &ret_finding->limits, &moment->losses);
 	ret_finding->excess = finding_excess(ret_finding->stock, ret_finding->base);

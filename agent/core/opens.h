@@ -11,6 +11,7 @@
 #include "finding.h"
 #include "moment.h"
 #include "silence.h"
+#include "turnover.h"
 
 #define OPENS_SCALES 4
 #define OPENS_WAITING_MAX 16
@@ -21,6 +22,7 @@ struct opens {
 	uint32_t ceiling_base; /* base of the last scale: what opens had shown to be held */
 	struct silences benign; /* that spanned an open and ended in reuse or in an own close */
 	struct credit credit;
+	struct turnover turnover; /* since there is evidence */
 	uint64_t longest_beat_ns; /* longest gap of a heartbeat that spanned an open */
 	uint64_t longest_owed_ns; /* longest time that the peer owed an answer and gave it */
 	uint64_t *waiting_ns; /* OPENS_WAITING_MAX opens to be tested, oldest first; owned; NULL =

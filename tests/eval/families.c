@@ -104,6 +104,8 @@ static const struct family families[] = {
 	{"websockets-retired", CLASS_HOSTILE, T, build_websockets,
 	 "pool=hikari|hikari-elastic,load=diurnal|mmpp,visitors=15|40,stay=2h,gap=6h", 2},
 	{"holders", CLASS_HOSTILE, T, build_holders, "pool=tomcat|node-pg|go,load=diurnal|mmpp", 3},
+	{"stalls", CLASS_TROUBLE, T, build_stalls,
+	 "pool=tomcat|go|mongo-node|hikari-elastic,load=diurnal|mmpp,share=1|0.2", 1},
 	{"tenants-shared", CLASS_HOSTILE, T, build_tenants,
 	 "pool=hikari|rails,max=2,shared=1,load=poisson", 3},
 	{"lazy-fixed", CLASS_HOSTILE, T, build_lazy_pools,

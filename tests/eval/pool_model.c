@@ -186,11 +186,29 @@ static void on_retry(void *self, uint64_t arg)
 
 static void on_done(void *self, uint64_t id);
 
+/* Asked, answered, and now waiting for something else, with the connection in its hands. */
+static void on_stalled(void *self, uint64_t id)
+{
+	struct sim_conn *conn = self;
+
+	if (conn->id != id || conn->state == SIM_CLOSED)
+		return;
+	conn_exchange(conn, 24, 40);
+	on_done(conn, id);
+}
+
 static void run_request(struct pool_model *pool, struct sim_conn *conn, bool validate)
 {
 	uint64_t end_ns = conn_run(conn, &pool->rng, &pool->work, validate);
+	const struct window *stall = &pool->world->stall;
 
 	conn->is_used = true;
+	if (pool->world->now_ns >= stall->from_ns && end_ns < stall->to_ns &&
+	    rng_unit(&pool->rng) < stall->factor) {
+		end_ns = stall->to_ns + ns_of(rng_exp(&pool->rng, 0.5));
+		timers_add(&pool->world->timers, end_ns, on_stalled, conn, conn->id);
+		return;
+	}
 	timers_add(&pool->world->timers, end_ns, on_done, conn, conn->id);
 }
 

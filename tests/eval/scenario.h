@@ -108,6 +108,7 @@ void build_crons(struct scenario *scenario);
 void build_handed_on(struct scenario *scenario);
 void build_standby(struct scenario *scenario);
 void build_holders(struct scenario *scenario);
+void build_stalls(struct scenario *scenario);
 void build_consumers(struct scenario *scenario);
 
 void build_saturated(struct scenario *scenario);

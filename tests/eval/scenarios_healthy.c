@@ -264,6 +264,28 @@ void build_holders(struct scenario *scenario)
 	session_start(session);
 }
 
+static void begin_stall(void *self, uint64_t arg)
+{
+	struct scenario *scenario = self;
+	struct window *stall = &scenario->world->stall;
+
+	(void)arg;
+	stall->from_ns = scenario->world->now_ns;
+	stall->to_ns = stall->from_ns + ns_of(scenario_draw(scenario, "length", 15, 60));
+	stall->factor = params_number(scenario->params, "share", 1);
+}
+
+/* Requests that wait for another service, now and then all of them, and keep their connection. */
+void build_stalls(struct scenario *scenario)
+{
+	struct pool_model *pool = scenario_add_pool(scenario, NULL, "tomcat");
+	double every_s = params_number(scenario->params, "every", 4 * HOUR_S);
+
+	for (double t_s = HOUR_S; t_s < DAY_S; t_s += every_s)
+		scenario_at(scenario, t_s, begin_stall, scenario);
+	pool_start(pool);
+}
+
 /* Exporters, and jobs that open a connection, sleep on it, and go. */
 void build_crons(struct scenario *scenario)
 {

@@ -96,6 +96,7 @@ struct world {
 	uint64_t starved_ns; /* since when requests wait at a pool that cannot grow */
 	struct window slow; /* service times */
 	struct window spike; /* arrivals */
+	struct window stall; /* something else that requests wait for; factor: share of those */
 	struct window net; /* connect times; a tenth of the connects times out */
 };
 

@@ -100,13 +100,16 @@ static void detector_churn_is_neither_test_nor_credit(void **state)
 	event.churn.opened_count = 500;
 	event.churn.closed_count[CLOSE_LOCAL] = 500;
 	for (int i = 0; i < 30; i++) {
-		sim_leak_one(quiet, 2);
-		sim_leak_one(churning, 2);
+		sim_leak_one(quiet, 4);
+		sim_leak_one(churning, 4);
 		sim_event(churning, &event);
 	}
 	assert_non_null(sim_first(quiet, VERDICT_RAISED));
 	assert_non_null(sim_first(churning, VERDICT_RAISED));
-	assert_true(sim_first(quiet, VERDICT_RAISED)->t == sim_first(churning, VERDICT_RAISED)->t);
+	assert_true(sim_first(quiet, VERDICT_SUSPECT)->t ==
+		    sim_first(churning, VERDICT_SUSPECT)->t);
+	/* It is work, though: where none is done but by what is silent, that may be waiting. */
+	assert_true(sim_first(quiet, VERDICT_RAISED)->t > sim_first(churning, VERDICT_RAISED)->t);
 	sim_free(quiet);
 	sim_free(churning);
 }
