@@ -8,12 +8,17 @@
  * pool with what it needs, so it opens nothing until the surplus is gone, and where the pool has a
  * ceiling there may be fewer opens left by then than it takes.
  *
+ * HOLD is no limit of principle, but a stall of all that requests wait for looks the same for as
+ * long as it lasts; so there is a second bound, of somebody who holds a suspicion for HOLD.
+ *
  * Invariant: knows the truth and nothing else; evictions may tell more, and beat it.
  */
 #include "bound.h"
 
 #define RECORDS_WITH_HISTORY 3
 #define RECORDS_COLD 7
+#define SUSPECT_WITH_HISTORY 2
+#define SUSPECT_COLD 4
 
 static uint32_t count_silent(const struct world *world, uint64_t t0_ns)
 {
@@ -40,9 +45,23 @@ void bound_observe_open(struct bound *bound, const struct world *world,
 		bound->record = stock;
 		bound->record_count++;
 	}
-	if (bound->record_count >= (is_cold ? RECORDS_COLD : RECORDS_WITH_HISTORY) &&
-	    stock >= settings->leak_min) {
-		bound->leaked_count = world->leak_count;
-		bound->reached_ns = world->now_ns;
-	}
+	if (bound->suspect_ns == 0 && stock >= settings->suspect_min &&
+	    bound->record_count >= (is_cold ? SUSPECT_COLD : SUSPECT_WITH_HISTORY))
+		bound->suspect_ns = world->now_ns;
+	if (bound->record_count < (is_cold ? RECORDS_COLD : RECORDS_WITH_HISTORY) ||
+	    stock < settings->leak_min)
+		return;
+	bound->leaked_count = world->leak_count;
+	bound->reached_ns = world->now_ns;
+	bound->held_ns = bound->suspect_ns + settings->hold_ns;
+	if (bound->held_ns < world->now_ns)
+		bound->held_ns = world->now_ns;
+}
+
+void bound_advance(struct bound *bound, const struct world *world)
+{
+	if (bound->held_count > 0 || bound->held_ns == 0 || world->now_ns < bound->held_ns)
+		return;
+	for (uint32_t i = 0; i < world->leak_count; i++)
+		bound->held_count += world->leaks[i].t_ns <= bound->held_ns;
 }

@@ -14,10 +14,16 @@ struct bound {
 	uint32_t record, record_count;
 	uint32_t leaked_count; /* leaked when it was reached; 0 = not yet */
 	uint64_t reached_ns; /* when that was */
+	uint64_t suspect_ns; /* when half of the records were there; 0 = not yet */
+	uint64_t held_ns; /* when that has lasted for HOLD as well; 0 = the bound is not reached */
+	uint32_t held_count; /* leaked then; 0 = not yet */
 };
 
 /* To be called at each open of the leaking process, from the first leak on. */
 void bound_observe_open(struct bound *bound, const struct world *world,
 			const struct settings *settings, bool is_cold);
+
+/* To be called at each event: looks whether HOLD is over. */
+void bound_advance(struct bound *bound, const struct world *world);
 
 #endif

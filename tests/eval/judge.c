@@ -212,6 +212,7 @@ static int feed(void *userdata, const struct event *event)
 	if (judge->has_begun && event->type == EVENT_OPEN)
 		bound_observe_open(&judge->bound, world, &judge->options.settings,
 				   judge->result->was_cold);
+	bound_advance(&judge->bound, world);
 	if (event->t_ns >= judge->naming_due_ns)
 		check_names(judge);
 	if (event->t_ns >= judge->baseline_due_ns)
@@ -287,6 +288,7 @@ static void settle(struct judge *judge)
 	result->bound_leaked = judge->bound.leaked_count;
 	if (judge->bound.leaked_count > 0)
 		result->bound_s = seconds_of(judge->bound.reached_ns);
+	result->held_leaked = judge->bound.held_count;
 	settle_forecasts(judge);
 }
 

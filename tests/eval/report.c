@@ -104,8 +104,10 @@ static void print_caught(struct score *score)
 	print_median("leaked at detection, median (no surplus)", &score->at_detection);
 	print_share("  within rate x 10 s + 8, with history", "all", &score->timely[0], 1);
 	print_bound(&score->timely_bound[0]);
+	print_share("    and holds a suspicion for HOLD", "", &score->timely_held[0], -1);
 	print_share("  within rate x 10 s + 12, cold", "all", &score->timely[1], 1);
 	print_bound(&score->timely_bound[1]);
+	print_share("    and holds a suspicion for HOLD", "", &score->timely_held[1], -1);
 	print_share("  either, without what was free when it began (principle)", "",
 		    &score->timely_less_surplus, -1);
 	print_median("  less rate x 10 s, with history (3 records are needed)",

@@ -191,6 +191,8 @@ static void score_moment(struct score *score, const struct result *result)
 	count_share(&score->timely[result->was_cold], result->leaked_at_detection <= goal);
 	count_share(&score->timely_bound[result->was_cold],
 		    result->bound_leaked > 0 && result->bound_leaked <= goal);
+	count_share(&score->timely_held[result->was_cold],
+		    result->held_leaked > 0 && result->held_leaked <= goal);
 }
 
 static void score_baselines(struct score *score, const struct result *result)
