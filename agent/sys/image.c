@@ -456,6 +456,14 @@ enum image_runtime image_runtime(const struct image *image)
 	return image->runtime;
 }
 
+bool image_is_another(const struct image *image)
+{
+	uint64_t start_ns;
+
+	return proc_read_start_ns(image->proc_fd, image->id.pid, &start_ns) == 0 &&
+	       image->id.start_ns != 0 && !proc_start_matches(start_ns, image->id.start_ns);
+}
+
 bool image_has_ended(const struct image *image)
 {
 	struct proc_stat stat;

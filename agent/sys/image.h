@@ -44,6 +44,9 @@ Dwfl *image_dwfl(const struct image *image);
 struct client_id image_client(const struct image *image);
 enum image_runtime image_runtime(const struct image *image);
 
+/* True when the pid is another process's by now: what was read of its memory may be, too. */
+bool image_is_another(const struct image *image);
+
 /* True when the process is gone: what was not read of it never will be. */
 bool image_has_ended(const struct image *image);
 

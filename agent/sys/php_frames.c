@@ -58,6 +58,13 @@ static const struct php php_8_4 = {
 	.function_file = 168,
 };
 
+const struct php *php_layout_of(uint32_t api)
+{
+	if (api == API_8_2)
+		return &php_8_2;
+	return api == API_8_4 ? &php_8_4 : NULL;
+}
+
 static uint64_t read_pointer(const struct image *image, uint64_t address)
 {
 	uint64_t pointer;
@@ -164,8 +171,9 @@ static bool read_function(const struct image *image, uint64_t function, char *bu
 	return true;
 }
 
-static uint32_t read_line(const struct image *image, const struct php *php,
-			  const struct script_frame *frame)
+/* False where the frame stands outside of the function, which is another one by now. */
+static bool read_line(const struct image *image, const struct php *php,
+		      const struct script_frame *frame, uint32_t *ret_line)
 {
 	uint64_t first = read_pointer(image, frame->code + php->function_opcodes), offset;
 	uint32_t count, line;
@@ -176,8 +184,9 @@ static uint32_t read_line(const struct image *image, const struct php *php,
 			       sizeof(count)) ||
 	    offset / OP_BYTES >= count ||
 	    !image_read_memory(image, frame->position + OP_LINE, &line, sizeof(line)))
-		return 0;
-	return line <= LINE_MAX ? line : 0;
+		return false;
+	*ret_line = line <= LINE_MAX ? line : 0;
+	return true;
 }
 
 bool php_read_frame(const struct image *image, const struct php *php,
@@ -194,8 +203,8 @@ bool php_read_frame(const struct image *image, const struct php *php,
 	    !image_read_memory(image, frame->code + FUNCTION_TYPE, &type, sizeof(type)) ||
 	    type != USER_FUNCTION ||
 	    !read_text(image, read_pointer(image, frame->code + php->function_file),
-		       ret_names->file, sizeof(ret_names->file)))
+		       ret_names->file, sizeof(ret_names->file)) ||
+	    !read_line(image, php, frame, &ret_names->line))
 		return false;
-	ret_names->line = read_line(image, php, frame);
 	return read_function(image, frame->code, ret_names->function, sizeof(ret_names->function));
 }

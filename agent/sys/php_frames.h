@@ -26,9 +26,12 @@ struct php {
  */
 int php_detect(struct image *image, struct php *ret_php);
 
+/* The layout of a version by its zend_api, without addresses; NULL = not known. */
+const struct php *php_layout_of(uint32_t api);
+
 /*
- * Names of one frame. Returns false where it is none of a function of the program: PHP's own
- * functions have frames, too.
+ * Names of one frame. Returns false where it is none (any more) of a function of the program: PHP's
+ * own functions have frames, too.
  */
 bool php_read_frame(const struct image *image, const struct php *php,
 		    const struct script_frame *frame, struct script_names *ret_names);

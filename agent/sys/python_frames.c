@@ -19,6 +19,7 @@
 #define TEXT_MAX 512
 #define TABLE_MAX 65536
 #define NO_INDIRECTION UINT32_MAX
+#define UNIT_BYTES 2 /* of code */
 
 static const struct python python_3_11 = {
 	.layout = {.interpreters_head = 40,
@@ -154,8 +155,16 @@ static uint32_t read_version(struct image *image)
 	return (uint32_t)(version >> 16) & 0xffff;
 }
 
+const struct python *python_layout_of(uint32_t version)
+{
+	if (version == 0x030b)
+		return &python_3_11;
+	return version == 0x030c ? &python_3_12 : NULL;
+}
+
 int python_detect(struct image *image, struct python *ret_python, uint32_t *ret_version)
 {
+	const struct python *known;
 	uint64_t size, runtime = image_find_symbol(image, "_PyRuntime", &size);
 	uint32_t version;
 	struct python python;
@@ -163,10 +172,9 @@ int python_detect(struct image *image, struct python *ret_python, uint32_t *ret_
 	if (!runtime)
 		return -ENOENT;
 	version = *ret_version = read_version(image);
-	if (version == 0x030b)
-		python = python_3_11;
-	else if (version == 0x030c)
-		python = python_3_12;
+	known = python_layout_of(version);
+	if (known)
+		python = *known;
 	else if (version != 0x030d || from_debug_offsets(image, runtime, version, &python) < 0)
 		return -ENOTSUP;
 	python.layout.start_ns = image_client(image).start_ns;
@@ -328,7 +336,22 @@ static uint32_t read_line(const struct image *image, const struct python *python
 	    !image_read_memory(image, frame->code + python->code_first_line, &first_line,
 			       sizeof(first_line)))
 		return 0;
-	return python_find_line(table, length, first_line, (frame->position - begin) / 2);
+	return python_find_line(table, length, first_line, (frame->position - begin) / UNIT_BYTES);
+}
+
+/*
+ * Memory of a code object that was freed may have another one by now, and then the frame mostly
+ * stands outside of it. Before its first instruction a frame stands one unit before them.
+ */
+static bool is_within(const struct image *image, const struct python *python,
+		      const struct script_frame *frame)
+{
+	uint64_t begin = frame->code + python->code_bytes, unit_count;
+	uint32_t size_at = python->type_of + sizeof(uint64_t); /* ob_size */
+
+	return image_read_memory(image, frame->code + size_at, &unit_count, sizeof(unit_count)) &&
+	       unit_count <= UINT32_MAX && frame->position + UNIT_BYTES >= begin &&
+	       frame->position < begin + unit_count * UNIT_BYTES;
 }
 
 /* What 3.12 and later put where C has called Python: of the interpreter's own, and of no function.
@@ -341,7 +364,7 @@ bool python_read_frame(const struct image *image, const struct python *python,
 	uint64_t name, file;
 
 	memset(ret_names, 0, sizeof(*ret_names));
-	if (!has_type(image, python, frame->code, "code"))
+	if (!has_type(image, python, frame->code, "code") || !is_within(image, python, frame))
 		return false;
 	name = read_pointer(image, frame->code + python->code_name);
 	file = read_pointer(image, frame->code + python->code_file);

@@ -30,7 +30,12 @@ struct python {
  */
 int python_detect(struct image *image, struct python *ret_python, uint32_t *ret_version);
 
-/* Names of one frame. Returns false where code is no code object (any more), or none of a program.
+/* The layout of a version that does not describe it itself, without addresses; NULL = not known. */
+const struct python *python_layout_of(uint32_t version);
+
+/*
+ * Names of one frame. Returns false where code is no code object (any more), another one by now, or
+ * none of a program.
  */
 bool python_read_frame(const struct image *image, const struct python *python,
 		       const struct script_frame *frame, struct script_names *ret_names);

@@ -189,35 +189,62 @@ static void add_native(struct resolver *resolver, struct image *image, uint64_t 
 	add_symbol(resolver, &outer);
 }
 
-/* From the process; where that fails, from what was read of the same place before. */
-static bool read_script(struct slot *slot, const struct script_frame *at,
-			struct script_names *ret_names)
+static struct known_script *known_script_of(struct slot *slot, const struct script_frame *at)
 {
 	uint64_t hash = (at->code >> 4 ^ at->position) * 0x9e3779b97f4a7c15ULL;
-	struct known_script *known;
 
 	if (!slot->scripts)
 		slot->scripts = calloc(SCRIPTS_MAX, sizeof(*slot->scripts));
-	known = slot->scripts ? &slot->scripts[hash >> 54] : NULL;
-	if (interpreter_read_frame(&slot->interpreter, slot->image, at, ret_names)) {
-		if (known)
-			*known = (struct known_script){.at = *at, .names = *ret_names};
-		return true;
-	}
-	if (!known || known->names.function[0] == '\0' || memcmp(&known->at, at, sizeof(*at)) != 0)
-		return false;
-	*ret_names = known->names;
-	return true;
+	return slot->scripts ? &slot->scripts[hash >> 54] : NULL;
 }
 
-/* Before anything else: the process goes on, and may be gone when its libraries have been read. */
+/* What was read of the same place before; else nothing. */
+static void recall_script(struct slot *slot, const struct script_frame *at,
+			  struct script_names *ret_names)
+{
+	const struct known_script *known = known_script_of(slot, at);
+
+	ret_names->function[0] = '\0';
+	if (known && memcmp(&known->at, at, sizeof(*at)) == 0)
+		*ret_names = known->names;
+}
+
+static void keep_script(struct slot *slot, const struct script_frame *at,
+			const struct script_names *names)
+{
+	struct known_script *known = known_script_of(slot, at);
+
+	if (known)
+		*known = (struct known_script){.at = *at, .names = *names};
+}
+
+/*
+ * Before anything else: the process goes on, and may be gone when its libraries have been read. It
+ * may be gone now, too, and its pid another's: then what was read may be of that one.
+ */
 static void read_scripts(struct resolver *resolver, struct slot *slot,
 			 const struct stack_sample *sample)
 {
+	struct script_names read[ABI_SCRIPT_FRAMES_MAX];
+	const struct script_frame *frames = sample->script_frames;
+	uint32_t count = sample->script_frame_count;
+	bool is_another;
+
 	resolver->script_count = 0;
-	for (uint32_t i = 0; i < sample->script_frame_count && i < ABI_SCRIPT_FRAMES_MAX; i++)
-		resolver->script_count += read_script(slot, &sample->script_frames[i],
-						      &resolver->scripts[resolver->script_count]);
+	if (count > ABI_SCRIPT_FRAMES_MAX)
+		count = ABI_SCRIPT_FRAMES_MAX;
+	for (uint32_t i = 0; i < count; i++)
+		if (!interpreter_read_frame(&slot->interpreter, slot->image, &frames[i], &read[i]))
+			read[i].function[0] = '\0';
+	is_another = count > 0 && image_is_another(slot->image);
+	for (uint32_t i = 0; i < count; i++) {
+		if (!is_another && read[i].function[0])
+			keep_script(slot, &frames[i], &read[i]);
+		else
+			recall_script(slot, &frames[i], &read[i]);
+		if (read[i].function[0])
+			resolver->scripts[resolver->script_count++] = read[i];
+	}
 }
 
 static void add_scripts(struct resolver *resolver)
@@ -313,7 +340,7 @@ static const char *why_no_script(const struct slot *slot, const struct stack_sam
 	if (!sample->has_layout)
 		return " (functions out of sight: the interpreter was not known yet)";
 	if (sample->script_frame_count == 0)
-		return " (the interpreter was at work for no function)";
+		return " (no function of the interpreter was found for this thread)";
 	return image_has_ended(slot->image)
 		       ? " (the process ended before its functions were read)"
 		       : " (its functions were gone when they were to be read)";

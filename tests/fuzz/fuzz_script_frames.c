@@ -18,34 +18,13 @@
 static uint64_t area[AREA_BYTES / sizeof(uint64_t)];
 static struct image *image;
 
-/* Of CPython 3.12. */
-static const struct python python = {
-	.type_of = 8,
-	.type_name = 24,
-	.code_file = 112,
-	.code_name = 128,
-	.code_lines = 136,
-	.code_first_line = 68,
-	.code_bytes = 192,
-	.text_length = 16,
-	.text_state = 32,
-	.text_ascii = 40,
-	.text_other = 56,
-	.bytes_length = 16,
-	.bytes_data = 32,
-};
-
 /* Of PHP 8.4, and a registry with one module. */
 static const uint32_t module_head[] = {168, 20240924, 0};
 static const void *const bucket[] = {module_head};
 static const void *const registry[] = {NULL, NULL, bucket};
 
-static struct php php = {
-	.function_opcodes = 104,
-	.function_opcode_count = 96,
-	.function_file = 168,
-	.api = 20240924,
-};
+static const struct python *python;
+static struct php php;
 
 int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
@@ -53,6 +32,8 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 
 	(void)argc;
 	(void)argv;
+	python = python_layout_of(0x030c);
+	php = *php_layout_of(module_head[1]);
 	php.registry = (uint64_t)(uintptr_t)registry;
 	return image_open(proc_open(), id, &image);
 }
@@ -78,7 +59,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			area[i] = (uint64_t)(uintptr_t)area + area[i] % AREA_BYTES;
 	/* The first word of a code object is its count of references: nobody looks at it. */
 	frame.position = frame.code + data[7] * sizeof(area[0]);
-	if (python_read_frame(image, &python, &frame, &names))
+	if (python_read_frame(image, python, &frame, &names))
 		check(&names);
 	if (php_read_frame(image, &php, &frame, &names))
 		check(&names);
