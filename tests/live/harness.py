@@ -595,8 +595,11 @@ class Network:
         """Packets to it go out and never come back, as behind a firewall that drops them."""
         self.run("ip", "addr", "add", "10.99.99.1/32", "dev", "lo")
         self.run("ip", "route", "add", f"{address}/32", "dev", "lo", "src", "10.99.99.1")
-        # Two tries instead of seven: given up after 3 s.
-        self.run("sysctl", "-qw", "net.ipv4.tcp_syn_retries=1")
+        self.retry_connects(1)
+
+    def retry_connects(self, count):
+        """How often; holds for those under way, too. Once instead of six times: given up after 3 s."""
+        self.run("sysctl", "-qw", f"net.ipv4.tcp_syn_retries={count}")
 
     def stop(self):
         self.server.stop()

@@ -375,11 +375,13 @@ def test_trace_of_an_older_half_closed_connection_ends_with_the_peers_fin(
 
 def test_trace_of_an_older_handshake_tells_how_it_ends(connleak, network, start):
     network.add_filtered_address(FILTERED)
+    network.retry_connects(6)  # so that it is under way when the trace begins
     client = start(Client, *network.enter())
     slot = client.begin(7001, FILTERED)
     trace = connleak.trace(7001, "--pid", client.pid)
     seen = trace.wait_events("seen", 1)
     assert seen[0]["state"] == "connecting"
+    network.retry_connects(1)
 
     assert client.finish(slot).error == "ETIMEDOUT"
 
