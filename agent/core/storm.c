@@ -5,7 +5,8 @@
  * own past, and that they come to nothing:
  *
  *	connects in 10 s >= max(STORM_MIN, FACTOR x average + 5 sqrt(average))	a surge
- *	and FAILED of them fail, or the server closes them at once		it is turned away
+ *	and FAILED of them fail, are closed by the server at once, or sent
+ *	   something and have had no answer for two seconds or for good		it is turned away
  *	 or most live for less than 5 s						it is churn
  *	 or three times as many are open as before and most of the new ones idle	a stampede
  *
@@ -38,6 +39,10 @@
 /* The slot before the two may have seen the storm begin; it is taken in part. */
 #define BEGUN_SHARE 32
 #define YOUNG_NS (5 * NS_PER_SEC)
+/* No server that is well takes as long for its first word. */
+#define ANSWER_NS (2 * NS_PER_SEC)
+/* Given up: what has lived for less may have had its answer between two looks. */
+#define GIVEN_UP_NS NS_PER_SEC
 #define AVERAGE_S 1800.0f
 #define PEAK_S (86400.0f / 0.7f)
 #define PEAK_FACTOR 2
@@ -56,8 +61,8 @@ struct surge {
 	double opened; /* in 10 s */
 	double opened_low; /* the same by the quieter half */
 	double opened_earlier; /* the same by the 5 s before */
-	double turned_away; /* share of them that failed or were closed at once */
-	double failed, early; /* counts in the window */
+	double turned_away; /* share of them that came to nothing in one of these ways */
+	double failed, early, unanswered; /* counts in the window */
 	double young; /* share that lived for less than 5 s */
 	double threshold, threshold_soft;
 };
@@ -101,16 +106,26 @@ void storm_begin(struct judgement *judgement, uint64_t t_ns)
 	take_totals(storm, &judgement->pool->totals, &step);
 }
 
+/* It said something to the server and was not answered. */
+static bool is_unanswered(const struct conn *conn)
+{
+	return !conn->age_is_bound && conn->sent_bytes > 0 && conn->received_bytes == 0;
+}
+
 void storm_observe(struct judgement *judgement, const struct change *change)
 {
 	struct storm_slot *now = &judgement->storm.now;
 	const struct conn *conn = change->conn;
+	int64_t age_ns;
 
 	if (change->type != CHANGE_CLOSED)
 		return;
+	age_ns = (int64_t)change->t_ns - conn->open_ns;
 	now->closed++;
-	if (!conn->age_is_bound && (int64_t)change->t_ns - conn->open_ns < (int64_t)YOUNG_NS)
+	if (!conn->age_is_bound && age_ns < (int64_t)YOUNG_NS)
 		now->closed_young++;
+	if (is_unanswered(conn) && conn->peer_closed_ns == 0 && age_ns >= (int64_t)GIVEN_UP_NS)
+		now->unanswered++;
 }
 
 /* --- the past --------------------------------------------------------------------------------- */
@@ -215,6 +230,32 @@ static void measure(const struct bench *bench, const struct storm *storm, struct
 	surge->threshold_soft = peak > surge->threshold ? peak : surge->threshold;
 }
 
+/* Of those that are open. */
+static uint32_t count_unanswered(const struct pool *pool, uint64_t t_ns)
+{
+	uint32_t count = 0;
+
+	for (const struct conn *conn = pool->oldest; conn; conn = conn->newer) {
+		int64_t age_ns = (int64_t)t_ns - conn->open_ns;
+
+		count += is_unanswered(conn) && conn->state == CONN_OPEN &&
+			 age_ns >= (int64_t)ANSWER_NS && age_ns < (int64_t)(WINDOW_S * NS_PER_SEC);
+	}
+	return count;
+}
+
+static void measure_answers(const struct storm *storm, const struct pool *pool, uint64_t t_ns,
+			    struct surge *surge)
+{
+	double opened = (double)storm->last.opened + storm->before.opened;
+
+	surge->unanswered = (double)storm->last.unanswered + storm->before.unanswered +
+			    count_unanswered(pool, t_ns);
+	surge->turned_away = share(surge->failed + surge->early + surge->unanswered, opened);
+	if (surge->turned_away > 1)
+		surge->turned_away = 1;
+}
+
 static bool reaches(const struct surge *surge, double threshold)
 {
 	return surge->opened >= threshold && 2 * surge->opened_low >= threshold &&
@@ -278,7 +319,7 @@ static void format_thousands(double value, char *buffer, size_t size)
 static void append_cause(struct verdict *draft, const struct surge *surge)
 {
 	if (surge->turned_away >= 0.01)
-		report_append(draft, ", %.0f%% refused or closed at once",
+		report_append(draft, ", %.0f%% refused, closed at once or not answered",
 			      100 * surge->turned_away);
 	if (surge->young >= 0.01)
 		report_append(draft, ", %.0f%% closed within 5 s", 100 * surge->young);
@@ -305,9 +346,10 @@ static int tell(struct bench *bench, struct judgement *judgement, const struct s
 			     "%s of observation; %.0f would be a storm",
 			     opened, storm->average, storm->peak, known, surge->threshold);
 	verdict_add_evidence(&draft, "turned_away",
-			     "%.0f of them failed and %.0f were closed by the server within a "
-			     "second (%.0f%%)",
-			     surge->failed, surge->early, 100 * surge->turned_away);
+			     "%.0f of them failed, %.0f were closed by the server within a "
+			     "second, and %.0f had no answer (%.0f%%)",
+			     surge->failed, surge->early, surge->unanswered,
+			     100 * surge->turned_away);
 	verdict_add_evidence(&draft, "lifetime", "%.0f%% were closed within 5 s",
 			     100 * surge->young);
 	verdict_add_evidence(&draft, "open", "%u are open, %.1f on average before",
@@ -350,6 +392,8 @@ int storm_review(struct bench *bench, struct judgement *judgement, uint64_t t_ns
 	if (!turn_slot(judgement, t_ns))
 		return 0;
 	measure(bench, storm, &surge);
+	if (reaches(&surge, surge.threshold))
+		measure_answers(storm, judgement->pool, t_ns, &surge);
 	if (!standing->verdict || t_ns - standing->verdict->since_ns >= NORMAL_NS)
 		take_lesson(judgement, &surge, t_ns);
 	if (is_met(bench, judgement, &surge, t_ns)) {

@@ -10,7 +10,7 @@
 
 /* Counts of five seconds. */
 struct storm_slot {
-	uint32_t opened, failed, early, closed, closed_young;
+	uint32_t opened, failed, early, unanswered, closed, closed_young;
 	float span_s;
 };
 
