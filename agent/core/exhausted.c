@@ -51,7 +51,7 @@
 #define EACH_FACTOR 1.5f
 /* One is left, of so many at least, and does most of the work of the busiest hour. */
 #define LAST_OF_MIN 5
-#define LAST_WORK_SHARE 0.6f
+#define LAST_WORK_SHARE 0.8f
 #define LAST_NS (30 * NS_PER_SEC)
 /* Fewer can be leaked in the same ten seconds; more have stopped together. */
 #define TOGETHER_MIN 3
