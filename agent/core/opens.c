@@ -57,7 +57,7 @@
 /* Of a bet that has not lost yet what it won. */
 #define EVIDENCE_MIN 1.01
 /* Of HOLD: time-outs of 30 s and of 60 s are common, and those that wait for them come back. */
-#define STALL_FACTOR 6
+#define STALL_FACTOR 4
 
 static const uint64_t gaps_ns[OPENS_SCALES] = {NS_PER_SEC, 8 * NS_PER_SEC, 64 * NS_PER_SEC,
 					       4 * NS_PER_SEC};

@@ -51,7 +51,7 @@ static const struct setting_row rows[] = {
 	{"TICK", "s", 0.1, 60, 5, "how often the source looks and time-driven decisions fall"},
 	{"HOLD", "s", 0, 3600, 10,
 	 "a pool must be suspect for this long before a leak is raised: slow statements come back; "
-	 "for six times as long where no work is done beside what is silent: requests that all "
+	 "for four times as long where no work is done beside what is silent: requests that all "
 	 "wait for the same service come back when they time out"},
 	{"FAIR", "", 1, 100, 10,
 	 "a pool is fair where a connection waits at most this many rounds for its next use, but "
