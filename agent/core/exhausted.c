@@ -22,7 +22,8 @@
  * and has_had_slack.
  *
  * Invariant: a verdict names connections that are open and silent.
- * Does not look at opens (leak.c does), and says nothing where a pool may still grow.
+ * Does not test opens (leak.c does), and says nothing where a pool may still grow: it is flat, or
+ * it grew to the last while most of it was held already.
  */
 #include "exhausted.h"
 
@@ -191,7 +192,7 @@ double exhausted_busy(const struct exhausted *exhausted)
 
 /*
  * A pool that grew until the end may have had no reason to grow further; less of a plateau will do
- * where the silent stock at its opens is suspected to be leaked, and none where it is plain.
+ * where the silent stock at its opens is suspected to be leaked. See grew_without_need() for none.
  */
 static bool is_full(const struct bench *bench, const struct judgement *judgement, uint64_t since_ns)
 {

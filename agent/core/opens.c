@@ -11,7 +11,7 @@
  * borrowed a moment before the open would otherwise pass for one that lies idle at the open.
  *
  * Six things differ from the plain form of this test:
- * - It runs on three schedules at once, at most one test a second, 8 s and 64 s, and the e-value
+ * - It runs on several schedules at once, at most one test a second, 8 s and 64 s, and the e-value
  *   is their mean (a mean of e-values is one). A process that opens all the time, like Go's pool
  *   with its two idle connections, makes a hundred tests for one that a leak could make a record,
  *   and at one a second those hundred outweigh it.
