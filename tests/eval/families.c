@@ -74,6 +74,9 @@ static const struct family families[] = {
 	{"held-leak-small", CLASS_EXHAUSTED, H, build_exhausted,
 	 "pool=c3p0|dbcp2|sqlalchemy|sequelize|jedis,load=mmpp,rps=9,rate=60|20,after=2h", 2},
 
+	{"leak-fast", CLASS_EXHAUSTED, T, build_leak_fast,
+	 "pool=hikari|psycopg|tomcat|mysql2,max=10|20|50|100,rate=360|1800|3600,after=0|1h", 1},
+
 	/* --- health --------------------------------------------------------------------------- */
 	{"steady", CLASS_ORDINARY, T, build_steady,
 	 "pool=hikari|hikari-ping|hikari-elastic|tomcat|dbcp2|go|pgxpool|node-pg|mysql2|"

@@ -275,6 +275,7 @@ static void settle(struct judge *judge)
 {
 	struct result *result = judge->result;
 	const struct world *world = judge->world;
+	uint32_t half = (judge->scenario->capacity + 1) / 2;
 
 	result->process_days = process_days(world);
 	result->event_count = world->event_count;
@@ -283,6 +284,8 @@ static void settle(struct judge *judge)
 	result->is_fixed = judge->scenario->is_fixed;
 	result->exhausted_s = seconds_of(world->exhausted_ns);
 	result->end_s = seconds_of(world->end_ns);
+	if (half > 0 && world->leak_count >= half)
+		result->half_s = seconds_of(world->leaks[half - 1].t_ns);
 	result->onset_s = judge->scenario->onset_ns ? seconds_of(judge->scenario->onset_ns)
 						    : result->exhausted_s;
 	result->bound_leaked = judge->bound.leaked_count;
@@ -296,7 +299,7 @@ static void clear_result(struct result *result)
 {
 	result->suspect_s = result->detected_s = result->first_leak_s = NAN;
 	result->first_false_s = result->first_suspect_s = NAN;
-	result->bound_s = NAN;
+	result->bound_s = result->half_s = NAN;
 	for (unsigned int i = 0; i < VERDICT_KIND_COUNT; i++)
 		result->first_raised_s[i] = NAN;
 	for (unsigned int i = 0; i < BASELINE_COUNT; i++)

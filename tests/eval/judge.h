@@ -23,7 +23,8 @@ struct result {
 	uint64_t event_count;
 	uint32_t leaked_count, capacity;
 	uint32_t surplus; /* free connections when the leak began */
-	double first_leak_s, exhausted_s, end_s;
+	double first_leak_s, half_s, exhausted_s,
+		end_s; /* half_s: half of the capacity is leaked */
 	double onset_s;
 	bool is_fixed, was_cold;
 	/* The detector. */

@@ -301,6 +301,10 @@ static void on_arrival(void *self, uint64_t arg)
 	if (pool->waiter_count > 0 || !run_on_idle(pool)) {
 		add_waiter(pool);
 		pool_open_more(pool);
+	} else if (pool->is_dry) {
+		/* One slow request held up the others: what is left still carries the load. */
+		pool->is_dry = false;
+		pool->world->exhausted_ns = NEVER_NS;
 	}
 }
 

@@ -78,6 +78,7 @@ struct pool_model {
 	double reap_s; /* until the runtime closes what a thread has left, at most */
 	uint32_t ended_threads[THREADS_MAX]; /* those that ended out of turn, by slot */
 	bool is_stopped, is_watching, is_retrying;
+	bool is_dry; /* requests have waited for long, and none has found a free one since */
 	uint32_t refused_count;
 	uint16_t in_use[CENSUS_SPAN]; /* ring, one a second (census.h) */
 	struct pool_model *next; /* the scenario's */

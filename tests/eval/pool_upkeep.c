@@ -93,8 +93,10 @@ static void note_dry(struct pool_model *pool, uint64_t waited_ns)
 	if (is_full && world->starved_ns == NEVER_NS)
 		world->starved_ns = world->now_ns;
 	if (is_full && waited_ns >= DRY_NS && pool->leaked_count > 0 &&
-	    world->exhausted_ns == NEVER_NS)
+	    world->exhausted_ns == NEVER_NS) {
 		world->exhausted_ns = world->now_ns;
+		pool->is_dry = true;
+	}
 }
 
 static void on_watch(void *self, uint64_t arg)

@@ -132,6 +132,10 @@ static void print_alarms(struct score *score)
 static void print_kinds(struct score *score)
 {
 	print_share("exhausted raised within 60 s", "all", &score->in_time[VERDICT_EXHAUSTED], 1);
+	print_share("  most requests leak: this or a leak, with history", "", &score->told[0], -1);
+	print_bound(&score->told_bound[0]);
+	print_share("  most requests leak from the start on", "", &score->told[1], -1);
+	print_bound(&score->told_bound[1]);
 	print_share("storm raised within 20 s", "all", &score->in_time[VERDICT_STORM], 1);
 	print_share("  saturated within 5 min", "", &score->in_time[VERDICT_SATURATED], -1);
 	print_share("  oversized within 15 min", "", &score->in_time[VERDICT_OVERSIZED], -1);
@@ -210,6 +214,8 @@ static bool find_figure(const struct score *score, const char *name, size_t leng
 		{"precision", ratio(&score->precision), false},
 		{"recall", ratio(&score->recall), false},
 		{"exhausted", ratio(&score->in_time[VERDICT_EXHAUSTED]), false},
+		{"told", ratio(&score->told[0]), false},
+		{"told-cold", ratio(&score->told[1]), false},
 		{"storm", ratio(&score->in_time[VERDICT_STORM]), false},
 		{"saturated", ratio(&score->in_time[VERDICT_SATURATED]), false},
 		{"oversized", ratio(&score->in_time[VERDICT_OVERSIZED]), false},

@@ -195,3 +195,25 @@ void build_exhausted(struct scenario *scenario)
 						1.5 * scenario->capacity / rate + 900);
 	pool_start(pool);
 }
+
+/*
+ * A deploy that forgets to return on the common path: `share` of all requests leak, so the pool is
+ * empty within a minute or a few. Cold, the process does so from its first request on.
+ */
+void build_leak_fast(struct scenario *scenario)
+{
+	struct pool_model *pool = scenario_add_pool(scenario, NULL, "hikari");
+	double rate = params_number(scenario->params, "rate", 600) / HOUR_S;
+	double share = scenario_draw(scenario, "share", 0.5, 1.5);
+
+	set_leak(scenario, pool);
+	set_capacity(scenario, pool);
+	share = share < 1 ? share : 1; /* half of the runs leak them all */
+	pool->leak.shape = SHAPE_REQUEST;
+	pool->leak.rate = share;
+	pool->load.rate = rate / share;
+	scenario->deadline_s = 60;
+	scenario_set_duration(scenario, params_number(scenario->params, "after", 0) +
+						1.5 * scenario->capacity / rate + 600);
+	pool_start(pool);
+}

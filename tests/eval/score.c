@@ -12,7 +12,6 @@
 #include <string.h>
 
 #define SURPLUS_MIN 5
-#define EARLY_SHARE 0.5
 
 /* --- rows ------------------------------------------------------------------------------------- */
 
@@ -89,14 +88,19 @@ bool result_was_in_time(const struct result *result, enum verdict_kind kind)
 	double raised_s = result->first_raised_s[kind];
 	double from_s = result->onset_s - 60;
 
-	if (kind == VERDICT_EXHAUSTED && !isnan(result->first_leak_s))
-		from_s = result->first_leak_s +
-			 EARLY_SHARE * (result->exhausted_s - result->first_leak_s);
+	if (kind == VERDICT_EXHAUSTED && !isnan(result->half_s))
+		from_s = fmin(result->half_s, from_s);
 	if (kind == VERDICT_STORM)
 		from_s = result->onset_s;
 	if (kind == VERDICT_SATURATED && result->was_saturated)
 		from_s = 0;
 	return raised_s >= from_s && raised_s <= result->onset_s + deadline_s(kind);
+}
+
+bool result_was_told(const struct result *result)
+{
+	return result->detected_s <= result->exhausted_s + deadline_s(VERDICT_EXHAUSTED) ||
+	       result_was_in_time(result, VERDICT_EXHAUSTED);
 }
 
 static uint32_t allowed_kinds(const struct result *result)
@@ -267,6 +271,12 @@ static void score_row(struct score *score, const struct result *result)
 		return;
 	}
 	count_share(&score->mistaken, result_mistakes(result) != 0);
+	if (family->build == build_leak_fast) {
+		count_share(&score->told[result->was_cold], result_was_told(result));
+		count_share(&score->told_bound[result->was_cold], result_could_be_caught(result));
+		score_names(score, result);
+		return;
+	}
 	if (family->class == CLASS_LEAK)
 		score_leak(score, result);
 	else if (family_expects(family, &kind) && !isnan(result->onset_s))

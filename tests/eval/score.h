@@ -48,6 +48,7 @@ struct score {
 	struct rate other_kinds; /* verdicts other than leak on healthy pools */
 	struct share precision, recall;
 	struct share in_time[VERDICT_KIND_COUNT];
+	struct share told[2], told_bound[2]; /* [was_cold]: most requests leak, and it was said */
 	struct share mistaken;
 	struct share tte[TTE_POINTS], tte_oracle[TTE_POINTS]; /* within 40% and 25% */
 	struct samples tte_error[TTE_POINTS];
@@ -74,6 +75,8 @@ bool result_was_caught(const struct result *result);
 /* The bound of principle was reached before exhaustion. */
 bool result_could_be_caught(const struct result *result);
 bool result_was_in_time(const struct result *result, enum verdict_kind kind);
+/* Most requests leak, and a leak or exhausted was raised until a minute after the end. */
+bool result_was_told(const struct result *result);
 /* Kinds that were raised and are wrong here, a bit each. */
 uint32_t result_mistakes(const struct result *result);
 bool family_expects(const struct family *family, enum verdict_kind *ret_kind);
