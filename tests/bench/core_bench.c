@@ -86,6 +86,20 @@ static void feed(struct core *core, const struct event *event)
 	core->event_count++;
 }
 
+/* Ten processes of a container. The text is valid until the next call. */
+static const char *cgroup_of(uint32_t pool)
+{
+	static char cgroup[256];
+
+	snprintf(
+		cgroup, sizeof(cgroup),
+		"/kubepods.slice/kubepods-burstable.slice/"
+		"kubepods-burstable-pod6dee49a6_02f3_4e29_9b2d_3c1a%08x.slice/"
+		"cri-containerd-0f9c2e7d5b1a48c6a3e8d4f7b2c1905e6a7d8b3c4f1e2d0a9b8c7d6e%08x.scope",
+		pool / 10, pool / 10);
+	return cgroup;
+}
+
 static void fill_open(struct event *event, uint64_t conn, uint32_t pool)
 {
 	memset(event, 0, sizeof(*event));
@@ -98,6 +112,8 @@ static void fill_open(struct event *event, uint64_t conn, uint32_t pool)
 	event->remote.ip[12] = 10;
 	event->remote.ip[15] = 7;
 	event->remote.port = 5432;
+	event->exe = "/usr/local/lib/orders/bin/orders-api";
+	event->cgroup = cgroup_of(pool);
 }
 
 static void fill_io(struct event *event, uint64_t conn, uint64_t t_ns, uint64_t bytes)
@@ -109,6 +125,7 @@ static void fill_io(struct event *event, uint64_t conn, uint64_t t_ns, uint64_t 
 	event->sent_bytes = event->received_bytes = bytes;
 	event->last_send_ns = t_ns - 2 * NS_PER_MS;
 	event->last_recv_ns = t_ns - NS_PER_MS;
+	event->rtt_us = 180 + (uint32_t)(conn % 40);
 }
 
 /*
