@@ -46,10 +46,11 @@ void silence_clear(struct silences *silences)
 
 static void halve(struct silences *silences)
 {
-	uint16_t *counts = silences->counts.cells;
+	unsigned int first, count;
+	uint16_t *counts = window_cells(&silences->counts, &first, &count);
 
 	silences->total = 0;
-	for (unsigned int i = 0; i < silences->counts.count; i++) {
+	for (unsigned int i = 0; i < count; i++) {
 		counts[i] /= 2;
 		silences->total += counts[i];
 	}
@@ -71,13 +72,14 @@ void silence_add(struct silences *silences, uint64_t silence_ns)
 
 void silence_remove(struct silences *silences, uint64_t silence_ns, uint32_t count)
 {
-	unsigned int last = bin_of(silence_ns), first = bin_of(silence_ns - silence_ns / 4);
-	uint16_t *counts = silences->counts.cells;
+	unsigned int longest = bin_of(silence_ns), shortest = bin_of(silence_ns - silence_ns / 4);
+	unsigned int first, bins;
+	uint16_t *counts = window_cells(&silences->counts, &first, &bins);
 
-	for (unsigned int i = 0; i < silences->counts.count; i++) {
-		unsigned int bin = silences->counts.first + i;
+	for (unsigned int i = 0; i < bins; i++) {
+		unsigned int bin = first + i;
 
-		for (; bin >= first && bin <= last && counts[i] > 0 && count > 0; count--) {
+		for (; bin >= shortest && bin <= longest && counts[i] > 0 && count > 0; count--) {
 			counts[i]--;
 			silences->total--;
 		}
@@ -89,19 +91,20 @@ void silence_remove(struct silences *silences, uint64_t silence_ns, uint32_t cou
 uint64_t silence_quantile_ns(const struct silences *silences, double q)
 {
 	uint32_t wanted = (uint32_t)ceil(q * silences->total);
-	const uint16_t *counts = silences->counts.cells;
+	unsigned int first, count;
+	const uint16_t *counts = window_cells(&silences->counts, &first, &count);
 	uint64_t end_ns = UINT64_MAX;
 	uint32_t passed = 0;
 
 	if (silences->total == 0)
 		return 0;
-	for (unsigned int i = 0; i < silences->counts.count; i++) {
+	for (unsigned int i = 0; i < count; i++) {
 		passed += counts[i];
 		if (passed < wanted || passed == 0)
 			continue;
 		/* The last bin has no end. */
-		if (silences->counts.first + i < SILENCE_BINS - 1)
-			end_ns = silence_bin_end_ns(silences->counts.first + i);
+		if (first + i < SILENCE_BINS - 1)
+			end_ns = silence_bin_end_ns(first + i);
 		break;
 	}
 	return end_ns < silences->longest_ns ? end_ns : silences->longest_ns;

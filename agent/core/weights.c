@@ -42,19 +42,21 @@ void weights_clear(struct weights *weights)
 
 void weights_bins(const struct weights *weights, float ret_bins[WEIGHTS_BINS])
 {
-	const struct window *bins = &weights->bins;
+	unsigned int first, count;
+	const float *bins = window_cells(&weights->bins, &first, &count);
 
 	memset(ret_bins, 0, WEIGHTS_BINS * sizeof(*ret_bins));
-	if (bins->count)
-		memcpy(ret_bins + bins->first, bins->cells, bins->count * sizeof(*ret_bins));
+	if (bins)
+		memcpy(ret_bins + first, bins, count * sizeof(*bins));
 }
 
 static void halve(struct weights *weights)
 {
-	float *bins = weights->bins.cells;
+	unsigned int first, count;
+	float *bins = window_cells(&weights->bins, &first, &count);
 
 	weights->sum = 0;
-	for (unsigned int i = 0; i < weights->bins.count; i++)
+	for (unsigned int i = 0; i < count; i++)
 		weights->sum += bins[i] /= 2;
 }
 
@@ -80,12 +82,13 @@ void weights_add(struct weights *weights, uint32_t gap, uint64_t t_ns)
 uint32_t weights_quantile(const struct weights *weights, double beyond)
 {
 	float allowed = (float)beyond * weights->sum, passed = 0;
-	const float *bins = weights->bins.cells;
+	unsigned int first, count;
+	const float *bins = window_cells(&weights->bins, &first, &count);
 
-	for (unsigned int i = weights->bins.count; i > 0; i--) {
+	for (unsigned int i = count; i > 0; i--) {
 		passed += bins[i - 1];
 		if (passed > allowed)
-			return weights_bin_end(weights->bins.first + i - 1);
+			return weights_bin_end(first + i - 1);
 	}
 	return weights_bin_end(0);
 }

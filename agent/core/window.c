@@ -13,36 +13,45 @@
 
 void window_clear(struct window *window)
 {
-	free(window->cells);
-	memset(window, 0, sizeof(*window));
+	free(window->part);
+	window->part = NULL;
 }
 
 static int widen(struct window *window, unsigned int index, size_t size)
 {
 	unsigned int first = index - index % WINDOW_STEP, end = first + WINDOW_STEP;
-	unsigned int end_before = window->first + window->count;
-	char *cells;
+	struct window_part *part = window->part, *wider;
 
-	if (window->count && window->first < first)
-		first = window->first;
-	if (window->count && end_before > end)
-		end = end_before;
-	cells = calloc(end - first, size);
-	if (!cells)
+	if (part && part->first < first)
+		first = part->first;
+	if (part && part->first + part->count > (int)end)
+		end = part->first + part->count;
+	wider = calloc(1, sizeof(*wider) + (end - first) * size);
+	if (!wider)
 		return -1;
-	if (window->count)
-		memcpy(cells + (window->first - first) * size, window->cells, window->count * size);
-	free(window->cells);
-	window->cells = cells;
-	window->first = (uint8_t)first;
-	window->count = (uint8_t)(end - first);
+	if (part)
+		memcpy(wider->cells + (part->first - first) * size, part->cells,
+		       part->count * size);
+	free(part);
+	wider->first = (uint8_t)first;
+	wider->count = (uint8_t)(end - first);
+	window->part = wider;
 	return 0;
 }
 
 void *window_cell(struct window *window, unsigned int index, size_t size)
 {
-	if (index < window->first || index >= (unsigned int)window->first + window->count)
+	const struct window_part *part = window->part;
+
+	if (!part || index < part->first || index >= (unsigned int)part->first + part->count)
 		if (widen(window, index, size) < 0)
 			return NULL;
-	return (char *)window->cells + (index - window->first) * size;
+	return window->part->cells + (index - window->part->first) * size;
+}
+
+void *window_cells(const struct window *window, unsigned int *ret_first, unsigned int *ret_count)
+{
+	*ret_first = window->part ? window->part->first : 0;
+	*ret_count = window->part ? window->part->count : 0;
+	return window->part ? window->part->cells : NULL;
 }

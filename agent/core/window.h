@@ -12,10 +12,15 @@
 /* Cells are reached in steps of so many: a multiple of it must be the length of the whole array. */
 #define WINDOW_STEP 4
 
+/* Cells first to first + count - 1; the others are zero. */
+struct window_part {
+	uint8_t first, count;
+	_Alignas(uint32_t) char cells[]; /* of up to 32 bits */
+};
+
 /* Zeroed memory is an array in which every cell is zero. */
 struct window {
-	void *cells; /* cells first to first + count - 1; the others are zero; owned */
-	uint8_t first, count;
+	struct window_part *part; /* owned; NULL = every cell is zero */
 };
 
 void window_clear(struct window *window);
@@ -25,5 +30,8 @@ void window_clear(struct window *window);
  * Every call takes the same size.
  */
 void *window_cell(struct window *window, unsigned int index, size_t size);
+
+/* The cells from *ret_first on, *ret_count of them; NULL where that is 0. Valid as above. */
+void *window_cells(const struct window *window, unsigned int *ret_first, unsigned int *ret_count);
 
 #endif

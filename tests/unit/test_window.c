@@ -34,22 +34,27 @@ static void cell_keeps_what_was_put_in_whatever_the_order(void **state)
 			assert_int_equal(*(uint32_t *)window_cell(&window, i, sizeof(uint32_t)),
 					 expected[i]);
 		window_clear(&window);
-		assert_null(window.cells);
+		assert_null(window.part);
 	}
 }
 
 static void cell_next_to_others_makes_the_window_no_larger_than_a_step(void **state)
 {
 	struct window window = {0};
+	unsigned int first, count;
 
 	(void)state;
+	assert_null(window_cells(&window, &first, &count));
+	assert_int_equal(count, 0);
 	for (unsigned int i = 101; i < 107; i++)
 		assert_non_null(window_cell(&window, i, 1));
-	assert_int_equal(window.first, 100);
-	assert_int_equal(window.count, 8);
+	assert_non_null(window_cells(&window, &first, &count));
+	assert_int_equal(first, 100);
+	assert_int_equal(count, 8);
 	assert_non_null(window_cell(&window, 99, 1));
-	assert_int_equal(window.first, 96);
-	assert_int_equal(window.count, 12);
+	assert_non_null(window_cells(&window, &first, &count));
+	assert_int_equal(first, 96);
+	assert_int_equal(count, 12);
 	window_clear(&window);
 }
 
