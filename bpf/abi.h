@@ -17,12 +17,15 @@
  * Changed whenever a layout or a meaning below changes, or the meaning of a map: what is pinned
  * under another version is not reused.
  */
-#define ABI_VERSION 7
+#define ABI_VERSION 8
 
 #define ABI_COMM_SIZE 16
 #define ABI_PORT_BITMAP_BYTES 8192
 #define ABI_CGROUPS_MAX 16
-#define ABI_SAMPLES_MAX 4096 /* of one pass of the iterator; a full pass is followed by another */
+/* Room for what one pass of the iterator finds; a pass that wants more is followed by another. */
+#define ABI_SAMPLES_MIN 1024
+#define ABI_SAMPLES_MAX 65536 /* connections with news: 11 MB */
+#define ABI_IO_SAMPLES_MAX 1048576 /* connections in use: 50 MB */
 #define ABI_POOLS_MAX 16384
 #define ABI_LISTENERS_MAX 16384
 #define ABI_RING_BYTES (4 * 1024 * 1024)
@@ -42,7 +45,6 @@
 /* What a sample tells for the first time. */
 #define NEWS_OPEN (1u << 0)
 #define NEWS_ESTABLISHED (1u << 1)
-#define NEWS_IO (1u << 2)
 #define NEWS_PEER_CLOSED (1u << 3)
 #define NEWS_OWNER (1u << 4) /* the opener no longer holds it, pid and comm are the holder's */
 
@@ -123,26 +125,28 @@ struct pool_counts {
 struct conn_record {
 	__u64 id; /* unique while the maps live */
 	__u64 open_ns;
-	__u64 established_ns; /* 0 = not yet, or before the observation */
-	__u64 peer_closed_ns; /* 0 = no FIN yet */
 	__u64 start_ns; /* of the owner, as in abi_client: its opener, or who holds it since */
 	__u32 pid; /* the same */
 	__u32 tid; /* the thread that connected */
-	__u8 comm[ABI_COMM_SIZE]; /* of the owner's thread group leader; NUL-padded */
+	/* Who else holds it: written by the iterators only, which never run side by side. */
+	__u64 other_start_ns; /* the lowest pid of them */
+	__u8 other_comm[ABI_COMM_SIZE];
+	/* A line of the cache of its own: all that a look at a quiet connection touches. */
+	__u64 established_ns; /* 0 = not yet, or before the observation */
+	__u64 peer_closed_ns; /* 0 = no FIN yet */
 	__u32 phase; /* PHASE_ */
 	__u16 session; /* of the probe that made it; the low bits of its number */
 	__u8 flags; /* RECORD_ */
-	/* From here on written by the iterators only, which never run side by side. */
+	/* From here to other_pid written by the iterators only. */
 	__u8 told; /* NEWS_ that samples have told already */
-	__u32 told_sent_bytes; /* the low bits, which no two looks find the same by chance */
-	__u32 told_received_bytes;
+	__u32 told_sent; /* bytes_sent of tcp_sock when it was told; the low bits */
+	__u32 told_received; /* bytes_received; no two looks find the same by chance */
 	__u32 held_walk; /* the last walk over all files that found the owner holding it */
 	__u32 other_walk; /* the last walk that found somebody else */
-	__u64 other_start_ns; /* that somebody: the lowest pid of them */
-	__u32 other_pid;
-	__u8 other_comm[ABI_COMM_SIZE];
-	__u16 told_pass; /* the last pass that told of it while asked to tell of all */
+	__u16 met_pass; /* the last full pass that met it */
 	__u16 site; /* number of the trail that the opener was on; 0 = not known; by the probe */
+	__u32 other_pid;
+	__u8 comm[ABI_COMM_SIZE]; /* of the owner's thread group leader; NUL-padded */
 };
 
 /* The measured side of a connection, out of tcp_sock. */
@@ -155,7 +159,7 @@ struct conn_io {
 	__u32 retransmit_count;
 };
 
-/* What the iterator reports of a connection that has news: element of the array samples. */
+/* What the iterator reports of a connection that has news: element of an array in samples. */
 struct conn_sample {
 	struct pool_key key;
 	__u64 id;
@@ -175,12 +179,28 @@ struct conn_sample {
 	__u8 pad;
 };
 
+/*
+ * The same of one that has been in use and has no other news, which is what nearly all have to
+ * tell: element of an array in io_samples.
+ */
+struct io_sample {
+	__u64 id;
+	struct conn_io io;
+	__u32 jiffies; /* the low bits of jiffies64 when it was taken */
+	__u16 site; /* as in conn_record */
+	__u8 connecting; /* 1 = SYN_SENT */
+	__u8 pad;
+};
+
 /* What came of a pass of the iterator: in the .bss of iter.bpf.c. */
 struct pass_result {
 	__u64 jiffies; /* jiffies64 and the monotonic time at one moment */
 	__u64 now_ns;
-	__u32 sample_count; /* may exceed ABI_SAMPLES_MAX: then ask again */
-	__u32 pad;
+	__u32 sample_count; /* both may exceed the room that there is: then ask again */
+	__u32 io_count;
+	/* Of a full pass: connections that have been told and are open; the sum of their ids. */
+	__u64 met_count;
+	__u64 met_sum;
 };
 
 /* A record of the ring: a connection is over. */
@@ -190,7 +210,7 @@ struct end_event {
 	__u32 failed; /* 1: never established, reason is FAILED_; 0: reason is ENDED_ */
 	__u32 reason;
 	__u32 seen; /* 1: a sample has told of it before */
-	__u32 pad;
+	__u32 met_pass; /* the last full pass that met it */
 };
 
 /* The only element of the map config. May change while the probes run. */
@@ -354,7 +374,10 @@ _Static_assert(sizeof(struct stack_sample) % 8 == 0, "stack_sample has holes");
 _Static_assert(sizeof(struct pool_key) == 40, "pool_key has holes");
 _Static_assert(sizeof(struct pool_counts) == 296, "pool_counts has holes");
 _Static_assert(sizeof(struct conn_record) == 120, "conn_record has holes, or takes more memory");
+_Static_assert(__builtin_offsetof(struct conn_record, established_ns) == 56,
+	       "conn_record: what a look touches is not on one line, of 64 bytes and 72 before it");
 _Static_assert(sizeof(struct conn_sample) == 168, "conn_sample has holes");
+_Static_assert(sizeof(struct io_sample) == 48, "io_sample has holes");
 _Static_assert(sizeof(struct end_event) == 192, "end_event has holes");
 _Static_assert(sizeof(struct probe_config) == 8336, "probe_config has holes");
 

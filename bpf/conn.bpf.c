@@ -132,7 +132,7 @@ static __always_inline void tell_end(const struct conn_record *record, struct so
 	event->failed = failed;
 	event->reason = reason;
 	event->seen = seen;
-	event->pad = 0;
+	event->met_pass = record->met_pass;
 	if (bpf_ringbuf_query(&ends, BPF_RB_AVAIL_DATA) > ring_bytes / 2)
 		wakeup = BPF_RB_FORCE_WAKEUP;
 	bpf_ringbuf_submit(event, wakeup);
@@ -211,8 +211,9 @@ static __always_inline bool on_syn_sent(struct sock *sk)
 	record->site = 0;
 	record->flags = 0;
 	record->told = 0;
-	record->told_sent_bytes = 0;
-	record->told_received_bytes = 0;
+	record->told_sent = 0;
+	record->told_received = 0;
+	record->met_pass = 0;
 	record->held_walk = 0;
 	record->other_walk = 0;
 	__sync_lock_test_and_set(&record->phase, PHASE_FRESH);

@@ -4,7 +4,8 @@
  *
  * tell_news walks the socket storage once and writes one sample for each connection that has news
  * since it was told last, into an array that the agent maps. A quiet connection costs the look, not
- * a record. When the array is full the rest keeps its news for the next pass, so none is lost.
+ * a record. When the array is full the rest keeps its news for the next pass, so none is lost. Now
+ * and then it adds up whom it met, so that the agent sees whether it believes in one that is gone.
  * The walk is one read() that prints nothing: a list walked in one go neither skips nor repeats an
  * element, which a walk that resumes after each buffer full of output can.
  *
@@ -22,20 +23,44 @@ struct pass_result pass = {};
 __u32 walk = 0;
 #define FIRST_WALK 1
 __u32 clock_only = 0; /* 1: this pass only reads the clocks */
-__u32 full_pass = 0; /* not 0: number of a pass that tells of connections without news as well */
+__u32 full_pass = 0; /* not 0: number of a pass that adds up which connections it met */
+__u32 tell_all = 0; /* 1: a full pass tells of connections without news as well */
 __u32 begin_session = 0; /* 1: this pass forgets what the session before was told */
 __u64 tick_ns = 0; /* length of a jiffy; before the first walk */
 
+struct sample_array {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE | BPF_F_INNER_MAP);
+	__uint(max_entries, ABI_SAMPLES_MIN);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(struct conn_sample));
+};
+
+struct io_sample_array {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE | BPF_F_INNER_MAP);
+	__uint(max_entries, ABI_SAMPLES_MIN);
+	__uint(key_size, sizeof(__u32));
+	__uint(value_size, sizeof(struct io_sample));
+};
+
 /*
- * What a pass found. Written: tell(). Read: agent, which maps it.
+ * What a pass found. The array in the only slot of each is as long as looks have needed it lately;
+ * made, mapped and replaced: agent (sample_room.c). Written: tell().
  */
 struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE);
-	__uint(max_entries, ABI_SAMPLES_MAX);
-	__type(key, __u32);
-	__type(value, struct conn_sample);
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__array(values, struct sample_array);
 } samples SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
+	__uint(max_entries, 1);
+	__uint(key_size, sizeof(__u32));
+	__array(values, struct io_sample_array);
+} io_samples SEC(".maps");
 
 /*
  * Listening sockets as of the last walk. Inserted: walk_files. Read: is_client(). Emptied: agent.
@@ -95,36 +120,87 @@ static __always_inline bool change_owner(struct conn_record *record)
 	return true;
 }
 
-static __always_inline void tell(struct conn_record *record, struct sock *sk, bool owner_changed)
+/* Element number index of the array in the slot; NULL: there is no room for it. */
+static __always_inline void *get_room(void *slots, __u32 index)
 {
-	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
-	__u32 index = pass.sample_count;
-	struct conn_sample *sample;
-	struct conn_io io;
-	__u32 news;
+	__u32 zero = 0;
+	void *array = bpf_map_lookup_elem(slots, &zero);
 
-	if (!tp)
-		return;
-	fill_io(&io, sk, tp, bpf_jiffies64());
-	news = news_of(record, &io) | (owner_changed ? NEWS_OWNER : 0);
-	if (!news && (!full_pass || record->told_pass == (__u16)full_pass))
-		return;
-	pass.sample_count++;
-	sample = bpf_map_lookup_elem(&samples, &index);
+	return array ? bpf_map_lookup_elem(array, &index) : NULL;
+}
+
+/* False: there was no room, or it is not to be told after all. */
+static __always_inline bool tell_news_of(struct conn_record *record, struct sock *sk,
+					 const struct tcp_sock *tp, __u32 news)
+{
+	struct conn_sample *sample = get_room(&samples, pass.sample_count++);
+
 	if (!sample)
-		return;
+		return false;
 	if (news & NEWS_OPEN &&
 	    __sync_val_compare_and_swap(&record->phase, PHASE_FRESH, PHASE_SEEN) != PHASE_FRESH) {
 		/* It ended just now, and was counted as one that nobody has seen. */
 		pass.sample_count--;
-		return;
+		return false;
 	}
 	fill_sample(sample, record, sk, tp, netns_of(sk));
-	record->told_pass = (__u16)full_pass;
 	sample->news |= news & (NEWS_OWNER | NEWS_OPEN);
 	record->told |= sample->news & (NEWS_OPEN | NEWS_ESTABLISHED | NEWS_PEER_CLOSED);
-	record->told_sent_bytes = (__u32)sample->io.sent_bytes;
-	record->told_received_bytes = (__u32)sample->io.received_bytes;
+	return true;
+}
+
+static __always_inline bool tell_io(const struct conn_record *record, const struct sock *sk,
+				    const struct tcp_sock *tp)
+{
+	struct io_sample *sample = get_room(&io_samples, pass.io_count++);
+	__u64 jiffies = bpf_jiffies64();
+
+	if (!sample)
+		return false;
+	sample->id = record->id;
+	fill_io(&sample->io, sk, tp, jiffies);
+	sample->jiffies = (__u32)jiffies;
+	sample->site = record->site;
+	sample->connecting = sk->__sk_common.skc_state == TCP_SYN_SENT;
+	sample->pad = 0;
+	return true;
+}
+
+/*
+ * Idle and busy are told apart by bytes alone: lsndtime also moves on a retransmission, and both
+ * stamps are set at the end of the handshake without a byte of payload. Bytes are those that the
+ * kernel counts, in as few lines of the cache as there can be: with what was sent again, and the
+ * peer's FIN as one. Whether payload has moved is the agent's to see.
+ */
+static __always_inline void tell(struct conn_record *record, struct sock *sk, bool owner_changed)
+{
+	bool is_due = full_pass && record->met_pass != (__u16)full_pass;
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	__u32 sent, received, news;
+
+	if (!tp)
+		return;
+	/* Read before a sample is filled in: what moves in between is told again, not lost. */
+	sent = (__u32)tp->bytes_sent;
+	received = (__u32)tp->bytes_received;
+	news = news_of(record) | (owner_changed ? NEWS_OWNER : 0);
+	if (news) {
+		if (!tell_news_of(record, sk, tp, news))
+			return;
+	} else if (sent != record->told_sent || received != record->told_received ||
+		   (tell_all && is_due)) {
+		if (!tell_io(record, sk, tp))
+			return;
+	} else if (!is_due) {
+		return;
+	}
+	record->told_sent = sent;
+	record->told_received = received;
+	if (is_due) {
+		record->met_pass = (__u16)full_pass;
+		pass.met_count++;
+		pass.met_sum += record->id;
+	}
 }
 
 static __always_inline void change_phase(struct conn_record *record, __u32 from, __u32 to)
@@ -141,9 +217,9 @@ static __always_inline void forget_session(struct conn_record *record, const str
 	const struct probe_config *cfg = get_config();
 
 	record->told = 0;
-	record->told_sent_bytes = 0;
-	record->told_received_bytes = 0;
-	record->told_pass = 0;
+	record->told_sent = 0;
+	record->told_received = 0;
+	record->met_pass = 0;
 	record->held_walk = 0;
 	record->other_walk = 0;
 	change_phase(record, PHASE_SEEN, PHASE_FRESH);

@@ -293,8 +293,8 @@ static __always_inline void fill_local(struct conn_sample *sample, const struct 
 	words[3] = sk->__sk_common.skc_v6_rcv_saddr.in6_u.u6_addr32[3];
 }
 
-/* What the record has that no sample has told yet, and whether payload has moved since. */
-static __always_inline __u32 news_of(const struct conn_record *record, const struct conn_io *io)
+/* What the record has that no sample has told yet. */
+static __always_inline __u32 news_of(const struct conn_record *record)
 {
 	__u32 news = NEWS_OPEN;
 
@@ -302,15 +302,7 @@ static __always_inline __u32 news_of(const struct conn_record *record, const str
 		news |= NEWS_ESTABLISHED;
 	if (record->peer_closed_ns)
 		news |= NEWS_PEER_CLOSED;
-	news &= ~record->told;
-	/*
-	 * Idle and busy are told apart by bytes alone: lsndtime also moves on a retransmission, and
-	 * both stamps are set at the end of the handshake without a byte of payload.
-	 */
-	if ((__u32)io->sent_bytes != record->told_sent_bytes ||
-	    (__u32)io->received_bytes != record->told_received_bytes)
-		news |= NEWS_IO;
-	return news;
+	return news & ~record->told;
 }
 
 static __always_inline void fill_sample(struct conn_sample *sample,
@@ -331,7 +323,7 @@ static __always_inline void fill_sample(struct conn_sample *sample,
 	__builtin_memcpy(sample->comm, record->comm, ABI_COMM_SIZE);
 	sample->tid = record->tid;
 	sample->flags = record->flags;
-	sample->news = news_of(record, &sample->io);
+	sample->news = news_of(record);
 	sample->connecting = sk->__sk_common.skc_state == TCP_SYN_SENT;
 	sample->pad = 0;
 }

@@ -24,10 +24,11 @@ struct live_conn {
 	};
 	struct roster_client *client; /* its owner, held */
 	uint64_t sent_bytes, received_bytes, last_send_ns, last_recv_ns; /* as told */
-	uint16_t full_pass; /* number of the last full pass that met it */
+	uint16_t full_look; /* number of the last look at all that met it */
 	uint16_t send_look; /* number of the last look that found it to have sent */
 	bool sender_wanted; /* nobody has asked yet who that was */
 	bool has_site; /* where it was opened has been told */
+	bool is_older; /* than the source: the probe of a session before noted its site */
 	bool is_up; /* has been established: before that there are no counters to tell */
 };
 

@@ -15,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -23,6 +22,7 @@
 #include "bpf/iter.skel.h"
 #include "log.h"
 #include "pins.h"
+#include "sample_room.h"
 
 #define POOL_BATCH 256
 
@@ -32,9 +32,8 @@ struct probes {
 	struct bpf_link *pass_link;
 	struct bpf_link *walk_link;
 	struct ring_buffer *ring;
-	const struct conn_sample *samples; /* mapped array */
-	uint32_t samples_max;
-	size_t samples_bytes;
+	struct sample_room samples, io_samples;
+	struct pass_result last; /* what the last pass wanted room for */
 	uint64_t lost_before[LOST_COUNT]; /* in earlier sessions */
 	bool has_past;
 	bool is_kept; /* pinned */
@@ -230,20 +229,19 @@ static int attach_iterators(struct probes *probes)
 	return probes->walk_link ? 0 : -errno;
 }
 
-static int map_samples(struct probes *probes)
+static int make_room(struct probes *probes, uint32_t limit)
 {
-	long page = sysconf(_SC_PAGESIZE);
-	size_t bytes = probes->samples_max * sizeof(struct conn_sample);
-	void *mapped;
+	const struct iter_bpf *iter = probes->iter;
+	uint32_t least = limit ? limit : ABI_SAMPLES_MIN;
+	int r = sample_room_open(&probes->samples, bpf_map__fd(iter->maps.samples),
+				 sizeof(struct conn_sample), least,
+				 limit ? limit : ABI_SAMPLES_MAX);
 
-	bytes = (bytes + page - 1) / page * page;
-	mapped = mmap(NULL, bytes, PROT_READ, MAP_SHARED, bpf_map__fd(probes->iter->maps.samples),
-		      0);
-	if (mapped == MAP_FAILED)
-		return -errno;
-	probes->samples = mapped;
-	probes->samples_bytes = bytes;
-	return 0;
+	if (r < 0)
+		return r;
+	return sample_room_open(&probes->io_samples, bpf_map__fd(iter->maps.io_samples),
+				sizeof(struct io_sample), least,
+				limit ? limit : ABI_IO_SAMPLES_MAX);
 }
 
 int probes_set_room(struct bpf_map *map, uint32_t limit)
@@ -305,11 +303,8 @@ static int load_iterators(struct probes *probes, const struct probes_limits *lim
 	r = probes_share_maps(probes, probes->iter->obj);
 	if (r == 0)
 		r = probes_set_room(probes->iter->maps.listeners, limits->listener_count);
-	if (r == 0)
-		r = probes_set_room(probes->iter->maps.samples, limits->sample_count);
 	if (r < 0)
 		return r;
-	probes->samples_max = bpf_map__max_entries(probes->iter->maps.samples);
 	return iter_bpf__load(probes->iter) ? -errno : 0;
 }
 
@@ -343,8 +338,8 @@ static int load(struct probes *probes, const struct probes_setup *setup, const c
 	r = load_iterators(probes, &setup->limits);
 	if (r < 0)
 		return r;
-	*ret_step = "map the samples";
-	r = map_samples(probes);
+	*ret_step = "make room for samples";
+	r = make_room(probes, setup->limits.sample_count);
 	if (r < 0)
 		return r;
 	*ret_step = "set up the ring buffer";
@@ -375,6 +370,7 @@ int probes_open(const struct probes_setup *setup, struct probes **ret_probes, ch
 		snprintf(ret_error, error_size, "out of memory");
 		return -ENOMEM;
 	}
+	probes->samples = probes->io_samples = SAMPLE_ROOM_NONE;
 	r = load(probes, setup, &step);
 	if (r < 0) {
 		snprintf(ret_error, error_size, "cannot %s: %s (connleak check says more)", step,
@@ -390,8 +386,8 @@ void probes_close(struct probes *probes)
 {
 	if (!probes)
 		return;
-	if (probes->samples)
-		(void)munmap((void *)probes->samples, probes->samples_bytes); /* cannot fail */
+	sample_room_close(&probes->samples);
+	sample_room_close(&probes->io_samples);
 	ring_buffer__free(probes->ring);
 	bpf_link__destroy(probes->walk_link);
 	bpf_link__destroy(probes->pass_link);
@@ -421,24 +417,48 @@ int probes_walk_files(struct probes *probes)
 	return run_iterator(probes->walk_link);
 }
 
-int probes_pass(struct probes *probes, bool first, bool full,
-		const struct conn_sample **ret_samples, struct pass_result *ret_pass)
+/* Numbers a series of passes that adds up: 0 is none. */
+static uint16_t next_full_pass(struct probes *probes)
 {
+	if (++probes->full_pass_count == 0)
+		probes->full_pass_count = 1;
+	return probes->full_pass_count;
+}
+
+/* True: there was no room for all. */
+static bool trim_count(uint32_t *count, const struct sample_room *room)
+{
+	if (*count <= room->sample_count)
+		return false;
+	*count = room->sample_count;
+	return true;
+}
+
+int probes_pass(struct probes *probes, enum probes_pass kind, bool first,
+		struct probes_news *ret_news)
+{
+	struct iter_bpf__bss *bss = probes->iter->bss;
 	bool more;
 	int r;
 
-	if (first && full && ++probes->full_pass_count == 0)
-		probes->full_pass_count = 1;
-	probes->iter->bss->full_pass = full ? probes->full_pass_count : 0;
-	memset(&probes->iter->bss->pass, 0, sizeof(probes->iter->bss->pass));
+	sample_room_fit(&probes->samples, probes->last.sample_count);
+	sample_room_fit(&probes->io_samples, probes->last.io_count);
+	if (first)
+		bss->full_pass = kind == PASS_NEWS ? 0 : next_full_pass(probes);
+	bss->tell_all = kind == PASS_ALL;
+	memset(&bss->pass, 0, sizeof(bss->pass));
 	r = run_iterator(probes->pass_link);
 	if (r < 0)
 		return r;
-	*ret_pass = probes->iter->bss->pass;
-	*ret_samples = probes->samples;
-	more = ret_pass->sample_count > probes->samples_max;
-	if (more)
-		ret_pass->sample_count = probes->samples_max;
+	probes->last = bss->pass;
+	*ret_news = (struct probes_news){
+		.samples = probes->samples.samples,
+		.io_samples = probes->io_samples.samples,
+		.result = bss->pass,
+		.full_pass = (uint16_t)bss->full_pass,
+	};
+	more = trim_count(&ret_news->result.sample_count, &probes->samples);
+	more |= trim_count(&ret_news->result.io_count, &probes->io_samples);
 	return more;
 }
 

@@ -30,7 +30,7 @@ struct probes_filter {
 struct probes_limits {
 	uint32_t pool_count;
 	uint32_t listener_count;
-	uint32_t sample_count;
+	uint32_t sample_count; /* of a pass, and then no more than that */
 	uint32_t ring_bytes; /* a power of two, and whole pages */
 	uint32_t pid_count; /* that are filtered by */
 };
@@ -98,13 +98,26 @@ void probes_set_tick(struct probes *probes, uint64_t tick_ns);
  */
 int probes_walk_files(struct probes *probes);
 
+enum probes_pass {
+	PASS_NEWS, /* what has news */
+	PASS_COUNT, /* and adds up the connections that have been told of and are open */
+	PASS_ALL, /* and tells of those without news too */
+};
+
+/* What a pass found. */
+struct probes_news {
+	const struct conn_sample *samples; /* valid until the next pass, as io_samples */
+	const struct io_sample *io_samples;
+	struct pass_result result; /* counts of both, clocks, and what PASS_COUNT has added up */
+	uint16_t full_pass; /* what end_event.met_pass is of those that were added up */
+};
+
 /*
- * One pass over the records: ret_samples gets what has news (with full, everything), valid until
- * the next pass; ret_pass the clocks and the count. Call again while it returns 1: there was more
- * than fits. A series of passes begins with first. Returns -errno on failure.
+ * One pass over the records. Call again while it returns 1: there was more than fits. A series of
+ * passes begins with first. Returns -errno on failure.
  */
-int probes_pass(struct probes *probes, bool first, bool full,
-		const struct conn_sample **ret_samples, struct pass_result *ret_pass);
+int probes_pass(struct probes *probes, enum probes_pass kind, bool first,
+		struct probes_news *ret_news);
 
 /* Reads jiffies64 and CLOCK_MONOTONIC at one moment; of *ret_pass the clocks are set. */
 int probes_clock(struct probes *probes, struct pass_result *ret_pass);

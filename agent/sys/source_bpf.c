@@ -43,7 +43,13 @@ struct source_bpf {
 	uint64_t absent_ns; /* time of the ends that are concluded */
 	uint64_t lost[SOURCE_LOST_COUNT];
 	uint64_t absent_count; /* announced connections that were found to be gone */
-	uint16_t full_pass; /* comes again after 65,536, long after a pass has missed nobody */
+	/*
+	 * What a full pass has added up, less those of which the end is known by now, against what
+	 * has been announced and not ended: the sums of ids, as the number in the index.
+	 */
+	uint64_t met_count, met_sum, announced_sum;
+	uint16_t full_pass; /* number of the last full pass */
+	uint16_t full_look; /* comes again after 65,536, long after a look has missed nobody */
 	int error; /* first failure inside a callback of this look */
 	uint64_t pass_ns; /* when the counters were read that this look tells */
 	struct site_teller teller;
@@ -86,16 +92,10 @@ static bool is_seen(const struct source_bpf *source, const struct conn_sample *s
 	return sample->flags & RECORD_SEED || sample->open_ns < source->begun_ns;
 }
 
-/* The number that the probe has noted; that of a session before is not one of ours. */
-static uint64_t site_of(const struct source_bpf *source, const struct conn_sample *sample)
-{
-	return is_seen(source, sample) ? 0 : sample->site;
-}
-
 static struct live_conn *announce(struct source_bpf *source, const struct conn_sample *sample,
 				  bool again, uint64_t now_ns)
 {
-	bool seen = again || is_seen(source, sample);
+	bool is_older = is_seen(source, sample), seen = again || is_older;
 	struct event event = {
 		.type = seen ? EVENT_SEEN : EVENT_OPEN,
 		.t_ns = seen ? now_ns : sample->open_ns,
@@ -114,7 +114,8 @@ static struct live_conn *announce(struct source_bpf *source, const struct conn_s
 	event.local.port = sample->local_port;
 	if (event.type == EVENT_SEEN)
 		stamps_fill_seen(&source->clock, sample, &event);
-	site_teller_add_opener(&source->teller, site_of(source, sample), &event);
+	/* A number that the probe of a session before has noted is not one of ours. */
+	site_teller_add_opener(&source->teller, is_older ? 0 : sample->site, &event);
 	if (client->conn_count == 0)
 		site_teller_introduce(&source->teller, &event);
 	emit(source, &event);
@@ -125,7 +126,9 @@ static struct live_conn *announce(struct source_bpf *source, const struct conn_s
 			source->error = -ENOMEM;
 			return NULL;
 		}
+		conn->is_older = is_older;
 		index_insert(&source->conns, &conn->link, sample->id);
+		source->announced_sum += sample->id;
 	}
 	give_to(source, conn, client);
 	site_teller_told(&source->teller, conn, &event);
@@ -137,6 +140,7 @@ static void retire(struct source_bpf *source, struct live_conn *conn)
 	struct roster_client *client = conn->client;
 
 	site_teller_forget(&source->teller, conn->id);
+	source->announced_sum -= conn->id;
 	index_remove(&source->conns, &conn->link);
 	free(conn);
 	client->conn_count--;
@@ -156,6 +160,30 @@ struct probes *source_bpf_probes(const struct source_bpf *source)
 
 /* --- progress --------------------------------------------------------------------------------- */
 
+/* The probes count more than payload (tell() in iter.bpf.c), so what they tell may be no news. */
+static void tell_io(struct source_bpf *source, struct live_conn *conn, const struct conn_io *io,
+		    uint64_t jiffies, uint64_t site, uint64_t t_ns)
+{
+	struct event event = {
+		.type = EVENT_IO,
+		.t_ns = t_ns,
+		.conn = conn->id,
+		.sent_bytes = io->sent_bytes,
+		.received_bytes = io->received_bytes,
+		.last_send_ns = stamps_last_send_ns(&source->clock, io, jiffies),
+		.last_recv_ns = stamps_last_recv_ns(&source->clock, io, jiffies),
+		.rtt_us = io->srtt_us,
+		.retransmit_count = io->retransmit_count,
+	};
+
+	if (io->sent_bytes == conn->sent_bytes && io->received_bytes == conn->received_bytes)
+		return;
+	site_teller_note_io(&source->teller, conn, &event);
+	site_teller_add_news(&source->teller, conn, conn->is_older ? 0 : site, &event);
+	emit(source, &event);
+	site_teller_told(&source->teller, conn, &event);
+}
+
 /* What a sample has to say beyond the connection's existence, at t_ns. */
 static void tell_progress(struct source_bpf *source, struct live_conn *conn,
 			  const struct conn_sample *sample, uint64_t t_ns)
@@ -169,20 +197,7 @@ static void tell_progress(struct source_bpf *source, struct live_conn *conn,
 		event.t_ns = seen ? t_ns : sample->established_ns;
 		emit(source, &event);
 	}
-	if (sample->news & NEWS_IO) {
-		event.type = EVENT_IO;
-		event.t_ns = t_ns;
-		event.sent_bytes = sample->io.sent_bytes;
-		event.received_bytes = sample->io.received_bytes;
-		event.last_send_ns = stamps_last_send_ns(&source->clock, sample);
-		event.last_recv_ns = stamps_last_recv_ns(&source->clock, sample);
-		event.rtt_us = sample->io.srtt_us;
-		event.retransmit_count = sample->io.retransmit_count;
-		site_teller_note_io(&source->teller, conn, &event);
-		site_teller_add_news(&source->teller, conn, site_of(source, sample), &event);
-		emit(source, &event);
-		site_teller_told(&source->teller, conn, &event);
-	}
+	tell_io(source, conn, &sample->io, sample->jiffies, sample->site, t_ns);
 	if (sample->news & NEWS_PEER_CLOSED && !seen) {
 		event.type = EVENT_PEER_CLOSED;
 		event.t_ns = sample->peer_closed_ns;
@@ -202,7 +217,7 @@ static void on_sample(struct source_bpf *source, const struct conn_sample *sampl
 		conn = live_conn_find(&source->conns, sample->id);
 	if (!conn)
 		return;
-	conn->full_pass = source->full_pass;
+	conn->full_look = source->full_look;
 	conn->is_up |= !sample->connecting;
 	/* The tick of the sample began a moment ago; nothing is told before it happened. */
 	if (t_ns < sample->open_ns)
@@ -215,6 +230,24 @@ static void on_sample(struct source_bpf *source, const struct conn_sample *sampl
 	tell_progress(source, conn, sample, t_ns);
 }
 
+/* Its pass began at begun_ns, and ended with the clocks as result has them. */
+static void on_io_sample(struct source_bpf *source, const struct io_sample *sample,
+			 const struct pass_result *result, uint64_t begun_ns)
+{
+	struct live_conn *conn = live_conn_find(&source->conns, sample->id);
+	uint64_t jiffies = result->jiffies - ((uint32_t)result->jiffies - sample->jiffies);
+	int64_t taken_ns = tick_clock_to_ns(&source->clock, jiffies);
+
+	if (!conn)
+		return;
+	conn->full_look = source->full_look;
+	conn->is_up |= !sample->connecting;
+	/* Its tick began before that, maybe before an earlier pass has told of its open. */
+	if (taken_ns > 0 && (uint64_t)taken_ns > begun_ns)
+		begun_ns = (uint64_t)taken_ns;
+	tell_io(source, conn, &sample->io, jiffies, sample->site, begun_ns);
+}
+
 static void on_end(void *userdata, const struct end_event *end)
 {
 	struct source_bpf *source = userdata;
@@ -222,6 +255,10 @@ static void on_end(void *userdata, const struct end_event *end)
 	struct event event = {.conn = sample->id, .t_ns = end->end_ns};
 	struct live_conn *conn;
 
+	if (end->met_pass == source->full_pass) {
+		source->met_count--;
+		source->met_sum -= sample->id;
+	}
 	conn = live_conn_find(&source->conns, sample->id);
 	if (!conn && !end->seen)
 		conn = announce(source, sample, false, end->end_ns);
@@ -243,7 +280,7 @@ static void on_end(void *userdata, const struct end_event *end)
 	retire(source, conn);
 }
 
-/* Announced, open as far as anyone said, and yet not met by a pass over everything: it is gone. */
+/* Announced, open as far as anyone said, and yet not met by a look at everything: it is gone. */
 static void conclude_if_absent(void *userdata, struct index_link *link)
 {
 	struct live_conn *conn = LIVE_CONN_OF(link);
@@ -253,20 +290,13 @@ static void conclude_if_absent(void *userdata, struct index_link *link)
 			      .conn = conn->id,
 			      .by = CLOSE_LOCAL};
 
-	if (conn->full_pass == source->full_pass)
+	if (conn->full_look == source->full_look)
 		return;
 	source->absent_count++;
 	if (conn->client->exited)
 		event.by = CLOSE_EXIT;
 	emit(source, &event);
 	retire(source, conn);
-}
-
-static void conclude_absent(struct source_bpf *source, uint64_t now_ns)
-{
-	roster_note_exits(source->roster);
-	source->absent_ns = now_ns;
-	index_each(&source->conns, conclude_if_absent, source);
 }
 
 /* --- the look --------------------------------------------------------------------------------- */
@@ -322,25 +352,62 @@ static int tell_lost(struct source_bpf *source, uint64_t now_ns)
 	return 0;
 }
 
-static int run_passes(struct source_bpf *source, bool full)
+static int run_passes(struct source_bpf *source, enum probes_pass kind)
 {
 	/* One moment for all that is found open, whichever pass has room for it. */
-	uint64_t now_ns = clock_monotonic_ns();
-	const struct conn_sample *samples;
-	struct pass_result pass;
+	uint64_t now_ns = clock_monotonic_ns(), begun_ns;
+	const struct pass_result *result;
+	struct probes_news news;
 	bool first = true;
 	int more;
 
+	source->met_count = source->met_sum = 0;
 	do {
-		more = probes_pass(source->probes, first, full, &samples, &pass);
+		begun_ns = clock_monotonic_ns();
+		more = probes_pass(source->probes, kind, first, &news);
 		if (more < 0)
 			return more;
-		tick_clock_refine(&source->clock, pass.jiffies, pass.now_ns);
-		source->pass_ns = pass.now_ns;
-		for (uint32_t i = 0; i < pass.sample_count; i++)
-			on_sample(source, &samples[i], now_ns);
+		result = &news.result;
+		tick_clock_refine(&source->clock, result->jiffies, result->now_ns);
+		source->pass_ns = result->now_ns;
+		source->full_pass = news.full_pass;
+		source->met_count += result->met_count;
+		source->met_sum += result->met_sum;
+		for (uint32_t i = 0; i < result->sample_count; i++)
+			on_sample(source, &news.samples[i], now_ns);
+		for (uint32_t i = 0; i < result->io_count; i++)
+			on_io_sample(source, &news.io_samples[i], result, begun_ns);
 		first = false;
 	} while (more);
+	return 0;
+}
+
+/* The ends after the passes: one found then belongs to a connection that is announced by now. */
+static int look(struct source_bpf *source, enum probes_pass kind)
+{
+	int r = run_passes(source, kind);
+
+	return r < 0 ? r : probes_drain(source->probes, on_end, source);
+}
+
+/*
+ * After a look that has added up. One that ended while it was being met looks as if it were there
+ * no more, or as if it had come back: then this look tells of all, as it does of one that is gone.
+ */
+static int find_absent(struct source_bpf *source)
+{
+	int r;
+
+	if (source->met_count == source->conns.link_count &&
+	    source->met_sum == source->announced_sum)
+		return 0;
+	source->full_look++;
+	r = look(source, PASS_ALL);
+	if (r < 0)
+		return r;
+	roster_note_exits(source->roster);
+	source->absent_ns = clock_monotonic_ns();
+	index_each(&source->conns, conclude_if_absent, source);
 	return 0;
 }
 
@@ -355,7 +422,6 @@ int source_bpf_collect(struct source_bpf *source)
 	batch_reset(source->batch);
 	source->error = 0;
 	source->full_wanted = source->walk_wanted = false;
-	source->full_pass += full;
 	site_teller_begin_look(&source->teller);
 	if (walk) {
 		source->next_walk_ns = now_ns + WALK_INTERVAL_NS;
@@ -366,12 +432,9 @@ int source_bpf_collect(struct source_bpf *source)
 		r = tally_tell_past(source->tally, source->probes, source->roster, source->batch);
 	source->past_wanted = false;
 	if (r == 0)
-		r = run_passes(source, full);
-	/* After the passes: an end found here belongs to a connection that is announced by now. */
-	if (r == 0)
-		r = probes_drain(source->probes, on_end, source);
+		r = look(source, full ? PASS_COUNT : PASS_NEWS);
 	if (r >= 0 && full)
-		conclude_absent(source, clock_monotonic_ns());
+		r = find_absent(source);
 	if (r >= 0)
 		note_error(source, site_teller_finish_look(&source->teller, &source->conns,
 							   source->pass_ns));

@@ -33,24 +33,21 @@ static uint64_t to_us(int64_t ns)
 	return ns > 0 ? (uint64_t)ns - (uint64_t)ns % NS_PER_US : 0;
 }
 
-static uint64_t moment_ns(const struct tick_clock *clock, const struct conn_sample *sample,
-			  uint32_t age_jiffies)
+static uint64_t moment_ns(const struct tick_clock *clock, uint64_t jiffies)
 {
-	return to_us(tick_clock_to_ns(clock, sample->jiffies - age_jiffies));
+	return to_us(tick_clock_to_ns(clock, jiffies));
 }
 
-uint64_t stamps_last_send_ns(const struct tick_clock *clock, const struct conn_sample *sample)
+uint64_t stamps_last_send_ns(const struct tick_clock *clock, const struct conn_io *io,
+			     uint64_t jiffies)
 {
-	const struct conn_io *io = &sample->io;
-
-	return io->sent_bytes ? moment_ns(clock, sample, io->send_age_jiffies) : 0;
+	return io->sent_bytes ? moment_ns(clock, jiffies - io->send_age_jiffies) : 0;
 }
 
-uint64_t stamps_last_recv_ns(const struct tick_clock *clock, const struct conn_sample *sample)
+uint64_t stamps_last_recv_ns(const struct tick_clock *clock, const struct conn_io *io,
+			     uint64_t jiffies)
 {
-	const struct conn_io *io = &sample->io;
-
-	return io->received_bytes ? moment_ns(clock, sample, io->recv_age_jiffies) : 0;
+	return io->received_bytes ? moment_ns(clock, jiffies - io->recv_age_jiffies) : 0;
 }
 
 void stamps_fill_seen(const struct tick_clock *clock, const struct conn_sample *sample,
@@ -76,8 +73,8 @@ void stamps_fill_seen(const struct tick_clock *clock, const struct conn_sample *
 		oldest = io->recv_age_jiffies;
 	if (!io->received_bytes || (io->sent_bytes && io->send_age_jiffies < youngest))
 		youngest = io->send_age_jiffies;
-	silent_ns = moment_ns(clock, sample, youngest);
-	oldest_ns = moment_ns(clock, sample, oldest);
+	silent_ns = moment_ns(clock, sample->jiffies - youngest);
+	oldest_ns = moment_ns(clock, sample->jiffies - oldest);
 	event->has_idle = true;
 	event->idle_ns = t > silent_ns ? t - silent_ns : 0;
 	if (!event->age_is_exact && t > oldest_ns && t - oldest_ns > event->age_ns)

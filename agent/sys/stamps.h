@@ -13,10 +13,14 @@
 /* Sets the clock by the probes' own reading; takes a quarter of a second shortly after boot. */
 int stamps_calibrate(struct tick_clock *ret_clock, struct probes *probes);
 
-/* When payload moved last, each way; 0 where no byte has ever moved that way. Whole microseconds.
+/*
+ * When payload moved last, each way, of a sample taken at jiffies; 0 where no byte has ever moved
+ * that way. Whole microseconds.
  */
-uint64_t stamps_last_send_ns(const struct tick_clock *clock, const struct conn_sample *sample);
-uint64_t stamps_last_recv_ns(const struct tick_clock *clock, const struct conn_sample *sample);
+uint64_t stamps_last_send_ns(const struct tick_clock *clock, const struct conn_io *io,
+			     uint64_t jiffies);
+uint64_t stamps_last_recv_ns(const struct tick_clock *clock, const struct conn_io *io,
+			     uint64_t jiffies);
 
 /* Fills in an EVENT_SEEN whose t_ns is set: its state, how long it is silent, how old it is. */
 void stamps_fill_seen(const struct tick_clock *clock, const struct conn_sample *sample,

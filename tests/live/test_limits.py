@@ -17,6 +17,7 @@ from harness import PROGRAMS, Client, Observer, Server, freeze, patient, wait_un
 from test_storm import counts_of, ended
 
 PAGE = 4096
+ROOM = 1024  # ABI_SAMPLES_MIN
 
 
 @pytest.fixture
@@ -123,6 +124,28 @@ def test_room_for_one_sample_a_pass_tells_of_all(observe, server, client):
     client.command("exchange 0-25 100")
     observer.look()
     assert {row["sent"] for row in observer.connections().values()} == {100}
+    assert losses(observer) == {}
+
+
+def test_room_for_samples_grows_with_what_there_is_to_tell(observe, server, client):
+    """More than there is room for at first, of both kinds; then few again."""
+    port, count = server.listen(), ROOM + 300
+    client.open_all(count, port)
+    observer = observe(port)
+    observer.look()
+    assert len(observer.connections()) == count
+    for sent in (100, 200):
+        client.command(f"exchange 0-{count - 1} 100")
+        observer.look()
+        assert [row["sent"] for row in observer.connections().values()] == [sent] * count
+    for number in range(20):  # and it shrinks
+        client.command(f"exchange {number} 1")
+        observer.look()
+    assert sum(row["sent"] for row in observer.connections().values()) == 200 * count + 20
+    client.command(f"exchange 0-{count - 1} 100")
+    client.command(f"close 0-{count - 24}")
+    observer.look()
+    assert [row["sent"] for row in observer.connections().values()] == [300] * 23
     assert losses(observer) == {}
 
 

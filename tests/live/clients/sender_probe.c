@@ -60,12 +60,11 @@ static int open_probes(uint16_t port, struct probes **ret_probes)
 /* The connection that this process has opened; 0 = none is seen. */
 static uint64_t find_conn(struct probes *probes)
 {
-	const struct conn_sample *samples;
-	struct pass_result pass;
+	struct probes_news news;
 
-	if (probes_pass(probes, true, true, &samples, &pass) < 0 || pass.sample_count != 1)
+	if (probes_pass(probes, PASS_NEWS, true, &news) < 0 || news.result.sample_count != 1)
 		return 0;
-	return samples[0].id;
+	return news.samples[0].id;
 }
 
 static int send_and_look(struct probes *probes, struct site_probes *site_probes, int fd)
@@ -117,14 +116,13 @@ static int connect_all(const struct sockaddr_in *address, int fds[CONNS])
 static int count_sends(struct probes *probes, const struct site_probes *site_probes)
 {
 	static struct stack_sample sample;
-	const struct conn_sample *samples;
-	struct pass_result pass;
+	struct probes_news news;
 	int count = 0;
 
-	if (probes_pass(probes, true, true, &samples, &pass) < 0)
+	if (probes_pass(probes, PASS_NEWS, true, &news) < 0)
 		return -1;
-	for (uint32_t i = 0; i < pass.sample_count; i++)
-		count += site_probes_read_send(site_probes, samples[i].id, &sample);
+	for (uint32_t i = 0; i < news.result.sample_count; i++)
+		count += site_probes_read_send(site_probes, news.samples[i].id, &sample);
 	return count;
 }
 
