@@ -17,6 +17,7 @@
 
 #define AF_INET 2
 #define AF_INET6 10
+#define SOCK_STREAM 1
 #define IPPROTO_TCP 6
 #define SHUTDOWN_BOTH 3 /* SHUTDOWN_MASK of include/net/sock.h */
 #define SOCK_DONE 1 /* bit of skc_flags: the peer's FIN is in (tcp_fin()) */

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import pathlib
+import socket
 import time
 import uuid
 
@@ -194,6 +195,16 @@ def test_list_with_the_server_on_the_same_host_leaves_its_sockets_out(
 
     rows = connleak.list("--port", f"{database},{watched}")
 
+    assert [row["pid"] for row in rows] == [client.pid] * COUNT
+
+
+def test_list_with_a_raw_socket_to_the_port_leaves_it_out(connleak, server, client):
+    """It has the protocol of TCP, a peer and a state "established", and is no connection."""
+    port = server.listen()
+    client.open_all(COUNT, port)
+    with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP) as raw:
+        raw.connect(("127.0.0.1", port))
+        rows = connleak.list_port(port)
     assert [row["pid"] for row in rows] == [client.pid] * COUNT
 
 
