@@ -171,36 +171,63 @@ static __always_inline bool tell_io(const struct conn_record *record, const stru
  * stamps are set at the end of the handshake without a byte of payload. Bytes are those that the
  * kernel counts, in as few lines of the cache as there can be: with what was sent again, and the
  * peer's FIN as one. Whether payload has moved is the agent's to see.
+ *
+ * They are read with the record, not when bpf_skc_to_tcp_sock() has looked at the socket: waiting
+ * for memory is nearly all that a look does, and so it waits for both at once.
  */
-static __always_inline void tell(struct conn_record *record, struct sock *sk, bool owner_changed)
+struct progress {
+	__u64 sent, received;
+};
+
+static __always_inline void read_progress(struct progress *progress, const struct sock *sk)
+{
+	const struct tcp_sock *tp = (const struct tcp_sock *)sk;
+
+	progress->sent = progress->received = 0;
+	/* It has a record, so it is a TCP socket; on failure it seems to be a new one. */
+	(void)bpf_probe_read_kernel(&progress->sent, sizeof(progress->sent), &tp->bytes_sent);
+	(void)bpf_probe_read_kernel(&progress->received, sizeof(progress->received),
+				    &tp->bytes_received);
+}
+
+static __always_inline bool has_moved(const struct conn_record *record,
+				      const struct progress *progress)
+{
+	return (__u32)progress->sent != record->told_sent ||
+	       (__u32)progress->received != record->told_received;
+}
+
+static __always_inline bool tell(struct conn_record *record, struct sock *sk, bool owner_changed,
+				 const struct progress *progress, bool is_due)
+{
+	__u32 news = news_of(record) | (owner_changed ? NEWS_OWNER : 0);
+	struct tcp_sock *tp;
+
+	if (!news && !has_moved(record, progress) && !(tell_all && is_due))
+		return true;
+	tp = bpf_skc_to_tcp_sock(sk);
+	if (!tp || !(news ? tell_news_of(record, sk, tp, news) : tell_io(record, sk, tp)))
+		return false;
+	/* Read before the sample was filled in: what has moved since is told again, not lost. */
+	record->told_sent = (__u32)progress->sent;
+	record->told_received = (__u32)progress->received;
+	return true;
+}
+
+static __always_inline void look_at(struct conn_record *record, struct sock *sk)
 {
 	bool is_due = full_pass && record->met_pass != (__u16)full_pass;
-	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
-	__u32 sent, received, news;
+	struct progress progress;
+	bool owner_changed;
 
-	if (!tp)
+	read_progress(&progress, sk);
+	make_up(record, sk);
+	owner_changed = change_owner(record);
+	if (!tell(record, sk, owner_changed, &progress, is_due) || !is_due)
 		return;
-	/* Read before a sample is filled in: what moves in between is told again, not lost. */
-	sent = (__u32)tp->bytes_sent;
-	received = (__u32)tp->bytes_received;
-	news = news_of(record) | (owner_changed ? NEWS_OWNER : 0);
-	if (news) {
-		if (!tell_news_of(record, sk, tp, news))
-			return;
-	} else if (sent != record->told_sent || received != record->told_received ||
-		   (tell_all && is_due)) {
-		if (!tell_io(record, sk, tp))
-			return;
-	} else if (!is_due) {
-		return;
-	}
-	record->told_sent = sent;
-	record->told_received = received;
-	if (is_due) {
-		record->met_pass = (__u16)full_pass;
-		pass.met_count++;
-		pass.met_sum += record->id;
-	}
+	record->met_pass = (__u16)full_pass;
+	pass.met_count++;
+	pass.met_sum += record->id;
 }
 
 static __always_inline void change_phase(struct conn_record *record, __u32 from, __u32 to)
@@ -233,7 +260,6 @@ int tell_news(struct bpf_iter__bpf_sk_storage_map *ctx)
 {
 	struct conn_record *record = ctx->value;
 	struct sock *sk = ctx->sk;
-	bool owner_changed;
 
 	if (!sk || !record) {
 		pass.jiffies = bpf_jiffies64();
@@ -250,9 +276,7 @@ int tell_news(struct bpf_iter__bpf_sk_storage_map *ctx)
 		record->phase = phase_of_seed(sk);
 	if (record->phase != PHASE_FRESH && record->phase != PHASE_SEEN)
 		return 0;
-	make_up(record, sk);
-	owner_changed = change_owner(record);
-	tell(record, sk, owner_changed);
+	look_at(record, sk);
 	return 0;
 }
 
