@@ -12,7 +12,7 @@
  * Workers that poll an empty queue, each by itself, beat alike and belong to somebody. They come
  * one by one, though, with a connection each, while a client brings several at a time: its
  * monitors, a pool's minimum, the connection for the request. So it is a hint, unless nearly all
- * of those that beat were opened within a second of another, and none that came along with them
+ * of the growth were opened within a second of another, and none that came along with them
  * was used again: a client for each tenant has its work, now and then. Where the leaked clients'
  * other connections are silent the test on opens may raise the leak, and this one names their
  * heartbeats.
@@ -168,8 +168,10 @@ static bool counts(const struct finding *finding, const struct conn *conn)
 	if (!heartbeat_is_beating(conn) || conn->beat.sent == 0 ||
 	    heartbeat_length_ns(conn) <= limit_ns(finding->state))
 		return false;
-	/* Those that beat before the evidence began are not its growth. */
-	return finding->base == 0 || heartbeat_worked_ns(conn) >= (int64_t)finding->began_ns;
+	/* Those that were known to beat before the evidence began are not its growth. */
+	return finding->base == 0 ||
+	       heartbeat_worked_ns(conn) + HEARTBEAT_MIN * (int64_t)heartbeat_gap_ns(conn) >=
+		       (int64_t)finding->began_ns;
 }
 
 /* Everything open is walked, for what beats is not silent. */
@@ -180,38 +182,53 @@ static void begin(struct finding *finding, const struct heartbeat *heartbeat, ui
 	finding->limits = (struct stock_limits){.kind = STOCK_IDLE, .known_ns = (int64_t)t_ns};
 }
 
-/* Parties of which one works, a bit each; two that share a bit make it a hint, and no alarm. */
-struct parties {
-	uint64_t bits[64];
-};
+/* --- those that came together ---------------------------------------------------------------- */
 
-static uint64_t *party_word(struct parties *parties, const struct conn *conn)
+/* That two share a bit makes it a hint, and no alarm. */
+static void set_bit(uint64_t *bits, const struct conn *conn)
 {
-	return &parties->bits[conn->party / 64 % 64];
+	bits[conn->party / 64 % (HEARTBEAT_PARTIES / 64)] |= 1ULL << conn->party % 64;
 }
 
-static void find_working(struct parties *parties, const struct pool *pool)
+static bool has_bit(const uint64_t *bits, const struct conn *conn)
 {
-	memset(parties, 0, sizeof(*parties));
-	for (const struct conn *conn = pool->newest; conn; conn = conn->older)
-		if (conn->has_returned && !heartbeat_is_beating(conn))
-			*party_word(parties, conn) |= 1ULL << conn->party % 64;
+	return bits[conn->party / 64 % (HEARTBEAT_PARTIES / 64)] >> conn->party % 64 & 1;
+}
+
+void heartbeat_find_parties(struct heartbeat_parties *ret_parties, const struct pool *pool,
+			    const struct moment *moment)
+{
+	memset(ret_parties, 0, sizeof(*ret_parties));
+	for (const struct conn *conn = pool->newest; conn; conn = conn->older) {
+		if (heartbeat_is_beating(conn))
+			set_bit(ret_parties->beating, conn);
+		else if (conn->has_returned)
+			set_bit(ret_parties->working, conn);
+		else if (conn->came_along && moment->t_ns - conn->open_ns > moment->settings->t0_ns)
+			set_bit(ret_parties->unused, conn);
+	}
+}
+
+bool heartbeat_is_left(const struct heartbeat_parties *parties, const struct conn *conn)
+{
+	return conn->came_along && !has_bit(parties->working, conn) &&
+	       has_bit(parties->beating, conn) && has_bit(parties->unused, conn);
 }
 
 /* Those that came along with others, none of which works. */
 static uint32_t count_left_behind(const struct finding *finding, const struct pool *pool,
-				  const struct losses *losses)
+				  const struct moment *moment)
 {
-	struct parties working;
+	struct heartbeat_parties parties;
 	struct stock_walk walk;
 	struct conn *conn;
 	uint32_t count = 0;
 
-	find_working(&working, pool);
-	stock_begin(&walk, pool, &finding->limits, losses);
+	heartbeat_find_parties(&parties, pool, moment);
+	stock_begin(&walk, pool, &finding->limits, &moment->losses);
 	while ((conn = stock_next(&walk)))
 		count += conn->came_along && counts(finding, conn) &&
-			 !(*party_word(&working, conn) >> conn->party % 64 & 1);
+			 !has_bit(parties.working, conn);
 	return count;
 }
 
@@ -268,9 +285,9 @@ void heartbeat_find(const struct heartbeat *heartbeat, const struct moment *mome
 	ret_finding->value = heartbeat_value(heartbeat);
 	ret_finding->base = eprocess_base(&heartbeat->process);
 	ret_finding->began_ns = eprocess_began_ns(&heartbeat->process);
-	left = count_left_behind(ret_finding, pool, &moment->losses);
-	ret_finding->is_hint = left < LEFT_MIN || left < LEFT_SHARE * ret_finding->stock;
+	left = count_left_behind(ret_finding, pool, moment);
 	ret_finding->evidence = "heartbeats_only";
 	ret_finding->explain = explain;
 	ret_finding->excess = finding_excess(ret_finding->stock, ret_finding->base);
+	ret_finding->is_hint = left < LEFT_MIN || left < LEFT_SHARE * ret_finding->excess;
 }

@@ -17,6 +17,15 @@
 /* A monitor's own handshake is over by then. */
 #define HEARTBEAT_FIRST_NS ((int64_t)(2 * NS_PER_SEC))
 
+#define HEARTBEAT_PARTIES 4096
+
+/* Which parties of a pool have a connection of each sort, a bit each; some share a bit. */
+struct heartbeat_parties {
+	uint64_t working[HEARTBEAT_PARTIES / 64];
+	uint64_t beating[HEARTBEAT_PARTIES / 64];
+	uint64_t unused[HEARTBEAT_PARTIES / 64]; /* since their first use */
+};
+
 /* Zeroed memory is a valid new test. */
 struct heartbeat {
 	struct eprocess process;
@@ -67,6 +76,12 @@ void heartbeat_forget(struct heartbeat *heartbeat, const struct conn *conn);
  * began_ns, and not used again.
  */
 bool heartbeat_is_companion(const struct conn *conn, uint64_t began_ns);
+
+void heartbeat_find_parties(struct heartbeat_parties *ret_parties, const struct pool *pool,
+			    const struct moment *moment);
+
+/* One of a party of which one beats, one was used only once, and none works. */
+bool heartbeat_is_left(const struct heartbeat_parties *parties, const struct conn *conn);
 
 /* To be called on each tick. */
 void heartbeat_advance(struct heartbeat *heartbeat, const struct moment *moment,

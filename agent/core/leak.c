@@ -8,8 +8,7 @@
  *	raised --severity changed, or twice the suspects of the last line--> updated (raised)
  *	any --client gone; no suspect left; value low for CLEAR--> cleared (none)
  *
- * Invariant: conn->is_suspect is set on exactly leak.suspect_count connections of the pool, and
- * these are the suspects that a line names. A mark stays until the connection is used or gone.
+ * Invariant: the connections marked (marks.c) are the suspects that a line names.
  * Does not compute figures or sentences (report.c).
  */
 #include "leak.h"
@@ -17,225 +16,19 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "deserted.h"
 #include "figures.h"
 #include "findings.h"
 #include "habits.h"
+#include "marks.h"
 #include "report.h"
 
 #define NEVER UINT64_MAX
 /* A fifth of the peak: single tests without a record halve a bet, so half of it would flicker. */
 #define LOW_SHARE 0.2
-/* Above the longest silence that ended, of so many at least. */
-#define BEYOND_FACTOR 1.5
-#define BEYOND_MIN 100
 #define CRITICAL_S 1800.0
 #define CRITICAL_SHARE 0.5
 /* How far a critical verdict must have got better to be a warning again. */
 #define RELIEF 0.5
-
-/* --- marks ------------------------------------------------------------------------------------ */
-
-static void unmark(struct leak *leak, struct conn *conn)
-{
-	if (!conn->is_suspect)
-		return;
-	conn->is_suspect = false;
-	leak->suspect_count--;
-}
-
-static void unmark_all(struct judgement *judgement)
-{
-	struct conn *conn = judgement->pool->oldest;
-
-	for (; conn && judgement->leak.suspect_count > 0; conn = conn->newer)
-		unmark(&judgement->leak, conn);
-}
-
-static uint32_t count_beating(const struct judgement *judgement)
-{
-	const struct conn *conn = judgement->pool->newest;
-	uint32_t count = 0;
-
-	for (; conn; conn = conn->older)
-		count += conn->is_suspect && heartbeat_is_beating(conn);
-	return count;
-}
-
-/*
- * Where part of the stock was there before the evidence began, only what fell silent since can
- * belong to the growth; the longest silent first, for the benign ones come back.
- */
-static void mark_more(struct judgement *judgement, const struct finding *finding,
-		      const struct losses *losses)
-{
-	int64_t limit_ns = (int64_t)finding->limits.idle_ns;
-	struct leak *leak = &judgement->leak;
-	uint32_t most = finding->excess;
-	struct stock_walk walk;
-	struct conn *conn;
-
-	if (leak->suspect_count >= most && !finding->is_hint)
-		most += count_beating(judgement);
-	stock_begin(&walk, judgement->pool, &finding->limits, losses);
-	while (leak->suspect_count < most && (conn = stock_next(&walk))) {
-		if (conn->is_suspect || (finding->counts && !finding->counts(finding, conn)))
-			continue;
-		if (finding->base > 0 &&
-		    conn->last_active_ns <= (int64_t)finding->began_ns - limit_ns)
-			continue;
-		conn->is_suspect = true;
-		leak->suspect_count++;
-	}
-}
-
-/*
- * Once it is certain that connections are leaked, those that were in use before the evidence began
- * and have been silent for as long are leaked as well: the evidence had to begin somewhere.
- */
-static void mark_earlier(struct judgement *judgement, const struct finding *finding,
-			 const struct losses *losses)
-{
-	struct stock_walk walk;
-	struct conn *conn;
-
-	stock_begin(&walk, judgement->pool, &finding->limits, losses);
-	while ((conn = stock_next(&walk))) {
-		if (conn->is_suspect || !conn->has_returned)
-			continue;
-		conn->is_suspect = true;
-		judgement->leak.suspect_count++;
-	}
-}
-
-/*
- * The limit of the test leaves room for silences that the pool has not shown yet. Once it is
- * certain that connections are leaked, what has been silent for longer than any that ever came back
- * is named with them, as far as many have come back.
- */
-static void mark_beyond(struct judgement *judgement, const struct finding *finding,
-			const struct moment *moment)
-{
-	/* What was part of the stock by then may be somebody's who holds it from the start. */
-	int64_t stock_ns = (int64_t)finding->began_ns - (int64_t)finding->limits.idle_ns;
-	const struct silences *benign = &judgement->opens.benign;
-	struct stock_limits limits = finding->limits;
-	struct stock_walk walk;
-	struct conn *conn;
-
-	limits.known_ns = moment->known_ns;
-	limits.idle_ns = (uint64_t)(BEYOND_FACTOR * (double)benign->longest_ns);
-	if (limits.idle_ns < moment->settings->t0_ns)
-		limits.idle_ns = moment->settings->t0_ns;
-	if (benign->total < BEYOND_MIN || limits.idle_ns >= finding->limits.idle_ns)
-		return;
-	stock_begin(&walk, judgement->pool, &limits, &moment->losses);
-	while ((conn = stock_next(&walk))) {
-		if (conn->is_suspect || (!conn->has_returned && conn->last_active_ns <= stock_ns))
-			continue;
-		conn->is_suspect = true;
-		judgement->leak.suspect_count++;
-	}
-}
-
-static void mark_beating_like(struct judgement *judgement, const struct finding *beating,
-			      const struct losses *losses, bool asks)
-{
-	uint32_t left = beating->excess;
-	struct stock_walk walk;
-	struct conn *conn;
-
-	stock_begin(&walk, judgement->pool, &beating->limits, losses);
-	while (left > 0 && (conn = stock_next(&walk))) {
-		if (!heartbeat_is_beating(conn) ||
-		    heartbeat_worked_ns(conn) < (int64_t)beating->began_ns ||
-		    (conn->beat.sent > 0) != asks)
-			continue;
-		left--;
-		judgement->leak.suspect_count += !conn->is_suspect;
-		conn->is_suspect = true;
-	}
-}
-
-/* What else the clients that nobody closes have opened. */
-static void mark_companions(struct judgement *judgement, const struct finding *finding,
-			    const struct moment *moment)
-{
-	struct stock_limits limits = {
-		.kind = STOCK_IDLE,
-		.known_ns = moment->known_ns,
-		.idle_ns = moment->settings->t0_ns,
-		.owed_ns = finding->limits.owed_ns,
-	};
-	struct stock_walk walk;
-	struct conn *conn;
-
-	stock_begin(&walk, judgement->pool, &limits, &moment->losses);
-	while ((conn = stock_next(&walk))) {
-		if (conn->is_suspect || !heartbeat_is_companion(conn, finding->began_ns))
-			continue;
-		conn->is_suspect = true;
-		judgement->leak.suspect_count++;
-	}
-}
-
-/*
- * A client that nobody closes is leaked with its heartbeats, which no test on silence sees. For
- * each connection on which it asks it may have another on which it is only told (MongoDB).
- */
-static void mark_beating(struct judgement *judgement, const struct moment *moment)
-{
-	struct finding beating = {0};
-
-	if (heartbeat_value(&judgement->heartbeat) < moment->settings->suspect)
-		return;
-	heartbeat_find(&judgement->heartbeat, moment, judgement->pool, &beating);
-	mark_beating_like(judgement, &beating, &moment->losses, true);
-	mark_beating_like(judgement, &beating, &moment->losses, false);
-	if (!beating.is_hint && beating.value >= moment->settings->alarm)
-		mark_companions(judgement, &beating, moment);
-}
-
-/* Whichever test leads: what threads have left behind is leaked as soon as they have ended. */
-static void mark_deserted(struct judgement *judgement, const struct moment *moment)
-{
-	struct stock_limits limits;
-	struct stock_walk walk;
-	struct conn *conn;
-
-	if (deserted_value(judgement->deserted) < moment->settings->suspect)
-		return;
-	limits = deserted_limits(judgement->deserted, moment);
-	stock_begin(&walk, judgement->pool, &limits, &moment->losses);
-	while ((conn = stock_next(&walk))) {
-		if (conn->is_suspect || !deserted_counts(conn))
-			continue;
-		conn->is_suspect = true;
-		judgement->leak.suspect_count++;
-	}
-}
-
-/*
- * Where nothing ever comes back there is no surplus of idle connections to be told from the
- * leaked ones, so those that fell silent since the last test belong to them as well.
- */
-static void mark_used_once(struct judgement *judgement, const struct finding *finding,
-			   const struct moment *moment)
-{
-	struct stock_limits limits = finding->limits;
-	struct stock_walk walk;
-	struct conn *conn;
-
-	limits.known_ns = moment->known_ns;
-	stock_begin(&walk, judgement->pool, &limits, &moment->losses);
-	while ((conn = stock_next(&walk))) {
-		if (conn->is_suspect || conn->has_returned ||
-		    conn->last_active_ns < (int64_t)finding->began_ns)
-			continue;
-		conn->is_suspect = true;
-		judgement->leak.suspect_count++;
-	}
-}
 
 /* --- lines ------------------------------------------------------------------------------------ */
 
@@ -349,10 +142,11 @@ static bool is_leak(const struct bench *bench, const struct judgement *judgement
 }
 
 static int review_suspect(struct bench *bench, struct judgement *judgement,
-			  const struct finding *finding, uint64_t t_ns)
+			  const struct finding *finding, const struct moment *moment)
 {
 	uint64_t hold_ns = bench->settings->hold_ns;
 	struct leak *leak = &judgement->leak;
+	uint64_t t_ns = moment->t_ns;
 
 	if (hold_ns < finding->hold_ns)
 		hold_ns = finding->hold_ns;
@@ -368,6 +162,7 @@ static int review_suspect(struct bench *bench, struct judgement *judgement,
 	if (t_ns - (finding->hold_ns ? leak->met_ns : leak->suspect_ns) < hold_ns)
 		return 0;
 	leak->stage = LEAK_RAISED;
+	marks_add_raised(judgement, finding, moment);
 	bench->standing_count[VERDICT_LEAK]++;
 	return say(bench, judgement, finding, VERDICT_RAISED, t_ns);
 }
@@ -424,10 +219,10 @@ int leak_review(struct bench *bench, struct judgement *judgement, uint64_t t_ns)
 	if (leak->stage == LEAK_NONE) {
 		if (finding.excess + finding.elsewhere < settings->suspect_min)
 			return 0;
-		mark_more(judgement, &finding, &bench->losses);
+		marks_add(judgement, &finding, &bench->losses);
 		if (leak->suspect_count + figures_elsewhere(&finding) == 0 ||
 		    leak->suspect_count + finding.elsewhere < settings->suspect_min) {
-			unmark_all(judgement);
+			marks_clear(judgement);
 			return 0;
 		}
 		error = begin_verdict(bench, judgement, t_ns);
@@ -438,22 +233,12 @@ int leak_review(struct bench *bench, struct judgement *judgement, uint64_t t_ns)
 	}
 	if (is_low(leak, settings, &finding, t_ns))
 		return say_cleared(bench, judgement, REPORT_NO_GROWTH, t_ns);
-	mark_more(judgement, &finding, &bench->losses);
-	if (finding.value >= settings->alarm && finding.limits.kind == STOCK_IDLE &&
-	    !finding.counts && !habits_vouch(judgement, &finding))
-		mark_used_once(judgement, &finding, &moment);
-	if (finding.value >= settings->alarm && finding.base > 0 && !finding.is_hint &&
-	    !finding.counts && finding.limits.kind == STOCK_IDLE)
-		mark_earlier(judgement, &finding, &bench->losses);
-	if (leak->stage == LEAK_RAISED && finding.value >= settings->alarm && !finding.is_hint &&
-	    !finding.counts && finding.limits.kind == STOCK_IDLE)
-		mark_beyond(judgement, &finding, &moment);
-	if (!finding.is_hint && finding.value >= settings->alarm) {
-		mark_deserted(judgement, &moment);
-		mark_beating(judgement, &moment);
-	}
-	return leak->stage == LEAK_SUSPECT ? review_suspect(bench, judgement, &finding, t_ns)
-					   : review_raised(bench, judgement, &finding, t_ns);
+	marks_add(judgement, &finding, &bench->losses);
+	marks_add_proven(judgement, &finding, &moment);
+	if (leak->stage == LEAK_SUSPECT)
+		return review_suspect(bench, judgement, &finding, &moment);
+	marks_add_raised(judgement, &finding, &moment);
+	return review_raised(bench, judgement, &finding, t_ns);
 }
 
 int leak_observe(struct bench *bench, struct judgement *judgement, const struct change *change)
@@ -474,7 +259,7 @@ int leak_observe(struct bench *bench, struct judgement *judgement, const struct 
 	default:
 		return 0;
 	}
-	unmark(leak, change->conn);
+	marks_remove(leak, change->conn);
 	if (leak->suspect_count > 0)
 		return 0;
 	return say_cleared(bench, judgement,
@@ -493,7 +278,7 @@ void leak_destroy(struct judgement *judgement)
 {
 	struct leak *leak = &judgement->leak;
 
-	unmark_all(judgement);
+	marks_clear(judgement);
 	if (leak->verdict)
 		verdict_clear(leak->verdict);
 	free(leak->verdict);

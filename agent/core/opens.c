@@ -159,12 +159,14 @@ void opens_witness(struct opens *opens, const struct moment *moment, const struc
 	eprocess_remember(&opens->scales[CEILING], moment->settings->i0, stock, moment->t_ns);
 }
 
-static void observe_open(struct opens *opens, const struct moment *moment)
+static void observe_open(struct opens *opens, const struct moment *moment, struct conn *conn)
 {
 	uint32_t count = opens->waiting_count;
 
-	if (credit_take(&opens->credit, moment->t_ns, moment->settings->credit_ns))
+	if (credit_take(&opens->credit, moment->t_ns, moment->settings->credit_ns)) {
+		conn->is_replacement = true;
 		return;
+	}
 	if (count == OPENS_WAITING_MAX)
 		return;
 	if (count > 0 && moment->t_ns - opens->waiting_ns[count - 1] < gaps_ns[0])
@@ -242,7 +244,7 @@ bool opens_observe(struct opens *opens, const struct moment *moment, const struc
 
 	turnover_observe(&opens->turnover, change);
 	if (change->type == CHANGE_OPENED)
-		observe_open(opens, moment);
+		observe_open(opens, moment, change->conn);
 	else if (change->type == CHANGE_ACTIVE)
 		learn_silence(opens, moment, change);
 	else if (change->type == CHANGE_CLOSED)

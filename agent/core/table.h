@@ -109,10 +109,11 @@ struct conn {
 	uint16_t
 		is_pinged : 1; /* was silent for the keepalive period, and then not (keepalive.c) */
 	uint16_t came_along : 1; /* opened within a second of another (heartbeat.c) */
-	uint16_t fair_count : 6; /* uses in a row that came in turn (coverage.c) */
+	uint16_t is_replacement : 1; /* opened in place of a closed one (opens.c) */
+	uint16_t fair_count : 5; /* uses in a row that came in turn (coverage.c) */
 };
 
-#define CONN_FAIR_MAX 63
+#define CONN_FAIR_MAX 31
 /* Linux has no more than 2^22 threads; a larger number is nobody's. */
 #define CONN_TID_MAX ((1U << 28) - 1)
 /* There may be a million, and a malloc() of this size takes no more than eight bytes beside it. */

@@ -197,6 +197,37 @@ static void detector_connection_per_request_is_raised_and_all_named(void **state
 	sim_free(sim);
 }
 
+/*
+ * A pool of ten uses five of them once a minute and the others never; connects that time out leave
+ * connections behind. What is leaked is named when it is raised, although the limit is minutes, and
+ * the pool's own are not.
+ */
+static void detector_orphans_are_named_whole_and_alone(void **state)
+{
+	struct sim *sim = sim_new(1);
+	const struct sim_line *line;
+
+	(void)state;
+	for (int i = 0; i < 10; i++)
+		(void)sim_open(sim);
+	for (int second = 0; second < 7200 && !sim_first(sim, VERDICT_RAISED); second++) {
+		if (second % 12 == 0)
+			sim_use(sim, &sim->conns[second / 12 % 5]);
+		if (second >= 3600 && second % 40 == 0) {
+			sim_open(sim)->state = SIM_LEAKED;
+			sim->leaked_count++;
+		}
+		sim_advance(sim, sim->now + 1);
+	}
+	line = sim_first(sim, VERDICT_RAISED);
+	assert_non_null(line);
+	assert_in_range(line->leaked_count, 10, 30);
+	/* The last one is not silent yet. */
+	assert_in_range(line->right_count, line->leaked_count - 1, line->leaked_count);
+	assert_int_equal(line->suspect_count, line->right_count);
+	sim_free(sim);
+}
+
 /* The server hangs up after 8 s; the process never notices and opens another one. */
 static void detector_close_wait_leak_is_raised(void **state)
 {
@@ -257,6 +288,7 @@ int main(void)
 		cmocka_unit_test(detector_leaks_are_raised_in_time_and_named_right),
 		cmocka_unit_test(detector_those_before_the_evidence_are_named_in_the_end),
 		cmocka_unit_test(detector_connection_per_request_is_raised_and_all_named),
+		cmocka_unit_test(detector_orphans_are_named_whole_and_alone),
 		cmocka_unit_test(detector_close_wait_leak_is_raised),
 		cmocka_unit_test(detector_evictions_tell_a_leak_without_opens),
 	};

@@ -273,6 +273,29 @@ static void heartbeat_of_leaked_clients_is_named_with_what_is_silent(void **stat
 	sim_free(sim);
 }
 
+/* Where enough of them prove what they are: from the first on, and none that works. */
+static void heartbeat_of_many_leaked_clients_is_named_whole(void **state)
+{
+	struct sim *sim = sim_new(1);
+	struct mongo clients[20];
+	const struct verdict *verdict;
+
+	(void)state;
+	mongo_open(sim, &clients[0], 2, false);
+	run_clients(sim, clients, 1, 3600);
+	for (uint32_t i = 1; i < 20; i++) {
+		mongo_open(sim, &clients[i], 0, true);
+		mongo_leak(sim, &clients[i]);
+		run_clients(sim, clients, i + 1, sim->now + 120);
+	}
+	verdict = detector_pool_verdict(sim->detector, table_first_pool(sim->table));
+	assert_non_null(verdict);
+	assert_int_equal(verdict->suspect_count, sim->leaked_count);
+	for (uint32_t i = 0; i < verdict->suspect_count; i++)
+		assert_true(sim_is_leaked(sim, verdict->suspects[i]));
+	sim_free(sim);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -283,6 +306,7 @@ int main(void)
 		cmocka_unit_test(heartbeat_of_workers_that_poll_is_no_leak),
 		cmocka_unit_test(heartbeat_clients_that_nobody_closes_are_raised),
 		cmocka_unit_test(heartbeat_of_leaked_clients_is_named_with_what_is_silent),
+		cmocka_unit_test(heartbeat_of_many_leaked_clients_is_named_whole),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -177,7 +177,9 @@ static void retirement_never_used_ones_that_come_one_by_one_are_leaked(void **st
 	assert_non_null(line);
 	assert_int_equal(line->kind, VERDICT_LEAK);
 	assert_string_equal(line->evidence, "missed_retirement");
-	assert_true(line->right_count >= 20);
+	assert_true(line->leaked_count >= 20);
+	/* The last one is not silent yet. */
+	assert_in_range(line->right_count, line->leaked_count - 1, line->leaked_count);
 	assert_int_equal(line->right_count, line->suspect_count);
 	sim_free(sim);
 }

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Which connections a leak verdict names: those marked is_suspect.
+ */
+#ifndef CONNLEAK_CORE_MARKS_H
+#define CONNLEAK_CORE_MARKS_H
+
+#include "judgement.h"
+
+/* Marks what the evidence is about, as far as the finding's excess goes. */
+void marks_add(struct judgement *judgement, const struct finding *finding,
+	       const struct losses *losses);
+
+/* Marks what belongs to it as well where the finding is worth a leak. */
+void marks_add_proven(struct judgement *judgement, const struct finding *finding,
+		      const struct moment *moment);
+
+/* Marks what belongs to it as well once the leak is raised: it changes no decision any more. */
+void marks_add_raised(struct judgement *judgement, const struct finding *finding,
+		      const struct moment *moment);
+
+/* Does nothing where there is no mark. */
+void marks_remove(struct leak *leak, struct conn *conn);
+
+void marks_clear(struct judgement *judgement);
+
+#endif
