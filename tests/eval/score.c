@@ -172,31 +172,37 @@ static void score_forecasts(struct score *score, const struct result *result)
 	}
 }
 
+static void score_early(struct score *score, const struct result *result, double leaked,
+			double rate, double goal)
+{
+	if (leaked < INFINITY)
+		add_sample(&score->at_detection, leaked);
+	add_sample(&score->over_rate[result->was_cold], leaked - rate * 10);
+	count_share(&score->timely[result->was_cold], leaked <= goal);
+	count_share(&score->timely_bound[result->was_cold],
+		    result->bound_leaked > 0 && result->bound_leaked <= goal);
+	count_share(&score->timely_held[result->was_cold],
+		    result->held_leaked > 0 && result->held_leaked <= goal);
+}
+
 static void score_moment(struct score *score, const struct result *result)
 {
 	char params[PARAMS_SIZE];
 	double rate = params_number(result_params(result, params), "rate", 60) / 3600;
 	double goal = rate * 10 + (result->was_cold ? 12 : 8);
+	double leaked;
 
-	if (isnan(result->detected_s))
-		return;
-	count_share(&score->timely_less_surplus,
-		    (double)result->leaked_at_detection - result->surplus <= goal);
-	if (result->surplus >= SURPLUS_MIN) {
-		add_sample(&score->beyond_surplus,
-			   (double)result->leaked_at_detection - result->surplus);
-		if (result->bound_leaked > 0)
-			add_sample(&score->beyond_surplus_bound,
-				   (double)result->bound_leaked - result->surplus);
-		return;
-	}
-	add_sample(&score->at_detection, result->leaked_at_detection);
-	add_sample(&score->over_rate[result->was_cold], result->leaked_at_detection - rate * 10);
-	count_share(&score->timely[result->was_cold], result->leaked_at_detection <= goal);
-	count_share(&score->timely_bound[result->was_cold],
-		    result->bound_leaked > 0 && result->bound_leaked <= goal);
-	count_share(&score->timely_held[result->was_cold],
-		    result->held_leaked > 0 && result->held_leaked <= goal);
+	/* One that is never detected is later than any. */
+	leaked = isnan(result->detected_s) ? INFINITY : result->leaked_at_detection;
+	if (!isnan(result->detected_s))
+		count_share(&score->timely_less_surplus, leaked - result->surplus <= goal);
+	if (result->surplus < SURPLUS_MIN)
+		score_early(score, result, leaked, rate, goal);
+	else if (!isnan(result->detected_s))
+		add_sample(&score->beyond_surplus, leaked - result->surplus);
+	if (result->surplus >= SURPLUS_MIN && result->bound_leaked > 0)
+		add_sample(&score->beyond_surplus_bound,
+			   (double)result->bound_leaked - result->surplus);
 }
 
 static void score_baselines(struct score *score, const struct result *result)

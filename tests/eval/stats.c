@@ -94,3 +94,13 @@ double stats_quantile(double *values, size_t count, double q)
 	at = (size_t)(q * (double)(count - 1) + 0.5);
 	return values[at];
 }
+
+/* Each value is below the median with odds of a half. */
+double stats_median_high(double *values, size_t count)
+{
+	qsort(values, count, sizeof(*values), compare);
+	for (size_t at = count / 2; at < count; at++)
+		if (1 - binomial_at_most(at, count, 0.5) <= DOUBT)
+			return values[at];
+	return INFINITY;
+}

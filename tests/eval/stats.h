@@ -18,4 +18,7 @@ double stats_rate_high(uint64_t k, double exposure);
 /* Sorts values; NAN when there are none. */
 double stats_quantile(double *values, size_t count, double q);
 
+/* Of a median, upper, one-sided, whatever the distribution; INFINITY with less than five values. */
+double stats_median_high(double *values, size_t count);
+
 #endif
