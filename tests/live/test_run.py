@@ -194,7 +194,7 @@ def test_run_connection_held_by_a_daemon_is_still_open(connleak, server):
 
 
 INTERPRETER_ENDS = """
-import atexit, socket, sys, time
+import atexit, socket, sys
 class Repo:
     def __init__(self):
         self.connection = connect()
@@ -202,7 +202,6 @@ class Repo:
         self.connection.close()
 def connect():
     return socket.create_connection(("127.0.0.1", int(sys.argv[1])))
-time.sleep(1)  # a suite runs for longer than it takes to recognize its interpreter
 kept, repo, pool = connect(), Repo(), connect()
 atexit.register(pool.close)
 connect().close()

@@ -75,11 +75,14 @@ def run_kernels(labels, build, arguments):
     return {label: found[label] for label in labels}
 
 
+def reports_of(label, build):
+    return build / "vm" / f"{label}-out/reports"
+
+
 def read_kernel(label, build):
     """The same of what earlier runs have left; core-tests count where the file itself was not run."""
     found = {}
-    reports = build / "vm" / f"{label}-out/reports"
-    for path in sorted(reports.glob("*.xml"), key=lambda path: path.stem != "core"):
+    for path in sorted(reports_of(label, build).glob("*.xml"), key=lambda path: path.stem != "core"):
         found.update(machine.outcomes_of(path))
     return found or None
 
@@ -105,16 +108,16 @@ def cell(outcomes, function):
     return f"FAILED {bad} of {len(own)}" if bad else str(len(own) or "-")
 
 
-def not_run(label, outcomes):
-    """The files of which there is no outcome, or the core's alone, though they belong to this kernel."""
+def not_run(label, build):
+    """The files that belong to this kernel and have left no report of their own there."""
     if only_core(label):
         return []
-    core = {test.partition("[")[0] for test in machine.core_tests()}
-    seen = {test.partition("::")[0] for test in outcomes if test.partition("[")[0] not in core}
-    return [name for name in machine.live_files(label) if name not in seen]
+    reports = reports_of(label, build)
+    files = machine.live_files(label)
+    return [name for name in files if not (reports / name).with_suffix(".xml").exists()]
 
 
-def print_table(results, core):
+def print_table(results, build, core):
     functions = {test.partition("[")[0] for outcomes in results.values() for test in outcomes or {}}
     width = max((len(function) for function in functions), default=0)
     print(f"\n{'variants passed; - was not run':<{width}} " + " ".join(f"{x:>12}" for x in results))
@@ -123,8 +126,8 @@ def print_table(results, core):
         print(f"{function:<{width}} {cells}")
     if core:
         return
-    for label, outcomes in results.items():
-        missing = not_run(label, outcomes or {})
+    for label in results:
+        missing = not_run(label, build)
         if missing:
             print(f"not run on {label}: {', '.join(missing)}")
     for label, what, *reason in machine.read_list("left-out"):
@@ -152,7 +155,7 @@ def main():
             print_summary(label, outcomes or {})
     else:
         results = run_kernels(labels, build, arguments)
-    print_table(results, arguments.core)
+    print_table(results, build, arguments.core)
     ended = [outcome for one in results.values() if one for outcome, _ in one.values()]
     sys.exit(None in results.values() or not ended or any(x != "passed" for x in ended))
 
