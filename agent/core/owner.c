@@ -27,17 +27,23 @@ int owners_init(struct owners *owners, uint32_t max_pools)
 	owners->max_pools = max_pools;
 	if (index_init(&owners->clients) < 0)
 		return -ENOMEM;
-	if (index_init(&owners->pools) < 0) {
-		index_destroy(&owners->clients);
-		return -ENOMEM;
-	}
+	if (index_init(&owners->pools) < 0)
+		goto no_pools;
+	if (texts_init(&owners->names) < 0)
+		goto no_names;
 	return 0;
+no_names:
+	index_destroy(&owners->pools);
+no_pools:
+	index_destroy(&owners->clients);
+	return -ENOMEM;
 }
 
 void owners_destroy(struct owners *owners)
 {
 	while (owners->first)
 		owners_drop_pool(owners, owners->first);
+	texts_destroy(&owners->names);
 	index_destroy(&owners->pools);
 	index_destroy(&owners->clients);
 }
@@ -83,37 +89,23 @@ static struct pool *find_pool(const struct owners *owners, struct client_id id,
 	return NULL;
 }
 
-int owners_replace_text(char **text, const char *news)
-{
-	char *copy;
-
-	if (!news || (*text && strcmp(*text, news) == 0))
-		return 0;
-	copy = strdup(news);
-	if (!copy)
-		return -ENOMEM;
-	free(*text);
-	*text = copy;
-	return 0;
-}
-
 /* Keeps the old name where there is no memory for the new one: a name is not worth a refusal. */
-static void replace_name(char **name, const char *new_name)
+static void replace_name(struct owners *owners, const char **name, const char *new_name)
 {
-	(void)owners_replace_text(name, new_name);
+	(void)texts_replace(&owners->names, name, new_name);
 }
 
 /* An exec changes comm and exe; a process that connects has not exited, whatever was said before.
  */
-static void update_client(struct client *client, const struct event *event)
+static void update_client(struct owners *owners, struct client *client, const struct event *event)
 {
 	if (event->comm[0] != '\0')
 		memcpy(client->comm, event->comm, sizeof(client->comm));
-	replace_name(&client->cgroup, event->cgroup);
-	replace_name(&client->exe, event->exe);
-	replace_name(&client->namespace, event->namespace);
-	replace_name(&client->pod, event->pod);
-	replace_name(&client->container, event->container);
+	replace_name(owners, &client->cgroup, event->cgroup);
+	replace_name(owners, &client->exe, event->exe);
+	replace_name(owners, &client->namespace, event->namespace);
+	replace_name(owners, &client->pod, event->pod);
+	replace_name(owners, &client->container, event->container);
 	if (event->ns_pid)
 		client->ns_pid = event->ns_pid;
 	client->exited = false;
@@ -143,11 +135,11 @@ static struct client *new_client(struct owners *owners, struct client_id id)
 static void drop_client(struct owners *owners, struct client *client)
 {
 	index_remove(&owners->clients, &client->link);
-	free(client->cgroup);
-	free(client->exe);
-	free(client->namespace);
-	free(client->pod);
-	free(client->container);
+	texts_release(&owners->names, client->cgroup);
+	texts_release(&owners->names, client->exe);
+	texts_release(&owners->names, client->namespace);
+	texts_release(&owners->names, client->pod);
+	texts_release(&owners->names, client->container);
 	free(client);
 }
 
@@ -204,7 +196,7 @@ int owners_take_pool(struct owners *owners, const struct event *event, const str
 		if (error < 0)
 			return error;
 	}
-	update_client(pool->client, event);
+	update_client(owners, pool->client, event);
 	*ret_pool = pool;
 	return 0;
 }

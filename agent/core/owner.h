@@ -7,9 +7,11 @@
 
 #include "index.h"
 #include "table.h"
+#include "texts.h"
 
 struct owners {
 	struct index clients, pools;
+	struct texts names; /* of all clients: workers of one service have the same */
 	struct pool *first, *last; /* all pools, in the order of their creation */
 	uint32_t max_pools;
 };
@@ -27,9 +29,6 @@ struct client *owners_find_client(const struct owners *owners, struct client_id 
  */
 int owners_take_pool(struct owners *owners, const struct event *event, const struct netaddr *remote,
 		     uint32_t netns, struct pool **ret_pool);
-
-/* Replaces *text by a copy of news; NULL is "as before". Returns 0, or -ENOMEM and keeps it. */
-int owners_replace_text(char **text, const char *news);
 
 /* Frees a pool without connections, and its client with the client's last pool. */
 void owners_drop_pool(struct owners *owners, struct pool *pool);

@@ -27,13 +27,13 @@ struct client {
 	struct index_link link;
 	struct client_id id;
 	char comm[COMM_SIZE];
-	char *cgroup; /* NULL = unknown; owned */
-	char *exe; /* NULL = unknown; owned */
-	char *namespace, *pod, *container; /* of Kubernetes (kube.h); NULL = unknown; owned */
-	uint32_t ns_pid; /* its pid in its own container; 0 = the same as id.pid, or unknown */
+	/* NULL = unknown; the table's (texts.h). */
+	const char *cgroup, *exe;
+	const char *namespace, *pod, *container; /* of Kubernetes (kube.h) */
 	struct pool *pools; /* list by next_of_client */
-	uint32_t pool_count;
-	bool exited;
+	uint32_t ns_pid; /* its pid in its own container; 0 = the same as id.pid, or unknown */
+	uint32_t pool_count : 31;
+	uint32_t exited : 1;
 };
 
 #define POOL_RECENT 16

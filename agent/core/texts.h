@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Texts that many have in common, kept once: the sites of connections, which a pool opens and uses
- * at a few places of a program.
+ * at a few places of a program, and the names of processes, of which a service has many.
  */
 #ifndef CONNLEAK_CORE_TEXTS_H
 #define CONNLEAK_CORE_TEXTS_H

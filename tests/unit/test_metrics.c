@@ -61,13 +61,15 @@ static void scene_open(struct scene *scene, bool per_process)
 	event = event_of(EVENT_CLOSE, 5 * NS_PER_SEC, 1, 100);
 	event.by = CLOSE_RESET;
 	feed(scene->table, scene->rollup, &event);
+	for (uint32_t pid = 100; pid <= 101; pid++) {
+		event = event_of(EVENT_CHURN, 5 * NS_PER_SEC, 0, pid);
+		event.namespace = "shop";
+		event.pod = "orders-0";
+		event.container = "api";
+		feed(scene->table, scene->rollup, &event);
+	}
 	for (struct pool *pool = table_first_pool(scene->table); pool; pool = pool->next) {
-		struct client *client = pool->client;
-
-		client->namespace = strdup("shop");
-		client->pod = strdup("orders-0");
-		client->container = strdup("api");
-		verdict.client = client->id;
+		verdict.client = pool->client->id;
 		verdict.remote = pool->remote;
 	}
 	rollup_survey(scene->rollup, scene->table, NULL, 6 * NS_PER_SEC);

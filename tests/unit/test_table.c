@@ -114,6 +114,26 @@ static void table_apply_open_makes_client_pool_and_conn(void **state)
 	assert_int_equal(table_pool_count(table), 1);
 }
 
+static void table_apply_open_of_two_clients_with_the_same_names_keeps_these_once(void **state)
+{
+	struct table *table = *state;
+	struct event event = on_client(EVENT_OPEN, 1, 1, 4711);
+	const struct client *first, *second;
+
+	event.exe = "/usr/bin/orders";
+	first = done(table, event).client;
+	event = on_client(EVENT_OPEN, 1, 2, 4712);
+	event.exe = (char[]){"/usr/bin/orders"};
+	second = done(table, event).client;
+	assert_ptr_not_equal(first, second);
+	assert_ptr_equal(first->exe, second->exe);
+	event.conn = 3;
+	event.exe = "/usr/bin/billing";
+	(void)done(table, event);
+	assert_string_equal(first->exe, "/usr/bin/orders");
+	assert_string_equal(second->exe, "/usr/bin/billing");
+}
+
 static void client_workload_of(const struct client *client, const char *expected)
 {
 	char text[128];
@@ -564,6 +584,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TABLE_TEST(table_apply_open_makes_client_pool_and_conn),
+		TABLE_TEST(table_apply_open_of_two_clients_with_the_same_names_keeps_these_once),
 		TABLE_TEST(client_workload_names_of_kubernetes_come_before_ids_and_stay),
 		TABLE_TEST(table_apply_pools_are_apart_by_client_netns_and_remote),
 		TABLE_TEST(table_apply_io_moves_conn_and_tells_silence),
