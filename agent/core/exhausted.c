@@ -433,7 +433,7 @@ int exhausted_review(struct bench *bench, struct judgement *judgement, uint64_t 
 			return tell(bench, judgement, &now, CAUSE_LAST, t_ns);
 	}
 	if (standing->verdict &&
-	    standing_lasts(&standing->over_ns, is_over(bench, judgement, &now, moment.known_ns),
+	    standing_lasts(&standing->since_ns, is_over(bench, judgement, &now, moment.known_ns),
 			   t_ns, OVER_NS))
 		return standing_clear(bench, standing, t_ns,
 				      "connections are used again, %u of %u are still silent.",

@@ -131,7 +131,7 @@ static bool is_beyond_limit(const struct bench *bench, struct judgement *judgeme
 		      server->largest == judgement && server->suspect_count == 0 &&
 		      busy_of(judgement) < bench->settings->oversized_busy;
 
-	return standing_lasts(&judgement->oversized.standing.met_ns, is_met, t_ns, LIMIT_NS);
+	return standing_lasts(&judgement->oversized.standing.since_ns, is_met, t_ns, LIMIT_NS);
 }
 
 static enum reason reason_of(const struct bench *bench, struct judgement *judgement, uint64_t t_ns)
@@ -253,7 +253,7 @@ int oversized_review(struct bench *bench, struct judgement *judgement, uint64_t 
 	}
 	if (judgement->pool->conn_count == 0)
 		return standing_clear(bench, standing, t_ns, "no connection is open any more.");
-	if (!standing_lasts(&standing->over_ns, is_over(bench, judgement), t_ns,
+	if (!standing_lasts(&standing->since_ns, is_over(bench, judgement), t_ns,
 			    bench->settings->clear_ns))
 		return 0;
 	return standing_clear(bench, standing, t_ns, "%u connections are open now, %.0f%% busy.",

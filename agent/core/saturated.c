@@ -143,7 +143,7 @@ int saturated_review(struct bench *bench, struct judgement *judgement, uint64_t 
 	if (judgement->plateau.open >= CONNS_MIN && busy < settings->busy_clear)
 		saturated->has_had_slack = true;
 	if (!standing->verdict) {
-		if (!standing_lasts(&standing->met_ns, met, t_ns, cold_ns))
+		if (!standing_lasts(&standing->since_ns, met, t_ns, cold_ns))
 			return 0;
 		return tell(bench, judgement, busy, t_ns);
 	}
@@ -152,7 +152,7 @@ int saturated_review(struct bench *bench, struct judgement *judgement, uint64_t 
 	/* What is exhausted has its own name, and is not "saturated" as well. */
 	if (judgement->exhausted.standing.verdict)
 		return standing_clear(bench, standing, t_ns, "it is exhausted now.");
-	if (standing_lasts(&standing->over_ns, !(busy >= settings->busy_clear), t_ns,
+	if (standing_lasts(&standing->since_ns, !(busy >= settings->busy_clear), t_ns,
 			   settings->busy_clear_ns))
 		return standing_clear(bench, standing, t_ns,
 				      "no longer saturated, %.0f%% of %u connections busy.",

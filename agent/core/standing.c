@@ -60,7 +60,7 @@ static int raise_it(struct bench *bench, struct standing *standing, struct verdi
 	draft->id = ++bench->last_id;
 	draft->state = VERDICT_RAISED;
 	*standing->verdict = *draft;
-	standing->over_ns = 0;
+	standing->since_ns = 0;
 	bench->standing_count[draft->kind]++;
 	return verdict_queue_push(&bench->queue, standing->verdict);
 }
@@ -104,8 +104,7 @@ int standing_clear(struct bench *bench, struct standing *standing, uint64_t t_ns
 
 void standing_destroy(struct bench *bench, struct standing *standing)
 {
-	standing->met_ns = 0;
-	standing->over_ns = 0;
+	standing->since_ns = 0;
 	if (!standing->verdict)
 		return;
 	bench->standing_count[standing->verdict->kind]--;

@@ -14,8 +14,8 @@ struct judgement;
 /* Zeroed memory is a verdict that does not stand. */
 struct standing {
 	struct verdict *verdict; /* as of the last tick; owned; NULL = does not stand */
-	uint64_t met_ns; /* since when its condition is met; 0 = it is not */
-	uint64_t over_ns; /* since when what ends it is met; 0 = it is not */
+	/* Since when its condition is met, and while it stands, what ends it; 0 = it is not. */
+	uint64_t since_ns;
 };
 
 /* Whether is_met has been true at every call for at least span_ns; keeps count in *since_ns. */

@@ -397,11 +397,11 @@ int storm_review(struct bench *bench, struct judgement *judgement, uint64_t t_ns
 	if (!standing->verdict || t_ns - standing->verdict->since_ns >= NORMAL_NS)
 		take_lesson(judgement, &surge, t_ns);
 	if (is_met(bench, judgement, &surge, t_ns)) {
-		standing->over_ns = 0;
+		standing->since_ns = 0;
 		return tell(bench, judgement, &surge, t_ns);
 	}
 	if (standing->verdict &&
-	    standing_lasts(&standing->over_ns, 2 * surge.opened < surge.threshold, t_ns, OVER_NS)) {
+	    standing_lasts(&standing->since_ns, 2 * surge.opened < surge.threshold, t_ns, OVER_NS)) {
 		learn_passed(storm, t_ns);
 		return standing_clear(bench, standing, t_ns,
 				      "the storm is over, %.0f connects in 10 s.", surge.opened);
