@@ -185,14 +185,14 @@ static struct meter_told told_by(const struct pool_totals *totals)
 	const uint64_t *failed = totals->failed_count;
 
 	return (struct meter_told){
-		.opened_count = totals->opened_count,
-		.closed_count = sum(totals->closed_count, CLOSE_BY_COUNT),
-		.failed_count = sum(failed, FAIL_REASON_COUNT),
-		.unreached_count = failed[FAIL_TIMEDOUT] + failed[FAIL_HOSTUNREACH] +
-				   failed[FAIL_NETUNREACH] + failed[FAIL_CANCELED],
-		.refused_count = failed[FAIL_REFUSED] + failed[FAIL_RESET],
-		.early_close_count = totals->early_peer_close_count,
-		.retransmit_count = totals->retransmit_count,
+		.opened_count = (uint32_t)totals->opened_count,
+		.closed_count = (uint32_t)sum(totals->closed_count, CLOSE_BY_COUNT),
+		.failed_count = (uint32_t)sum(failed, FAIL_REASON_COUNT),
+		.unreached_count = (uint32_t)(failed[FAIL_TIMEDOUT] + failed[FAIL_HOSTUNREACH] +
+					      failed[FAIL_NETUNREACH] + failed[FAIL_CANCELED]),
+		.refused_count = (uint32_t)(failed[FAIL_REFUSED] + failed[FAIL_RESET]),
+		.early_close_count = (uint32_t)totals->early_peer_close_count,
+		.retransmit_count = (uint32_t)totals->retransmit_count,
 	};
 }
 
@@ -203,27 +203,20 @@ static void begin(struct meter *meter, const struct pool *pool, uint64_t t_ns)
 	meter->told = told_by(&pool->totals);
 }
 
-static uint32_t news(uint64_t *told, uint64_t total)
-{
-	uint64_t count = total > *told ? total - *told : 0;
-
-	*told = total;
-	return count > UINT32_MAX ? UINT32_MAX : (uint32_t)count;
-}
-
 /* Counts what the pool's totals have more than the spans. */
 static void catch_up(struct meter *meter, struct meter_span *span, const struct pool *pool)
 {
-	struct meter_told total = told_by(&pool->totals), *told = &meter->told;
+	struct meter_told total = told_by(&pool->totals), told = meter->told;
 
-	span->opened_count += news(&told->opened_count, total.opened_count);
-	span->closed_count += news(&told->closed_count, total.closed_count);
-	span->failed_count += news(&told->failed_count, total.failed_count);
-	span->unreached_count += news(&told->unreached_count, total.unreached_count);
-	span->refused_count += news(&told->refused_count, total.refused_count);
-	span->early_close_count += news(&told->early_close_count, total.early_close_count);
-	span->retransmit_count += news(&told->retransmit_count, total.retransmit_count);
+	span->opened_count += total.opened_count - told.opened_count;
+	span->closed_count += total.closed_count - told.closed_count;
+	span->failed_count += total.failed_count - told.failed_count;
+	span->unreached_count += total.unreached_count - told.unreached_count;
+	span->refused_count += total.refused_count - told.refused_count;
+	span->early_close_count += total.early_close_count - told.early_close_count;
+	span->retransmit_count += total.retransmit_count - told.retransmit_count;
 	span->opened_peak = span->opened_count;
+	meter->told = total;
 }
 
 /* --- changes ---------------------------------------------------------------------------------- */

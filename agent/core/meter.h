@@ -37,10 +37,13 @@ enum meter_ring { METER_FINE, METER_COARSE, METER_LONG, METER_RINGS };
  */
 #define METER_EXCHANGE_FLOOR_NS NS_PER_MS
 
-/* What of the pool's totals has been counted into the spans. */
+/*
+ * What of the pool's totals has been counted into the spans: the low halves, since between two
+ * samples there are no 2^32 of anything.
+ */
 struct meter_told {
-	uint64_t opened_count, closed_count, failed_count, unreached_count, refused_count;
-	uint64_t early_close_count, retransmit_count;
+	uint32_t opened_count, closed_count, failed_count, unreached_count, refused_count;
+	uint32_t early_close_count, retransmit_count;
 };
 
 /* Zeroed memory is a valid new meter; meter_clear() frees what it has allocated since. */

@@ -76,34 +76,25 @@ static uint64_t sum_of(const uint64_t *counts, int count)
 	return sum;
 }
 
-static uint32_t step_of(uint64_t value, uint64_t *told)
+static struct storm_totals totals_of(const struct pool *pool)
 {
-	uint64_t step = value - *told;
+	const struct pool_totals *totals = &pool->totals;
 
-	*told = value;
-	return step < UINT32_MAX ? (uint32_t)step : UINT32_MAX;
-}
-
-static void take_totals(struct storm *storm, const struct pool_totals *totals,
-			struct storm_slot *ret_step)
-{
-	uint64_t failed = sum_of(totals->failed_count, FAIL_REASON_COUNT);
-	uint64_t closed = sum_of(totals->closed_count, CLOSE_BY_COUNT);
-
-	ret_step->opened = step_of(totals->opened_count, &storm->opened_told);
-	ret_step->failed = step_of(failed, &storm->failed_told);
-	ret_step->closed = step_of(closed, &storm->closed_told);
-	ret_step->early = step_of(totals->early_peer_close_count, &storm->early_told);
+	return (struct storm_totals){
+		.opened = (uint32_t)totals->opened_count,
+		.failed = (uint32_t)sum_of(totals->failed_count, FAIL_REASON_COUNT),
+		.early = (uint32_t)totals->early_peer_close_count,
+		.closed = (uint32_t)sum_of(totals->closed_count, CLOSE_BY_COUNT),
+	};
 }
 
 void storm_begin(struct judgement *judgement, uint64_t t_ns)
 {
 	struct storm *storm = &judgement->storm;
-	struct storm_slot step;
 
 	storm->first_ns = t_ns;
 	storm->ticked_ns = t_ns;
-	take_totals(storm, &judgement->pool->totals, &step);
+	storm->told = totals_of(judgement->pool);
 }
 
 /* It said something to the server and was not answered. */
@@ -114,18 +105,18 @@ static bool is_unanswered(const struct conn *conn)
 
 void storm_observe(struct judgement *judgement, const struct change *change)
 {
-	struct storm_slot *now = &judgement->storm.now;
+	struct storm_ends *ends = &judgement->storm.ends;
 	const struct conn *conn = change->conn;
 	int64_t age_ns;
 
 	if (change->type != CHANGE_CLOSED)
 		return;
 	age_ns = (int64_t)change->t_ns - conn->open_ns;
-	now->closed++;
+	ends->closed++;
 	if (!conn->age_is_bound && age_ns < (int64_t)YOUNG_NS)
-		now->closed_young++;
+		ends->closed_young++;
 	if (is_unanswered(conn) && conn->peer_closed_ns == 0 && age_ns >= (int64_t)GIVEN_UP_NS)
-		now->unanswered++;
+		ends->unanswered++;
 }
 
 /* --- the past --------------------------------------------------------------------------------- */
@@ -181,25 +172,27 @@ static void skip_lessons(struct storm *storm)
 static bool turn_slot(struct judgement *judgement, uint64_t t_ns)
 {
 	struct storm *storm = &judgement->storm;
-	struct storm_slot step, *now = &storm->now;
-	uint32_t seen_closed;
+	struct storm_totals told = storm->told, now = totals_of(judgement->pool);
+	float span_s = (float)(t_ns - storm->ticked_ns) / NS_PER_SEC;
+	uint32_t closed = now.closed - told.closed;
 
-	now->span_s = (float)(t_ns - storm->ticked_ns) / NS_PER_SEC;
-	if (now->span_s < 0.9f * SLOT_S)
+	if (span_s < 0.9f * SLOT_S)
 		return false;
-	take_totals(storm, &judgement->pool->totals, &step);
-	seen_closed = now->closed;
-	now->opened = step.opened;
-	now->failed = step.failed;
-	now->early = step.early;
-	now->closed = step.closed;
-	if (step.closed > seen_closed) /* too short to be seen one by one */
-		now->closed_young += step.closed - seen_closed;
+	if (closed > storm->ends.closed) /* too short to be seen one by one */
+		storm->ends.closed_young += closed - storm->ends.closed;
 	storm->earlier =
 		storm->before.span_s > 0 ? (float)storm->before.opened / storm->before.span_s : 0;
 	storm->before = storm->last;
-	storm->last = *now;
-	*now = (struct storm_slot){0};
+	storm->last = (struct storm_slot){
+		.opened = now.opened - told.opened,
+		.failed = now.failed - told.failed,
+		.early = now.early - told.early,
+		.unanswered = storm->ends.unanswered,
+		.closed_young = storm->ends.closed_young,
+		.span_s = span_s,
+	};
+	storm->ends = (struct storm_ends){0};
+	storm->told = now;
 	storm->ticked_ns = t_ns;
 	return true;
 }
@@ -401,7 +394,8 @@ int storm_review(struct bench *bench, struct judgement *judgement, uint64_t t_ns
 		return tell(bench, judgement, &surge, t_ns);
 	}
 	if (standing->verdict &&
-	    standing_lasts(&standing->since_ns, 2 * surge.opened < surge.threshold, t_ns, OVER_NS)) {
+	    standing_lasts(&standing->since_ns, 2 * surge.opened < surge.threshold, t_ns,
+			   OVER_NS)) {
 		learn_passed(storm, t_ns);
 		return standing_clear(bench, standing, t_ns,
 				      "the storm is over, %.0f connects in 10 s.", surge.opened);

@@ -8,10 +8,20 @@
 #include "standing.h"
 #include "table.h"
 
+/* What ended in the five seconds that run, as far as it was seen one by one. */
+struct storm_ends {
+	uint32_t closed, closed_young, unanswered;
+};
+
 /* Counts of five seconds. */
 struct storm_slot {
-	uint32_t opened, failed, early, unanswered, closed, closed_young;
+	uint32_t opened, failed, early, unanswered, closed_young;
 	float span_s;
+};
+
+/* The pool's totals as of the end of a slot: the low halves, since no slot has 2^32 of anything. */
+struct storm_totals {
+	uint32_t opened, failed, early, closed;
 };
 
 /* What is learned of a slot, when it has turned out to be no part of a storm. */
@@ -26,10 +36,10 @@ struct storm_lesson {
 /* Zeroed memory is a pool of which nothing is known. */
 struct storm {
 	struct standing standing;
-	struct storm_slot now; /* so far; filled when it is full, but for what was closed */
-	struct storm_slot last, before;
+	struct storm_ends ends;
+	struct storm_slot last, before; /* the last one that is full, and the one before it */
 	float earlier; /* opens a second of the slot before these */
-	uint64_t opened_told, failed_told, early_told, closed_told; /* of pool->totals */
+	struct storm_totals told;
 	uint64_t ticked_ns, first_ns; /* end of the last slot; begin of the judgement */
 	struct storm_lesson lessons[STORM_LESSONS]; /* a ring; not learned yet */
 	uint32_t lesson_count;
