@@ -23,9 +23,9 @@
 #define ABI_PORT_BITMAP_BYTES 8192
 #define ABI_CGROUPS_MAX 16
 /* Room for what one pass of the iterator finds; a pass that wants more is followed by another. */
-#define ABI_SAMPLES_MIN 1024
-#define ABI_SAMPLES_MAX 65536 /* connections with news: 11 MB */
-#define ABI_IO_SAMPLES_MAX 1048576 /* connections in use: 50 MB */
+#define ABI_SAMPLES_MAX 4096
+#define ABI_IO_SAMPLES_MIN 2048
+#define ABI_IO_SAMPLES_MAX 1048576 /* while as many connections are in use: 50 MB */
 #define ABI_POOLS_MAX 16384
 #define ABI_LISTENERS_MAX 16384
 #define ABI_RING_BYTES (4 * 1024 * 1024)
@@ -159,7 +159,7 @@ struct conn_io {
 	__u32 retransmit_count;
 };
 
-/* What the iterator reports of a connection that has news: element of an array in samples. */
+/* What the iterator reports of a connection that has news: element of the array samples. */
 struct conn_sample {
 	struct pool_key key;
 	__u64 id;
@@ -181,7 +181,7 @@ struct conn_sample {
 
 /*
  * The same of one that has been in use and has no other news, which is what nearly all have to
- * tell: element of an array in io_samples.
+ * tell: element of the array io_samples, or of one in many_io_samples.
  */
 struct io_sample {
 	__u64 id;

@@ -28,39 +28,44 @@ __u32 tell_all = 0; /* 1: a full pass tells of connections without news as well 
 __u32 begin_session = 0; /* 1: this pass forgets what the session before was told */
 __u64 tick_ns = 0; /* length of a jiffy; before the first walk */
 
-struct sample_array {
+/*
+ * What a pass found. Written: tell(). Read: agent, which maps both.
+ */
+struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
-	__uint(map_flags, BPF_F_MMAPABLE | BPF_F_INNER_MAP);
-	__uint(max_entries, ABI_SAMPLES_MIN);
-	__uint(key_size, sizeof(__u32));
-	__uint(value_size, sizeof(struct conn_sample));
-};
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, ABI_SAMPLES_MAX);
+	__type(key, __u32);
+	__type(value, struct conn_sample);
+} samples SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__uint(max_entries, ABI_IO_SAMPLES_MIN);
+	__type(key, __u32);
+	__type(value, struct io_sample);
+} io_samples SEC(".maps");
 
 struct io_sample_array {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(map_flags, BPF_F_MMAPABLE | BPF_F_INNER_MAP);
-	__uint(max_entries, ABI_SAMPLES_MIN);
+	__uint(max_entries, ABI_IO_SAMPLES_MIN);
 	__uint(key_size, sizeof(__u32));
 	__uint(value_size, sizeof(struct io_sample));
 };
 
 /*
- * What a pass found. The array in the only slot of each is as long as looks have needed it lately;
- * made, mapped and replaced: agent (sample_room.c). Written: tell().
+ * In the only slot, while more connections are in use than io_samples has room for: an array that
+ * takes its place, as long as looks have needed it lately. Inserted and deleted: agent
+ * (sample_room.c). Read: get_io_room().
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
 	__uint(max_entries, 1);
 	__uint(key_size, sizeof(__u32));
-	__array(values, struct sample_array);
-} samples SEC(".maps");
-
-struct {
-	__uint(type, BPF_MAP_TYPE_ARRAY_OF_MAPS);
-	__uint(max_entries, 1);
-	__uint(key_size, sizeof(__u32));
 	__array(values, struct io_sample_array);
-} io_samples SEC(".maps");
+} many_io_samples SEC(".maps");
 
 /*
  * Listening sockets as of the last walk. Inserted: walk_files. Read: is_client(). Emptied: agent.
@@ -120,20 +125,12 @@ static __always_inline bool change_owner(struct conn_record *record)
 	return true;
 }
 
-/* Element number index of the array in the slot; NULL: there is no room for it. */
-static __always_inline void *get_room(void *slots, __u32 index)
-{
-	__u32 zero = 0;
-	void *array = bpf_map_lookup_elem(slots, &zero);
-
-	return array ? bpf_map_lookup_elem(array, &index) : NULL;
-}
-
 /* False: there was no room, or it is not to be told after all. */
 static __always_inline bool tell_news_of(struct conn_record *record, struct sock *sk,
 					 const struct tcp_sock *tp, __u32 news)
 {
-	struct conn_sample *sample = get_room(&samples, pass.sample_count++);
+	__u32 index = pass.sample_count++;
+	struct conn_sample *sample = bpf_map_lookup_elem(&samples, &index);
 
 	if (!sample)
 		return false;
@@ -149,10 +146,19 @@ static __always_inline bool tell_news_of(struct conn_record *record, struct sock
 	return true;
 }
 
+/* NULL: there is no room for it. */
+static __always_inline struct io_sample *get_io_room(__u32 index)
+{
+	__u32 zero = 0;
+	void *many = bpf_map_lookup_elem(&many_io_samples, &zero);
+
+	return many ? bpf_map_lookup_elem(many, &index) : bpf_map_lookup_elem(&io_samples, &index);
+}
+
 static __always_inline bool tell_io(const struct conn_record *record, const struct sock *sk,
 				    const struct tcp_sock *tp)
 {
-	struct io_sample *sample = get_room(&io_samples, pass.io_count++);
+	struct io_sample *sample = get_io_room(pass.io_count++);
 	__u64 jiffies = bpf_jiffies64();
 
 	if (!sample)

@@ -32,8 +32,10 @@ struct probes {
 	struct bpf_link *pass_link;
 	struct bpf_link *walk_link;
 	struct ring_buffer *ring;
-	struct sample_room samples, io_samples;
-	struct pass_result last; /* what the last pass wanted room for */
+	const struct conn_sample *samples; /* mapped array */
+	uint32_t samples_max;
+	struct sample_room io_samples;
+	uint32_t io_wanted; /* room, by the last pass */
 	uint64_t lost_before[LOST_COUNT]; /* in earlier sessions */
 	bool has_past;
 	bool is_kept; /* pinned */
@@ -229,18 +231,19 @@ static int attach_iterators(struct probes *probes)
 	return probes->walk_link ? 0 : -errno;
 }
 
+/* A limit is for both, and then there is never more room. */
 static int make_room(struct probes *probes, uint32_t limit)
 {
 	const struct iter_bpf *iter = probes->iter;
-	uint32_t least = limit ? limit : ABI_SAMPLES_MIN;
-	int r = sample_room_open(&probes->samples, bpf_map__fd(iter->maps.samples),
-				 sizeof(struct conn_sample), least,
-				 limit ? limit : ABI_SAMPLES_MAX);
 
-	if (r < 0)
-		return r;
+	probes->samples_max = bpf_map__max_entries(iter->maps.samples);
+	probes->samples = sample_room_map(bpf_map__fd(iter->maps.samples),
+					  sizeof(struct conn_sample), probes->samples_max);
+	if (!probes->samples)
+		return -errno;
 	return sample_room_open(&probes->io_samples, bpf_map__fd(iter->maps.io_samples),
-				sizeof(struct io_sample), least,
+				bpf_map__max_entries(iter->maps.io_samples),
+				bpf_map__fd(iter->maps.many_io_samples), sizeof(struct io_sample),
 				limit ? limit : ABI_IO_SAMPLES_MAX);
 }
 
@@ -303,6 +306,10 @@ static int load_iterators(struct probes *probes, const struct probes_limits *lim
 	r = probes_share_maps(probes, probes->iter->obj);
 	if (r == 0)
 		r = probes_set_room(probes->iter->maps.listeners, limits->listener_count);
+	if (r == 0)
+		r = probes_set_room(probes->iter->maps.samples, limits->sample_count);
+	if (r == 0)
+		r = probes_set_room(probes->iter->maps.io_samples, limits->sample_count);
 	if (r < 0)
 		return r;
 	return iter_bpf__load(probes->iter) ? -errno : 0;
@@ -370,7 +377,7 @@ int probes_open(const struct probes_setup *setup, struct probes **ret_probes, ch
 		snprintf(ret_error, error_size, "out of memory");
 		return -ENOMEM;
 	}
-	probes->samples = probes->io_samples = SAMPLE_ROOM_NONE;
+	probes->io_samples = SAMPLE_ROOM_NONE;
 	r = load(probes, setup, &step);
 	if (r < 0) {
 		snprintf(ret_error, error_size, "cannot %s: %s (connleak check says more)", step,
@@ -386,7 +393,7 @@ void probes_close(struct probes *probes)
 {
 	if (!probes)
 		return;
-	sample_room_close(&probes->samples);
+	sample_room_unmap(probes->samples, sizeof(struct conn_sample), probes->samples_max);
 	sample_room_close(&probes->io_samples);
 	ring_buffer__free(probes->ring);
 	bpf_link__destroy(probes->walk_link);
@@ -426,11 +433,11 @@ static uint16_t next_full_pass(struct probes *probes)
 }
 
 /* True: there was no room for all. */
-static bool trim_count(uint32_t *count, const struct sample_room *room)
+static bool trim_count(uint32_t *count, uint32_t room)
 {
-	if (*count <= room->sample_count)
+	if (*count <= room)
 		return false;
-	*count = room->sample_count;
+	*count = room;
 	return true;
 }
 
@@ -441,8 +448,7 @@ int probes_pass(struct probes *probes, enum probes_pass kind, bool first,
 	bool more;
 	int r;
 
-	sample_room_fit(&probes->samples, probes->last.sample_count);
-	sample_room_fit(&probes->io_samples, probes->last.io_count);
+	sample_room_fit(&probes->io_samples, probes->io_wanted);
 	if (first)
 		bss->full_pass = kind == PASS_NEWS ? 0 : next_full_pass(probes);
 	bss->tell_all = kind == PASS_ALL;
@@ -450,15 +456,15 @@ int probes_pass(struct probes *probes, enum probes_pass kind, bool first,
 	r = run_iterator(probes->pass_link);
 	if (r < 0)
 		return r;
-	probes->last = bss->pass;
+	probes->io_wanted = bss->pass.io_count;
 	*ret_news = (struct probes_news){
-		.samples = probes->samples.samples,
+		.samples = probes->samples,
 		.io_samples = probes->io_samples.samples,
 		.result = bss->pass,
 		.full_pass = (uint16_t)bss->full_pass,
 	};
-	more = trim_count(&ret_news->result.sample_count, &probes->samples);
-	more |= trim_count(&ret_news->result.io_count, &probes->io_samples);
+	more = trim_count(&ret_news->result.sample_count, probes->samples_max);
+	more |= trim_count(&ret_news->result.io_count, probes->io_samples.sample_count);
 	return more;
 }
 
