@@ -149,9 +149,9 @@ static int judge(struct detector *detector, struct judgement *judgement,
 	int error;
 
 	count_return(bench->settings, judgement, change);
+	heartbeat_observe(&judgement->heartbeat, &moment, change);
 	meter_observe(&judgement->meter, change);
 	states_observe(bench, judgement, change);
-	heartbeat_observe(&judgement->heartbeat, &moment, change);
 	failover_observe(&judgement->failover, change);
 	deserted_observe(&judgement->deserted, change);
 	coverage_observe(&judgement->coverage, &moment, change);

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "moment.h"
 #include "opens.h"
 
 #define BEFORE_MIN_NS (60 * NS_PER_SEC)
@@ -30,9 +31,11 @@
 #define OTHERS_MAX 64
 #define OTHERS_NS (120 * NS_PER_SEC)
 
-static void measure_connections(const struct pool *pool, uint64_t t_ns,
+/* An answer is owed up to the last look: what came after it is not known yet. */
+static void measure_connections(const struct bench *bench, const struct pool *pool, uint64_t t_ns,
 				struct rival_figures *figures)
 {
+	struct moment moment = moment_of(bench->settings, bench->table, &bench->losses, t_ns);
 	uint64_t owed_ns = OWED_MIN_NS;
 	int64_t start_ns = (int64_t)(pool->first_ns + RIVAL_START_NS);
 
@@ -47,7 +50,7 @@ static void measure_connections(const struct pool *pool, uint64_t t_ns,
 			figures->start_count += conn->open_ns <= start_ns;
 		figures->owed_count += conn->state == CONN_OPEN &&
 				       conn->last_send_ns > conn->last_recv_ns &&
-				       conn_silence_ns(conn, t_ns) > owed_ns;
+				       moment.known_ns - conn->last_active_ns > (int64_t)owed_ns;
 	}
 }
 
@@ -120,7 +123,7 @@ void differential_measure(const struct bench *bench, const struct judgement *jud
 	struct rival_figures figures = {0};
 
 	measure_time(&judgement->meter, kind, began_ns, t_ns, &figures);
-	measure_connections(judgement->pool, t_ns, &figures);
+	measure_connections(bench, judgement->pool, t_ns, &figures);
 	measure_stock(bench, judgement, t_ns, &figures);
 	figures.busy = meter_busy(&judgement->meter, BUSY_SAMPLES);
 	figures.suspect_count = judgement->leak.suspect_count;

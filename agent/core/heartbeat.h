@@ -56,6 +56,16 @@ static inline bool heartbeat_is_monitor(const struct conn *conn)
 	       (int64_t)(conn->beat.since_s * NS_PER_SEC) <= conn->open_ns + HEARTBEAT_FIRST_NS;
 }
 
+/*
+ * Beats, or has done nothing since it was opened but what could be the first beats of a monitor.
+ */
+static inline bool heartbeat_may_be(const struct conn *conn)
+{
+	return heartbeat_is_beating(conn) ||
+	       (conn->beat.count > 0 && !conn->age_is_bound &&
+		(int64_t)(conn->beat.since_s * NS_PER_SEC) <= conn->open_ns + HEARTBEAT_FIRST_NS);
+}
+
 /* How long a connection has done nothing but beat, to the second; 0 where it does not. */
 uint64_t heartbeat_length_ns(const struct conn *conn);
 

@@ -15,6 +15,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "heartbeat.h"
+
 static const struct ring {
 	uint64_t span_ns;
 	uint32_t count;
@@ -199,7 +201,6 @@ static struct meter_told told_by(const struct pool_totals *totals)
 static void begin(struct meter *meter, const struct pool *pool, uint64_t t_ns)
 {
 	meter->first_ns = t_ns ? t_ns : 1;
-	meter->quiet_since_ns = t_ns;
 	meter->told = told_by(&pool->totals);
 }
 
@@ -274,8 +275,8 @@ void meter_observe(struct meter *meter, const struct change *change)
 	span = span_at(meter, change->t_ns);
 	switch (change->type) {
 	case CHANGE_ACTIVE:
-		meter->quiet_since_ns = change->t_ns;
-		observe_active(span, change);
+		if (!heartbeat_may_be(change->conn))
+			observe_active(span, change);
 		break;
 	case CHANGE_ESTABLISHED:
 		observe_established(span, change);

@@ -6,7 +6,8 @@
  * An operation is seen as payload that moved: a source looks every second or so, so many operations
  * on one connection between two looks count as one. The count is a lower bound, and comparable with
  * itself over time as long as connections are not all busy all the time. The payload sent has no
- * such bound.
+ * such bound. Heartbeats are nobody's work: a client that is never closed would look like traffic,
+ * and a server that answers a monitor after ten seconds, as they do, like a slow one.
  */
 #ifndef CONNLEAK_CORE_METER_H
 #define CONNLEAK_CORE_METER_H
@@ -53,7 +54,6 @@ struct meter {
 	struct meter_told told;
 	float busy[12]; /* the last samples, a ring */
 	uint32_t busy_count; /* samples ever */
-	uint64_t quiet_since_ns; /* no payload moved since */
 	uint64_t first_ns; /* of the first change or sample; 0 = none yet */
 	uint64_t last_ns; /* of the last one */
 };
@@ -85,7 +85,10 @@ struct meter_course {
 
 void meter_clear(struct meter *meter);
 
-/* Without memory a span that is over is left out of the history, as if nobody had looked. */
+/*
+ * After heartbeat_observe(). Without memory a span that is over is left out of the history, as if
+ * nobody had looked.
+ */
 void meter_observe(struct meter *meter, const struct change *change);
 
 /* To be called on each tick. stale_count: of pool, as the detector counts it. */

@@ -293,10 +293,31 @@ static void differential_fill_hung_database_is_ruled_in(void **state)
 	begin(world, 10, 600, 5);
 	began = world->now;
 	second(world, 10, false);
-	for (int i = 0; i < 8; i++)
+	/* Two ticks without a look, and some more: nothing has come since. */
+	for (int i = 0; i < 2 * TICK_S + 3; i++)
 		second(world, 0, false);
 	verdict = judge(world, VERDICT_EXHAUSTED, began);
 	assert_ruling(&verdict, RIVAL_SLOW_DATABASE, RULING_RULED_IN);
+	world_free(world);
+}
+
+/* Each look meets all of them at work, and the next one is five seconds away. */
+static void differential_fill_busy_at_the_last_look_is_not_owed_for_long(void **state)
+{
+	struct world *world = world_new();
+	struct verdict verdict;
+	double began;
+
+	(void)state;
+	begin(world, 10, 600, 5);
+	began = world->now;
+	for (int i = 0; i < 12; i++) {
+		second(world, 10, false);
+		for (int j = 1; j < TICK_S; j++)
+			second(world, 0, false);
+	}
+	verdict = judge(world, VERDICT_SATURATED, began);
+	assert_ruling(&verdict, RIVAL_SLOW_DATABASE, RULING_CANNOT_TELL);
 	world_free(world);
 }
 
@@ -407,6 +428,7 @@ int main(void)
 		cmocka_unit_test(differential_fill_user_spike_is_ruled_in),
 		cmocka_unit_test(differential_fill_slow_database_is_ruled_in),
 		cmocka_unit_test(differential_fill_hung_database_is_ruled_in),
+		cmocka_unit_test(differential_fill_busy_at_the_last_look_is_not_owed_for_long),
 		cmocka_unit_test(differential_fill_saturated_begins_when_it_is_busy),
 		cmocka_unit_test(differential_fill_network_needs_a_second_endpoint),
 		cmocka_unit_test(differential_fill_storm_beside_another_verdict_is_ruled_in),

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/heartbeat.h"
 #include "core/meter.h"
 
 /* A table, its one pool, and the meter that watches it. Ticks are the test's to make. */
@@ -17,6 +18,8 @@ struct world {
 	struct table *table;
 	struct pool *pool;
 	struct meter meter;
+	struct heartbeat heartbeat;
+	struct settings settings;
 	uint64_t sent[64], received[64];
 };
 
@@ -25,6 +28,7 @@ static struct world *world_new(void)
 	struct world *world = calloc(1, sizeof(*world));
 
 	assert_non_null(world);
+	settings_init(&world->settings);
 	world->table = table_new(NULL);
 	assert_non_null(world->table);
 	return world;
@@ -44,6 +48,7 @@ static uint64_t ns(double seconds)
 
 static void feed(struct world *world, double t, struct event event)
 {
+	struct moment moment = {.settings = &world->settings, .t_ns = ns(t)};
 	struct change change;
 
 	event.t_ns = ns(t);
@@ -52,8 +57,10 @@ static void feed(struct world *world, double t, struct event event)
 	assert_int_equal(table_apply(world->table, &event, &change), 0);
 	if (change.pool)
 		world->pool = change.pool;
-	if (change.type != CHANGE_NONE && change.type != CHANGE_CHURNED)
+	if (change.type != CHANGE_NONE && change.type != CHANGE_CHURNED) {
+		heartbeat_observe(&world->heartbeat, &moment, &change);
 		meter_observe(&world->meter, &change);
+	}
 	table_settle(world->table);
 }
 
@@ -63,18 +70,23 @@ static void open_conn(struct world *world, double t, uint64_t id, double connect
 	feed(world, t + connect_s, (struct event){.type = EVENT_ESTABLISHED, .conn = id});
 }
 
-/* An exchange that began at t, as the look at t + 1 tells it. */
-static void use_conn(struct world *world, double t, uint64_t id, double exchange_s)
+/* An exchange that began at t, as a look at look_t tells it. */
+static void look_at(struct world *world, double look_t, uint64_t id, double t, double exchange_s)
 {
 	world->sent[id] += 100;
 	world->received[id] += 900;
-	feed(world, t + 1,
+	feed(world, look_t,
 	     (struct event){.type = EVENT_IO,
 			    .conn = id,
 			    .sent_bytes = world->sent[id],
 			    .received_bytes = world->received[id],
 			    .last_send_ns = ns(t),
 			    .last_recv_ns = ns(t + exchange_s)});
+}
+
+static void use_conn(struct world *world, double t, uint64_t id, double exchange_s)
+{
+	look_at(world, t + 1, id, t, exchange_s);
 }
 
 static void tick(struct world *world, double t)
@@ -300,6 +312,27 @@ static void meter_observe_exchanges_below_a_jiffy_count_as_one(void **state)
 	world_free(world);
 }
 
+/* A monitor is answered after ten seconds, and begins to beat as soon as it is open. */
+static void meter_observe_heartbeats_are_no_operations(void **state)
+{
+	struct world *world = world_new();
+	struct meter_figures figures;
+
+	(void)state;
+	open_conn(world, 100, 1, 0.001);
+	open_conn(world, 101, 2, 0.001);
+	for (int i = 0; i < 20; i++) {
+		use_conn(world, 102 + 10 * i, 2, 0.002);
+		use_conn(world, 105 + 10 * i, 2, 0.002);
+		look_at(world, 111 + 10 * i, 1, 101 + 10 * i, 9.5);
+		tick(world, 112 + 10 * i);
+	}
+	meter_sum(&world->meter, 0, ns(400), &figures);
+	assert_int_equal(figures.operation_count, 2 * 20);
+	assert_true(figures.exchange_us < 2300);
+	world_free(world);
+}
+
 static void meter_busy_is_the_share_that_is_owed_an_answer(void **state)
 {
 	struct world *world = world_new();
@@ -329,6 +362,7 @@ int main(void)
 		cmocka_unit_test(meter_sum_past_of_a_found_connection_does_not_count),
 		cmocka_unit_test(meter_sample_counts_churn),
 		cmocka_unit_test(meter_observe_exchanges_below_a_jiffy_count_as_one),
+		cmocka_unit_test(meter_observe_heartbeats_are_no_operations),
 		cmocka_unit_test(meter_busy_is_the_share_that_is_owed_an_answer),
 	};
 
