@@ -237,11 +237,12 @@ static bool works_without_rest(const struct bench *bench, const struct judgement
 	       held_is_most(bench, judgement, held);
 }
 
-/* The server is full, or says so. */
+/* The server is full, or says so. When it has stopped to do so that was a storm, and is over. */
 static bool is_turned_away(const struct bench *bench, const struct judgement *judgement,
 			   const struct held *held)
 {
-	return judgement->plateau.refused >= REFUSED_MIN && held_is_most(bench, judgement, held);
+	return judgement->plateau.is_refused && judgement->plateau.refused >= REFUSED_MIN &&
+	       held_is_most(bench, judgement, held);
 }
 
 /*
@@ -328,7 +329,7 @@ static void add_evidence(const struct bench *bench, const struct judgement *judg
 				     100 * exhausted->work_at_end, exhausted->work_each_at_end);
 	} else if (cause == CAUSE_TURNED_AWAY) {
 		verdict_add_evidence(draft, "turned_away",
-				     "%.0f connects of the last minute failed or were closed by "
+				     "%u connects of the last minute failed or were closed by "
 				     "the server at once, and none succeeded",
 				     judgement->plateau.refused);
 	} else if (cause == CAUSE_LAST) {
@@ -380,7 +381,7 @@ static int tell(struct bench *bench, struct judgement *judgement, const struct h
 			      exhausted->expected * (float)(t_ns - (uint64_t)held->at_ns) /
 				      NS_PER_SEC);
 	else if (cause == CAUSE_TURNED_AWAY)
-		report_append(&draft, "The server turned away %.0f connects in the last minute.",
+		report_append(&draft, "The server turned away %u connects in the last minute.",
 			      judgement->plateau.refused);
 	else if (cause == CAUSE_LAST)
 		report_append(&draft, "The one that is left does the work of all.");

@@ -26,7 +26,9 @@
 #define OCCASION_NS (300 * NS_PER_SEC)
 #define EARLY_NS NS_PER_SEC
 #define EARLY_BYTES 200
-#define REFUSED_S 60.0f
+#define REFUSED_SLOT_NS (10 * NS_PER_SEC)
+/* Those who are refused try again at once or wait for seconds; after so many slots it is over. */
+#define REFUSED_NOW_SLOTS 2
 #define CLOCK_SIZE 48
 
 static bool is_early(const struct conn *conn, uint64_t t_ns)
@@ -71,6 +73,30 @@ void plateau_observe(struct plateau *plateau, const struct settings *settings,
 	}
 }
 
+/* A minute has an end: a mean that fades speaks of a storm for minutes after it. */
+static void sum_refused(struct plateau *plateau, uint64_t now_ns)
+{
+	uint32_t news = plateau->refused_count + plateau->failed_count;
+	uint64_t slot = now_ns / REFUSED_SLOT_NS, passed = slot - plateau->refused_slot;
+	uint16_t *slots = plateau->refused_slots;
+	uint32_t lately = 0;
+
+	for (uint64_t i = 0; i < passed && i < PLATEAU_REFUSED_SLOTS; i++)
+		slots[(slot - i) % PLATEAU_REFUSED_SLOTS] = 0;
+	plateau->refused_slot = slot;
+	if (news > UINT16_MAX - (uint32_t)slots[slot % PLATEAU_REFUSED_SLOTS])
+		news = UINT16_MAX - (uint32_t)slots[slot % PLATEAU_REFUSED_SLOTS];
+	slots[slot % PLATEAU_REFUSED_SLOTS] += (uint16_t)news;
+	plateau->refused = 0;
+	for (uint64_t i = 0; i < PLATEAU_REFUSED_SLOTS; i++) {
+		plateau->refused +=
+			slots[(slot + PLATEAU_REFUSED_SLOTS - i) % PLATEAU_REFUSED_SLOTS];
+		if (i + 1 == REFUSED_NOW_SLOTS)
+			lately = plateau->refused;
+	}
+	plateau->is_refused = lately > 0;
+}
+
 static uint32_t credit_sum(const struct credit *credit)
 {
 	uint32_t sum = 0;
@@ -103,8 +129,7 @@ void plateau_sample(struct plateau *plateau, const struct settings *settings,
 	bool has_grown = plateau->grown_count > plateau->refused_count;
 
 	plateau->open = pool->conn_count - pool->connecting_count - pool->peer_closed_count;
-	plateau->refused *= REFUSED_S / (REFUSED_S + (float)settings->tick_ns / NS_PER_SEC);
-	plateau->refused += (float)plateau->refused_count + (float)plateau->failed_count;
+	sum_refused(plateau, now_ns);
 	plateau->grown_count = 0;
 	plateau->failed_count = 0;
 	plateau->refused_count = 0;

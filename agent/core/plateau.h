@@ -14,6 +14,8 @@
 struct bench;
 struct judgement;
 
+#define PLATEAU_REFUSED_SLOTS 6
+
 /* Zeroed memory is a pool of which nothing is known. */
 struct plateau {
 	struct credit credit; /* rotation: a close of an old connection pays for an open */
@@ -23,7 +25,11 @@ struct plateau {
 	uint64_t flat_ns; /* since when it has not grown and was at its maximum; 0 = it is not */
 	uint32_t grown_count, refused_count,
 		failed_count; /* unpaid opens, and early closes; since the tick */
-	float refused; /* connects that failed or were closed at once, of the last minute or so */
+	/* Connects that failed or were closed at once, of ten seconds each; a ring. */
+	uint16_t refused_slots[PLATEAU_REFUSED_SLOTS]; /* up to UINT16_MAX */
+	uint64_t refused_slot; /* number of the newest slot since time 0 */
+	uint32_t refused; /* the sum: of the last minute, as of the last tick */
+	bool is_refused; /* and the last of them came just now */
 	uint32_t ceiling; /* learned; 0 = not */
 	uint32_t push_count; /* times that demand pushed against it */
 	uint64_t pushed_ns; /* when it did last */

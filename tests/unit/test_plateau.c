@@ -169,11 +169,41 @@ static void plateau_ceiling_is_what_demand_pushed_against(void **state)
 	}
 }
 
+/* A storm that is over is not told as one of the last minute. */
+static void plateau_counts_the_refused_of_a_minute_and_no_older(void **state)
+{
+	static const struct {
+		const char *name;
+		struct step steps[6];
+		uint32_t refused;
+		bool is_refused;
+	} rows[] = {
+		{"none", {{GROW, 10}, {WAIT, 20}}, 0, false},
+		{"just now", {{GROW, 10}, {WAIT, 20}, {REFUSE, 3}, {FAIL, 4}, {WAIT, 1}}, 7, true},
+		{"half a minute ago", {{GROW, 10}, {REFUSE, 300}, {WAIT, 7}}, 300, false},
+		{"75 seconds ago", {{GROW, 10}, {REFUSE, 5000}, {WAIT, 15}}, 0, false},
+		{"an hour ago", {{GROW, 10}, {REFUSE, 5000}, {WAIT, 720}}, 0, false},
+		{"some of them are older", {{FAIL, 9}, {WAIT, 14}, {FAIL, 6}, {WAIT, 2}}, 6, true},
+		{"more than are counted", {{FAIL, 70000}, {WAIT, 1}}, UINT16_MAX, true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct world world;
+
+		run(&world, rows[i].steps, COUNT(rows[i].steps));
+		if (world.plateau.refused != rows[i].refused ||
+		    world.plateau.is_refused != rows[i].is_refused)
+			fail_msg("%s: %u", rows[i].name, world.plateau.refused);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(plateau_stands_where_the_count_is_flat_at_its_maximum),
 		cmocka_unit_test(plateau_ceiling_is_what_demand_pushed_against),
+		cmocka_unit_test(plateau_counts_the_refused_of_a_minute_and_no_older),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
