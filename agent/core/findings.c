@@ -49,13 +49,13 @@ static void find_evictions(const struct judgement *judgement, const struct momen
 static double value_closewait(const struct judgement *judgement, const struct moment *moment)
 {
 	(void)moment;
-	return closewait_value(&judgement->closewait);
+	return closewait_value(judgement->closewait);
 }
 
 static void find_closewait(const struct judgement *judgement, const struct moment *moment,
 			   struct finding *ret_finding)
 {
-	closewait_find(&judgement->closewait, moment, judgement->pool, ret_finding);
+	closewait_find(judgement->closewait, moment, judgement->pool, ret_finding);
 }
 
 static double value_inherited(const struct judgement *judgement, const struct moment *moment)

@@ -20,7 +20,7 @@ void judgement_free(struct judgement *judgement)
 	opens_clear(&judgement->opens);
 	eprocess_clear(&judgement->evictions.process);
 	silence_clear(&judgement->evictions.closed);
-	eprocess_clear(&judgement->closewait.process);
+	closewait_free(judgement->closewait);
 	inherited_free(judgement->inherited);
 	free(judgement->deserted);
 	for (unsigned int i = 0; i < COVERAGE_SCALES; i++)

@@ -58,7 +58,7 @@ struct judgement {
 	struct judgement *next, *prev; /* all of the detector */
 	struct opens opens;
 	struct evictions evictions;
-	struct closewait closewait;
+	struct closewait *closewait; /* owned; NULL = the server has closed nothing of it */
 	struct inherited *inherited; /* owned; NULL = nothing of it is held by others */
 	struct deserted *deserted; /* owned; NULL = no thread that opened one of it has ended */
 	struct coverage coverage;

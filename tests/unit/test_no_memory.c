@@ -149,12 +149,15 @@ static void play(struct run *run)
 			open_one(run, pool, next_conn++, 1);
 	for (s = 2; s < 240 && !run->error; s++) {
 		for (uint64_t conn = 1; conn <= 4 * POOLS; conn++)
-			use_one(run, (uint32_t)(conn - 1) / 4, conn, s);
+			if (conn < 4 * POOLS || s % 10 == 0) /* one is silent for longer */
+				use_one(run, (uint32_t)(conn - 1) / 4, conn, s);
 		if (s % 8 == 0 && leaked++ < LEAKS)
 			open_one(run, 0, next_conn++, s);
 		if (s % 60 == 30)
 			look(run, s);
 	}
+	fill(&event, EVENT_PEER_CLOSED, 1, 6, s);
+	feed(run, &event);
 	fill(&event, EVENT_OPEN, 1, next_conn, s);
 	feed(run, &event);
 	fill(&event, EVENT_FAILED, 1, next_conn, s);
