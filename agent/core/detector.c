@@ -295,7 +295,7 @@ int detector_tick(struct detector *detector, uint64_t now_ns)
 		failover_advance(judgement, &moment);
 		deserted_advance(judgement, &moment);
 		coverage_advance(&judgement->coverage, &moment, judgement->pool);
-		keepalive_advance(&judgement->keepalive, &moment, judgement->pool);
+		keepalive_advance(judgement->keepalive, &moment, judgement->pool);
 		heartbeat_advance(&judgement->heartbeat, &moment, judgement->pool);
 		inherited_advance(judgement->inherited, &moment, judgement->pool, bench->table);
 		sample_meter(detector, judgement, now_ns);

@@ -131,13 +131,13 @@ static void find_retirement(const struct judgement *judgement, const struct mome
 static double value_keepalive(const struct judgement *judgement, const struct moment *moment)
 {
 	(void)moment;
-	return keepalive_value(&judgement->keepalive);
+	return keepalive_value(judgement->keepalive);
 }
 
 static void find_keepalive(const struct judgement *judgement, const struct moment *moment,
 			   struct finding *ret_finding)
 {
-	keepalive_find(&judgement->keepalive, moment, judgement->pool, ret_finding);
+	keepalive_find(judgement->keepalive, moment, judgement->pool, ret_finding);
 }
 
 static double value_coverage(const struct judgement *judgement, const struct moment *moment)

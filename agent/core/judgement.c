@@ -26,8 +26,7 @@ void judgement_free(struct judgement *judgement)
 	for (unsigned int i = 0; i < COVERAGE_SCALES; i++)
 		eprocess_clear(&judgement->coverage.scales[i]);
 	weights_clear(&judgement->coverage.gaps);
-	eprocess_clear(&judgement->keepalive.process);
-	weights_clear(&judgement->keepalive.ended);
+	keepalive_free(judgement->keepalive);
 	eprocess_clear(&judgement->heartbeat.process);
 	silence_clear(&judgement->heartbeat.benign);
 	eprocess_clear(&judgement->retirement.process);

@@ -62,7 +62,7 @@ struct judgement {
 	struct inherited *inherited; /* owned; NULL = nothing of it is held by others */
 	struct deserted *deserted; /* owned; NULL = no thread that opened one of it has ended */
 	struct coverage coverage;
-	struct keepalive keepalive;
+	struct keepalive *keepalive; /* owned; NULL = nothing of it was ever silent for long */
 	struct failover failover;
 	struct heartbeat heartbeat;
 	struct retirement retirement;

@@ -16,6 +16,7 @@
 #include "keepalive.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "format.h"
 #include "heartbeat.h"
@@ -137,14 +138,11 @@ static struct stock_limits limits_of(const struct keepalive *keepalive)
 	};
 }
 
-void keepalive_observe(struct keepalive *keepalive, const struct moment *moment,
-		       const struct change *change)
+static void observe_end(struct keepalive *keepalive, const struct moment *moment,
+			const struct change *change)
 {
 	uint64_t silence_ns = change->silence_ns;
 
-	if (change->type != CHANGE_ACTIVE || change->answer_was_owed ||
-	    silence_ns < 4 * KEEPALIVE_UNIT_NS)
-		return;
 	if (silence_ns > SAMPLE_MAX_NS)
 		silence_ns = SAMPLE_MAX_NS;
 	weights_add(&keepalive->ended, (uint32_t)(silence_ns / KEEPALIVE_UNIT_NS), moment->t_ns);
@@ -159,6 +157,18 @@ void keepalive_observe(struct keepalive *keepalive, const struct moment *moment,
 		eprocess_discount(&keepalive->process, COMEBACK_FACTOR);
 }
 
+void keepalive_observe(struct keepalive **keepalive, const struct moment *moment,
+		       const struct change *change)
+{
+	if (change->type != CHANGE_ACTIVE || change->answer_was_owed ||
+	    change->silence_ns < 4 * KEEPALIVE_UNIT_NS)
+		return;
+	if (!*keepalive)
+		*keepalive = calloc(1, sizeof(**keepalive));
+	if (*keepalive)
+		observe_end(*keepalive, moment, change);
+}
+
 static bool counts(const struct finding *finding, const struct conn *conn)
 {
 	(void)finding;
@@ -169,8 +179,11 @@ void keepalive_advance(struct keepalive *keepalive, const struct moment *moment,
 		       const struct pool *pool)
 {
 	struct finding finding = {.counts = counts};
-	uint64_t gap_ns = keepalive->period_ns > TEST_GAP_NS ? keepalive->period_ns : TEST_GAP_NS;
+	uint64_t gap_ns;
 
+	if (!keepalive)
+		return;
+	gap_ns = keepalive->period_ns > TEST_GAP_NS ? keepalive->period_ns : TEST_GAP_NS;
 	if (!eprocess_is_due(&keepalive->process, moment->t_ns, gap_ns))
 		return;
 	keepalive->period_ns = find_period_ns(&keepalive->ended);
@@ -186,7 +199,7 @@ void keepalive_advance(struct keepalive *keepalive, const struct moment *moment,
 
 double keepalive_value(const struct keepalive *keepalive)
 {
-	return keepalive->period_ns == 0 ? 1 : eprocess_value(&keepalive->process);
+	return !keepalive || keepalive->period_ns == 0 ? 1 : eprocess_value(&keepalive->process);
 }
 
 /* --- what it found ---------------------------------------------------------------------------- */
@@ -219,4 +232,13 @@ void keepalive_find(const struct keepalive *keepalive, const struct moment *mome
 	ret_finding->explain = explain;
 	ret_finding->stock = finding_count(ret_finding, pool, &moment->losses);
 	ret_finding->excess = finding_excess(ret_finding->stock, ret_finding->base);
+}
+
+void keepalive_free(struct keepalive *keepalive)
+{
+	if (!keepalive)
+		return;
+	eprocess_clear(&keepalive->process);
+	weights_clear(&keepalive->ended);
+	free(keepalive);
 }
