@@ -106,6 +106,7 @@ static json_t *site_json(const char *site)
 
 static json_t *connections_json(const struct explain *explain, const struct pool *pool)
 {
+	const struct table *table = pipeline_table(explain->view.pipeline);
 	json_t *array = json_array();
 	struct snapshot_process process = {0};
 	int r = 0;
@@ -114,8 +115,9 @@ static json_t *connections_json(const struct explain *explain, const struct pool
 		json_t *object = snapshot_conn(&explain->view, conn, &process);
 		enum explain_group group = explain_group_of(explain, conn);
 		r |= json_object_set_new(object, "group", json_string(explain_group_name(group)));
-		r |= json_object_set_new(object, "site", site_json(conn->site));
-		r |= json_object_set_new(object, "last_site", site_json(conn->last_site));
+		r |= json_object_set_new(object, "site", site_json(table_site(table, conn->site)));
+		r |= json_object_set_new(object, "last_site",
+					 site_json(table_site(table, conn->last_site)));
 		r |= json_array_append_new(array, object);
 	}
 	if (!r)

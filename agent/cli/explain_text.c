@@ -204,9 +204,9 @@ static int add_duration(struct view *view, uint64_t ns, bool is_bound)
 }
 
 /* Whoever sent last is nearer to the leak than whoever opened it. */
-static int add_site(struct view *view, const struct conn *conn)
+static int add_site(struct view *view, const struct table *table, const struct conn *conn)
 {
-	const char *site = conn->last_site ? conn->last_site : conn->site;
+	const char *site = table_site(table, conn->last_site ? conn->last_site : conn->site);
 	char safe[4 * 96 + 1], text[sizeof(safe) + 16];
 
 	if (!site)
@@ -216,10 +216,11 @@ static int add_site(struct view *view, const struct conn *conn)
 	return view_add(view, text);
 }
 
-static int add_conn(struct view *view, const struct conn *conn, uint64_t now_ns)
+static int add_conn(struct view *view, const struct table *table, const struct conn *conn,
+		    uint64_t now_ns)
 {
 	char text[4 * 64 + 1];
-	int r = add_number(view, conn->local.port);
+	int r = add_number(view, conn->local_port);
 
 	r |= add_number(view, conn->id);
 	r |= add_duration(view, (uint64_t)((int64_t)now_ns - conn->open_ns), conn->age_is_bound);
@@ -227,7 +228,7 @@ static int add_conn(struct view *view, const struct conn *conn, uint64_t now_ns)
 	r |= view_add(view, conn_state_name(conn->state));
 	r |= view_add(view, format_bytes(conn->sent_bytes, text, sizeof(text)));
 	r |= view_add(view, format_bytes(conn->received_bytes, text, sizeof(text)));
-	return r | add_site(view, conn);
+	return r | add_site(view, table, conn);
 }
 
 static void print_indented(FILE *stream, const char *text)
@@ -256,6 +257,7 @@ static int print_group(const struct explain *explain, const struct pool *pool,
 		[EXPLAIN_CONNECTING] = "connecting",
 		[EXPLAIN_PEER_CLOSED] = "closed by the server and not by the process",
 	};
+	const struct table *table = pipeline_table(explain->view.pipeline);
 	struct view *view = view_new(columns, sizeof(columns) / sizeof(columns[0]));
 	uint32_t count = 0;
 	char *text = NULL;
@@ -263,7 +265,7 @@ static int print_group(const struct explain *explain, const struct pool *pool,
 
 	for (const struct conn *conn = pool->oldest; conn && !r; conn = conn->newer)
 		if (explain_group_of(explain, conn) == group && count++ < CONNS_SHOWN)
-			r = add_conn(view, conn, explain->now_ns) ? -ENOMEM : 0;
+			r = add_conn(view, table, conn, explain->now_ns) ? -ENOMEM : 0;
 	if (r == 0 && count > 0) {
 		text = view_render(view);
 		r = text ? 0 : -ENOMEM;

@@ -86,14 +86,14 @@ void listing_steps_free(struct listing_steps *steps)
 static int take_some(struct listing_steps *steps, FILE *stream)
 {
 	const struct live *live = steps->live;
+	const struct table *table = pipeline_table(live->pipeline);
 	int r = 0;
 
 	for (int i = 0; i < CONNS_A_GLANCE && r == 0 && steps->done < steps->count; i++) {
-		const struct conn *conn =
-			table_find_conn(pipeline_table(live->pipeline), steps->ids[steps->done++]);
+		const struct conn *conn = table_find_conn(table, steps->ids[steps->done++]);
 
 		if (conn && steps->view)
-			r = view_add_connection(steps->view, conn, live->options->databases,
+			r = view_add_connection(steps->view, table, conn, live->options->databases,
 						live->now_ns);
 		else if (conn)
 			r = snapshot_put_conn(stream, live, conn, &steps->process);

@@ -69,8 +69,8 @@ static char *copy_or_null(const char *text)
 	return text ? strdup(text) : NULL;
 }
 
-static int add_left(struct run_report *report, const struct conn *conn, uint64_t now_ns,
-		    enum left_until until)
+static int add_left(struct run_report *report, const struct table *table, const struct conn *conn,
+		    uint64_t now_ns, enum left_until until)
 {
 	struct left *left;
 
@@ -90,10 +90,10 @@ static int add_left(struct run_report *report, const struct conn *conn, uint64_t
 	left = &report->lefts[report->left_count++];
 	*left = (struct left){
 		.remote = conn->pool->remote,
-		.local = conn->local,
+		.local = conn_local(conn),
 		.client = conn->pool->client->id,
-		.site = copy_or_null(conn->site),
-		.last_site = copy_or_null(conn->last_site),
+		.site = copy_or_null(table_site(table, conn->site)),
+		.last_site = copy_or_null(table_site(table, conn->last_site)),
 		.open_for_ns = (uint64_t)((int64_t)now_ns - conn->open_ns),
 		.silent_ns = conn_silence_ns(conn, now_ns),
 		.sent_bytes = conn->sent_bytes,
@@ -126,7 +126,7 @@ int run_report_note(struct run_report *report, const struct table *table, const 
 		conn = was_finalized || (event->type == EVENT_CLOSE && event->by == CLOSE_EXIT)
 			       ? table_find_conn(table, event->conn)
 			       : NULL;
-		return conn ? add_left(report, conn, event->t_ns,
+		return conn ? add_left(report, table, conn, event->t_ns,
 				       was_finalized ? UNTIL_FINALIZED : UNTIL_EXIT)
 			    : 0;
 	default:
@@ -139,7 +139,7 @@ int run_report_finish(struct run_report *report, const struct table *table, uint
 	for (struct pool *pool = table_first_pool(table); pool; pool = pool->next)
 		for (struct conn *conn = pool->oldest; conn; conn = conn->newer)
 			if (conn->state != CONN_CONNECTING &&
-			    add_left(report, conn, now_ns, UNTIL_NOW) < 0)
+			    add_left(report, table, conn, now_ns, UNTIL_NOW) < 0)
 				return -ENOMEM;
 	return 0;
 }

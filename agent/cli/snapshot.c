@@ -83,7 +83,9 @@ json_t *snapshot_conn(const struct live *live, const struct conn *conn,
 {
 	uint64_t age_ns = (uint64_t)((int64_t)live->now_ns - conn->open_ns);
 	json_t *object = json_object();
-	char local[ADDR_TEXT_SIZE];
+	const struct table *table = pipeline_table(live->pipeline);
+	struct netaddr local = conn_local(conn);
+	char text[ADDR_TEXT_SIZE];
 	int r = object ? 0 : -1;
 
 	if (r)
@@ -93,10 +95,9 @@ json_t *snapshot_conn(const struct live *live, const struct conn *conn,
 	r |= json_object_set_new(object, "ns_pid",
 				 ns_pid_json(live, conn->pool->client->id, process));
 	r |= json_object_set_new(object, "tid", conn->tid ? json_integer(conn->tid) : json_null());
-	if (conn->local.port)
-		r |= json_object_set_new(
-			object, "local",
-			json_string(format_netaddr(&conn->local, local, sizeof(local))));
+	if (local.port)
+		r |= json_object_set_new(object, "local",
+					 json_string(format_netaddr(&local, text, sizeof(text))));
 	else
 		r |= json_object_set_new(object, "local", json_null());
 	r |= json_object_set_new(object, "state", json_string(conn_state_name(conn->state)));
@@ -108,8 +109,8 @@ json_t *snapshot_conn(const struct live *live, const struct conn *conn,
 	r |= json_object_set_new(object, "sent", json_integer((json_int_t)conn->sent_bytes));
 	r |= json_object_set_new(object, "received",
 				 json_integer((json_int_t)conn->received_bytes));
-	r |= set_site(object, "site", conn->site);
-	r |= set_site(object, "last_site", conn->last_site);
+	r |= set_site(object, "site", table_site(table, conn->site));
+	r |= set_site(object, "last_site", table_site(table, conn->last_site));
 	return finish(object, r);
 }
 

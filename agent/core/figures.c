@@ -250,7 +250,8 @@ static int fill_sites(const struct suspects *all, const char **sites, uint32_t r
 		uint32_t count = 0;
 
 		while (count < room && (conn = suspects_next(&suspects))) {
-			const char *site = role == 0 ? conn->last_site : conn->site;
+			const char *site =
+				table_site(all->table, role == 0 ? conn->last_site : conn->site);
 
 			if (site)
 				sites[count++] = site;

@@ -218,8 +218,8 @@ static void note_suspects(struct ledger_entry *entry, const struct table *table)
 	for (uint32_t i = 0; i < count; i++) {
 		const struct conn *conn = table_find_conn(table, entry->verdict.suspects[i]);
 
-		if (conn && conn->local.port)
-			suspects[known++] = conn->local;
+		if (conn && conn->local_port)
+			suspects[known++] = conn_local(conn);
 	}
 	qsort(suspects, known, sizeof(*suspects), compare_addresses);
 	entry->suspects = suspects;
@@ -405,15 +405,21 @@ static const struct pool *find_pool(const struct table *table, const struct verd
 	return found;
 }
 
+static bool is_named(const struct ledger_entry *entry, const struct conn *conn)
+{
+	struct netaddr local = conn_local(conn);
+
+	return local.port && bsearch(&local, entry->suspects, entry->suspect_count, sizeof(local),
+				     compare_addresses);
+}
+
 /* How many of the connections named are open and have been silent ever since. */
 static uint32_t count_remaining(const struct ledger_entry *entry, const struct pool *pool)
 {
 	uint32_t count = 0;
 
 	for (const struct conn *conn = pool->oldest; conn; conn = conn->newer)
-		count += conn->local.port && conn->last_active_ns <= (int64_t)entry->known_ns &&
-			 bsearch(&conn->local, entry->suspects, entry->suspect_count,
-				 sizeof(conn->local), compare_addresses);
+		count += conn->last_active_ns <= (int64_t)entry->known_ns && is_named(entry, conn);
 	return count;
 }
 

@@ -33,7 +33,7 @@
 struct table {
 	struct owners owners;
 	struct index conns;
-	struct texts sites; /* of all connections */
+	struct texts sites, addresses; /* of all connections */
 	uint32_t max_conns;
 	struct conn *closed; /* by the last change; freed by table_settle() */
 	uint64_t now_ns;
@@ -55,10 +55,9 @@ struct table *table_new(const struct table_limits *limits)
 		free(table);
 		return NULL;
 	}
-	if (index_init(&table->conns) < 0 || texts_init(&table->sites) < 0) {
-		index_destroy(&table->conns);
-		owners_destroy(&table->owners);
-		free(table);
+	if (index_init(&table->conns) < 0 || texts_init(&table->sites) < 0 ||
+	    texts_init(&table->addresses) < 0) {
+		table_free(table);
 		return NULL;
 	}
 	return table;
@@ -68,8 +67,9 @@ static void free_conn(struct table *table, struct conn *conn)
 {
 	if (!conn)
 		return;
-	texts_release(&table->sites, conn->site);
-	texts_release(&table->sites, conn->last_site);
+	texts_release_number(&table->sites, conn->site);
+	texts_release_number(&table->sites, conn->last_site);
+	texts_release(&table->addresses, conn->local_ip);
 	free(conn);
 }
 
@@ -89,6 +89,7 @@ void table_free(struct table *table)
 	owners_destroy(&table->owners);
 	index_destroy(&table->conns);
 	texts_destroy(&table->sites);
+	texts_destroy(&table->addresses);
 	free(table);
 }
 
@@ -148,13 +149,16 @@ static int new_conn(struct table *table, const struct event *event, struct conn 
 	conn = calloc(1, sizeof(*conn));
 	if (!conn)
 		return -ENOMEM;
-	if (texts_replace(&table->sites, &conn->site, event->site) < 0) {
-		free(conn);
+	if (texts_replace_number(&table->sites, &conn->site, event->site) < 0 ||
+	    (event->local.port &&
+	     texts_replace_bytes(&table->addresses, &conn->local_ip, event->local.ip,
+				 sizeof(event->local.ip)) < 0)) {
+		free_conn(table, conn);
 		return -ENOMEM;
 	}
 	conn->id = event->conn;
 	conn->tid = event->tid <= CONN_TID_MAX ? event->tid : 0;
-	conn->local = event->local;
+	conn->local_port = event->local.port;
 	*ret_conn = conn;
 	return 0;
 }
@@ -360,8 +364,8 @@ static int apply_io(struct table *table, struct conn *conn, const struct event *
 	if (event->opener > OPENER_ENDED)
 		return -EINVAL;
 
-	if (texts_replace(&table->sites, &conn->site, event->site) < 0 ||
-	    texts_replace(&table->sites, &conn->last_site, event->last_site) < 0)
+	if (texts_replace_number(&table->sites, &conn->site, event->site) < 0 ||
+	    texts_replace_number(&table->sites, &conn->last_site, event->last_site) < 0)
 		return -ENOMEM;
 	looks_note(&table->looks, conn, event);
 	if (openers_note(conn, event))
@@ -584,6 +588,11 @@ uint64_t table_look_ns(const struct table *table)
 uint64_t table_look_before_ns(const struct table *table)
 {
 	return table->looks.before_ns;
+}
+
+const char *table_site(const struct table *table, uint32_t number)
+{
+	return texts_at(&table->sites, number);
 }
 
 uint64_t conn_silence_ns(const struct conn *conn, uint64_t now_ns)

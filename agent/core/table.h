@@ -13,6 +13,8 @@
 #ifndef CONNLEAK_CORE_TABLE_H
 #define CONNLEAK_CORE_TABLE_H
 
+#include <string.h>
+
 #include "index.h"
 #include "totals.h"
 #include "types.h"
@@ -84,17 +86,18 @@ struct conn {
 	uint64_t peer_closed_ns; /* 0 = not */
 	uint64_t last_send_ns, last_recv_ns; /* 0 = never, or before the observation */
 	uint64_t sent_bytes, received_bytes;
+	const void *local_ip; /* of a struct netaddr (conn_local()); the table's (texts.h) */
 	uint32_t rtt_us; /* smoothed round trip; 0 = not measured */
 	uint32_t retransmit_count;
-	const char *site; /* where it was opened; NULL = unknown; the table's (texts.h) */
-	const char *last_site; /* who sent on it last; NULL = unknown; the same */
+	uint32_t site; /* where it was opened: table_site() of it; 0 = unknown */
+	uint32_t last_site; /* who sent on it last, the same way */
 	uint32_t tid : 28; /* the thread that opened it; 0 = unknown */
 	uint32_t opener : 2; /* enum opener_state: whether that thread has ended */
 	uint32_t outlived : 2; /* 2 = used after that (deserted.c) */
 	float habit_s; /* typical silence between two uses (exhausted.c); the detector's */
 	uint32_t touched_at; /* the pool's rounds at the last use (coverage.c) */
 	struct beat beat;
-	struct netaddr local; /* port 0 = unknown */
+	uint16_t local_port; /* 0 = unknown */
 	uint16_t party; /* those that came along have the same number (heartbeat.c) */
 	/* Number of the look that told of it last; 0 = none yet. It comes again after 65,535. */
 	uint16_t look;
@@ -117,7 +120,7 @@ struct conn {
 /* Linux has no more than 2^22 threads; a larger number is nobody's. */
 #define CONN_TID_MAX ((1U << 28) - 1)
 /* There may be a million, and a malloc() of this size takes no more than eight bytes beside it. */
-_Static_assert(sizeof(struct conn) == 168, "what a connection costs is on purpose");
+_Static_assert(sizeof(struct conn) == 152, "what a connection costs is on purpose");
 
 enum change_type {
 	CHANGE_NONE, /* time passed, or nothing that matters */
@@ -211,6 +214,19 @@ uint64_t table_look_before_ns(const struct table *table);
  * what its cgroup and executable say (workload_label()). Terminal-safe. Returns buffer.
  */
 const char *client_workload(const struct client *client, char *buffer, size_t size);
+
+/* What the number of a site stands for; NULL = unknown. Valid while a connection has the number. */
+const char *table_site(const struct table *table, uint32_t number);
+
+/* Its own address; port 0 = unknown. */
+static inline struct netaddr conn_local(const struct conn *conn)
+{
+	struct netaddr local = {.port = conn->local_port};
+
+	if (conn->local_ip)
+		memcpy(local.ip, conn->local_ip, sizeof(local.ip));
+	return local;
+}
 
 /* Time since the last payload byte, or since the open when there was none. */
 uint64_t conn_silence_ns(const struct conn *conn, uint64_t now_ns);

@@ -1,15 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Texts that many have in common, kept once: the sites of connections, which a pool opens and uses
- * at a few places of a program, and the names of processes, of which a service has many.
+ * at a few places of a program, the names of processes, of which a service has many, and the
+ * addresses of this host. A holder keeps a pointer, or where it has no room for one a number.
  */
 #ifndef CONNLEAK_CORE_TEXTS_H
 #define CONNLEAK_CORE_TEXTS_H
 
 #include "index.h"
 
+struct text_slot {
+	struct text *text; /* owned; NULL = nobody holds this number */
+	uint32_t next_free; /* then the next of these; 0 = it is the last */
+};
+
 struct texts {
 	struct index index;
+	struct text_slot *slots; /* by number; owned */
+	uint32_t slot_count, slot_room; /* slot 0 is nobody's */
+	uint32_t first_free; /* 0 = none */
 };
 
 /* Returns 0 or -ENOMEM. */
@@ -24,7 +33,17 @@ void texts_destroy(struct texts *texts);
  */
 int texts_replace(struct texts *texts, const char **text, const char *news);
 
+/* The same of bytes of any sort; those of one struct texts are all texts, or all of one size. */
+int texts_replace_bytes(struct texts *texts, const void **bytes, const void *news, size_t size);
+
+/* As texts_replace(), with numbers: 0 is none. */
+int texts_replace_number(struct texts *texts, uint32_t *number, const char *news);
+
+/* NULL for 0. Valid as long as the number is held. */
+const char *texts_at(const struct texts *texts, uint32_t number);
+
 /* Lets go of one hold on a text, which goes with the last; NULL is none. */
-void texts_release(struct texts *texts, const char *text);
+void texts_release(struct texts *texts, const void *text);
+void texts_release_number(struct texts *texts, uint32_t number);
 
 #endif

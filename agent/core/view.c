@@ -295,8 +295,8 @@ struct view *view_connections(bool with_sites)
 	return view_new(columns, with_sites ? SITE_COLUMNS_AT + 2 : SITE_COLUMNS_AT);
 }
 
-int view_add_connection(struct view *view, const struct conn *conn, const struct dbkind *kinds,
-			uint64_t now_ns)
+int view_add_connection(struct view *view, const struct table *table, const struct conn *conn,
+			const struct dbkind *kinds, uint64_t now_ns)
 {
 	uint64_t age_ns = (uint64_t)((int64_t)now_ns - conn->open_ns);
 	int r = add_pool_cells(view, conn->pool, kinds);
@@ -307,8 +307,8 @@ int view_add_connection(struct view *view, const struct conn *conn, const struct
 	r |= add_bytes(view, conn->sent_bytes);
 	r |= add_bytes(view, conn->received_bytes);
 	if (view->column_count > SITE_COLUMNS_AT) {
-		r |= add_site(view, conn->site);
-		r |= add_site(view, conn->last_site);
+		r |= add_site(view, table_site(table, conn->site));
+		r |= add_site(view, table_site(table, conn->last_site));
 	}
 	return r ? -ENOMEM : 0;
 }

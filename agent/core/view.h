@@ -42,9 +42,9 @@ void view_rewind(struct view *view); /* begins anew */
 /* Of connections: PID COMM WORKLOAD ENDPOINT ... NULL when out of memory. */
 struct view *view_connections(bool with_sites);
 
-/* Adds the line of a connection. Returns 0 or -ENOMEM. */
-int view_add_connection(struct view *view, const struct conn *conn, const struct dbkind *kinds,
-			uint64_t now_ns);
+/* Adds the line of a connection of table. Returns 0 or -ENOMEM. */
+int view_add_connection(struct view *view, const struct table *table, const struct conn *conn,
+			const struct dbkind *kinds, uint64_t now_ns);
 
 /* "established", "connecting", "peer_closed", "closed" */
 const char *conn_state_name(uint8_t state);

@@ -115,7 +115,8 @@ static const char *group_of(const struct detector *detector, const struct conn *
 static int take_conn(struct detail *detail, const struct sample_scene *scene,
 		     const struct conn *conn, struct detail_conn *ret_conn)
 {
-	char local[ADDR_TEXT_SIZE];
+	struct netaddr local = conn_local(conn);
+	char text[ADDR_TEXT_SIZE];
 	int r = 0;
 
 	*ret_conn = (struct detail_conn){
@@ -130,11 +131,11 @@ static int take_conn(struct detail *detail, const struct sample_scene *scene,
 		.sent_bytes = conn->sent_bytes,
 		.received_bytes = conn->received_bytes,
 	};
-	r |= sample_copy_text(detail->store, conn->site, &ret_conn->site);
-	r |= sample_copy_text(detail->store, conn->last_site, &ret_conn->last_site);
-	if (conn->local.port)
-		r |= sample_copy_safe(detail->store,
-				      format_netaddr(&conn->local, local, sizeof(local)),
+	r |= sample_copy_text(detail->store, table_site(scene->table, conn->site), &ret_conn->site);
+	r |= sample_copy_text(detail->store, table_site(scene->table, conn->last_site),
+			      &ret_conn->last_site);
+	if (local.port)
+		r |= sample_copy_safe(detail->store, format_netaddr(&local, text, sizeof(text)),
 				      &ret_conn->local);
 	return r ? -ENOMEM : 0;
 }

@@ -109,7 +109,7 @@ static int count_conns(struct sample *sample, const struct sample_scene *scene,
 		is_stale = count_conn(conn, is_stale, row);
 		row->open_count++;
 		if (scene->with_sites)
-			tally_site(&tally, conn->site, is_stale);
+			tally_site(&tally, table_site(scene->table, conn->site), is_stale);
 	}
 	return keep_sites(sample, &tally, row);
 }

@@ -112,6 +112,10 @@ static void fill_open(struct event *event, uint64_t conn, uint32_t pool)
 	event->remote.ip[12] = 10;
 	event->remote.ip[15] = 7;
 	event->remote.port = 5432;
+	event->local = event->remote;
+	event->local.ip[14] = (uint8_t)(pool / 10 >> 8); /* of the container */
+	event->local.ip[15] = (uint8_t)(pool / 10);
+	event->local.port = (uint16_t)(32768 + conn % 28000);
 	event->exe = "/usr/local/lib/orders/bin/orders-api";
 	event->cgroup = cgroup_of(pool);
 }

@@ -87,6 +87,7 @@ static void open_one(struct run *run, uint32_t pool, uint64_t conn, uint64_t s)
 	event.cgroup = "/kubepods.slice/kubepods-pod0a1b2c3d.slice/x.scope";
 	event.exe = s < 100 ? "/usr/bin/orders-api" : "/usr/bin/orders-api-2";
 	event.site = "OrderRepo.save";
+	event.local = event.remote;
 	event.namespace = "shop";
 	event.pod = "orders-5d8f7c9b4-x2x7z";
 	event.container = "api";

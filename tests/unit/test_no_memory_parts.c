@@ -402,7 +402,8 @@ static int render(struct world *world)
 	int r = view ? view_collect_conns(world->table, &conns, &count) : -ENOMEM;
 
 	for (size_t i = 0; r == 0 && i < count; i++)
-		r = view_add_connection(view, conns[i], world->databases, 100 * NS_PER_SEC);
+		r = view_add_connection(view, world->table, conns[i], world->databases,
+					100 * NS_PER_SEC);
 	if (r == 0)
 		text = view_render(view);
 	r = text ? 0 : -ENOMEM;

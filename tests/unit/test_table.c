@@ -94,17 +94,21 @@ static void table_apply_open_makes_client_pool_and_conn(void **state)
 {
 	struct table *table = *state;
 	struct event event = on_client(EVENT_OPEN, 12 * S, 8812, 4711);
+	struct netaddr local;
 	struct change change;
 
 	event.site = "OrderRepo.save";
 	event.exe = "/usr/bin/orders";
+	event.local = (struct netaddr){.ip = {[0] = 0xfd, [15] = 9}, .port = 40000};
 	event.tid = 4720;
 	change = done(table, event);
 	assert_int_equal(change.type, CHANGE_OPENED);
 	assert_int_equal(change.conn->state, CONN_CONNECTING);
 	assert_int_equal(change.conn->open_ns, 12 * S);
-	assert_string_equal(change.conn->site, "OrderRepo.save");
+	assert_string_equal(table_site(table, change.conn->site), "OrderRepo.save");
 	assert_string_equal(change.client->exe, "/usr/bin/orders");
+	local = conn_local(change.conn);
+	assert_memory_equal(&local, &event.local, sizeof(local));
 	assert_int_equal(change.pool->connecting_count, 1);
 	assert_int_equal(change.pool->totals.opened_count, 1);
 	assert_int_equal(change.pool->last_open_ns, 12 * S);

@@ -35,14 +35,14 @@ static void apply(struct table *table, const struct event *event)
 	table_settle(table);
 }
 
-static struct view *view_of(struct conn *const *conns, size_t count, const struct dbkind *kinds,
-			    bool with_sites, uint64_t now_ns)
+static struct view *view_of(const struct table *table, struct conn *const *conns, size_t count,
+			    const struct dbkind *kinds, bool with_sites, uint64_t now_ns)
 {
 	struct view *view = view_connections(with_sites);
 
 	assert_non_null(view);
 	for (size_t i = 0; i < count; i++)
-		assert_int_equal(view_add_connection(view, conns[i], kinds, now_ns), 0);
+		assert_int_equal(view_add_connection(view, table, conns[i], kinds, now_ns), 0);
 	return view;
 }
 
@@ -124,7 +124,7 @@ static void connections_names_from_outside_cannot_move_the_cursor(void **state)
 	apply(table, &event);
 	assert_int_equal(view_collect_conns(table, &conns, &count), 0);
 	assert_int_equal(count, 1);
-	view = view_of(conns, count, kinds, false, 3 * NS_PER_SEC);
+	view = view_of(table, conns, count, kinds, false, 3 * NS_PER_SEC);
 	text = view_render(view);
 	assert_null(strchr(text, '\x1b'));
 	assert_non_null(strstr(text, "\\x1b[2Jevil\\x0a"));
@@ -153,7 +153,7 @@ static void connections_sites_are_shown_when_asked_for_and_safe(void **state)
 	event.site = "open_orders\x1b[2J (orders.c:7) < main";
 	apply(table, &event);
 	assert_int_equal(view_collect_conns(table, &conns, &count), 0);
-	view = view_of(conns, count, kinds, true, NS_PER_SEC);
+	view = view_of(table, conns, count, kinds, true, NS_PER_SEC);
 	text = view_render(view);
 	assert_non_null(strstr(text, "OPENED BY"));
 	assert_non_null(strstr(text, "LAST USED BY\n"));
@@ -161,7 +161,7 @@ static void connections_sites_are_shown_when_asked_for_and_safe(void **state)
 	assert_string_equal(text + strlen(text) - 3, " -\n");
 	free(text);
 	view_free(view);
-	view = view_of(conns, count, kinds, false, NS_PER_SEC);
+	view = view_of(table, conns, count, kinds, false, NS_PER_SEC);
 	text = view_render(view);
 	assert_null(strstr(text, "OPENED BY"));
 	assert_null(strstr(text, "open_orders"));
@@ -188,7 +188,7 @@ static void connections_age_that_is_a_bound_is_marked(void **state)
 	event.idle_ns = event.age_ns = 3 * 3600 * NS_PER_SEC;
 	apply(table, &event);
 	assert_int_equal(view_collect_conns(table, &conns, &count), 0);
-	view = view_of(conns, count, kinds, false, NS_PER_SEC);
+	view = view_of(table, conns, count, kinds, false, NS_PER_SEC);
 	text = view_render(view);
 	assert_non_null(strstr(text, ">= 3 h"));
 	free(text);
