@@ -130,11 +130,10 @@ static bool is_its_turn(const struct ask_walk *walk)
 	return walk->busy_count % turns == walk->teller->look % turns;
 }
 
-static void ask_if_quiet(void *userdata, struct index_link *link)
+static void ask_if_quiet(void *userdata, struct live_conn *conn)
 {
 	struct ask_walk *walk = userdata;
 	const struct site_teller *teller = walk->teller;
-	struct live_conn *conn = LIVE_CONN_OF(link);
 
 	if (!conn->sender_wanted)
 		return;
@@ -147,17 +146,17 @@ static void ask_if_quiet(void *userdata, struct index_link *link)
 	walk->busy_count++;
 }
 
-static void ask_senders(struct site_teller *teller, const struct index *conns)
+static void ask_senders(struct site_teller *teller, const struct live_conns *conns)
 {
 	struct ask_walk walk = {.teller = teller};
 
-	index_each(conns, ask_if_quiet, &walk);
+	live_conns_each(conns, ask_if_quiet, &walk);
 	teller->busy_count = walk.busy_count;
 }
 
 struct news_walk {
 	const struct site_teller *teller;
-	const struct index *conns;
+	const struct live_conns *conns;
 	uint64_t t_ns;
 	int error;
 };
@@ -165,14 +164,15 @@ struct news_walk {
 static void on_news(void *userdata, uint64_t id)
 {
 	struct news_walk *walk = userdata;
-	struct live_conn *conn = live_conn_find(walk->conns, id);
+	struct live_conn *conn = live_conns_find(walk->conns, id);
 	int r = conn ? tell(walk->teller, conn, walk->t_ns) : 0;
 
 	if (r < 0)
 		walk->error = r;
 }
 
-int site_teller_finish_look(struct site_teller *teller, const struct index *conns, uint64_t t_ns)
+int site_teller_finish_look(struct site_teller *teller, const struct live_conns *conns,
+			    uint64_t t_ns)
 {
 	struct news_walk walk = {.teller = teller, .conns = conns, .t_ns = t_ns};
 

@@ -53,7 +53,8 @@ void site_teller_note_io(const struct site_teller *teller, struct live_conn *con
  * Ends a look: asks who sent last on connections that have gone quiet, and adds an event for each
  * connection with news. t_ns is when the counters were read. Returns 0 or -ENOMEM.
  */
-int site_teller_finish_look(struct site_teller *teller, const struct index *conns, uint64_t t_ns);
+int site_teller_finish_look(struct site_teller *teller, const struct live_conns *conns,
+			    uint64_t t_ns);
 
 /*
  * The connection has ended at t_ns, by_exit: its process did not close it. Adds an event with what

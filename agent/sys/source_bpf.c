@@ -15,7 +15,6 @@
 #include <string.h>
 
 #include "batch.h"
-#include "core/index.h"
 #include "core/trace.h"
 #include "live_conn.h"
 #include "roster.h"
@@ -33,7 +32,7 @@ struct source_bpf {
 	struct probes *probes;
 	struct roster *roster;
 	struct batch *batch;
-	struct index conns;
+	struct live_conns conns;
 	struct tally *tally;
 	struct tick_clock clock;
 	uint64_t begun_ns; /* what was opened before is told as seen, not as opened */
@@ -45,11 +44,11 @@ struct source_bpf {
 	uint64_t absent_count; /* announced connections that were found to be gone */
 	/*
 	 * What a full pass has added up, less those of which the end is known by now, against what
-	 * has been announced and not ended: the sums of ids, as the number in the index.
+	 * has been announced and not ended: the sums of ids, as the number in conns.
 	 */
 	uint64_t met_count, met_sum, announced_sum;
 	uint16_t full_pass; /* number of the last full pass */
-	uint16_t full_look; /* comes again after 65,536, long after a look has missed nobody */
+	uint8_t full_look; /* comes again after 256, long after a look has missed nobody */
 	int error; /* first failure inside a callback of this look */
 	uint64_t pass_ns; /* when the counters were read that this look tells */
 	struct site_teller teller;
@@ -119,15 +118,14 @@ static struct live_conn *announce(struct source_bpf *source, const struct conn_s
 	if (client->conn_count == 0)
 		site_teller_introduce(&source->teller, &event);
 	emit(source, &event);
-	conn = live_conn_find(&source->conns, sample->id);
+	conn = live_conns_find(&source->conns, sample->id);
 	if (!conn) {
-		conn = calloc(1, sizeof(*conn));
+		conn = live_conns_add(&source->conns, sample->id);
 		if (!conn) {
 			source->error = -ENOMEM;
 			return NULL;
 		}
 		conn->is_older = is_older;
-		index_insert(&source->conns, &conn->link, sample->id);
 		source->announced_sum += sample->id;
 	}
 	give_to(source, conn, client);
@@ -141,8 +139,7 @@ static void retire(struct source_bpf *source, struct live_conn *conn)
 
 	site_teller_forget(&source->teller, conn->id);
 	source->announced_sum -= conn->id;
-	index_remove(&source->conns, &conn->link);
-	free(conn);
+	live_conns_remove(&source->conns, conn);
 	client->conn_count--;
 	roster_release(source->roster, client);
 }
@@ -214,7 +211,7 @@ static void on_sample(struct source_bpf *source, const struct conn_sample *sampl
 	if (sample->news & (NEWS_OPEN | NEWS_OWNER))
 		conn = announce(source, sample, !(sample->news & NEWS_OPEN), now_ns);
 	else
-		conn = live_conn_find(&source->conns, sample->id);
+		conn = live_conns_find(&source->conns, sample->id);
 	if (!conn)
 		return;
 	conn->full_look = source->full_look;
@@ -234,7 +231,7 @@ static void on_sample(struct source_bpf *source, const struct conn_sample *sampl
 static void on_io_sample(struct source_bpf *source, const struct io_sample *sample,
 			 const struct pass_result *result, uint64_t begun_ns)
 {
-	struct live_conn *conn = live_conn_find(&source->conns, sample->id);
+	struct live_conn *conn = live_conns_find(&source->conns, sample->id);
 	uint64_t jiffies = result->jiffies - ((uint32_t)result->jiffies - sample->jiffies);
 	int64_t taken_ns = tick_clock_to_ns(&source->clock, jiffies);
 
@@ -259,7 +256,7 @@ static void on_end(void *userdata, const struct end_event *end)
 		source->met_count--;
 		source->met_sum -= sample->id;
 	}
-	conn = live_conn_find(&source->conns, sample->id);
+	conn = live_conns_find(&source->conns, sample->id);
 	if (!conn && !end->seen)
 		conn = announce(source, sample, false, end->end_ns);
 	if (!conn)
@@ -281,9 +278,8 @@ static void on_end(void *userdata, const struct end_event *end)
 }
 
 /* Announced, open as far as anyone said, and yet not met by a look at everything: it is gone. */
-static void conclude_if_absent(void *userdata, struct index_link *link)
+static void conclude_if_absent(void *userdata, struct live_conn *conn)
 {
-	struct live_conn *conn = LIVE_CONN_OF(link);
 	struct source_bpf *source = userdata;
 	struct event event = {.type = EVENT_CLOSE,
 			      .t_ns = source->absent_ns,
@@ -398,8 +394,7 @@ static int find_absent(struct source_bpf *source)
 {
 	int r;
 
-	if (source->met_count == source->conns.link_count &&
-	    source->met_sum == source->announced_sum)
+	if (source->met_count == source->conns.count && source->met_sum == source->announced_sum)
 		return 0;
 	source->full_look++;
 	r = look(source, PASS_ALL);
@@ -407,7 +402,7 @@ static int find_absent(struct source_bpf *source)
 		return r;
 	roster_note_exits(source->roster);
 	source->absent_ns = clock_monotonic_ns();
-	index_each(&source->conns, conclude_if_absent, source);
+	live_conns_each(&source->conns, conclude_if_absent, source);
 	return 0;
 }
 
@@ -514,7 +509,7 @@ int source_bpf_open(const struct probes_setup *setup, int proc_fd, struct pod_lo
 	source->batch = source->teller.batch = batch_new();
 	source->roster = roster_new(proc_fd, logs);
 	source->tally = tally_new();
-	if (index_init(&source->conns) < 0 || !source->batch || !source->roster || !source->tally)
+	if (!source->batch || !source->roster || !source->tally)
 		goto fail;
 	source->begun_ns = clock_monotonic_ns();
 	r = probes_open(setup, &source->probes, ret_error, error_size);
@@ -539,18 +534,11 @@ fail:
 	return r;
 }
 
-static void free_conn(void *userdata, struct index_link *link)
-{
-	(void)userdata;
-	free(LIVE_CONN_OF(link));
-}
-
 void source_bpf_close(struct source_bpf *source)
 {
 	if (!source)
 		return;
-	index_each(&source->conns, free_conn, NULL);
-	index_destroy(&source->conns);
+	live_conns_free(&source->conns);
 	tally_free(source->tally);
 	roster_free(source->roster);
 	batch_free(source->batch);
