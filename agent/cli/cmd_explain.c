@@ -14,10 +14,10 @@
 
 #include "command.h"
 #include "explain.h"
+#include "recording.h"
 #include "remote.h"
 #include "sys/log.h"
 #include "sys/privilege.h"
-#include "sys/source_replay.h"
 
 #define DURATION_NS (15 * NS_PER_SEC)
 #define LOOK_NS NS_PER_SEC
@@ -142,14 +142,11 @@ static int replay(struct explain *explain)
 	const struct options *options = explain->options;
 	struct live *view = &explain->view;
 	struct source_replay *source;
-	char error[512];
 	int status;
 
 	log_set_verbosity(options->verbosity);
-	if (source_replay_open(options->recording, &source, error, sizeof(error)) < 0) {
-		log_error("%s", error);
+	if (recording_open(options, options->recording, &source) < 0)
 		return EXIT_RUNTIME;
-	}
 	*view = (struct live){.options = options, .proc_fd = -1};
 	view->pipeline = pipeline_new(options, true, on_verdict, explain);
 	if (!view->pipeline) {

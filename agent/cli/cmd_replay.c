@@ -9,10 +9,10 @@
 
 #include "command.h"
 #include "pipeline.h"
+#include "recording.h"
 #include "sinks/jsonl.h"
 #include "sinks/text.h"
 #include "sys/log.h"
-#include "sys/source_replay.h"
 
 struct replay {
 	const struct options *options;
@@ -92,14 +92,11 @@ static int run(struct replay *replay)
 int cmd_replay(const struct options *options)
 {
 	struct replay replay = {.options = options};
-	char error[512];
 	int status = EXIT_RUNTIME;
 
 	log_set_verbosity(options->verbosity);
-	if (source_replay_open(options->file, &replay.source, error, sizeof(error)) < 0) {
-		log_error("%s", error);
+	if (recording_open(options, options->file, &replay.source) < 0)
 		return EXIT_RUNTIME;
-	}
 	replay.pipeline = pipeline_new(options, true, on_verdict, &replay);
 	if (replay.pipeline) {
 		pipeline_set_realtime(replay.pipeline,

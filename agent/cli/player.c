@@ -13,8 +13,8 @@
 #include <sys/stat.h>
 
 #include "pipeline.h"
+#include "recording.h"
 #include "sys/log.h"
-#include "sys/source_replay.h"
 
 struct player {
 	const struct options *options;
@@ -51,15 +51,9 @@ static int read_next(struct player *player)
 
 static int open_source(struct player *player)
 {
-	char error[512];
-	int r;
-
 	source_replay_close(player->source);
 	player->source = NULL;
-	r = source_replay_open(player->options->recording, &player->source, error, sizeof(error));
-	if (r < 0)
-		log_error("%s", error);
-	return r;
+	return recording_open(player->options, player->options->recording, &player->source);
 }
 
 /* At the first event, with nothing played. */

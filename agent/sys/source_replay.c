@@ -32,6 +32,7 @@ enum progress { RUNNING, AT_END, FAILED };
 struct source_replay {
 	int fd; /* owned; -1 = none */
 	struct trace_reader *reader;
+	struct replay_filter *filter; /* owned; NULL = everything is told */
 	struct trace_header header;
 	uint64_t line; /* number of the last line taken */
 	uint64_t last_t_ns;
@@ -229,6 +230,7 @@ void source_replay_close(struct source_replay *replay)
 	if (replay->fd >= 0)
 		(void)close(replay->fd); /* read only: nothing can be lost */
 	trace_reader_free(replay->reader);
+	replay_filter_free(replay->filter);
 	free(replay);
 }
 
@@ -260,7 +262,13 @@ static int check_order(struct source_replay *replay, uint64_t t_ns)
 		    (unsigned long long)(before_ns % NS_PER_SEC));
 }
 
-int source_replay_next(struct source_replay *replay, struct event *ret_event)
+void source_replay_use_filter(struct source_replay *replay, struct replay_filter *filter)
+{
+	replay_filter_free(replay->filter);
+	replay->filter = filter;
+}
+
+static int read_event(struct source_replay *replay, struct event *ret_event)
 {
 	char sentence[ERROR_SIZE / 2];
 	struct event event;
@@ -287,6 +295,19 @@ int source_replay_next(struct source_replay *replay, struct event *ret_event)
 	replay->ended = event.type == EVENT_END;
 	*ret_event = event;
 	return 1;
+}
+
+int source_replay_next(struct source_replay *replay, struct event *ret_event)
+{
+	int admits, r;
+
+	do {
+		r = read_event(replay, ret_event);
+		if (r != 1 || !replay->filter)
+			return r;
+		admits = replay_filter_admits(replay->filter, ret_event);
+	} while (admits == 0);
+	return admits < 0 ? fail(replay, admits, "%s", strerror(-admits)) : 1;
 }
 
 const struct trace_header *source_replay_header(const struct source_replay *replay)

@@ -11,6 +11,7 @@
 #define CONNLEAK_SYS_SOURCE_REPLAY_H
 
 #include "core/trace.h"
+#include "replay_filter.h"
 
 struct source_replay;
 
@@ -25,6 +26,9 @@ void source_replay_close(struct source_replay *replay);
 /* Of an open descriptor, which it takes over in any case; name stands for it in messages. */
 int source_replay_open_fd(int fd, const char *name, struct source_replay **ret_replay,
 			  char *ret_error, size_t error_size);
+
+/* Leaves out from now on what the filter does; it is the source's then, and freed with it. */
+void source_replay_use_filter(struct source_replay *replay, struct replay_filter *filter);
 
 /*
  * The next event; its strings live until the next call. Returns 1; 0 at the end, again and again;

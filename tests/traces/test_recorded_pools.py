@@ -26,12 +26,12 @@ TRACE_SIZE_MAX = 300_000
 ALL_SIZE_MAX = 3_000_000
 
 
-def replay(text, names):
+def replay(text, names, *filters):
     """The settings are those of the recording, which all in it share."""
     settings = INDEX[names[0]].get("settings", {})
     options = [word for key, value in settings.items() for word in ("--set", f"{key}={value}")]
     done = subprocess.run(
-        [CONNLEAK, "replay", "--json", *options, "-"],
+        [CONNLEAK, "replay", "--json", *options, *filters, "-"],
         input=text,
         capture_output=True,
         text=True,
@@ -131,6 +131,18 @@ def test_replay_of_processes_side_by_side_says_of_each_what_it_says_of_it_alone(
         mine = [verdict for verdict in together if verdict["pid"] == INDEX[name]["pid"]]
         alone = {verdict["kind"] for verdict in raised(verdicts_on(name))}
         assert {verdict["kind"] for verdict in raised(mine)} == alone, hint(name)
+
+
+def test_replay_with_filters_says_what_is_said_of_that_process_alone():
+    names = max(recordings(), key=len)
+    leaking = next(name for name in names if INDEX[name]["verdicts"])
+    pid, comm = INDEX[leaking]["pid"], INDEX[leaking]["comm"]
+    together = trace_file.merged(names)
+
+    alone = replay(together, names, "--pid", str(pid))
+    assert alone == verdicts_on(leaking)
+    assert {verdict["comm"] for verdict in replay(together, names, "--comm", comm)} == {comm}
+    assert replay(together, names, "--pid", str(pid), "--port", "1") == []
 
 
 def test_traces_are_indexed_small_and_neutral():
