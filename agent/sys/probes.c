@@ -231,8 +231,7 @@ static int attach_iterators(struct probes *probes)
 	return probes->walk_link ? 0 : -errno;
 }
 
-/* A limit is for both, and then there is never more room. */
-static int make_room(struct probes *probes, uint32_t limit)
+static int make_room(struct probes *probes)
 {
 	const struct iter_bpf *iter = probes->iter;
 
@@ -244,7 +243,7 @@ static int make_room(struct probes *probes, uint32_t limit)
 	return sample_room_open(&probes->io_samples, bpf_map__fd(iter->maps.io_samples),
 				bpf_map__max_entries(iter->maps.io_samples),
 				bpf_map__fd(iter->maps.many_io_samples), sizeof(struct io_sample),
-				limit ? limit : ABI_IO_SAMPLES_MAX);
+				ABI_IO_SAMPLES_MAX);
 }
 
 int probes_set_room(struct bpf_map *map, uint32_t limit)
@@ -346,7 +345,7 @@ static int load(struct probes *probes, const struct probes_setup *setup, const c
 	if (r < 0)
 		return r;
 	*ret_step = "make room for samples";
-	r = make_room(probes, setup->limits.sample_count);
+	r = make_room(probes);
 	if (r < 0)
 		return r;
 	*ret_step = "set up the ring buffer";

@@ -30,7 +30,7 @@ struct probes_filter {
 struct probes_limits {
 	uint32_t pool_count;
 	uint32_t listener_count;
-	uint32_t sample_count; /* of a pass, and then no more than that */
+	uint32_t sample_count; /* of a pass; of those in use at first (sample_room.h) */
 	uint32_t ring_bytes; /* a power of two, and whole pages */
 	uint32_t pid_count; /* that are filtered by */
 };

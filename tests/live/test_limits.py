@@ -17,7 +17,6 @@ from harness import PROGRAMS, Client, Observer, Server, freeze, patient, wait_un
 from test_storm import counts_of, ended
 
 PAGE = 4096
-ROOM = 2048  # ABI_IO_SAMPLES_MIN
 
 
 @pytest.fixture
@@ -129,9 +128,9 @@ def test_room_for_one_sample_a_pass_tells_of_all(observe, server, client):
 
 def test_room_for_samples_grows_with_what_there_is_to_tell(observe, server, client):
     """More in use than there is room for at first; then few again."""
-    port, count = server.listen(), ROOM + 300
+    port, count = server.listen(), 400
     client.open_all(count, port)
-    observer = observe(port)
+    observer = observe(port, limits=(0, 0, 100, 0))
     observer.look()
     assert len(observer.connections()) == count
     for sent in (100, 200):
