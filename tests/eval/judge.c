@@ -209,6 +209,8 @@ static int feed(void *userdata, const struct event *event)
 
 	if (world->leak_count > 0 && !judge->has_begun)
 		note_begin(judge);
+	if (event->type == EVENT_OPEN)
+		bound_weigh_open(&judge->bound, world, &judge->options.settings);
 	if (judge->has_begun && event->type == EVENT_OPEN)
 		bound_observe_open(&judge->bound, world, &judge->options.settings,
 				   judge->result->was_cold);
@@ -292,6 +294,7 @@ static void settle(struct judge *judge)
 	if (judge->bound.leaked_count > 0)
 		result->bound_s = seconds_of(judge->bound.reached_ns);
 	result->held_leaked = judge->bound.held_count;
+	result->odds_leaked = judge->bound.odds_count;
 	settle_forecasts(judge);
 }
 
@@ -355,6 +358,7 @@ int judge_run(const struct family *family, const char *params, const struct sett
 	}
 	if (r == 0)
 		settle(judge);
+	bound_clear(&judge->bound);
 	pipeline_free(judge->pipeline);
 	baselines_free(judge->baselines);
 	scenario_free(judge->scenario);

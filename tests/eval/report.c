@@ -113,6 +113,8 @@ static void print_moment(struct score *score, bool was_cold, const char *figure,
 	print_share("      of somebody who knows what is leaked (bound)", "",
 		    &score->timely_bound[was_cold], -1);
 	print_share("      and holds a suspicion for HOLD", "", &score->timely_held[was_cold], -1);
+	print_share("      and has the odds of the opens that there were", "",
+		    &score->timely_odds[was_cold], -1);
 }
 
 static void print_forecast(struct score *score, unsigned int point, const char *figure,

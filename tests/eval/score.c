@@ -183,6 +183,8 @@ static void score_early(struct score *score, const struct result *result, double
 		    result->bound_leaked > 0 && result->bound_leaked <= goal);
 	count_share(&score->timely_held[result->was_cold],
 		    result->held_leaked > 0 && result->held_leaked <= goal);
+	count_share(&score->timely_odds[result->was_cold],
+		    result->odds_leaked > 0 && result->odds_leaked <= goal);
 }
 
 static void score_moment(struct score *score, const struct result *result)

@@ -36,6 +36,7 @@ struct score {
 	struct share timely_less_surplus; /* what was free when it began does not count */
 	struct share timely_bound[2]; /* the same for somebody who knows what is leaked */
 	struct share timely_held[2]; /* and who holds a suspicion for HOLD */
+	struct share timely_odds[2]; /* and has the odds of the opens that there have been */
 	struct samples at_detection; /* leaked; without a surplus */
 	struct samples over_rate[2]; /* [was_cold]: the same less rate x 10 s */
 	struct samples beyond_surplus; /* leaked beyond the surplus, where there was one */
