@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 /* Bets: records come with probability q. A fast leak makes every test a record, a slow one few. */
-#define EPROCESS_BETS 4
+#define EPROCESS_BETS 5
 
 struct eprocess_bets {
 	double wealth[EPROCESS_BETS]; /* at least 1 */

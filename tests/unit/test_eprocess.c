@@ -86,6 +86,23 @@ static void eprocess_with_history_three_records_are_enough(void **state)
 	eprocess_clear(&process);
 }
 
+/* Of four such processes, of which three know nothing, the mean is still an alarm. */
+static void eprocess_with_history_a_miss_between_three_records_is_made_up_for(void **state)
+{
+	struct eprocess process = {0};
+
+	(void)state;
+	for (int i = 0; i < 200; i++)
+		ask(&process, 0);
+	ask(&process, 1);
+	ask(&process, 1);
+	ask(&process, 2);
+	assert_true(eprocess_value(&process) < 4e4);
+	ask(&process, 3);
+	assert_true(eprocess_value(&process) >= 4e4);
+	eprocess_clear(&process);
+}
+
 static void eprocess_flat_or_falling_count_proves_nothing(void **state)
 {
 	struct eprocess process = {0};
@@ -276,6 +293,7 @@ int main(void)
 		cmocka_unit_test(eprocess_cold_process_needs_six_or_seven_straight_records),
 		cmocka_unit_test(eprocess_earliest_is_that_of_the_first_bet_that_proves_it),
 		cmocka_unit_test(eprocess_with_history_three_records_are_enough),
+		cmocka_unit_test(eprocess_with_history_a_miss_between_three_records_is_made_up_for),
 		cmocka_unit_test(eprocess_flat_or_falling_count_proves_nothing),
 		cmocka_unit_test(eprocess_one_record_in_ten_is_slow_but_sure),
 		cmocka_unit_test(eprocess_exchangeable_counts_seldom_reach_an_alarm),
