@@ -157,19 +157,18 @@ static bool is_asked_for(const struct replay_rules *rules, const struct owner *o
 	       (!rules->ports || dbkind_is_watched(rules->ports, event->remote.port));
 }
 
-/* 1, 0 or -ENOMEM. */
-static int matches(struct replay_filter *filter, const struct event *event)
+/* An event of an owner's that is told for other reasons, or else if it matches. 1, 0, -ENOMEM. */
+static int admit(struct replay_filter *filter, const struct event *event, bool is_told)
 {
 	struct owner *owner = get_owner(filter, event->client);
-	bool matches;
 
 	if (!owner)
 		return -ENOMEM;
 	if (event->cgroup)
 		owner->is_inside = is_in_one(&filter->rules, event->cgroup);
-	matches = is_asked_for(&filter->rules, owner, event);
-	owner->is_told |= matches;
-	return matches;
+	is_told |= is_asked_for(&filter->rules, owner, event);
+	owner->is_told |= is_told;
+	return is_told;
 }
 
 /* Of a process that nothing was told of it is the table's to refuse. */
@@ -200,7 +199,7 @@ static struct known *find_conn(const struct replay_filter *filter, uint64_t conn
 static int begin(struct replay_filter *filter, const struct event *event)
 {
 	struct known *known = find_conn(filter, event->conn);
-	int r = matches(filter, event);
+	int r = admit(filter, event, known && known->is_told);
 
 	if (r < 0)
 		return r;
@@ -210,10 +209,8 @@ static int begin(struct replay_filter *filter, const struct event *event)
 			return -ENOMEM;
 		index_insert(&filter->conns, &known->link, event->conn);
 	}
-	if (known->is_told && r == 0)
-		find_owner(filter, event->client)->is_told = true;
-	known->is_told |= r > 0;
-	return known->is_told;
+	known->is_told = r;
+	return r;
 }
 
 /* What is of no connection that has begun is the table's to refuse. */
@@ -237,7 +234,7 @@ int replay_filter_admits(struct replay_filter *filter, const struct event *event
 		return begin(filter, event);
 	case EVENT_CHURN:
 	case EVENT_PAST:
-		return matches(filter, event);
+		return admit(filter, event, false);
 	case EVENT_EXIT:
 		return end_owner(filter, event->client);
 	case EVENT_LOST:
