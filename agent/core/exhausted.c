@@ -17,6 +17,9 @@
  * for so long that ten operations should have, twice as long as ever before, or the server turns
  * away what the pool still tries to open.
  *
+ * Where nearly every request leaks, none has been silent for long when the last one is gone. There
+ * the last requests tell, each of which took another connection (drained.c).
+ *
  * Jobs that end one after the other fall silent one by one as well, but the work that is done falls
  * with them, and those that are left do no more than they did: hence work_at_end, work_each_at_end
  * and has_had_slack.
@@ -37,8 +40,6 @@
 #include "judgement.h"
 #include "report.h"
 
-/* A habit is learned at once when it is longer than the one known, and forgotten by and by. */
-#define HABIT_WEIGHT 0.15f
 #define FRESH_SHARE 3 /* at the end at most a third may fall silent together */
 #define EXPECTED 10
 #define QUIET_FACTOR 2
@@ -50,34 +51,31 @@
 #define REFUSED_MIN 5
 #define WORK_SHARE 0.33f
 #define EACH_FACTOR 1.5f
+#define CUT_OFF_SHARE 0.8f
 /* One is left, of so many at least, and does most of the work of the busiest hour. */
 #define LAST_OF_MIN 5
 #define LAST_WORK_SHARE 0.8f
 #define LAST_NS (30 * NS_PER_SEC)
 /* Fewer can be leaked in the same ten seconds; more have stopped together. */
 #define TOGETHER_MIN 3
+/* Time-outs of a minute are as long as any that are common; a tick or two are not known yet. */
+#define DRAINED_QUIET_NS (40 * NS_PER_SEC)
+#define DRAINED_NS (55 * NS_PER_SEC)
 #define OVER_NS (60 * NS_PER_SEC)
 #define CLOCK_SIZE 48
 #define DURATION_SIZE 32
 
 /* Why the pool is exhausted, beyond that most of it is held. */
-enum cause { CAUSE_STOPPED, CAUSE_BUSY, CAUSE_TURNED_AWAY, CAUSE_LAST };
+enum cause {
+	CAUSE_NONE,
+	CAUSE_STOPPED,
+	CAUSE_DRAINED,
+	CAUSE_BUSY,
+	CAUSE_TURNED_AWAY,
+	CAUSE_LAST,
+};
 
 /* --- what is learned -------------------------------------------------------------------------- */
-
-static void learn_habit(struct conn *conn, const struct change *change)
-{
-	float silence_s = (float)change->silence_ns / NS_PER_SEC;
-
-	if (!conn->has_returned)
-		return;
-	if (conn->habit_s == 0)
-		conn->habit_s = HELD_HABIT_NONE;
-	else if (silence_s > conn->habit_s)
-		conn->habit_s = silence_s;
-	else if (conn->habit_s > HELD_HABIT_NONE)
-		conn->habit_s += HABIT_WEIGHT * (silence_s - conn->habit_s);
-}
 
 /* So long that ten operations should have been made. */
 static bool is_pause(const struct exhausted *exhausted, uint64_t quiet_ns)
@@ -95,7 +93,7 @@ void exhausted_observe(struct judgement *judgement, const struct change *change)
 	if (change->type != CHANGE_ACTIVE || heartbeat_is_beating(change->conn))
 		return;
 	active_ns = change->conn->last_active_ns;
-	learn_habit(change->conn, change);
+	held_learn(change->conn, change->silence_ns);
 	if (exhausted->operation_count < UINT32_MAX)
 		exhausted->operation_count++;
 	exhausted->sent_bytes += change->sent_bytes;
@@ -103,12 +101,15 @@ void exhausted_observe(struct judgement *judgement, const struct change *change)
 		return;
 	exhausted->last_active_ns = active_ns;
 	exhausted->steady_count += exhausted->steady_count < STEADY_OPERATIONS;
+	exhausted->warm_count += exhausted->warm_count < WARM_OPERATIONS;
+	/* A statement that runs is no pause, and what comes after it goes on as before. */
+	if (change->answer_was_owed)
+		return;
 	if (is_pause(exhausted, (uint64_t)(active_ns - before_ns)))
 		exhausted->steady_count = 0;
 	if (before_ns > 0 && exhausted->warm_count >= WARM_OPERATIONS &&
 	    (uint64_t)(active_ns - before_ns) > exhausted->longest_quiet_ns)
 		exhausted->longest_quiet_ns = (uint64_t)(active_ns - before_ns);
-	exhausted->warm_count += exhausted->warm_count < WARM_OPERATIONS;
 }
 
 static void approach(float *mean, float value, float step_s, float span_s)
@@ -159,6 +160,12 @@ static void learn_rates(struct exhausted *exhausted, const struct settings *sett
 		exhausted->crew > 0
 			? exhausted->work_at_end * exhausted->crew_peak / exhausted->crew
 			: 0;
+}
+
+bool exhausted_is_cut_off(const struct exhausted *exhausted)
+{
+	return exhausted->work_at_end >= CUT_OFF_SHARE ||
+	       exhausted->work_each_at_end >= EACH_FACTOR;
 }
 
 /* --- how the pool came to rest ---------------------------------------------------------------- */
@@ -259,12 +266,11 @@ static bool is_down_to_one(const struct bench *bench, const struct judgement *ju
 	       exhausted->work_each_at_end >= EACH_FACTOR && held_is_most(bench, judgement, held);
 }
 
-static bool has_stopped(const struct bench *bench, const struct judgement *judgement,
-			int64_t known_ns, struct held *ret_held)
+/* Nothing is done any more, where it should be, and it did not fade. */
+static bool has_stopped(const struct judgement *judgement, int64_t known_ns)
 {
 	const struct exhausted *exhausted = &judgement->exhausted;
 	uint64_t quiet_ns;
-	struct held held;
 
 	if (exhausted->last_active_ns <= 0 || known_ns <= exhausted->last_active_ns ||
 	    exhausted->steady_count < STEADY_OPERATIONS || failover_is_left(&judgement->failover))
@@ -272,8 +278,37 @@ static bool has_stopped(const struct bench *bench, const struct judgement *judge
 	quiet_ns = (uint64_t)(known_ns - exhausted->last_active_ns);
 	if (!is_pause(exhausted, quiet_ns) || quiet_ns < QUIET_FACTOR * exhausted->longest_quiet_ns)
 		return false;
-	if (exhausted->work_at_end < WORK_SHARE && exhausted->work_each_at_end < EACH_FACTOR)
+	return exhausted->work_at_end >= WORK_SHARE || exhausted->work_each_at_end >= EACH_FACTOR;
+}
+
+/* Requests that wait for something else hold their connections as well, until they time out. */
+static bool is_drained(const struct bench *bench, const struct judgement *judgement,
+		       int64_t known_ns, struct held *ret_held)
+{
+	const struct exhausted *exhausted = &judgement->exhausted;
+	int64_t end_ns = exhausted->last_active_ns;
+	struct drained_end end;
+	struct held held;
+
+	if (judgement->plateau.flat_ns == 0 || known_ns - end_ns < (int64_t)DRAINED_QUIET_NS ||
+	    !drained_find(&exhausted->drained, judgement->pool, end_ns,
+			  bench->settings->exhausted_stale, exhausted->expected, &end) ||
+	    known_ns - end.first_ns < (int64_t)DRAINED_NS ||
+	    !is_full(bench, judgement, (uint64_t)end.first_ns))
 		return false;
+	held_take(bench, judgement, end_ns, &held);
+	held.first_ns = end.first_ns;
+	held.drained = end;
+	*ret_held = held;
+	return held.owed == 0;
+}
+
+static bool was_held(const struct bench *bench, const struct judgement *judgement,
+		     struct held *ret_held)
+{
+	const struct exhausted *exhausted = &judgement->exhausted;
+	struct held held;
+
 	held_take(bench, judgement, exhausted->last_active_ns, &held);
 	if (held.owed > 0 || held.fresh * FRESH_SHARE > held.open + 2)
 		return false;
@@ -297,7 +332,8 @@ static int name_suspects(const struct judgement *judgement, const struct held *h
 		return -ENOMEM;
 	for (const struct conn *conn = judgement->pool->oldest;
 	     conn && draft->suspect_count < held->open; conn = conn->newer)
-		if (conn->state == CONN_OPEN && (cause == CAUSE_STOPPED || held_has(held, conn)))
+		if (conn->state == CONN_OPEN &&
+		    ((cause == CAUSE_STOPPED || cause == CAUSE_DRAINED) || held_has(held, conn)))
 			draft->suspects[draft->suspect_count++] = conn->id;
 	return 0;
 }
@@ -306,17 +342,27 @@ static void add_evidence(const struct bench *bench, const struct judgement *judg
 			 const struct held *held, enum cause cause, struct verdict *draft)
 {
 	const struct exhausted *exhausted = &judgement->exhausted;
-	char first[CLOCK_SIZE], quiet[DURATION_SIZE], longest[DURATION_SIZE];
+	char first[CLOCK_SIZE], quiet[DURATION_SIZE], longest[DURATION_SIZE], span[DURATION_SIZE];
 	uint64_t quiet_ns = draft->t_ns - (uint64_t)exhausted->last_active_ns;
 
 	(void)format_clock(draft->since_ns, bench->realtime_at_zero_ns, first, sizeof(first));
 	(void)format_duration(quiet_ns, quiet, sizeof(quiet));
 	(void)format_duration(exhausted->longest_quiet_ns, longest, sizeof(longest));
-	verdict_add_evidence(draft, "held",
-			     "%u of %u connections are silent for more than %d times as long as "
-			     "they ever were of late; they fell silent one by one since %s",
-			     held->count, held->open, HELD_FACTOR, first);
-	if (cause == CAUSE_STOPPED) {
+	if (cause == CAUSE_DRAINED) {
+		(void)format_duration(held->drained.span_ns, span, sizeof(span));
+		verdict_add_evidence(draft, "drained",
+				     "%u of %u connections were used in the last %s of work, one "
+				     "after the other, where never more than %u were in as long, "
+				     "and none came back",
+				     held->drained.count, held->open, span, held->drained.usual);
+	} else {
+		verdict_add_evidence(draft, "held",
+				     "%u of %u connections are silent for more than %d times as "
+				     "long as they ever were of late; they fell silent one by one "
+				     "since %s",
+				     held->count, held->open, HELD_FACTOR, first);
+	}
+	if (cause == CAUSE_STOPPED || cause == CAUSE_DRAINED) {
 		verdict_add_evidence(draft, "no_operation",
 				     "no operation for %s, in which %.0f were to be expected; the "
 				     "longest pause before was %s",
@@ -376,7 +422,7 @@ static int tell(struct bench *bench, struct judgement *judgement, const struct h
 		      "%u of %u connections fell silent one by one since %s and never came back, "
 		      "and none was opened. ",
 		      draft.suspect_count, held->open, first);
-	if (cause == CAUSE_STOPPED)
+	if (cause == CAUSE_STOPPED || cause == CAUSE_DRAINED)
 		report_append(&draft, "No operation for %s, where %.0f were to be expected.", span,
 			      exhausted->expected * (float)(t_ns - (uint64_t)held->at_ns) /
 				      NS_PER_SEC);
@@ -408,31 +454,48 @@ static bool is_over(const struct bench *bench, const struct judgement *judgement
 	return !(exhausted_busy(exhausted) >= bench->settings->busy_clear);
 }
 
+static enum cause find_cause(const struct bench *bench, struct judgement *judgement,
+			     const struct moment *moment, const struct held *now,
+			     struct held *ret_held)
+{
+	uint64_t *last_ns = &judgement->exhausted.last_ns;
+	bool has_ended = has_stopped(judgement, moment->known_ns);
+
+	if (has_ended && is_drained(bench, judgement, moment->known_ns, ret_held))
+		return CAUSE_DRAINED;
+	if (!plateau_stands(&judgement->plateau, bench->settings, moment->t_ns))
+		return CAUSE_NONE;
+	if (has_ended && was_held(bench, judgement, ret_held))
+		return CAUSE_STOPPED;
+	*ret_held = *now;
+	if (works_without_rest(bench, judgement, now))
+		return CAUSE_BUSY;
+	if (is_turned_away(bench, judgement, now))
+		return CAUSE_TURNED_AWAY;
+	if (standing_lasts(last_ns, is_down_to_one(bench, judgement, now), moment->t_ns, LAST_NS))
+		return CAUSE_LAST;
+	return CAUSE_NONE;
+}
+
 int exhausted_review(struct bench *bench, struct judgement *judgement, uint64_t t_ns)
 {
 	const struct settings *settings = bench->settings;
 	struct exhausted *exhausted = &judgement->exhausted;
 	struct standing *standing = &exhausted->standing;
 	struct moment moment = moment_of(settings, bench->table, &bench->losses, t_ns);
-	struct held now, end;
+	struct held now, then;
+	enum cause cause;
 
 	learn_rates(exhausted, settings);
 	if (judgement->pool->conn_count == 0)
 		return standing_clear(bench, standing, t_ns, "no connection is open any more.");
 	held_take(bench, judgement, moment.known_ns, &now);
 	exhausted->fresh = now.fresh;
+	drained_sample(&exhausted->drained, judgement->pool, moment.known_ns);
 	sample_busy(exhausted, settings, &now);
-	if (plateau_stands(&judgement->plateau, settings, t_ns)) {
-		if (has_stopped(bench, judgement, moment.known_ns, &end))
-			return tell(bench, judgement, &end, CAUSE_STOPPED, t_ns);
-		if (works_without_rest(bench, judgement, &now))
-			return tell(bench, judgement, &now, CAUSE_BUSY, t_ns);
-		if (is_turned_away(bench, judgement, &now))
-			return tell(bench, judgement, &now, CAUSE_TURNED_AWAY, t_ns);
-		if (standing_lasts(&exhausted->last_ns, is_down_to_one(bench, judgement, &now),
-				   t_ns, LAST_NS))
-			return tell(bench, judgement, &now, CAUSE_LAST, t_ns);
-	}
+	cause = find_cause(bench, judgement, &moment, &now, &then);
+	if (cause != CAUSE_NONE)
+		return tell(bench, judgement, &then, cause, t_ns);
 	if (standing->verdict &&
 	    standing_lasts(&standing->since_ns, is_over(bench, judgement, &now, moment.known_ns),
 			   t_ns, OVER_NS))

@@ -5,6 +5,7 @@
 #ifndef CONNLEAK_CORE_EXHAUSTED_H
 #define CONNLEAK_CORE_EXHAUSTED_H
 
+#include "drained.h"
 #include "settings.h"
 #include "standing.h"
 #include "table.h"
@@ -32,10 +33,14 @@ struct exhausted {
 	float crew, crew_before, crew_peak; /* connections in use, the same ways */
 	float work_each_at_end; /* work of a connection against that at the peak, at the end */
 	uint64_t last_ns; /* since when one is left; 0 = more are */
+	struct drained drained;
 	float work_at_end; /* share of the peak when the last operation was made */
 };
 
 void exhausted_observe(struct judgement *judgement, const struct change *change);
+
+/* True when what was done at the end was not less, or not less by each that was in use. */
+bool exhausted_is_cut_off(const struct exhausted *exhausted);
 
 /* Mean busy share of those in use, over a minute; NAN with fewer samples. */
 double exhausted_busy(const struct exhausted *exhausted);

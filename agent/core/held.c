@@ -20,11 +20,19 @@
 #include "table.h"
 
 #define CONNS_MIN 3
+#define UNIT_NS (NS_PER_SEC / 16)
+#define UNITS_MAX UINT16_MAX /* an hour and more: that is no habit */
+#define HABIT_NONE 1
+/* A habit is learned at once when it is longer than the one known, and forgotten by and by. */
+#define HABIT_WEIGHT 0.15f
+/* What is beyond a minute is forgotten by a thousandth a use. */
+#define FORGET_SHIFT 10
 /* Silent for this long, and so many times longer than its habit. */
 #define HELD_NS (20 * NS_PER_SEC)
 /* Where all take turns, less time and more turns will do. */
 #define HELD_FAIR_NS (10 * NS_PER_SEC)
 #define HELD_FAIR_FACTOR 5
+#define TURNS_MIN 8
 /* The longest silence of them is at most so many times the median. */
 #define SPREAD_FACTOR 8
 /* Where they fell silent so far apart, the last ones did not do so at once. */
@@ -32,24 +40,55 @@
 #define GAP_SHARE 20
 #define STEP_NS (10 * NS_PER_SEC)
 #define STEPS_MIN 3
+#define BEYOND_MIN 2
+#define BEYOND_SLOW_NS (1200 * NS_PER_SEC)
 #define STEPS_ENOUGH 6
 #define GROUP_SHARE 3
+
+/* What has been used only once has no habit, but is known to have been used. */
+void held_learn(struct conn *conn, uint64_t silence_ns)
+{
+	uint64_t units = silence_ns / UNIT_NS;
+	uint16_t silence = units < UNITS_MAX ? (uint16_t)units : UNITS_MAX;
+
+	if (!conn->has_returned)
+		return;
+	if (conn->habit == 0) {
+		conn->habit = HABIT_NONE;
+		return;
+	}
+	conn->longest -= conn->longest >> FORGET_SHIFT;
+	if (silence > conn->longest)
+		conn->longest = silence;
+	if (silence > conn->habit || conn->habit == HABIT_NONE)
+		conn->habit = silence > HABIT_NONE ? silence : HABIT_NONE + 1;
+	else if (conn->habit > HABIT_NONE + 1)
+		conn->habit -= (uint16_t)(HABIT_WEIGHT * (float)(conn->habit - silence));
+}
+
+static bool is_times(int64_t silence_ns, uint32_t factor, uint16_t units)
+{
+	return units < UNITS_MAX && silence_ns >= (int64_t)factor * units * (int64_t)UNIT_NS;
+}
 
 bool held_has(const struct held *held, const struct conn *conn)
 {
 	int64_t silence_ns = held->at_ns - conn->last_active_ns;
-	float silence_s = (float)silence_ns / NS_PER_SEC;
 
 	if (silence_ns < 0)
 		return false;
 	if (conn->is_suspect)
 		return true;
-	if (conn->habit_s <= HELD_HABIT_NONE)
+	if (conn->habit <= HABIT_NONE)
 		return false;
 	if (held->is_fair && silence_ns >= (int64_t)HELD_FAIR_NS &&
-	    silence_s >= HELD_FAIR_FACTOR * conn->habit_s)
+	    is_times(silence_ns, HELD_FAIR_FACTOR, conn->habit))
 		return true;
-	return silence_ns >= (int64_t)HELD_NS && silence_s >= HELD_FACTOR * conn->habit_s;
+	/* So may one that took its turn whenever it was due, and was never silent for long. */
+	if (conn->fair_count >= TURNS_MIN && silence_ns >= (int64_t)HELD_FAIR_NS &&
+	    is_times(silence_ns, HELD_FAIR_FACTOR, conn->longest))
+		return true;
+	return silence_ns >= (int64_t)HELD_NS && is_times(silence_ns, HELD_FACTOR, conn->habit);
 }
 
 /* A pool that uses all of its connections in turn has none in the depth. */
@@ -92,6 +131,7 @@ void held_take(const struct bench *bench, const struct judgement *judgement, int
 		.at_ns = at_ns,
 		.first_ns = at_ns,
 		.is_fair = is_fair(bench, judgement, at_ns),
+		.is_cut_off = exhausted_is_cut_off(&judgement->exhausted),
 	};
 
 	for (const struct conn *conn = judgement->pool->oldest; conn; conn = conn->newer) {
@@ -105,6 +145,7 @@ void held_take(const struct bench *bench, const struct judgement *judgement, int
 			held.fresh++;
 		} else if (held_has(&held, conn)) {
 			count_held(&held, conn->last_active_ns, &step_ns, &group);
+			held.beyond += is_times(silence_ns, HELD_FACTOR, conn->longest);
 		} else if (silence_ns <= (int64_t)bench->settings->t0_ns) {
 			held.fresh++;
 		}
@@ -140,6 +181,10 @@ static bool is_at_a_rate(const struct judgement *judgement, const struct held *h
 	const struct conn *conn = judgement->pool->oldest;
 
 	if (held->is_fair)
+		return true;
+	/* In the depth they have been silent for as long before, and by night there is less work. */
+	if (held->is_cut_off && held->beyond >= BEYOND_MIN && 2 * held->beyond >= held->count &&
+	    span_ns < (int64_t)(held->steps * BEYOND_SLOW_NS))
 		return true;
 	for (; conn; conn = conn->newer) {
 		if (conn->state != CONN_OPEN || !held_has(held, conn))

@@ -9,12 +9,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "drained.h"
+
 struct bench;
 struct conn;
 struct judgement;
 
-/* A connection that has been used only once has a habit of no more than this. */
-#define HELD_HABIT_NONE 0.001f
 /* Silent for so many times longer than its habit. */
 #define HELD_FACTOR 3
 
@@ -29,8 +29,14 @@ struct held {
 	uint32_t owed; /* of those, a statement is running */
 	uint32_t before; /* used for the last time in the half minute before that */
 	int64_t first_ns; /* when the first of the held ones fell silent */
+	uint32_t beyond; /* of the held ones, silent for longer than they ever were */
+	struct drained_end drained; /* how it went, where that is what tells */
 	bool is_fair; /* the pool uses them in turn */
+	bool is_cut_off; /* the work went on, on fewer of them: it is not the load that fell */
 };
+
+/* To be called for each use: learns how long conn is silent between two of them. */
+void held_learn(struct conn *conn, uint64_t silence_ns);
 
 /* Counts the pool's connections as they stood at at_ns, of the table's clock. */
 void held_take(const struct bench *bench, const struct judgement *judgement, int64_t at_ns,

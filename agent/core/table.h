@@ -94,7 +94,9 @@ struct conn {
 	uint32_t tid : 28; /* the thread that opened it; 0 = unknown */
 	uint32_t opener : 2; /* enum opener_state: whether that thread has ended */
 	uint32_t outlived : 2; /* 2 = used after that (deserted.c) */
-	float habit_s; /* typical silence between two uses (exhausted.c); the detector's */
+	/* Silence between two uses, in sixteenths of a second: what it is of late, and the longest
+	 * (held.c); the detector's. */
+	uint16_t habit, longest;
 	uint32_t touched_at; /* the pool's rounds at the last use (coverage.c) */
 	struct beat beat;
 	uint16_t local_port; /* 0 = unknown */

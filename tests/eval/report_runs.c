@@ -149,7 +149,8 @@ static bool describe_fault(const struct result *result, char *buffer, size_t siz
 	}
 	if (family->build == build_leak_fast && result_was_told(result))
 		return false;
-	if (kind != VERDICT_LEAK && !isnan(result->onset_s) && !result_was_in_time(result, kind)) {
+	if (kind != VERDICT_LEAK && result_was_due(result, kind) &&
+	    !result_was_in_time(result, kind)) {
 		(void)snprintf(buffer, size, "MISS: %s due from %.0f s, raised %.0f s",
 			       verdict_kind_name(kind), result->onset_s,
 			       result->first_raised_s[kind]);

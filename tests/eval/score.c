@@ -82,6 +82,12 @@ static double deadline_s(enum verdict_kind kind)
 	return deadlines[kind];
 }
 
+/* The run went on until the verdict was due. */
+bool result_was_due(const struct result *result, enum verdict_kind kind)
+{
+	return result->onset_s + deadline_s(kind) <= result->end_s;
+}
+
 /* Exhausted may come before the last connection is gone: it is said from half of them on. */
 bool result_was_in_time(const struct result *result, enum verdict_kind kind)
 {
@@ -287,7 +293,7 @@ static void score_row(struct score *score, const struct result *result)
 	}
 	if (family->class == CLASS_LEAK)
 		score_leak(score, result);
-	else if (family_expects(family, &kind) && !isnan(result->onset_s))
+	else if (family_expects(family, &kind) && result_was_due(result, kind))
 		count_share(&score->in_time[kind], result_was_in_time(result, kind));
 	if (family->class == CLASS_EXHAUSTED) {
 		score_names(score, result);

@@ -75,6 +75,7 @@ bool result_is_void(const struct result *result);
 bool result_was_caught(const struct result *result);
 /* The bound of principle was reached before exhaustion. */
 bool result_could_be_caught(const struct result *result);
+bool result_was_due(const struct result *result, enum verdict_kind kind);
 bool result_was_in_time(const struct result *result, enum verdict_kind kind);
 /* Most requests leak, and a leak or exhausted was raised until a minute after the end. */
 bool result_was_told(const struct result *result);

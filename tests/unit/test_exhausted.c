@@ -307,6 +307,189 @@ static void exhausted_is_not_said_of_workers_that_finish_one_by_one(void **state
 	}
 }
 
+/* --- the last minutes of a pool of five or less ------------------------------------------------
+ */
+
+/* Four requests a second; each takes the first free one, or each free one in turn. */
+struct drain {
+	const char *name;
+	bool in_turn;
+	uint32_t count;
+	double ends[6]; /* when each is leaked; NAN = never */
+	double stop; /* no requests any more */
+	double slow; /* how long the last statement takes */
+	bool is_exhausted;
+};
+
+static const struct drain drains[] = {
+	{"the surplus long ago, the rest one by one",
+	 false,
+	 5,
+	 {60, 500, 2000, 2090, 2280},
+	 9000,
+	 0,
+	 true},
+	{"the first ones just after another",
+	 false,
+	 5,
+	 {3000, 3010, 3040, 3150, 3260},
+	 9000,
+	 0,
+	 true},
+	{"empty within 45 s", true, 4, {110, 131, 136, 152}, 9000, 0, true},
+	{"the last statement takes 40 s", false, 5, {300, 420, 500, 640, 700}, 9000, 40, true},
+	{"nobody leaks, the load stops", false, 5, {NAN, NAN, NAN, NAN, NAN}, 2280, 0, false},
+	{"nobody leaks, the load stops soon", true, 4, {NAN, NAN, NAN, NAN}, 160, 0, false},
+	{"one is leaked, the load stops", false, 5, {60, NAN, NAN, NAN, NAN}, 2280, 0, false},
+	{"all at once", true, 4, {150, 151, 152, 153}, 9000, 0, false},
+};
+
+/* Every fourth request comes while another runs, every sixteenth while two do, and so on. */
+static struct sim_conn *choose(const struct drain *drain, struct sim_conn **conns, double now,
+			       uint32_t request)
+{
+	uint32_t free_count = 0, depth = 0;
+	struct sim_conn *free_conns[6];
+
+	for (uint32_t i = 0; i < drain->count; i++)
+		if (!(drain->ends[i] <= now))
+			free_conns[free_count++] = conns[i];
+	if (free_count == 0)
+		return NULL;
+	if (drain->in_turn)
+		return free_conns[request % free_count];
+	while (depth + 1 < free_count && request % 4 == 0 && request > 0) {
+		depth++;
+		request /= 4;
+	}
+	return free_conns[free_count - 1 - depth];
+}
+
+static double last_end(const struct drain *drain)
+{
+	double last = 0;
+
+	for (uint32_t i = 0; i < drain->count; i++)
+		last = isnan(drain->ends[i]) ? INFINITY : fmax(last, drain->ends[i]);
+	return last;
+}
+
+static void run_drain(struct sim *sim, const struct drain *drain)
+{
+	struct sim_conn *conns[6], *conn = NULL;
+	uint32_t request = 0;
+	double end;
+
+	sim->look_s = 1;
+	for (uint32_t i = 0; i < drain->count; i++)
+		conns[i] = sim_open(sim);
+	while (sim->now < drain->stop && sim->now < last_end(drain)) {
+		conn = choose(drain, conns, sim->now, request++);
+		assert_non_null(conn);
+		sim_use(sim, conn);
+		conn->sent += (uint64_t)(100 * sim_random(sim)); /* else it is a heartbeat */
+		sim_advance(sim, sim->now + 0.25);
+	}
+	if (drain->slow > 0) {
+		conn->last_send = sim->now;
+		conn->sent += 100;
+		conn->is_dirty = true;
+		sim_advance(sim, sim->now + drain->slow);
+		sim_use(sim, conn);
+	}
+	end = sim->now + 300;
+	while (sim->now < end)
+		sim_advance(sim, sim->now + 1);
+	sim_end(sim);
+}
+
+static void exhausted_is_told_from_a_stop_by_how_the_last_ones_went(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(drains); i++) {
+		const struct drain *drain = &drains[i];
+		struct sim *sim = sim_new(1);
+		const struct sim_line *line;
+
+		run_drain(sim, drain);
+		line = first_exhausted(sim);
+		if ((line != NULL) != drain->is_exhausted ||
+		    (line && line->t > last_end(drain) + 2 * drain->slow + 65)) {
+			sim_print(sim, drain->name, i);
+			fail_msg("%s: raised at %.0f s", drain->name, line ? line->t : NAN);
+		}
+		sim_free(sim);
+	}
+}
+
+/* --- nearly all requests leak ------------------------------------------------------------------
+ */
+
+struct rush {
+	const char *name;
+	uint32_t used; /* of twenty connections, before */
+	double gap; /* between the last requests, each of which takes another connection, in s */
+	double stall; /* after which those come back; 0 = never */
+	bool is_exhausted;
+};
+
+static const struct rush rushes[] = {
+	{"two are enough, then all are leaked", 2, 1, 0, true},
+	{"six are enough, then all are leaked", 6, 0.7, 0, true},
+	{"all take turns", 20, 1, 0, false},
+	{"many at once, then nothing", 2, 0.02, 0, false},
+	{"all wait for something else for a minute", 2, 1, 60, false},
+};
+
+static void run_rush(struct sim *sim, const struct rush *rush)
+{
+	struct sim_conn *conns[20];
+	uint32_t request = 0;
+	double end;
+
+	sim->look_s = 1;
+	for (uint32_t i = 0; i < 20; i++)
+		conns[i] = sim_open(sim);
+	for (; sim->now < 1800; request++) {
+		sim_use(sim, conns[request % rush->used]);
+		conns[request % rush->used]->sent += (uint64_t)(100 * sim_random(sim));
+		sim_advance(sim, sim->now + 1);
+	}
+	for (uint32_t i = 0; i < 20; i++) {
+		sim_use(sim, conns[i]);
+		sim_advance(sim, sim->now + rush->gap);
+	}
+	end = sim->now + 200;
+	if (rush->stall > 0)
+		sim_advance(sim, sim->now - 20 * rush->gap + rush->stall);
+	for (uint32_t i = 0; rush->stall > 0 && i < 20; i++)
+		sim_use(sim, conns[i]);
+	while (sim->now < end && rush->stall == 0)
+		sim_advance(sim, sim->now + 1);
+	sim_end(sim);
+}
+
+static void exhausted_is_raised_when_each_of_the_last_requests_took_another(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(rushes); i++) {
+		const struct rush *rush = &rushes[i];
+		struct sim *sim = sim_new(1);
+		const struct sim_line *line;
+
+		run_rush(sim, rush);
+		line = first_exhausted(sim);
+		if ((line != NULL) != rush->is_exhausted ||
+		    (line && line->t > 1800 + 20 * rush->gap + 60)) {
+			sim_print(sim, rush->name, i);
+			fail_msg("%s: raised at %.0f s", rush->name, line ? line->t : NAN);
+		}
+		if (line)
+			assert_string_equal(line->evidence, "drained");
+		sim_free(sim);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -317,6 +500,8 @@ int main(void)
 		cmocka_unit_test(exhausted_is_cleared_when_everything_is_closed),
 		cmocka_unit_test(exhausted_is_not_said_of_pools_that_are_idle),
 		cmocka_unit_test(exhausted_is_not_said_of_workers_that_finish_one_by_one),
+		cmocka_unit_test(exhausted_is_told_from_a_stop_by_how_the_last_ones_went),
+		cmocka_unit_test(exhausted_is_raised_when_each_of_the_last_requests_took_another),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
