@@ -72,27 +72,29 @@ void drained_sample(struct drained *drained, const struct pool *pool, int64_t kn
 	}
 }
 
-/* Those that were used within the span, and at how many seconds of it they fell silent. */
-static uint32_t count_within(const struct pool *pool, int64_t end_ns, uint64_t span_ns,
-			     uint32_t *ret_moments, int64_t *ret_first_ns)
+/* Those that were used within the span, and at how many moments of it they fell silent. */
+static uint32_t take_end(const struct pool *pool, int64_t end_ns, uint64_t span_ns,
+			 struct drained_end *ret_end)
 {
+	struct drained_end end = {.span_ns = span_ns, .first_ns = end_ns};
 	int64_t moment_ns = INT64_MAX;
-	uint32_t count = 0;
+	uint32_t moments = 0;
 
-	*ret_moments = 0;
 	for (const struct conn *conn = pool->newest; conn; conn = conn->older) {
 		if (end_ns - conn->last_active_ns >= (int64_t)span_ns)
 			break;
 		if (!is_counted(conn))
 			continue;
-		count++;
-		*ret_first_ns = conn->last_active_ns;
+		end.count++;
+		end.opened += !conn->age_is_bound && end_ns - conn->open_ns < (int64_t)span_ns;
+		end.first_ns = conn->last_active_ns;
 		if (conn->last_active_ns > moment_ns - (int64_t)NS_PER_SEC / 2)
 			continue;
-		++*ret_moments;
+		moments++;
 		moment_ns = conn->last_active_ns;
 	}
-	return count;
+	*ret_end = end;
+	return moments;
 }
 
 bool drained_find(const struct drained *drained, const struct pool *pool, int64_t end_ns,
@@ -101,14 +103,15 @@ bool drained_find(const struct drained *drained, const struct pool *pool, int64_
 	for (unsigned int i = 0; i < DRAINED_SPANS; i++) {
 		double most = RATE_FACTOR * rate * (double)spans_ns[i] / NS_PER_SEC + SOME;
 		uint32_t usual = drained->spans[i].usual;
-		int64_t first_ns = end_ns;
-		uint32_t moments;
-		uint32_t count = count_within(pool, end_ns, spans_ns[i], &moments, &first_ns);
+		struct drained_end end;
+		uint32_t moments = take_end(pool, end_ns, spans_ns[i], &end);
 
-		if (usual == 0 || count < COUNT_MIN || count < RECORD_FACTOR * usual ||
-		    count < least * pool->conn_count || count > most || 2 * moments < count)
+		if (usual == 0 || end.count < COUNT_MIN || end.count < RECORD_FACTOR * usual ||
+		    end.count < least * pool->conn_count || end.count > most ||
+		    2 * moments < end.count)
 			continue;
-		*ret_end = (struct drained_end){count, usual, spans_ns[i], first_ns};
+		end.usual = usual;
+		*ret_end = end;
 		return true;
 	}
 	return false;

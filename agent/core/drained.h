@@ -31,6 +31,7 @@ struct drained_end {
 	uint32_t count; /* connections used in the last span */
 	uint32_t usual; /* the most of the past in a span of this length */
 	uint64_t span_ns;
+	uint32_t opened; /* of count, opened within it */
 	int64_t first_ns; /* when the first of them fell silent */
 };
 

@@ -293,8 +293,10 @@ static bool is_drained(const struct bench *bench, const struct judgement *judgem
 	if (judgement->plateau.flat_ns == 0 || known_ns - end_ns < (int64_t)DRAINED_QUIET_NS ||
 	    !drained_find(&exhausted->drained, judgement->pool, end_ns,
 			  bench->settings->exhausted_stale, exhausted->expected, &end) ||
-	    known_ns - end.first_ns < (int64_t)DRAINED_NS ||
-	    !is_full(bench, judgement, (uint64_t)end.first_ns))
+	    known_ns - end.first_ns < (int64_t)DRAINED_NS)
+		return false;
+	/* One that opened for each of them was given none back. */
+	if (2 * end.opened < end.count && !is_full(bench, judgement, (uint64_t)end.first_ns))
 		return false;
 	held_take(bench, judgement, end_ns, &held);
 	held.first_ns = end.first_ns;

@@ -428,17 +428,21 @@ static void exhausted_is_told_from_a_stop_by_how_the_last_ones_went(void **state
 struct rush {
 	const char *name;
 	uint32_t used; /* of twenty connections, before */
+	bool opens; /* the others are opened when they are needed */
 	double gap; /* between the last requests, each of which takes another connection, in s */
 	double stall; /* after which those come back; 0 = never */
 	bool is_exhausted;
 };
 
 static const struct rush rushes[] = {
-	{"two are enough, then all are leaked", 2, 1, 0, true},
-	{"six are enough, then all are leaked", 6, 0.7, 0, true},
-	{"all take turns", 20, 1, 0, false},
-	{"many at once, then nothing", 2, 0.02, 0, false},
-	{"all wait for something else for a minute", 2, 1, 60, false},
+	{"two are enough, then all are leaked", 2, false, 1, 0, true},
+	{"six are enough, then all are leaked", 6, false, 0.7, 0, true},
+	{"two are open, then all are leaked", 2, true, 1, 0, true},
+	{"all take turns", 20, false, 1, 0, false},
+	{"many at once, then nothing", 2, false, 0.02, 0, false},
+	{"many opened at once, then nothing", 2, true, 0.02, 0, false},
+	{"all wait for something else for a minute", 2, false, 1, 60, false},
+	{"all that are opened wait for a minute", 2, true, 1, 60, false},
 };
 
 static void run_rush(struct sim *sim, const struct rush *rush)
@@ -448,7 +452,7 @@ static void run_rush(struct sim *sim, const struct rush *rush)
 	double end;
 
 	sim->look_s = 1;
-	for (uint32_t i = 0; i < 20; i++)
+	for (uint32_t i = 0; i < (rush->opens ? rush->used : 20); i++)
 		conns[i] = sim_open(sim);
 	for (; sim->now < 1800; request++) {
 		sim_use(sim, conns[request % rush->used]);
@@ -456,6 +460,9 @@ static void run_rush(struct sim *sim, const struct rush *rush)
 		sim_advance(sim, sim->now + 1);
 	}
 	for (uint32_t i = 0; i < 20; i++) {
+		if (rush->opens && i >= rush->used)
+			conns[i] = sim_open(sim);
+		sim_advance(sim, sim->now + 0.01);
 		sim_use(sim, conns[i]);
 		sim_advance(sim, sim->now + rush->gap);
 	}
