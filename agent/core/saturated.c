@@ -28,6 +28,8 @@
 #define SLACK_SHARE 0.5
 #define SILENT_SHARE 20 /* one in so many may be silent for longer */
 #define COLD_NS (600 * NS_PER_SEC)
+/* Twelve samples of two thirds come to 0.85 now and then, but not for long. */
+#define LASTS_NS (10 * NS_PER_SEC)
 #define DURATION_SIZE 32
 
 /* Monitors of a client beat, and serve nobody. */
@@ -136,14 +138,14 @@ int saturated_review(struct bench *bench, struct judgement *judgement, uint64_t 
 	struct standing *standing = &saturated->standing;
 	double busy = busy_share(judgement);
 	bool met = is_met(bench, judgement, busy, t_ns);
-	uint64_t cold_ns = saturated->has_had_slack ? 0 : COLD_NS;
+	uint64_t lasts_ns = saturated->has_had_slack ? LASTS_NS : COLD_NS;
 
 	if (met)
 		plateau_push(&judgement->plateau, t_ns);
 	if (judgement->plateau.open >= CONNS_MIN && busy < settings->busy_clear)
 		saturated->has_had_slack = true;
 	if (!standing->verdict) {
-		if (!standing_lasts(&standing->since_ns, met, t_ns, cold_ns))
+		if (!standing_lasts(&standing->since_ns, met, t_ns, lasts_ns))
 			return 0;
 		return tell(bench, judgement, busy, t_ns);
 	}

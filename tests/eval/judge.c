@@ -17,6 +17,7 @@
 #include "agent/cli/pipeline.h"
 #include "bound.h"
 #include "census.h"
+#include "score.h"
 
 #define NAMED_AFTER_NS (60 * NS_PER_SEC)
 #define COLD_S 1800.0
@@ -115,6 +116,13 @@ static void take_forecast(struct judge *judge, const struct verdict *verdict)
 	}
 }
 
+/* A surge that is too much for a pool that nothing is wrong with. */
+static bool is_surge(const struct judge *judge, const struct verdict *verdict)
+{
+	return verdict->kind == VERDICT_SATURATED && result_is_healthy(judge->result) &&
+	       judge->scenario->counted && census_is_saturated(judge->scenario->counted);
+}
+
 static int on_verdict(void *userdata, const struct verdict *verdict)
 {
 	struct judge *judge = userdata;
@@ -128,7 +136,7 @@ static int on_verdict(void *userdata, const struct verdict *verdict)
 		return 0;
 	if (verdict->kind == VERDICT_LEAK)
 		take_forecast(judge, verdict);
-	if (verdict->state != VERDICT_RAISED)
+	if (verdict->state != VERDICT_RAISED || is_surge(judge, verdict))
 		return 0;
 	if (verdict->kind == VERDICT_SATURATED && !result->raised_count[verdict->kind])
 		result->was_saturated =

@@ -7,8 +7,10 @@
  */
 #include <stdlib.h>
 
+#include "census.h"
 #include "scenario.h"
 
+#define SMALL 10 /* connections */
 #define HOUR_S 3600.0
 #define DAY_S 86400.0
 
@@ -19,6 +21,11 @@ void build_steady(struct scenario *scenario)
 
 	pool->world->endpoints[0].limit = (uint32_t)params_number(scenario->params, "limit", 0);
 	pool_start(pool);
+	/* A surge can be too much for a small pool, and then it is right to say so. */
+	if (pool->profile.max > 0 && pool->profile.max <= SMALL) {
+		scenario->counted = pool;
+		census_begin(pool);
+	}
 }
 
 /* --- deploys ---------------------------------------------------------------------------------- */
