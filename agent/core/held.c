@@ -182,7 +182,8 @@ static bool is_at_a_rate(const struct judgement *judgement, const struct held *h
 
 	if (held->is_fair)
 		return true;
-	/* In the depth they have been silent for as long before, and by night there is less work. */
+	/* In the depth they have been silent for as long before, and by night there is less work.
+	 */
 	if (held->is_cut_off && held->beyond >= BEYOND_MIN && 2 * held->beyond >= held->count &&
 	    span_ns < (int64_t)(held->steps * BEYOND_SLOW_NS))
 		return true;
