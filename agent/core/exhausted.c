@@ -61,6 +61,7 @@
 /* Time-outs of a minute are as long as any that are common; a tick or two are not known yet. */
 #define DRAINED_QUIET_NS (40 * NS_PER_SEC)
 #define DRAINED_NS (55 * NS_PER_SEC)
+#define DRAINED_WORK_SHARE 1.5f
 #define OVER_NS (60 * NS_PER_SEC)
 #define CLOCK_SIZE 48
 #define DURATION_SIZE 32
@@ -290,6 +291,9 @@ static bool is_drained(const struct bench *bench, const struct judgement *judgem
 	struct drained_end end;
 	struct held held;
 
+	/* More work needs more connections, and then may end. */
+	if (exhausted->work_at_end > DRAINED_WORK_SHARE)
+		return false;
 	if (judgement->plateau.flat_ns == 0 || known_ns - end_ns < (int64_t)DRAINED_QUIET_NS ||
 	    !drained_find(&exhausted->drained, judgement->pool, end_ns,
 			  bench->settings->exhausted_stale, exhausted->expected, &end) ||
