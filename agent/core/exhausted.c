@@ -63,6 +63,8 @@
 #define DRAINED_NS (55 * NS_PER_SEC)
 #define DRAINED_WORK_SHARE 1.5f
 #define OVER_NS (60 * NS_PER_SEC)
+/* So many of the longest silent may be of another time: one in six. */
+#define STRAY_SHARE 6
 #define CLOCK_SIZE 48
 #define DURATION_SIZE 32
 
@@ -267,6 +269,46 @@ static bool is_down_to_one(const struct bench *bench, const struct judgement *ju
 	       exhausted->work_each_at_end >= EACH_FACTOR && held_is_most(bench, judgement, held);
 }
 
+/*
+ * When the load of a LIFO pool stops, all of it is silent, each further one down for some times as
+ * long as the one above: as many between one second and ten as between ten and a hundred. Leaks
+ * come at a rate: as many in the first hundred seconds as in the next. Logarithm of the odds of the
+ * second against the first, given the shortest and the longest, with the first stray ones left out.
+ */
+static double rate_odds(const struct judgement *judgement, const struct held *held, uint32_t stray)
+{
+	const struct exhausted *exhausted = &judgement->exhausted;
+	double least_s = exhausted->expected > 0 ? 1 / (double)exhausted->expected : 1;
+	double silence_s, longest_s = 0, sum = 0;
+
+	for (const struct conn *conn = judgement->pool->oldest; conn; conn = conn->newer) {
+		if (conn->state != CONN_OPEN || conn->last_active_ns >= held->at_ns)
+			continue;
+		if (stray > 0) {
+			stray--;
+			continue;
+		}
+		silence_s =
+			fmax((double)(held->at_ns - conn->last_active_ns) / NS_PER_SEC, least_s);
+		if (longest_s == 0)
+			longest_s = silence_s;
+		else if (longest_s > least_s)
+			sum += log(silence_s * log(longest_s / least_s) / (longest_s - least_s));
+	}
+	return sum;
+}
+
+/* Those in use at the end are among them: where they are leaked, they were so one by one, too. */
+static bool fell_at_a_rate(const struct judgement *judgement, const struct held *held)
+{
+	if (held->is_fair)
+		return true;
+	for (uint32_t stray = 0; stray <= held->open / STRAY_SHARE; stray++)
+		if (rate_odds(judgement, held, stray) > 0)
+			return true;
+	return false;
+}
+
 /* Nothing is done any more, where it should be, and it did not fade. */
 static bool has_stopped(const struct judgement *judgement, int64_t known_ns)
 {
@@ -323,7 +365,7 @@ static bool was_held(const struct bench *bench, const struct judgement *judgemen
 		return false;
 	*ret_held = held;
 	/* How it stood before the end: now all of them are silent. */
-	return held_is_most(bench, judgement, &held) &&
+	return held_is_most(bench, judgement, &held) && fell_at_a_rate(judgement, &held) &&
 	       (is_full(bench, judgement, (uint64_t)exhausted->last_active_ns) ||
 		grew_without_need(bench, judgement));
 }
@@ -410,7 +452,9 @@ static int tell(struct bench *bench, struct judgement *judgement, const struct h
 	struct verdict draft;
 	int error;
 
-	plateau_push(&judgement->plateau, t_ns);
+	/* That nothing moves does not say that more was needed. */
+	if (cause != CAUSE_STOPPED && cause != CAUSE_DRAINED)
+		plateau_push(&judgement->plateau, t_ns);
 	standing_draft(bench, judgement, VERDICT_EXHAUSTED, t_ns, &draft);
 	draft.severity = SEVERITY_CRITICAL;
 	draft.exhausts_in_s = draft.exhausts_in_low_s = draft.exhausts_in_high_s = 0;
