@@ -122,13 +122,29 @@ static void note_highest(struct plateau *plateau, uint64_t now_ns)
 	}
 }
 
+/* Those that the server may still close at once. No operation is older than its connection. */
+static uint32_t count_young(const struct pool *pool, uint64_t now_ns)
+{
+	const struct conn *conn = pool->newest;
+	int64_t from_ns = (int64_t)now_ns - (int64_t)EARLY_NS;
+	uint32_t count = 0;
+
+	for (; conn && conn->last_active_ns > from_ns; conn = conn->older)
+		count += conn->state == CONN_OPEN && !conn->age_is_bound && conn->open_ns > from_ns;
+	return count;
+}
+
 void plateau_sample(struct plateau *plateau, const struct settings *settings,
 		    const struct pool *pool, uint64_t now_ns)
 {
-	uint32_t before = plateau->open, highest;
-	bool has_grown = plateau->grown_count > plateau->refused_count;
+	uint32_t present = pool->conn_count - pool->connecting_count - pool->peer_closed_count;
+	uint32_t young = count_young(pool, now_ns), before = plateau->open, highest;
+	uint32_t pending = young < plateau->grown_count ? young : plateau->grown_count;
+	uint32_t grown = plateau->grown_count - pending;
+	bool has_grown = plateau->pending_count + grown > plateau->refused_count;
 
-	plateau->open = pool->conn_count - pool->connecting_count - pool->peer_closed_count;
+	plateau->open = present - young;
+	plateau->pending_count = pending;
 	sum_refused(plateau, now_ns);
 	plateau->grown_count = 0;
 	plateau->failed_count = 0;
@@ -136,20 +152,22 @@ void plateau_sample(struct plateau *plateau, const struct settings *settings,
 	note_highest(plateau, now_ns);
 	highest = plateau->highest > plateau->highest_before ? plateau->highest
 							     : plateau->highest_before;
-	if (plateau->open < highest) {
+	if (present < highest) {
 		/* Purses are emptied when they are used; this one may be full of old coins. */
 		struct credit purse = plateau->credit;
 
 		if (credit_take(&purse, now_ns, settings->credit_ns) &&
-		    plateau->open + 1 + credit_sum(&purse) >= highest)
-			highest = plateau->open;
+		    present + 1 + credit_sum(&purse) >= highest)
+			highest = present;
 	}
-	if (plateau->open == 0 || plateau->open < highest || has_grown)
+	/* What was pending had been opened by the tick before. */
+	if (plateau->open == 0 || present < highest || (has_grown && grown > 0))
 		plateau->flat_ns = 0;
-	else if (plateau->flat_ns == 0)
-		plateau->flat_ns = before == plateau->open && now_ns > settings->tick_ns
-					   ? now_ns - settings->tick_ns
-					   : now_ns;
+	else if (plateau->flat_ns == 0 || has_grown)
+		plateau->flat_ns =
+			(has_grown || before == plateau->open) && now_ns > settings->tick_ns
+				? now_ns - settings->tick_ns
+				: now_ns;
 }
 
 bool plateau_stands(const struct plateau *plateau, const struct settings *settings, uint64_t now_ns)

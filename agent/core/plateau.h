@@ -19,12 +19,13 @@ struct judgement;
 /* Zeroed memory is a pool of which nothing is known. */
 struct plateau {
 	struct credit credit; /* rotation: a close of an old connection pays for an open */
-	uint32_t open; /* established and not closed by the server, as of the last tick */
+	uint32_t open; /* established, and kept by the server for a second, as of the last tick */
 	uint32_t highest, highest_before; /* of this epoch, and of the one before */
 	uint64_t epoch_ns; /* when this epoch began */
 	uint64_t flat_ns; /* since when it has not grown and was at its maximum; 0 = it is not */
 	uint32_t grown_count, refused_count,
 		failed_count; /* unpaid opens, and early closes; since the tick */
+	uint32_t pending_count; /* unpaid opens that the server could still close at once then */
 	/* Connects that failed or were closed at once, of ten seconds each; a ring. */
 	uint16_t refused_slots[PLATEAU_REFUSED_SLOTS]; /* up to UINT16_MAX */
 	uint64_t refused_slot; /* number of the newest slot since time 0 */

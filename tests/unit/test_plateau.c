@@ -12,6 +12,8 @@ enum step_type {
 	LOSE, /* count old connections are closed by the process */
 	DROP, /* the same, but they were young */
 	REFUSE, /* count connections are established, and closed by the server at once */
+	KNOCK, /* over a tick each, count are established and closed by the server at once */
+	KEEP, /* one is established just before a tick, and stays */
 	FAIL, /* count connects fail */
 	FIN, /* the server closes count old connections */
 	PUSH, /* demand pushes */
@@ -27,6 +29,7 @@ struct world {
 	struct settings settings;
 	struct plateau plateau;
 	struct pool pool;
+	struct conn young;
 	uint64_t now_ns;
 };
 
@@ -37,6 +40,24 @@ static void observe(struct world *world, enum change_type type, int64_t open_ns)
 
 	change.by = CLOSE_LOCAL;
 	plateau_observe(&world->plateau, &world->settings, &change);
+}
+
+static void sample(struct world *world)
+{
+	world->now_ns += 5 * SECOND;
+	plateau_sample(&world->plateau, &world->settings, &world->pool, world->now_ns);
+}
+
+static void open_before_tick(struct world *world)
+{
+	int64_t open_ns = (int64_t)(world->now_ns + 5 * SECOND - SECOND / 100);
+
+	world->young = (struct conn){.open_ns = open_ns, .last_active_ns = open_ns};
+	world->young.state = CONN_OPEN;
+	world->pool.newest = &world->young;
+	world->pool.conn_count++;
+	observe(world, CHANGE_ESTABLISHED, open_ns);
+	sample(world);
 }
 
 static void step_once(struct world *world, enum step_type type)
@@ -70,9 +91,17 @@ static void step_once(struct world *world, enum step_type type)
 	case PUSH:
 		plateau_push(&world->plateau, world->now_ns);
 		break;
+	case KNOCK:
+		open_before_tick(world);
+		world->pool.newest = NULL;
+		world->pool.conn_count--;
+		observe(world, CHANGE_PEER_CLOSED, world->young.open_ns);
+		break;
+	case KEEP:
+		open_before_tick(world);
+		break;
 	case WAIT:
-		world->now_ns += 5 * SECOND;
-		plateau_sample(&world->plateau, &world->settings, &world->pool, world->now_ns);
+		sample(world);
 		break;
 	}
 }
@@ -112,6 +141,14 @@ static void plateau_stands_where_the_count_is_flat_at_its_maximum(void **state)
 		 {{GROW, 10}, {WAIT, 14}, {DROP, 1}, {GROW, 1}, {WAIT, 1}},
 		 false},
 		{"the server is full", {{GROW, 10}, {WAIT, 14}, {REFUSE, 3}, {WAIT, 1}}, true},
+		{"full, and asked at every tick", {{GROW, 10}, {WAIT, 14}, {KNOCK, 20}}, true},
+		{"it becomes full", {{GROW, 10}, {WAIT, 2}, {KNOCK, 20}, {WAIT, 1}}, true},
+		{"one was kept just before the tick",
+		 {{GROW, 10}, {WAIT, 14}, {KEEP, 1}, {WAIT, 1}},
+		 false},
+		{"one was kept a minute ago",
+		 {{GROW, 10}, {WAIT, 14}, {KEEP, 1}, {WAIT, 13}},
+		 true},
 		{"connects fail", {{GROW, 10}, {WAIT, 14}, {FAIL, 3}, {WAIT, 1}}, true},
 		{"the server has restarted", {{GROW, 10}, {WAIT, 14}, {FIN, 10}, {WAIT, 1}}, false},
 		{"the maximum is of hours ago",
