@@ -11,6 +11,8 @@
  */
 #include "marks.h"
 
+#include <stdlib.h>
+
 #include "deserted.h"
 #include "habits.h"
 
@@ -24,6 +26,9 @@
 #define UNUSED_RATIO 10
 /* Between two leaks, of the mean: one of 3,000 gaps of a steady rate is longer. */
 #define TRICKLE_FACTOR 8
+/* c3p0 opens three at a time (acquireIncrement), each in a thread of its own. */
+#define AT_ONCE_NS ((int64_t)(20 * NS_PER_MS))
+#define SPARES_ASKED_MAX 64
 
 static void mark(struct judgement *judgement, struct conn *conn)
 {
@@ -324,6 +329,36 @@ static void mark_unused(struct judgement *judgement, const struct finding *findi
 		if (is_unused(conn) && conn->last_active_ns >= source_ns)
 			mark(judgement, conn);
 	unmark_others(judgement);
+}
+
+static bool is_spare(const struct conn *conn)
+{
+	const struct conn *other = conn->pool->newest;
+
+	if (conn->has_returned || conn->age_is_bound)
+		return false;
+	for (; other; other = other->older)
+		if (other->has_returned && !heartbeat_may_be(other) &&
+		    llabs(other->open_ns - conn->open_ns) <= AT_ONCE_NS)
+			return true;
+	return false;
+}
+
+/*
+ * Many small pools in one process, opened one by one, leave their spares behind: a stock that grows
+ * with each of them, though no request ever had any of it. O(connections) for each mark, so it asks
+ * for no more than it takes to know.
+ */
+bool marks_are_spares(const struct judgement *judgement)
+{
+	const struct conn *conn = judgement->pool->oldest;
+	uint32_t asked_count = 0, spare_count = 0;
+
+	for (; conn && asked_count < SPARES_ASKED_MAX; conn = conn->newer) {
+		asked_count += conn->is_suspect;
+		spare_count += conn->is_suspect && is_spare(conn);
+	}
+	return spare_count > 0 && 2 * spare_count >= asked_count;
 }
 
 /* --- how sure it is --------------------------------------------------------------------------- */

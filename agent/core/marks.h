@@ -19,6 +19,9 @@ void marks_add_proven(struct judgement *judgement, const struct finding *finding
 void marks_add_raised(struct judgement *judgement, const struct finding *finding,
 		      const struct moment *moment);
 
+/* Whether half of what is marked are spares: opened at one time with one that works, never used. */
+bool marks_are_spares(const struct judgement *judgement);
+
 /* Does nothing where there is no mark. */
 void marks_remove(struct leak *leak, struct conn *conn);
 

@@ -111,6 +111,8 @@ static const struct family families[] = {
 	 "pool=tomcat|go|mongo-node|hikari-elastic,load=diurnal|mmpp,share=1|0.2", 1},
 	{"tenants-shared", CLASS_HOSTILE, T, build_tenants,
 	 "pool=hikari|rails,max=2,shared=1,load=poisson", 3},
+	{"tenants-spares", CLASS_HOSTILE, T, build_tenants,
+	 "shared=1,spares=1,rps=1|3,load=poisson|bursts", 2},
 	{"lazy-fixed", CLASS_HOSTILE, T, build_lazy_pools,
 	 "pool=hikari|psycopg,load=poisson,pools=16", 3},
 	{"analysts", CLASS_HOSTILE, T, build_analysts, "load=diurnal,shared=0|1", 4},

@@ -96,15 +96,20 @@ void build_prefork(struct scenario *scenario)
 	}
 }
 
-/* One process, a small pool for each tenant's database; shared=1: all on one server. */
+/*
+ * One process, a small pool for each tenant's database; shared=1: all on one server; spares=1: each
+ * other one opens three at a time and hardly needs them.
+ */
 void build_tenants(struct scenario *scenario)
 {
 	bool is_shared = params_number(scenario->params, "shared", 0) > 0;
+	bool has_spares = params_number(scenario->params, "spares", 0) > 0;
 	uint32_t tenants = (uint32_t)params_number(scenario->params, "tenants", 40);
 	struct sim_client *client = world_add_client(scenario->world, "billing");
 
 	for (uint32_t i = 0; i < tenants; i++) {
-		struct pool_model *pool = scenario_add_pool(scenario, client, "node-pg");
+		const char *name = has_spares && i % 2 ? "c3p0" : "node-pg";
+		struct pool_model *pool = scenario_add_pool(scenario, client, name);
 
 		pool->endpoint = is_shared ? 0 : i;
 		pool->load.rate *= 3.0 / tenants;

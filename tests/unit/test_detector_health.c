@@ -209,6 +209,49 @@ static void run_tenants(struct sim *sim, const struct tenants *how)
 	sim_end(sim);
 }
 
+/*
+ * Every 150 s another pool that opens three connections and needs one; beside them somebody opens
+ * one for each of his requests and closes it after ten seconds.
+ */
+static void run_spares(struct sim *sim, uint32_t count)
+{
+	struct sim_conn *working[64], *visitor = NULL;
+	uint32_t pool_count = 0;
+	double visit_s = 0;
+
+	while (sim->now < 2 * 3600) {
+		sim_advance(sim, sim->now + STEP_S);
+		if (pool_count < count && sim->now >= 150.0 * pool_count) {
+			working[pool_count++] = sim_open(sim);
+			sim_open(sim);
+			sim_open(sim);
+		}
+		for (uint32_t i = 0; i < pool_count; i++)
+			if (happens(sim, 0.2))
+				sim_use(sim, working[i]);
+		if (visitor && sim->now >= visit_s + 10) {
+			sim_close(sim, visitor, CLOSE_LOCAL);
+			visitor = NULL;
+		} else if (!visitor && happens(sim, 0.05)) {
+			visitor = sim_open(sim);
+			visit_s = sim->now;
+		}
+	}
+	sim_end(sim);
+}
+
+static void detector_spares_of_many_pools_are_no_leak(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
+		struct sim *sim = sim_new(seed);
+
+		run_spares(sim, 40);
+		expect_silence(sim, "pools that open three and need one", seed);
+		sim_free(sim);
+	}
+}
+
 static void detector_tenants_and_threads_are_no_leak(void **state)
 {
 	(void)state;
@@ -307,6 +350,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(detector_healthy_pools_stay_silent),
 		cmocka_unit_test(detector_sessions_of_people_are_no_leak),
+		cmocka_unit_test(detector_spares_of_many_pools_are_no_leak),
 		cmocka_unit_test(detector_tenants_and_threads_are_no_leak),
 		cmocka_unit_test(detector_prefork_workers_are_no_leak),
 		cmocka_unit_test(detector_stalled_database_is_no_leak),
