@@ -211,8 +211,9 @@ void heartbeat_find_parties(struct heartbeat_parties *ret_parties, const struct 
 
 bool heartbeat_is_left(const struct heartbeat_parties *parties, const struct conn *conn)
 {
-	return conn->came_along && !has_bit(parties->working, conn) &&
-	       has_bit(parties->beating, conn) && has_bit(parties->unused, conn);
+	return conn->came_along && !heartbeat_is_beating(conn) &&
+	       !has_bit(parties->working, conn) && has_bit(parties->beating, conn) &&
+	       has_bit(parties->unused, conn);
 }
 
 /* Those that came along with others, none of which works. */

@@ -90,7 +90,10 @@ bool heartbeat_is_companion(const struct conn *conn, uint64_t began_ns);
 void heartbeat_find_parties(struct heartbeat_parties *ret_parties, const struct pool *pool,
 			    const struct moment *moment);
 
-/* One of a party of which one beats, one was used only once, and none works. */
+/*
+ * Does not beat itself, and is of a party of which one beats, one was used only once, and none
+ * works. Those that beat may be of another client, which began in the same second.
+ */
 bool heartbeat_is_left(const struct heartbeat_parties *parties, const struct conn *conn);
 
 /* To be called on each tick. */

@@ -273,7 +273,10 @@ static void heartbeat_of_leaked_clients_is_named_with_what_is_silent(void **stat
 	sim_free(sim);
 }
 
-/* Where enough of them prove what they are: from the first on, and none that works. */
+/*
+ * Where enough of them prove what they are: from the first on, but for the monitors of that one,
+ * which could be those of a client that works; and none that works.
+ */
 static void heartbeat_of_many_leaked_clients_is_named_whole(void **state)
 {
 	struct sim *sim = sim_new(1);
@@ -290,7 +293,7 @@ static void heartbeat_of_many_leaked_clients_is_named_whole(void **state)
 	}
 	verdict = detector_pool_verdict(sim->detector, table_first_pool(sim->table));
 	assert_non_null(verdict);
-	assert_int_equal(verdict->suspect_count, sim->leaked_count);
+	assert_in_range(verdict->suspect_count, sim->leaked_count - 2, sim->leaked_count);
 	for (uint32_t i = 0; i < verdict->suspect_count; i++)
 		assert_true(sim_is_leaked(sim, verdict->suspects[i]));
 	sim_free(sim);
