@@ -152,7 +152,8 @@ static int review_suspect(struct bench *bench, struct judgement *judgement,
 		hold_ns = finding->hold_ns;
 	if (finding->hold_factor > 0)
 		hold_ns = (uint64_t)((double)hold_ns * finding->hold_factor);
-	if (!is_leak(bench, judgement, finding, t_ns) || marks_are_spares(judgement)) {
+	if (!is_leak(bench, judgement, finding, t_ns) ||
+	    (!finding->counts && marks_are_spares(judgement))) {
 		leak->met_ns = NEVER;
 		return 0;
 	}
@@ -222,7 +223,7 @@ int leak_review(struct bench *bench, struct judgement *judgement, uint64_t t_ns)
 		marks_add(judgement, &finding, &bench->losses);
 		if (leak->suspect_count + figures_elsewhere(&finding) == 0 ||
 		    leak->suspect_count + finding.elsewhere < settings->suspect_min ||
-		    marks_are_spares(judgement)) {
+		    (!finding.counts && marks_are_spares(judgement))) {
 			marks_clear(judgement);
 			return 0;
 		}
