@@ -4,8 +4,7 @@
  * for the connections that are open is decided here once, and everything behind it works on
  * changes that are known to be consistent.
  *
- * Invariant: a connection is in its pool's order and in the index until it is closed; the counts
- * of a pool agree with the states of its connections; a refused event has changed nothing.
+ * Invariant: a refused event has changed nothing, and time does not go back.
  * Does not judge, does not ask the clock, and does not trust the numbers in an event.
  */
 #include "table.h"
@@ -14,12 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "index.h"
+#include "conns.h"
 #include "looks.h"
 #include "openers.h"
 #include "order.h"
 #include "owner.h"
-#include "texts.h"
 #include "trace.h"
 
 #define DEFAULT_MAX_CONNS (1U << 20)
@@ -28,14 +26,9 @@
 /* 146 years: what an age or idle time is cut to, so that sums of two cannot overflow. */
 #define AGE_MAX_NS (1ULL << 62)
 
-#define CONN_OF(index_link) ((struct conn *)((char *)(index_link)-offsetof(struct conn, link)))
-
 struct table {
 	struct owners owners;
-	struct index conns;
-	struct texts sites, addresses; /* of all connections */
-	uint32_t max_conns;
-	struct conn *closed; /* by the last change; freed by table_settle() */
+	struct conns conns;
 	uint64_t now_ns;
 	struct looks looks;
 	uint64_t overflow_count;
@@ -50,55 +43,32 @@ struct table *table_new(const struct table_limits *limits)
 
 	if (!table)
 		return NULL;
-	table->max_conns = max_conns ? max_conns : DEFAULT_MAX_CONNS;
-	if (owners_init(&table->owners, max_pools ? max_pools : DEFAULT_MAX_POOLS) < 0) {
-		free(table);
-		return NULL;
-	}
-	if (index_init(&table->conns) < 0 || texts_init(&table->sites) < 0 ||
-	    texts_init(&table->addresses) < 0) {
-		table_free(table);
-		return NULL;
-	}
+	if (owners_init(&table->owners, max_pools ? max_pools : DEFAULT_MAX_POOLS) < 0)
+		goto no_owners;
+	if (conns_init(&table->conns, max_conns ? max_conns : DEFAULT_MAX_CONNS) < 0)
+		goto no_conns;
 	return table;
-}
-
-static void free_conn(struct table *table, struct conn *conn)
-{
-	if (!conn)
-		return;
-	texts_release_number(&table->sites, conn->site);
-	texts_release_number(&table->sites, conn->last_site);
-	texts_release(&table->addresses, conn->local_ip);
-	free(conn);
+no_conns:
+	owners_destroy(&table->owners);
+no_owners:
+	free(table);
+	return NULL;
 }
 
 void table_free(struct table *table)
 {
 	if (!table)
 		return;
-	table_settle(table);
-	for (struct pool *pool = table->owners.first; pool; pool = pool->next) {
-		while (pool->oldest) {
-			struct conn *conn = pool->oldest;
-
-			order_remove(pool, conn);
-			free_conn(table, conn);
-		}
-	}
+	for (struct pool *pool = table->owners.first; pool; pool = pool->next)
+		conns_drop_pool(&table->conns, pool);
 	owners_destroy(&table->owners);
-	index_destroy(&table->conns);
-	texts_destroy(&table->sites);
-	texts_destroy(&table->addresses);
+	conns_destroy(&table->conns);
 	free(table);
 }
 
 struct conn *table_find_conn(const struct table *table, uint64_t id)
 {
-	for (struct index_link *at = index_bucket(&table->conns, id); at; at = at->next)
-		if (at->key == id)
-			return CONN_OF(at);
-	return NULL;
+	return conns_find(&table->conns, id);
 }
 
 struct client *table_find_client(const struct table *table, struct client_id id)
@@ -106,90 +76,40 @@ struct client *table_find_client(const struct table *table, struct client_id id)
 	return owners_find_client(&table->owners, id);
 }
 
-/* --- connections ----------------------------------------------------------------------------- */
-
-static void count_state(struct pool *pool, uint8_t state, uint32_t step)
+static int take_pool(struct table *table, const struct event *event, const struct netaddr *remote,
+		     uint32_t netns, struct pool **ret_pool)
 {
-	if (state == CONN_CONNECTING)
-		pool->connecting_count += step;
-	else if (state == CONN_PEER_CLOSED)
-		pool->peer_closed_count += step;
+	int error = owners_take_pool(&table->owners, event, remote, netns, ret_pool);
+
+	table->overflow_count += error == -ENOSPC;
+	return error;
 }
 
-static void set_state(struct conn *conn, enum conn_state state)
+static int make_conn(struct table *table, const struct event *event, struct conn **ret_conn)
 {
-	count_state(conn->pool, conn->state, (uint32_t)-1);
-	conn->state = state;
-	count_state(conn->pool, conn->state, 1);
+	int error = conns_make(&table->conns, event, ret_conn);
+
+	table->overflow_count += error == -ENOSPC;
+	return error;
 }
 
-static void attach(struct conn *conn, struct pool *pool)
-{
-	conn->pool = pool;
-	pool->conn_count++;
-	count_state(pool, conn->state, 1);
-	order_insert(pool, conn);
-}
-
-static void detach(struct conn *conn)
-{
-	order_remove(conn->pool, conn);
-	count_state(conn->pool, conn->state, (uint32_t)-1);
-	conn->pool->conn_count--;
-}
-
-static int new_conn(struct table *table, const struct event *event, struct conn **ret_conn)
-{
-	struct conn *conn;
-
-	if (table->conns.link_count >= table->max_conns) {
-		table->overflow_count++;
-		return -ENOSPC;
-	}
-	conn = calloc(1, sizeof(*conn));
-	if (!conn)
-		return -ENOMEM;
-	if (texts_replace_number(&table->sites, &conn->site, event->site) < 0 ||
-	    (event->local.port &&
-	     texts_replace_bytes(&table->addresses, &conn->local_ip, event->local.ip,
-				 sizeof(event->local.ip)) < 0)) {
-		free_conn(table, conn);
-		return -ENOMEM;
-	}
-	conn->id = event->conn;
-	conn->tid = event->tid <= CONN_TID_MAX ? event->tid : 0;
-	conn->local_port = event->local.port;
-	*ret_conn = conn;
-	return 0;
-}
-
-/* Owns conn only on success. */
+/* Owns conn whether or not there is a pool for it. */
 static int place_conn(struct table *table, const struct event *event, struct conn *conn)
 {
 	struct pool *pool;
-	int error = owners_take_pool(&table->owners, event, &event->remote, event->netns, &pool);
+	int error = take_pool(table, event, &event->remote, event->netns, &pool);
 
-	if (error < 0) {
-		table->overflow_count += error == -ENOSPC;
-		return error;
-	}
-	attach(conn, pool);
-	index_insert(&table->conns, &conn->link, conn->id);
-	return 0;
+	if (error < 0)
+		conns_free(&table->conns, conn);
+	else
+		conns_insert(&table->conns, conn, pool);
+	return error;
 }
 
 static void establish(struct conn *conn)
 {
-	set_state(conn, CONN_OPEN);
+	conns_set_state(conn, CONN_OPEN);
 	conn->pool->totals.established_count++;
-}
-
-static void close_conn(struct table *table, struct conn *conn)
-{
-	detach(conn);
-	index_remove(&table->conns, &conn->link);
-	conn->state = CONN_CLOSED;
-	table->closed = conn;
 }
 
 static void fill_silence(struct change *change, const struct conn *conn, uint64_t until_ns)
@@ -208,17 +128,15 @@ static int apply_open(struct table *table, const struct event *event, struct cha
 
 	if (table_find_conn(table, event->conn))
 		return -EEXIST;
-	error = new_conn(table, event, &conn);
+	error = make_conn(table, event, &conn);
 	if (error < 0)
 		return error;
 	conn->open_ns = (int64_t)event->t_ns;
 	conn->last_active_ns = conn->open_ns;
 	conn->state = CONN_CONNECTING;
 	error = place_conn(table, event, conn);
-	if (error < 0) {
-		free_conn(table, conn);
+	if (error < 0)
 		return error;
-	}
 	conn->pool->totals.opened_count++;
 	conn->pool->last_open_ns = event->t_ns;
 	change->type = CHANGE_OPENED;
@@ -244,13 +162,10 @@ static int apply_move(struct table *table, const struct event *event, struct con
 
 	if (client_id_equal(before->client->id, event->client))
 		return -EEXIST;
-	error = owners_take_pool(&table->owners, event, &before->remote, before->netns, &pool);
-	if (error < 0) {
-		table->overflow_count += error == -ENOSPC;
+	error = take_pool(table, event, &before->remote, before->netns, &pool);
+	if (error < 0)
 		return error;
-	}
-	detach(conn);
-	attach(conn, pool);
+	conns_move(conn, pool);
 	conn->silent_since_seen = true;
 	conn->opener = OPENER_FOREIGN;
 	before->changed_ns = event->t_ns;
@@ -292,15 +207,13 @@ static int apply_seen(struct table *table, const struct event *event, struct cha
 
 	if (conn)
 		return apply_move(table, event, conn, change);
-	error = new_conn(table, event, &conn);
+	error = make_conn(table, event, &conn);
 	if (error < 0)
 		return error;
 	fill_seen(conn, event);
 	error = place_conn(table, event, conn);
-	if (error < 0) {
-		free_conn(table, conn);
+	if (error < 0)
 		return error;
-	}
 	if (event->age_is_exact)
 		totals_count_past_open(conn);
 	change->type = CHANGE_SEEN;
@@ -323,7 +236,7 @@ static int apply_failed(struct table *table, struct conn *conn, const struct eve
 	change->reason = fail_reason_of(event->error);
 	conn->pool->totals.failed_count[change->reason]++;
 	fill_silence(change, conn, event->t_ns);
-	close_conn(table, conn);
+	conns_close(&table->conns, conn);
 	change->type = CHANGE_FAILED;
 	return 0;
 }
@@ -363,9 +276,7 @@ static int apply_io(struct table *table, struct conn *conn, const struct event *
 
 	if (event->opener > OPENER_ENDED)
 		return -EINVAL;
-
-	if (texts_replace_number(&table->sites, &conn->site, event->site) < 0 ||
-	    texts_replace_number(&table->sites, &conn->last_site, event->last_site) < 0)
+	if (conns_note_sites(&table->conns, conn, event) < 0)
 		return -ENOMEM;
 	looks_note(&table->looks, conn, event);
 	if (openers_note(conn, event))
@@ -403,7 +314,7 @@ static int apply_peer_closed(struct conn *conn, const struct event *event, struc
 	if (conn->state == CONN_PEER_CLOSED)
 		return 0;
 	totals_count_early_close(conn, event->t_ns);
-	set_state(conn, CONN_PEER_CLOSED);
+	conns_set_state(conn, CONN_PEER_CLOSED);
 	conn->peer_closed_ns = event->t_ns;
 	change->type = CHANGE_PEER_CLOSED;
 	return 0;
@@ -420,7 +331,7 @@ static int apply_close(struct table *table, struct conn *conn, const struct even
 	fill_silence(change, conn, event->t_ns);
 	/* Its last figures came with the close: no look at the others. */
 	looks_take_back(&table->looks, conn, event->t_ns);
-	close_conn(table, conn);
+	conns_close(&table->conns, conn);
 	change->type = CHANGE_CLOSED;
 	change->by = event->by;
 	return 0;
@@ -442,12 +353,10 @@ static int apply_churn(struct table *table, const struct event *event, struct ch
 {
 	struct pool_totals *totals;
 	struct pool *pool;
-	int error = owners_take_pool(&table->owners, event, &event->remote, event->netns, &pool);
+	int error = take_pool(table, event, &event->remote, event->netns, &pool);
 
-	if (error < 0) {
-		table->overflow_count += error == -ENOSPC;
+	if (error < 0)
 		return error;
-	}
 	change->pool = pool;
 	totals = event->type == EVENT_PAST ? totals_past(pool) : &pool->totals;
 	if (!totals)
@@ -530,8 +439,7 @@ int table_apply(struct table *table, const struct event *event, struct change *r
 
 void table_settle(struct table *table)
 {
-	free_conn(table, table->closed);
-	table->closed = NULL;
+	conns_settle(&table->conns);
 }
 
 void table_sweep(struct table *table, uint64_t now_ns)
@@ -557,7 +465,7 @@ struct pool *table_first_pool(const struct table *table)
 
 uint32_t table_conn_count(const struct table *table)
 {
-	return (uint32_t)table->conns.link_count;
+	return (uint32_t)table->conns.index.link_count;
 }
 
 uint32_t table_pool_count(const struct table *table)
@@ -592,12 +500,5 @@ uint64_t table_look_before_ns(const struct table *table)
 
 const char *table_site(const struct table *table, uint32_t number)
 {
-	return texts_at(&table->sites, number);
-}
-
-uint64_t conn_silence_ns(const struct conn *conn, uint64_t now_ns)
-{
-	if ((int64_t)now_ns <= conn->last_active_ns)
-		return 0;
-	return now_ns - (uint64_t)conn->last_active_ns;
+	return texts_at(&table->conns.sites, number);
 }

@@ -231,6 +231,11 @@ static inline struct netaddr conn_local(const struct conn *conn)
 }
 
 /* Time since the last payload byte, or since the open when there was none. */
-uint64_t conn_silence_ns(const struct conn *conn, uint64_t now_ns);
+static inline uint64_t conn_silence_ns(const struct conn *conn, uint64_t now_ns)
+{
+	if ((int64_t)now_ns <= conn->last_active_ns)
+		return 0;
+	return now_ns - (uint64_t)conn->last_active_ns;
+}
 
 #endif
