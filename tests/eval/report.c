@@ -32,11 +32,14 @@ static double ratio(const struct share *share)
 	return share->n ? (double)share->k / (double)share->n : 0;
 }
 
+/* goal < 0: there is none, and then a row of no trials would say nothing. */
 static void print_share(const char *figure, const char *goal_text, const struct share *share,
 			double goal)
 {
 	char value[64];
 
+	if (goal < 0 && share->n == 0)
+		return;
 	(void)snprintf(value, sizeof(value), "%5.1f%%  %llu/%llu", 100 * ratio(share),
 		       (unsigned long long)share->k, (unsigned long long)share->n);
 	(void)printf("%-58s %-9s %-22s >= %5.1f%%       %s\n", figure, goal_text, value,
@@ -75,6 +78,8 @@ static void print_median(const char *figure, struct samples *samples)
 {
 	char value[64];
 
+	if (samples->count == 0)
+		return;
 	(void)snprintf(value, sizeof(value), "%.3g  of %zu",
 		       stats_quantile(samples->values, samples->count, 0.5), samples->count);
 	(void)printf("%-58s %-9s %-22s 90%%: %.3g\n", figure, "", value,
