@@ -126,6 +126,11 @@ static json_t *connections_json(const struct explain *explain, const struct pool
 	return NULL;
 }
 
+static json_t *start_json(struct client_id client)
+{
+	return client.start_ns ? json_real(SECONDS(client.start_ns)) : json_null();
+}
+
 static json_t *pool_json(const struct explain *explain, const struct explained_pool *known)
 {
 	const struct dbkind *kinds = explain->options->databases;
@@ -133,12 +138,12 @@ static json_t *pool_json(const struct explain *explain, const struct explained_p
 	char comm[COMM_SIZE * 4 + 1], remote[ADDR_TEXT_SIZE];
 	const struct pool *pool = known->pool;
 
-	return json_pack("{s:I, s:f, s:s, s:s, s:s, s:o, s:o, s:I, s:b, s:I, s:o, s:o, s:o, s:o}",
-			 "pid", (json_int_t)known->client.pid, "pstart",
-			 SECONDS(known->client.start_ns), "comm",
-			 format_comm(known->comm, comm, sizeof(comm)), "workload", known->workload,
-			 "remote", format_netaddr(&known->remote, remote, sizeof(remote)),
-			 "endpoint", string_or_null(rule ? rule->name : NULL), "database",
+	return json_pack("{s:I, s:o, s:s, s:s, s:s, s:o, s:o, s:I, s:b, s:I, s:o, s:o, s:o, s:o}",
+			 "pid", (json_int_t)known->client.pid, "pstart", start_json(known->client),
+			 "comm", format_comm(known->comm, comm, sizeof(comm)), "workload",
+			 known->workload, "remote",
+			 format_netaddr(&known->remote, remote, sizeof(remote)), "endpoint",
+			 string_or_null(rule ? rule->name : NULL), "database",
 			 string_or_null(dbkind_name(kinds, known->remote.port)), "netns",
 			 (json_int_t)known->netns, "exited", (int)known->exited, "open",
 			 (json_int_t)(pool ? pool->conn_count : 0), "verdicts",

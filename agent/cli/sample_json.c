@@ -47,12 +47,18 @@ static json_t *figure_json(double figure)
 	return isfinite(figure) ? json_real(figure) : json_null();
 }
 
+/* A moment that is 0 where it is not known, or has not come. */
+static json_t *moment_json(uint64_t ns)
+{
+	return ns ? json_real(SECONDS(ns)) : json_null();
+}
+
 static void add_names(json_t *object, const struct sample_row *row, int *r)
 {
 	char remote[ADDR_TEXT_SIZE];
 
 	add(object, "pid", json_integer(row->client.pid), r);
-	add(object, "pstart", json_real(SECONDS(row->client.start_ns)), r);
+	add(object, "pstart", moment_json(row->client.start_ns), r);
 	add(object, "comm", text_json(row->comm), r);
 	add(object, "workload", text_json(row->workload), r);
 	add(object, "namespace", text_json(row->namespace), r);
@@ -163,8 +169,7 @@ static json_t *row_json(const struct sample_row *row, int *r)
 	if (row->site_count)
 		add(object, "sites", sites_json(row, r), r);
 	add(object, "exited", json_boolean(row->exited), r);
-	add(object, "exited_t", row->exited_ns ? json_real(SECONDS(row->exited_ns)) : json_null(),
-	    r);
+	add(object, "exited_t", moment_json(row->exited_ns), r);
 	return object;
 }
 

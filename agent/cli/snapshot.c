@@ -22,6 +22,12 @@ static json_t *string_or_null(const char *text)
 	return text ? json_string(text) : json_null();
 }
 
+/* A moment that is 0 where it is not known. */
+static json_t *moment_or_null(uint64_t ns)
+{
+	return ns ? json_real(SECONDS(ns)) : json_null();
+}
+
 /* Whose connection it is, and where to. Steals nothing; -1 when out of memory. */
 static int set_pool(json_t *object, const struct live *live, const struct pool *pool)
 {
@@ -34,7 +40,7 @@ static int set_pool(json_t *object, const struct live *live, const struct pool *
 	client_workload(pool->client, workload, sizeof(workload));
 	format_netaddr(&pool->remote, remote, sizeof(remote));
 	r |= json_object_set_new(object, "pid", json_integer(pool->client->id.pid));
-	r |= json_object_set_new(object, "pstart", json_real(SECONDS(pool->client->id.start_ns)));
+	r |= json_object_set_new(object, "pstart", moment_or_null(pool->client->id.start_ns));
 	r |= json_object_set_new(object, "comm", json_string(comm));
 	r |= json_object_set_new(object, "workload", json_string(workload));
 	r |= json_object_set_new(object, "namespace", string_or_null(pool->client->namespace));

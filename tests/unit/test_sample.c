@@ -288,6 +288,27 @@ static void json_of_what_was_read_is_what_was_written(void **state)
 	sample_free(again);
 }
 
+static void json_of_a_start_that_is_unknown_is_null(void **state)
+{
+	struct sample *sample = made(100, true, 1), *again;
+	char *text;
+
+	(void)state;
+	for (uint32_t i = 0; i < sample->row_count; i++)
+		assert_int_equal(parse_netaddr("10.0.0.1:5432", &sample->rows[i].remote), 0);
+	sample->rows[0].client.start_ns = 0;
+	sample->rows[1].client.start_ns = 7 * NS_PER_SEC;
+	text = sample_json_print(sample);
+	assert_non_null(text);
+	assert_non_null(strstr(text, "\"pstart\":null"));
+	again = decoded(text);
+	assert_int_equal(again->rows[0].client.start_ns, 0);
+	assert_int_equal(again->rows[1].client.start_ns, 7 * NS_PER_SEC);
+	free(text);
+	sample_free(sample);
+	sample_free(again);
+}
+
 static void json_that_lies_is_refused_with_the_place(void **state)
 {
 	static const struct {
@@ -358,6 +379,7 @@ int main(void)
 		cmocka_unit_test(follow_a_pid_that_is_used_again_is_another_row),
 		cmocka_unit_test_setup_teardown(json_of_what_was_read_is_what_was_written, set_up,
 						world_tear_down),
+		cmocka_unit_test(json_of_a_start_that_is_unknown_is_null),
 		cmocka_unit_test(json_that_lies_is_refused_with_the_place),
 		cmocka_unit_test(json_of_a_later_version_is_read_as_far_as_it_is_known),
 	};
