@@ -54,7 +54,7 @@ static void print_rows(const struct features *features, bool is_needed)
 	const struct feature_row *rows = features_rows();
 
 	for (int id = 0; id < FEATURE_COUNT; id++)
-		if (rows[id].is_needed == is_needed && !rows[id].is_dormant)
+		if (rows[id].is_needed == is_needed)
 			print_row(features, &rows[id]);
 }
 
@@ -105,8 +105,6 @@ static json_t *rows_to_json(const struct features *features)
 		const struct feature_row *row = &rows[id];
 		json_t *item;
 
-		if (row->is_dormant)
-			continue;
 		item = json_pack(
 			"{s:s, s:s, s:s, s:b, s:s, s:s, s:s, s:o, s:o}", "id", row->key, "name",
 			row->name, "state", state_key(features_state(features, row->id)), "needed",

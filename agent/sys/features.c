@@ -226,10 +226,11 @@ static const struct feature_row rows[FEATURE_COUNT] = {
 			.key = "send_tracepoint",
 			.name = "send tracepoint",
 			HAS(send_tracepoint),
-			.is_dormant = true,
 			.purpose =
 				"tp_btf/sock_send_length shows which code used a connection last",
-			.without = "a leak is named by the code that opened the connection",
+			.without =
+				"tcp_sendmsg is watched instead, by fentry or kprobe; where this "
+				"host allows neither, only the opener of a connection is named",
 			.remedy = "run a newer kernel to have it",
 			.version = "6.3",
 			.commit = "6e6eda44b939",
@@ -240,8 +241,8 @@ static const struct feature_row rows[FEATURE_COUNT] = {
 			.key = "ptrace",
 			.name = "CAP_SYS_PTRACE",
 			HAS(ptrace),
-			.purpose = "reads the executable's path of other users' processes",
-			.without = "those are named by their command name only",
+			.purpose = "names the executable and the code of other users' processes",
+			.without = "of those only the command name is known",
 			.remedy = "run it as root, or grant the capability",
 		},
 	[FEATURE_BPFFS] =
@@ -264,7 +265,6 @@ static const struct feature_row rows[FEATURE_COUNT] = {
 			.key = "journal",
 			.name = "systemd journal",
 			HAS(journal),
-			.is_dormant = true,
 			.purpose =
 				"/run/systemd/journal/socket takes verdicts with all their fields",
 			.without = "verdicts go to standard output only",

@@ -64,7 +64,6 @@ struct feature_row {
 	const char *name; /* for people, "kernel type information (BTF)" */
 	size_t flag_offset; /* of has_... */
 	bool is_needed;
-	bool is_dormant; /* known, but nothing uses it yet: not shown */
 	const char *purpose; /* what it is for */
 	const char *without; /* what follows when it is absent */
 	const char *remedy; /* what to do then */

@@ -284,7 +284,6 @@ static void features_rows_are_complete(void **state)
 		assert_true(rows[id].key && rows[id].name && rows[id].purpose);
 		assert_true(rows[id].without && rows[id].remedy);
 		assert_true(!rows[id].is_needed || rows[id].lacks);
-		assert_false(rows[id].is_needed && rows[id].is_dormant);
 		for (int other = 0; other < id; other++) {
 			assert_string_not_equal(rows[id].key, rows[other].key);
 			assert_int_not_equal(rows[id].flag_offset, rows[other].flag_offset);
