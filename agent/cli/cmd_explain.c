@@ -189,7 +189,7 @@ int cmd_explain(const struct options *options)
 	int r, status;
 
 	log_set_verbosity(options->verbosity);
-	r = ask_agent(options);
+	r = options->recording ? 0 : ask_agent(options);
 	if (r)
 		return r == 1 ? EXIT_DONE : EXIT_RUNTIME;
 	status = options->recording ? replay(&explain) : watch(&explain);

@@ -18,7 +18,8 @@ struct replay {
 	const struct options *options;
 	struct source_replay *source;
 	struct pipeline *pipeline;
-	uint64_t verdict_count;
+	uint64_t event_count, verdict_count;
+	uint64_t begin_ns; /* of the first event */
 };
 
 static int on_verdict(void *userdata, const struct verdict *verdict)
@@ -58,12 +59,34 @@ static void report_refusal(const struct replay *replay, const struct event *even
 	}
 }
 
+/* What there was to know about the trace, once all of it has been read. */
+static void report_end(const struct replay *replay)
+{
+	const char *name = source_replay_name(replay->source);
+	const struct table *table = pipeline_table(replay->pipeline);
+	uint64_t span_ns = replay->event_count ? table_now_ns(table) - replay->begin_ns : 0;
+
+	log_detail("%s: events: %llu, over %.3f s; connections open at the end: %u; verdict lines: "
+		   "%llu",
+		   name, (unsigned long long)replay->event_count, (double)span_ns / NS_PER_SEC,
+		   table_conn_count(table), (unsigned long long)replay->verdict_count);
+	if (source_replay_was_cut(replay->source))
+		log_notice("%s", source_replay_error(replay->source));
+	if (table_lost_count(table))
+		log_notice("%s: %llu records were lost when it was recorded", name,
+			   (unsigned long long)table_lost_count(table));
+	if (!replay->verdict_count && !replay->options->json)
+		log_notice("%s: no verdict", name);
+}
+
 static int run(struct replay *replay)
 {
 	struct event event;
 	int r;
 
 	while ((r = source_replay_next(replay->source, &event)) == 1) {
+		if (!replay->event_count++)
+			replay->begin_ns = event.t_ns;
 		r = pipeline_feed(replay->pipeline, &event);
 		if (r == -EPIPE) /* the reader has seen enough */
 			return EXIT_DONE;
@@ -78,14 +101,7 @@ static int run(struct replay *replay)
 		log_error("%s", source_replay_error(replay->source));
 		return EXIT_RUNTIME;
 	}
-	if (source_replay_was_cut(replay->source))
-		log_notice("%s", source_replay_error(replay->source));
-	if (table_lost_count(pipeline_table(replay->pipeline)))
-		log_notice("%s: %llu records were lost when it was recorded",
-			   source_replay_name(replay->source),
-			   (unsigned long long)table_lost_count(pipeline_table(replay->pipeline)));
-	if (!replay->verdict_count && !replay->options->json)
-		log_notice("%s: no verdict", source_replay_name(replay->source));
+	report_end(replay);
 	return EXIT_DONE;
 }
 

@@ -455,7 +455,8 @@ static const struct option_row option_table[] = {
 	 .kind = OPTION_COUNT,
 	 .flag_offset = offsetof(struct options, verbosity),
 	 .at_run_time = true,
-	 .help = "say more on standard error; twice: what libbpf says, too"},
+	 .help = "say more on standard error, where there is more to say; twice: what libbpf says, "
+		 "too"},
 	{.name = "version", .commands = ALL, .kind = OPTION_VERSION, .help = "print the version"},
 	{.name = "help",
 	 .letter = 'h',

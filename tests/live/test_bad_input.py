@@ -127,6 +127,13 @@ def test_replay_of_a_complete_trace_says_nothing(connleak):
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
 
 
+def test_replay_with_v_says_how_much_it_has_read(connleak):
+    done = replay(connleak, HEADER + OPEN + END, "-v")
+
+    assert (done.returncode, done.stdout) == (0, b"")
+    assert b"stdin: events: 2, over 599.000 s; connections open at the end: 1;" in done.stderr
+
+
 def test_replay_with_unknown_keys_ignores_them(connleak):
     done = replay(connleak, HEADER + OPEN.replace("}", ',"colour":{"r":1}}') + END)
 

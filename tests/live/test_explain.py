@@ -162,6 +162,10 @@ def test_process_that_is_not_in_the_recording_is_one_line(connleak, leak):
     assert_one_line(done, RUNTIME, "99", "no connection", "leak.jsonl")
 
 
+def test_recording_is_explained_without_a_word_about_an_agent_that_is_there(connleak, leak):
+    explain(connleak, PID, "--replay", leak, "--socket", leak)
+
+
 def test_recording_that_is_wrong_is_one_line(connleak, tmp_path):
     path = tmp_path / "wrong.jsonl"
     path.write_text(Recording().text() + '{"t":1.0,"ev":"established","conn":9}\n')
