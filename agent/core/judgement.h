@@ -20,6 +20,7 @@
 #include "retirement.h"
 #include "saturated.h"
 #include "storm.h"
+#include "told.h"
 #include "verdict_queue.h"
 
 struct dbkind;
@@ -50,7 +51,7 @@ struct leak {
 	uint64_t met_ns; /* since when the condition of a leak is met; UINT64_MAX = it is not */
 	uint64_t low_ns; /* since when the evidence is low; UINT64_MAX = it is not */
 	uint32_t suspect_count; /* connections marked is_suspect */
-	uint32_t told_count; /* the same at the last line */
+	struct told told; /* whom the last line named */
 };
 
 struct judgement {

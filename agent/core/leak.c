@@ -5,7 +5,7 @@
  *
  *	none --value >= A_SUSPECT, excess >= LMIN_SUSPECT--> suspect
  *	suspect for HOLD --value >= A, excess >= LMIN, with habits or EXPOSURE--> raised
- *	raised --severity changed, or twice the suspects of the last line--> updated (raised)
+ *	raised --severity changed, or the suspects (told.h)--> updated (raised)
  *	any --client gone; no suspect left; value low for CLEAR--> cleared (none)
  *
  * Invariant: the connections marked (marks.c) are the suspects that a line names.
@@ -58,6 +58,7 @@ static int begin_verdict(struct bench *bench, struct judgement *judgement, uint6
 	leak->verdict->kind = VERDICT_LEAK;
 	leak->stage = LEAK_SUSPECT;
 	leak->peak = 0;
+	leak->told = (struct told){0};
 	leak->suspect_ns = t_ns;
 	leak->met_ns = NEVER;
 	leak->low_ns = NEVER;
@@ -107,7 +108,9 @@ static int say(struct bench *bench, struct judgement *judgement, const struct fi
 
 	if (error < 0)
 		return error;
-	judgement->leak.told_count = judgement->leak.verdict->suspect_count;
+	if (state == VERDICT_RAISED)
+		judgement->leak.told.raised_ns = t_ns;
+	told_take(&judgement->leak.told, judgement->pool, figures_elsewhere(finding), t_ns);
 	return verdict_queue_push(&bench->queue, judgement->leak.verdict);
 }
 
@@ -176,7 +179,8 @@ static int review_raised(struct bench *bench, struct judgement *judgement,
 	bool is_news;
 
 	figures_fill(bench, judgement, finding, &figures);
-	is_news = leak->suspect_count + figures_elsewhere(finding) >= 2 * leak->told_count ||
+	is_news = told_is_news(&leak->told, bench->settings, leak->suspect_count,
+			       figures_elsewhere(finding), t_ns) ||
 		  severity_of(leak, &figures) != leak->verdict->severity;
 	if (is_news)
 		return say(bench, judgement, finding, VERDICT_UPDATED, t_ns);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The leak verdict of a pool: from suspect over raised and updated to cleared.
+ * The leak verdict of a pool: from suspect over raised and updated to cleared, under one id. It is
+ * updated when its severity changes and when those it names do (told.h).
  */
 #ifndef CONNLEAK_CORE_LEAK_H
 #define CONNLEAK_CORE_LEAK_H

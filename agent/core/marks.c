@@ -32,8 +32,11 @@
 
 static void mark(struct judgement *judgement, struct conn *conn)
 {
-	judgement->leak.suspect_count += !conn->is_suspect;
+	if (conn->is_suspect)
+		return;
 	conn->is_suspect = true;
+	judgement->leak.suspect_count++;
+	told_observe(&judgement->leak.told, conn);
 }
 
 void marks_remove(struct leak *leak, struct conn *conn)
@@ -42,6 +45,7 @@ void marks_remove(struct leak *leak, struct conn *conn)
 		return;
 	conn->is_suspect = false;
 	leak->suspect_count--;
+	told_observe(&leak->told, conn);
 }
 
 void marks_clear(struct judgement *judgement)

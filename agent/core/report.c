@@ -451,7 +451,7 @@ void report_write(const struct bench *bench, const struct judgement *judgement,
 void report_write_cleared(const struct bench *bench, const struct judgement *judgement,
 			  enum report_reason reason, struct verdict *verdict)
 {
-	uint32_t told = judgement->leak.told_count, left = judgement->leak.suspect_count;
+	uint32_t told = judgement->leak.told.count, left = judgement->leak.suspect_count;
 	char clear[DURATION_SIZE];
 
 	verdict->summary[0] = '\0';

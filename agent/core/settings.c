@@ -78,6 +78,18 @@ static const struct setting_row rows[] = {
 	{"CLEAR", "s", 1, 86400, 600,
 	 "evidence must stay below a fifth of its peak for this long before a verdict is "
 	 "cleared; longer than the pauses of a leak on a rare path"},
+	{"UPDATE", "s", 0, 86400, 50,
+	 "this long after a leak was raised its connections are named again if others are "
+	 "suspected "
+	 "by then, so that a minute after its lines name all that had leaked; later lines are at "
+	 "least as far apart, but for changes of severity"},
+	{"UPDATE_SHARE", "", 0.01, 100, 0.25,
+	 "share of the connections named that must be new or gone for a later line, and two of "
+	 "them: "
+	 "a leak of 100 makes a dozen lines"},
+	{"UPDATE_REST", "s", 0, 86400, 600,
+	 "this long after a line another one comes if any connection that it named was used or "
+	 "closed since: a reader shall not act on it for long, and some pools close one a minute"},
 	{"PLATEAU", "s", 5, 86400, 60,
 	 "how long the open connections must have been at their maximum, with no open but in place "
 	 "of a closed one, to be at a plateau; longer than a refill takes"},
@@ -131,6 +143,9 @@ static const struct field fields[] = {
 	{FIELD_TIME, offsetof(struct settings, overlap_ns)},
 	{FIELD_TIME, offsetof(struct settings, exposure_ns)},
 	{FIELD_TIME, offsetof(struct settings, clear_ns)},
+	{FIELD_TIME, offsetof(struct settings, update_ns)},
+	{FIELD_NUMBER, offsetof(struct settings, update_share)},
+	{FIELD_TIME, offsetof(struct settings, update_rest_ns)},
 	{FIELD_TIME, offsetof(struct settings, plateau_ns)},
 	{FIELD_NUMBER, offsetof(struct settings, busy_saturated)},
 	{FIELD_NUMBER, offsetof(struct settings, busy_clear)},

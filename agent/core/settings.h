@@ -17,6 +17,9 @@ struct settings {
 	uint64_t credit_ns; /* CREDIT: a close pays for an open for this long */
 	uint64_t tick_ns; /* TICK */
 	uint64_t hold_ns; /* HOLD: evidence must last this long before a verdict is raised */
+	uint64_t update_ns; /* UPDATE: between two lines on whom a leak verdict names */
+	double update_share; /* UPDATE_SHARE: of those named */
+	uint64_t update_rest_ns; /* UPDATE_REST: the same as UPDATE, where few have come back */
 	uint64_t clear_ns; /* CLEAR: quiet for this long before it is cleared */
 	uint64_t exposure_ns; /* EXPOSURE: silence summed over the suspects, in a pool without
 				 habits */

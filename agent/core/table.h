@@ -91,7 +91,8 @@ struct conn {
 	uint32_t retransmit_count;
 	uint32_t site; /* where it was opened: table_site() of it; 0 = unknown */
 	uint32_t last_site; /* who sent on it last, the same way */
-	uint32_t tid : 28; /* the thread that opened it; 0 = unknown */
+	uint32_t tid : 27; /* the thread that opened it; 0 = unknown */
+	uint32_t was_told : 1; /* named by the last line of that verdict (told.c) */
 	uint32_t opener : 2; /* enum opener_state: whether that thread has ended */
 	uint32_t outlived : 2; /* 2 = used after that (deserted.c) */
 	/* Silence between two uses, in sixteenths of a second: what it is of late, and the longest
@@ -120,7 +121,7 @@ struct conn {
 
 #define CONN_FAIR_MAX 31
 /* Linux has no more than 2^22 threads; a larger number is nobody's. */
-#define CONN_TID_MAX ((1U << 28) - 1)
+#define CONN_TID_MAX ((1U << 27) - 1)
 /* There may be a million, and a malloc() of this size takes no more than eight bytes beside it. */
 _Static_assert(sizeof(struct conn) == 152, "what a connection costs is on purpose");
 

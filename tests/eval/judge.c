@@ -22,6 +22,14 @@
 #define NAMED_AFTER_NS (60 * NS_PER_SEC)
 #define COLD_S 1800.0
 
+/* Whom the last line of a leak verdict named. */
+struct naming {
+	struct naming *next;
+	uint64_t id;
+	uint64_t *suspects; /* owned */
+	uint32_t count;
+};
+
 struct judge {
 	struct result *result;
 	struct scenario *scenario;
@@ -32,6 +40,7 @@ struct judge {
 	uint64_t baseline_due_ns, naming_due_ns;
 	uint64_t tte_at_ns[TTE_POINTS];
 	double tte_s[TTE_POINTS];
+	struct naming *namings; /* of the leak verdicts that stand; owned */
 	struct bound bound;
 	bool has_begun; /* the leak */
 };
@@ -73,6 +82,78 @@ static void keep_first(double *first_s, const struct verdict *verdict)
 }
 
 /* --- verdict lines ---------------------------------------------------------------------------- */
+
+static void free_naming(struct naming **place)
+{
+	struct naming *naming = *place;
+
+	*place = naming->next;
+	free(naming->suspects);
+	free(naming);
+}
+
+/* Who reads the lines knows of a verdict what its last line says. */
+static int keep_names(struct judge *judge, const struct verdict *verdict)
+{
+	struct naming **place = &judge->namings;
+	struct naming *naming;
+
+	while (*place && (*place)->id != verdict->id)
+		place = &(*place)->next;
+	if (*place)
+		free_naming(place);
+	if (verdict->state == VERDICT_SUSPECT || verdict->state == VERDICT_CLEARED)
+		return 0;
+	naming = calloc(1, sizeof(*naming));
+	if (naming)
+		naming->suspects = calloc(verdict->suspect_count + 1, sizeof(*naming->suspects));
+	if (!naming || !naming->suspects) {
+		free(naming);
+		return -ENOMEM;
+	}
+	memcpy(naming->suspects, verdict->suspects,
+	       verdict->suspect_count * sizeof(*naming->suspects));
+	naming->id = verdict->id;
+	naming->count = verdict->suspect_count;
+	naming->next = judge->namings;
+	judge->namings = naming;
+	return 0;
+}
+
+static bool is_named(const struct judge *judge, uint64_t conn)
+{
+	for (const struct naming *naming = judge->namings; naming; naming = naming->next)
+		for (uint32_t i = 0; i < naming->count; i++)
+			if (naming->suspects[i] == conn)
+				return true;
+	return false;
+}
+
+/* Whom did the lines name by a minute after it was raised? Due are those leaked by then. */
+static void check_names(struct judge *judge)
+{
+	struct result *result = judge->result;
+	struct table *table = pipeline_table(judge->pipeline);
+	uint64_t raised_ns = judge->naming_due_ns - NAMED_AFTER_NS;
+
+	judge->naming_due_ns = NEVER_NS;
+	result->has_named = true;
+	for (const struct naming *naming = judge->namings; naming; naming = naming->next) {
+		result->named += naming->count;
+		for (uint32_t i = 0; i < naming->count; i++)
+			result->named_rightly += is_leaked(judge->world, naming->suspects[i]);
+	}
+	for (uint32_t i = 0; i < judge->world->leak_count; i++) {
+		const struct leak_record *leak = &judge->world->leaks[i];
+		const struct conn *conn = table_find_conn(table, leak->conn);
+
+		/* Of those that were open before the observation nobody can know. */
+		if (leak->t_ns > raised_ns || !conn || conn->silent_since_seen)
+			continue;
+		result->due++;
+		result->found += is_named(judge, leak->conn);
+	}
+}
 
 static void take_leak(struct judge *judge, const struct verdict *verdict)
 {
@@ -128,6 +209,10 @@ static int on_verdict(void *userdata, const struct verdict *verdict)
 	struct judge *judge = userdata;
 	struct result *result = judge->result;
 
+	if (verdict->t_ns > judge->naming_due_ns)
+		check_names(judge);
+	if (verdict->kind == VERDICT_LEAK && keep_names(judge, verdict) < 0)
+		return -ENOMEM;
 	if (verdict->state == VERDICT_SUSPECT) {
 		take_suspect(judge, verdict);
 		return 0;
@@ -167,38 +252,6 @@ static void step_baselines(struct judge *judge, uint64_t t_ns)
 	}
 }
 
-/* Whom does the verdict name a minute after it was raised? Due are those leaked by then. */
-static void check_names(struct judge *judge)
-{
-	struct result *result = judge->result;
-	const struct detector *detector = pipeline_detector(judge->pipeline);
-	struct table *table = pipeline_table(judge->pipeline);
-	uint64_t raised_ns = judge->naming_due_ns - NAMED_AFTER_NS;
-
-	judge->naming_due_ns = NEVER_NS;
-	result->has_named = true;
-	for (const struct pool *pool = table_first_pool(table); pool; pool = pool->next) {
-		const struct verdict *verdict =
-			detector_pool_verdict_of(detector, pool, VERDICT_LEAK);
-
-		for (uint32_t i = 0; verdict && i < verdict->suspect_count; i++) {
-			if (!table_find_conn(table, verdict->suspects[i]))
-				continue;
-			result->named++;
-			result->named_rightly += is_leaked(judge->world, verdict->suspects[i]);
-		}
-	}
-	for (uint32_t i = 0; i < judge->world->leak_count; i++) {
-		const struct leak_record *leak = &judge->world->leaks[i];
-		const struct conn *conn = table_find_conn(table, leak->conn);
-
-		/* Of those that were open before the observation nobody can know. */
-		if (leak->t_ns > raised_ns || !conn || conn->silent_since_seen)
-			continue;
-		result->due++;
-	}
-}
-
 static void note_begin(struct judge *judge)
 {
 	const struct pool_model *pool = judge->scenario->pools;
@@ -223,11 +276,11 @@ static int feed(void *userdata, const struct event *event)
 		bound_observe_open(&judge->bound, world, &judge->options.settings,
 				   judge->result->was_cold);
 	bound_advance(&judge->bound, world);
-	if (event->t_ns >= judge->naming_due_ns)
-		check_names(judge);
 	if (event->t_ns >= judge->baseline_due_ns)
 		step_baselines(judge, event->t_ns);
 	r = pipeline_feed(judge->pipeline, event);
+	if (event->t_ns >= judge->naming_due_ns)
+		check_names(judge);
 	if (r > 0)
 		(void)fprintf(stderr, "eval: event %d at %.6f was refused: %s\n", event->type,
 			      (double)event->t_ns / 1e9, strerror(r));
@@ -367,6 +420,8 @@ int judge_run(const struct family *family, const char *params, const struct sett
 	if (r == 0)
 		settle(judge);
 	bound_clear(&judge->bound);
+	while (judge->namings)
+		free_naming(&judge->namings);
 	pipeline_free(judge->pipeline);
 	baselines_free(judge->baselines);
 	scenario_free(judge->scenario);

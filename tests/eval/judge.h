@@ -41,7 +41,8 @@ struct result {
 	double first_false_s, first_suspect_s;
 	char false_evidence[EVIDENCE_NAME_SIZE], suspect_evidence[EVIDENCE_NAME_SIZE];
 	bool has_named;
-	uint32_t named, named_rightly, due; /* at detection + 60 s */
+	/* By the lines until detection + 60 s: named at all, rightly; leaked by then, and named. */
+	uint32_t named, named_rightly, due, found;
 	double tte_error[TTE_POINTS], tte_oracle[TTE_POINTS]; /* relative, signed */
 	/* The baselines. */
 	double baseline_s[BASELINE_COUNT]; /* first alarm at or after the first leak */

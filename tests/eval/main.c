@@ -93,9 +93,11 @@ static void print_result(const struct result *result)
 		"leaks %u from %.0f s, surplus %u, capacity %u, exhausted %.0f s, end %.0f s\n",
 		result->leaked_count, result->first_leak_s, result->surplus, result->capacity,
 		result->exhausted_s, result->end_s);
-	(void)printf("suspect %.0f s, detected %.0f s with %u leaked, named %u, rightly %u of %u\n",
-		     result->suspect_s, result->detected_s, result->leaked_at_detection,
-		     result->named, result->named_rightly, result->due);
+	(void)printf(
+		"suspect %.0f s, detected %.0f s with %u leaked; a minute after named %u, rightly "
+		"%u, %u of the %u leaked by then\n",
+		result->suspect_s, result->detected_s, result->leaked_at_detection, result->named,
+		result->named_rightly, result->found, result->due);
 	(void)printf("false leaks %u (first %.0f s, %s), other suspects %u (first %.0f s, %s)\n",
 		     result->false_leaks, result->first_false_s, result->false_evidence,
 		     result->suspect_count, result->first_suspect_s, result->suspect_evidence);

@@ -204,21 +204,21 @@ void report_rows(const struct results *results)
 	char params[PARAMS_SIZE];
 
 	(void)printf("family\tparams\tseed\tfirst_leak\tleaks\tsurplus\tcapacity\texhausted\t"
-		     "suspect\tdetected\tleaked\tbound\theld\todds\tnamed\trightly\tdue\tfalse\tsus"
-		     "pects\tleak\t"
+		     "suspect\tdetected\tleaked\tbound\theld\todds\tnamed\trightly\tdue\tfound\t"
+		     "false\tsuspects\tleak\t"
 		     "exhausted_at\tsaturated_at\tstorm_at\toversized_at\tevents\twall\n");
 	for (uint32_t i = 0; i < results->count; i++) {
 		const struct result *result = &results->rows[i];
 
 		(void)printf("%s\t%s\t%llu\t%.0f\t%u\t%u\t%u\t%.0f\t%.0f\t%.0f\t%u\t%u\t%u\t%u\t"
-			     "%u\t%u\t%u\t%u\t%u",
+			     "%u\t%u\t%u\t%u\t%u\t%u",
 			     result_family(result)->name, result_params(result, params),
 			     (unsigned long long)result->seed, result->first_leak_s,
 			     result->leaked_count, result->surplus, result->capacity,
 			     result->exhausted_s, result->suspect_s, result->detected_s,
 			     result->leaked_at_detection, result->bound_leaked, result->held_leaked,
 			     result->odds_leaked, result->named, result->named_rightly, result->due,
-			     result->false_leaks, result->suspect_count);
+			     result->found, result->false_leaks, result->suspect_count);
 		for (unsigned int kind = 0; kind < VERDICT_KIND_COUNT; kind++)
 			(void)printf("\t%.0f", result->first_raised_s[kind]);
 		(void)printf("\t%llu\t%.2f\n", (unsigned long long)result->event_count,

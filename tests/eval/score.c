@@ -155,13 +155,11 @@ static void add_sample(struct samples *samples, double value)
 
 static void score_names(struct score *score, const struct result *result)
 {
-	uint32_t found = result->named_rightly < result->due ? result->named_rightly : result->due;
-
 	if (!result->has_named)
 		return;
 	score->precision.k += result->named_rightly;
 	score->precision.n += result->named;
-	score->recall.k += found;
+	score->recall.k += result->found;
 	score->recall.n += result->due;
 }
 

@@ -30,19 +30,62 @@ static void detector_leak_goes_from_suspect_to_raised_with_one_id(void **state)
 	sim_free(sim);
 }
 
-static void detector_verdict_is_updated_when_suspects_double(void **state)
+static void detector_verdict_names_within_a_minute_what_had_leaked(void **state)
 {
 	struct sim *sim = sim_new_quick();
-	uint32_t told;
+	uint32_t leaked;
+	double raised;
 
 	(void)state;
 	sim_leak_until_raised(sim, 2);
-	told = sim_last(sim)->suspect_count;
-	while (sim->line_count == 2 && sim->leaked_count < 200)
+	raised = sim_last(sim)->t;
+	leaked = sim_last(sim)->leaked_count;
+	assert_true(sim_last(sim)->suspect_count < leaked);
+	while (sim->line_count == 2 && sim->now < raised + 60)
 		sim_leak_one(sim, 2);
 	assert_int_equal(sim_last(sim)->state, VERDICT_UPDATED);
-	assert_in_range(sim_last(sim)->suspect_count, 2 * told, 2 * told + 3);
+	assert_in_range(sim_last(sim)->t - raised, 50, 60);
+	assert_true(sim_last(sim)->right_count >= leaked);
 	assert_int_equal(sim_last(sim)->id, sim->lines[0].id);
+	sim_free(sim);
+}
+
+static void detector_verdict_is_updated_as_the_suspects_grow_and_not_one_by_one(void **state)
+{
+	struct sim *sim = sim_new_quick();
+
+	(void)state;
+	sim_leak_until_raised(sim, 20);
+	while (sim->leaked_count < 100)
+		sim_leak_one(sim, 20);
+	assert_in_range(sim->line_count, 8, 14);
+	for (uint32_t i = 3; i < sim->line_count; i++) {
+		const struct sim_line *line = &sim->lines[i];
+
+		assert_int_equal(line->state, VERDICT_UPDATED);
+		assert_true(4 * line->suspect_count >= 5 * line[-1].suspect_count);
+	}
+	sim_free(sim);
+}
+
+static void detector_update_drops_those_that_came_back(void **state)
+{
+	struct sim *sim = sim_new_quick();
+
+	(void)state;
+	sim_leak_until_raised(sim, 2);
+	sim_advance(sim, sim->now + 60);
+	sim_end(sim);
+	for (uint32_t i = 0; i < sim->leaked_count / 2; i++) {
+		sim_use(sim, &sim->conns[i]);
+		sim->conns[i].state = SIM_IDLE;
+	}
+	sim_advance(sim, sim->now + 60);
+	sim_end(sim);
+	assert_int_equal(sim_last(sim)->kind, VERDICT_LEAK);
+	assert_int_equal(sim_last(sim)->state, VERDICT_UPDATED);
+	assert_true(sim_last(sim)->suspect_count < sim->leaked_count);
+	assert_int_equal(sim_last(sim)->right_count, sim_last(sim)->suspect_count);
 	sim_free(sim);
 }
 
@@ -417,7 +460,10 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(detector_leak_goes_from_suspect_to_raised_with_one_id),
-		cmocka_unit_test(detector_verdict_is_updated_when_suspects_double),
+		cmocka_unit_test(detector_verdict_names_within_a_minute_what_had_leaked),
+		cmocka_unit_test(
+			detector_verdict_is_updated_as_the_suspects_grow_and_not_one_by_one),
+		cmocka_unit_test(detector_update_drops_those_that_came_back),
 		cmocka_unit_test(detector_verdict_is_cleared_when_all_suspects_are_released),
 		cmocka_unit_test(detector_verdict_is_cleared_when_the_process_exits),
 		cmocka_unit_test(detector_verdict_is_cleared_when_growth_has_ended),
