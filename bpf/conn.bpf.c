@@ -19,21 +19,15 @@
  * goes. In between both run for each change, one after the other, so whatever is done here must do
  * no harm when it is done twice.
  */
-#include "maps.bpf.h"
+#include "end.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-#define EARLY_NS 1000000000ULL
-#define EARLY_BYTES 200
 /* Longer than the probes of two sessions can take for one change, interrupts between them included.
  */
 #define TAKEOVER_NS 1000000000ULL
 
-/* The loader sets both. */
-const volatile __u32 session = 0;
-const volatile __u32 ring_bytes = ABI_RING_BYTES;
-
-static const struct pool_counts zero_counts;
+const volatile __u32 session = 0; /* set by the loader */
 
 /*
  * Of no use to the probes: what the agent keeps for the one after it (site_store.c). The number of
@@ -68,103 +62,12 @@ struct {
 	__type(value, __u32);
 } open_hooks SEC(".maps");
 
-static __always_inline struct pool_counts *get_pool(const struct conn_record *record,
-						    const struct sock *sk, __u32 netns)
-{
-	struct pool_counts *counts;
-	struct pool_key key;
-
-	fill_key(&key, record, sk, netns);
-	counts = bpf_map_lookup_elem(&pools, &key);
-	if (counts)
-		return counts;
-	bpf_map_update_elem(&pools, &key, &zero_counts, BPF_NOEXIST);
-	counts = bpf_map_lookup_elem(&pools, &key);
-	if (counts)
-		__builtin_memcpy(counts->comm, record->comm, ABI_COMM_SIZE);
-	return counts;
-}
-
-/*
- * What opened and ended between two looks of the agent costs nothing but this. Of the others the
- * agent is told one by one; they are counted for the agent after it.
- */
-static __always_inline void count_end(const struct conn_record *record, const struct sock *sk,
-				      __u32 netns, bool seen, bool failed, __u32 reason, bool early)
-{
-	struct pool_counts *pool = get_pool(record, sk, netns);
-	struct end_counts *counts;
-
-	if (!pool) {
-		count_lost(LOST_POOL);
-		return;
-	}
-	counts = seen ? &pool->told : &pool->brief;
-	if (failed) {
-		if (reason < FAILED_COUNT)
-			__sync_fetch_and_add(&counts->failed_count[reason], 1);
-		return;
-	}
-	if (record->flags & RECORD_SEED)
-		__sync_fetch_and_add(&counts->seed_count, 1);
-	if (reason < ENDED_COUNT)
-		__sync_fetch_and_add(&counts->closed_count[reason], 1);
-	if (early)
-		__sync_fetch_and_add(&counts->early_peer_close_count, 1);
-}
-
-static __always_inline void tell_end(const struct conn_record *record, struct sock *sk, __u32 netns,
-				     bool seen, bool failed, __u32 reason)
-{
-	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
-	struct end_event *event;
-	__u64 wakeup = BPF_RB_NO_WAKEUP;
-
-	if (!tp)
-		return;
-	event = bpf_ringbuf_reserve(&ends, sizeof(*event), 0);
-	if (!event) {
-		count_lost(LOST_RING);
-		return;
-	}
-	fill_sample(&event->sample, record, sk, tp, netns);
-	event->end_ns = bpf_ktime_get_ns();
-	event->failed = failed;
-	event->reason = reason;
-	event->seen = seen;
-	event->met_pass = record->met_pass;
-	if (bpf_ringbuf_query(&ends, BPF_RB_AVAIL_DATA) > ring_bytes / 2)
-		wakeup = BPF_RB_FORCE_WAKEUP;
-	bpf_ringbuf_submit(event, wakeup);
-}
-
-/* The server has ended it almost at once. */
-static __always_inline bool is_early(const struct conn_record *record, struct sock *sk,
-				     __u32 reason)
-{
-	struct tcp_sock *tp;
-
-	if (!record->peer_closed_ns && reason != ENDED_RESET)
-		return false;
-	tp = bpf_skc_to_tcp_sock(sk);
-	return tp && tp->bytes_received < EARLY_BYTES &&
-	       bpf_ktime_get_ns() - record->open_ns < EARLY_NS;
-}
-
-/* The connection is over. Whoever exchanges the phase first speaks for it, so it is said once. */
 static __always_inline void end(struct conn_record *record, struct sock *sk, __u32 netns,
 				bool failed, __u32 reason)
 {
 	__u32 before = __sync_lock_test_and_set(&record->phase, PHASE_OVER);
-	const struct probe_config *cfg = get_config();
-	bool seen = before == PHASE_SEEN;
 
-	if (!cfg || (before != PHASE_FRESH && !seen))
-		return;
-	if (seen || cfg->tell_short)
-		tell_end(record, sk, netns, seen, failed, reason);
-	if (!cfg->tell_short)
-		count_end(record, sk, netns, seen, failed, reason, is_early(record, sk, reason));
+	say_end(record, sk, netns, before, failed, reason);
 }
 
 /*
@@ -222,26 +125,15 @@ static __always_inline bool on_syn_sent(struct sock *sk)
 
 static __always_inline __u32 fail_reason(const struct sock *sk)
 {
-	switch (sk->sk_err) {
-	case ECONNREFUSED:
-		return FAILED_REFUSED;
-	case ETIMEDOUT:
-		return FAILED_TIMEDOUT;
-	case ECONNRESET:
-	case ECONNABORTED:
-		return FAILED_RESET;
-	case EHOSTUNREACH:
-		return FAILED_HOSTUNREACH;
-	case ENETUNREACH:
-		return FAILED_NETUNREACH;
-	case 0:
-		/*
-		 * Nothing from outside: close() or AF_UNSPEC by the process, of which close() marks
-		 * both directions as shut down first; else tcp_v4_connect() found no local port.
-		 */
-		return sk->sk_shutdown == SHUTDOWN_BOTH ? FAILED_CANCELED : FAILED_NOADDR;
-	}
-	return FAILED_OTHER;
+	int error = sk->sk_err;
+
+	if (error)
+		return fail_reason_of(error);
+	/*
+	 * Nothing from outside: close() or AF_UNSPEC by the process, of which close() marks both
+	 * directions as shut down first; else tcp_v4_connect() found no local port.
+	 */
+	return sk->sk_shutdown == SHUTDOWN_BOTH ? FAILED_CANCELED : FAILED_NOADDR;
 }
 
 /* Only where the change is the doing of the process itself, so that `current` is that process. */
@@ -253,16 +145,10 @@ static __always_inline __u32 own_doing(void)
 /* Straight to CLOSE out of ESTABLISHED, CLOSE_WAIT or a half-closed state. */
 static __always_inline __u32 end_reason(const struct conn_record *record, const struct sock *sk)
 {
-	switch (sk->sk_err) {
-	case 0:
-		break;
-	case ECONNRESET:
-	case EPIPE: /* a reset in CLOSE_WAIT */
-	case ECONNABORTED: /* ss --kill */
-		return ENDED_RESET;
-	default:
-		return ENDED_TIMEOUT;
-	}
+	int error = sk->sk_err;
+
+	if (error)
+		return end_reason_of(error);
 	/* Both FINs are exchanged; a socket that is still held has ended on the peer's. */
 	if (record->flags & RECORD_HALF_CLOSED)
 		return sk->sk_socket ? ENDED_PEER : ENDED_LOCAL;

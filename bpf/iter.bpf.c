@@ -6,6 +6,7 @@
  * since it was told last, into an array that the agent maps. A quiet connection costs the look, not
  * a record. When the array is full the rest keeps its news for the next pass, so none is lost. Now
  * and then it adds up whom it met, so that the agent sees whether it believes in one that is gone.
+ * What the probe has missed it makes up for, as far as the socket's state shows it.
  * The walk is one read() that prints nothing: a list walked in one go neither skips nor repeats an
  * element, which a walk that resumes after each buffer full of output can.
  *
@@ -13,7 +14,7 @@
  * were there before the probe, collects the listening sockets that tell a server's sockets from a
  * client's, and finds who holds a connection whose opener no longer does.
  */
-#include "maps.bpf.h"
+#include "end.bpf.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -27,6 +28,12 @@ __u32 full_pass = 0; /* not 0: number of a pass that adds up which connections i
 __u32 tell_all = 0; /* 1: a full pass tells of connections without news as well */
 __u32 begin_session = 0; /* 1: this pass forgets what the session before was told */
 __u64 tick_ns = 0; /* length of a jiffy; before the first walk */
+
+/*
+ * The probe makes its record of a connect() before the socket's state says so. That takes less,
+ * interrupts included.
+ */
+#define CONNECT_NS 1000000000ULL
 
 /*
  * What a pass found. Written: tell(). Read: agent, which maps both.
@@ -100,17 +107,79 @@ static __always_inline __u32 phase_of_seed(const struct sock *sk)
 }
 
 /*
- * The kernel skips a probe that interrupts itself. A state change that was missed so is made up for
- * here: the probe runs before the state is stored, so a state that shows must have been told.
+ * The kernel skips a probe that interrupts itself, also on behalf of another task that has come in
+ * between. A state change that was missed so is made up for here: the probe runs before the state
+ * is stored, so a state that shows must have been told.
  */
-static __always_inline void make_up(struct conn_record *record, const struct sock *sk)
+static __always_inline void make_up(struct conn_record *record, __u8 state)
 {
-	__u8 state = sk->__sk_common.skc_state;
-
 	if (state == TCP_ESTABLISHED && !record->established_ns && !(record->flags & RECORD_SEED))
 		record->established_ns = bpf_ktime_get_ns();
 	if (state == TCP_CLOSE_WAIT && !record->peer_closed_ns)
 		record->peer_closed_ns = bpf_ktime_get_ns();
+}
+
+/* Whether the probe would have said that it is over. Of nearly all the state alone tells. */
+static __always_inline bool is_over(const struct conn_record *record, const struct sock *sk,
+				    __u8 state)
+{
+	switch (state) {
+	case TCP_CLOSE:
+	case TCP_LISTEN:
+	case TCP_LAST_ACK:
+		return true;
+	case TCP_FIN_WAIT1:
+	case TCP_FIN_WAIT2:
+	case TCP_CLOSING:
+		if (!sk->sk_socket)
+			return true;
+		/* Of a half-closed one it is the peer's FIN that shuts down the other direction. */
+		return sk->sk_shutdown == SHUTDOWN_BOTH && !(record->flags & RECORD_HALF_CLOSED);
+	}
+	return false;
+}
+
+static __always_inline __u32 late_end_reason(const struct conn_record *record,
+					     const struct sock *sk, __u8 state)
+{
+	int error = sk->sk_err;
+
+	if (state != TCP_CLOSE && state != TCP_LISTEN)
+		return ENDED_LOCAL;
+	if (error)
+		return end_reason_of(error);
+	/* Neither close() nor AF_UNSPEC, which takes the address away: the error was fetched. */
+	if (sk->sk_socket && remote_port(sk))
+		return record->flags & RECORD_HALF_CLOSED ? ENDED_PEER : ENDED_RESET;
+	return ENDED_LOCAL;
+}
+
+/* The end was missed: says now what the probe would have said, as far as it shows. */
+static __always_inline void end_late(struct conn_record *record, struct sock *sk, __u8 state)
+{
+	__u32 phase = record->phase, netns = netns_of(sk), reason;
+	bool is_closed = state == TCP_CLOSE || state == TCP_LISTEN, failed;
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	int error = sk->sk_err;
+
+	if (!tp || (phase != PHASE_FRESH && phase != PHASE_SEEN))
+		return;
+	/* A connect() that is under way has a record that is new. */
+	if (phase == PHASE_FRESH && bpf_ktime_get_ns() - record->open_ns < CONNECT_NS)
+		return;
+	if (__sync_val_compare_and_swap(&record->phase, phase, PHASE_OVER) != phase)
+		return;
+	failed = is_closed && !record->established_ns && !(record->flags & RECORD_SEED) &&
+		 !tp->srtt_us;
+	if (failed)
+		reason = error ? fail_reason_of(error) : FAILED_OTHER;
+	else
+		reason = late_end_reason(record, sk, state);
+	/* Without its address: nobody can say which pool it was of, unless the agent knows it. */
+	if (remote_port(sk))
+		say_end(record, sk, netns, phase, failed, reason);
+	else if (phase == PHASE_SEEN)
+		tell_end(record, sk, netns, true, failed, reason);
 }
 
 /* After a walk over all files: the owner holds it no longer, somebody else does. */
@@ -223,11 +292,16 @@ static __always_inline bool tell(struct conn_record *record, struct sock *sk, bo
 static __always_inline void look_at(struct conn_record *record, struct sock *sk)
 {
 	bool is_due = full_pass && record->met_pass != (__u16)full_pass;
+	__u8 state = sk->__sk_common.skc_state;
 	struct progress progress;
 	bool owner_changed;
 
 	read_progress(&progress, sk);
-	make_up(record, sk);
+	make_up(record, state);
+	if (is_over(record, sk, state)) {
+		end_late(record, sk, state);
+		return;
+	}
 	owner_changed = change_owner(record);
 	if (!tell(record, sk, owner_changed, &progress, is_due) || !is_due)
 		return;

@@ -40,6 +40,7 @@ enum {
 	TCP_CLOSE_WAIT = 8,
 	TCP_LAST_ACK = 9,
 	TCP_LISTEN = 10,
+	TCP_CLOSING = 11,
 };
 
 /*
@@ -57,7 +58,7 @@ struct {
 
 /*
  * Counts of connections that ended: those that no pass had seen, and apart from them the others.
- * Inserted and read: count_end() in conn.bpf.c. Read and deleted (when the client is gone): agent.
+ * Inserted and read: count_end() in end.bpf.h. Read and deleted (when the client is gone): agent.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
@@ -67,7 +68,7 @@ struct {
 } pools SEC(".maps");
 
 /*
- * Ends of connections. Written: tell_end() in conn.bpf.c; a full ring counts LOST_RING.
+ * Ends of connections. Written: tell_end() in end.bpf.h; a full ring counts LOST_RING.
  * Read: agent, on its tick; it is woken before that only when the ring is half full.
  */
 struct {

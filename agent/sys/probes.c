@@ -311,6 +311,8 @@ static int load_iterators(struct probes *probes, const struct probes_limits *lim
 		r = probes_set_room(probes->iter->maps.io_samples, limits->sample_count);
 	if (r < 0)
 		return r;
+	if (limits->ring_bytes)
+		probes->iter->rodata->ring_bytes = limits->ring_bytes;
 	return iter_bpf__load(probes->iter) ? -errno : 0;
 }
 

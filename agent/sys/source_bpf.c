@@ -24,9 +24,11 @@
 
 /*
  * Who holds what is asked anew this often, and at once when a process leaves connections behind.
- * The same walk finds connections whose open the probe has missed.
+ * The same walk finds connections whose open the probe has missed, so it comes sooner after the
+ * kernel has skipped the probe, which on a host full of interrupts can be all the time.
  */
 #define WALK_INTERVAL_NS (30 * NS_PER_SEC)
+#define WALK_AFTER_MISS_NS (5 * NS_PER_SEC)
 
 struct source_bpf {
 	struct probes *probes;
@@ -37,6 +39,7 @@ struct source_bpf {
 	struct tick_clock clock;
 	uint64_t begun_ns; /* what was opened before is told as seen, not as opened */
 	uint64_t attached_ns;
+	uint64_t walk_ns; /* time of the last walk */
 	uint64_t next_walk_ns;
 	uint64_t exits_ns; /* time of the exits being told */
 	uint64_t absent_ns; /* time of the ends that are concluded */
@@ -174,6 +177,9 @@ static void tell_io(struct source_bpf *source, struct live_conn *conn, const str
 	};
 
 	if (io->sent_bytes == conn->sent_bytes && io->received_bytes == conn->received_bytes)
+		return;
+	/* The process has undone the connection (AF_UNSPEC), and with it what was counted. */
+	if (!io->sent_bytes && !io->received_bytes)
 		return;
 	site_teller_note_io(&source->teller, conn, &event);
 	site_teller_add_news(&source->teller, conn, conn->is_older ? 0 : site, &event);
@@ -341,6 +347,8 @@ static int tell_lost(struct source_bpf *source, uint64_t now_ns)
 		/* An end may be among them: ask for everything and see what is missing. */
 		if (i == LOST_RING || i == PROBES_LOST_MISSED)
 			source->full_wanted = true;
+		if (i == PROBES_LOST_MISSED)
+			source->next_walk_ns = source->walk_ns + WALK_AFTER_MISS_NS;
 		source->lost[i] = counts[i];
 	}
 	if (event.lost_count)
@@ -406,6 +414,12 @@ static int find_absent(struct source_bpf *source)
 	return 0;
 }
 
+static void note_walk(struct source_bpf *source, uint64_t now_ns)
+{
+	source->walk_ns = now_ns;
+	source->next_walk_ns = now_ns + WALK_INTERVAL_NS;
+}
+
 int source_bpf_collect(struct source_bpf *source)
 {
 	uint64_t now_ns = clock_monotonic_ns();
@@ -419,7 +433,7 @@ int source_bpf_collect(struct source_bpf *source)
 	source->full_wanted = source->walk_wanted = false;
 	site_teller_begin_look(&source->teller);
 	if (walk) {
-		source->next_walk_ns = now_ns + WALK_INTERVAL_NS;
+		note_walk(source, now_ns);
 		r = probes_walk_files(source->probes);
 	}
 	/* Before the first pass, from which on the counts are those of this session. */
@@ -526,7 +540,7 @@ int source_bpf_open(const struct probes_setup *setup, int proc_fd, struct pod_lo
 			 strerror(-r));
 		goto fail;
 	}
-	source->next_walk_ns = clock_monotonic_ns() + WALK_INTERVAL_NS;
+	note_walk(source, clock_monotonic_ns());
 	*ret_source = source;
 	return 0;
 fail:

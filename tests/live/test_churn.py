@@ -76,7 +76,7 @@ def test_killed_at_random_under_churn_it_is_the_kernels_table_and_counts_add_up(
     churn = Churn(start, start(Network), seed, tmp_path)
     stormer = start(Client, *churn.network.enter())
     echo, refused, reset = (churn.ports[mode] for mode in ("echo", "closed", "rst"))
-    ages, observer, sessions = Ages(), observe(churn.ports.values()), 0
+    ages, observer, sessions, missed = Ages(), observe(churn.ports.values()), 0, 0
     total = int(SECONDS * 500)
     stormer.tell(f"storm {total} 500 127.0.0.1 {echo} {refused} {reset}")
 
@@ -87,14 +87,17 @@ def test_killed_at_random_under_churn_it_is_the_kernels_table_and_counts_add_up(
             observer.look()
             ages.check(observer.connections())
         if churn.random.random() < 0.03:
+            missed += missed_until_now(observer)
             observer.kill()
             observer = observe(churn.ports.values())
             sessions += 1
     words = stormer.answer()
     counts = {key: int(value) for key, value in zip(words[::2], words[1::2])}
+    missed += missed_until_now(observer)
     observer.kill()
     observer = observe(churn.ports.values())
     wait_same(observer, churn)
+    missed += missed_until_now(observer)
     ages.check(observer.connections())
     # A `list` with probes of its own finds the same, though not since when.
     listed = {
@@ -110,10 +113,28 @@ def test_killed_at_random_under_churn_it_is_the_kernels_table_and_counts_add_up(
         for pool in observer.ask("pools")
         if pool["pid"] == stormer.pid
     }
-    assert pools[refused]["opened"] == pools[refused]["ECONNREFUSED"] == counts["refused"]
-    assert pools[reset]["opened"] == pools[reset]["reset"] == counts["reset"]
+    print(f"the kernel has skipped {missed} runs of the probe")
     # A reset of all connections by the server can hit one of the storm's before it is closed.
-    ended = pools[echo]["local"] + pools[echo]["reset"] + pools[echo]["peer"]
-    assert pools[echo]["opened"] == pools[echo]["established"] == ended
-    assert pools[echo]["opened"] == counts["opened"] - counts["refused"] - counts["reset"]
+    ended = ("local", "reset", "peer")
+    opens = counts["opened"] - counts["refused"] - counts["reset"]
     assert pools[echo]["open"] == 0
+    assert_adds_up(pools[echo], ended, opens, missed)
+    assert_adds_up(pools[refused], ["ECONNREFUSED"], counts["refused"], missed)
+    assert_adds_up(pools[reset], ["reset"], counts["reset"], missed)
+    assert missed or pools[echo]["established"] == opens
+
+
+def missed_until_now(observer):
+    """How often the kernel has skipped the probe in this session."""
+    observer.look()
+    return observer.ask("lost")["probe_missed"]
+
+
+def assert_adds_up(pool, ways, count, missed):
+    """So many were opened and have ended in one of these ways, but for what the kernel has skipped.
+
+    One whose open it has skipped is found by a walk, and counts as an end without an open.
+    """
+    ended = sum(pool[way] for way in ways)
+    assert count - missed <= pool["opened"] <= count, (pool, count, missed)
+    assert count - missed <= ended <= pool["opened"] + missed, (pool, count, missed)
