@@ -196,6 +196,22 @@ void help_print_settings_man(FILE *out)
 	}
 }
 
+void help_print_keys_man(FILE *out)
+{
+	size_t count;
+	const struct option_row *rows = option_rows(&count);
+	const char *before = "\\fB";
+
+	for (size_t i = 0; i < count; i++) {
+		if (!rows[i].in_config)
+			continue;
+		fputs(before, out);
+		print_roff(out, rows[i].name);
+		before = "\\fR,\n\\fB";
+	}
+	fputs("\\fR,\n", out);
+}
+
 static const char *or_none(const char *text)
 {
 	return text ? text : "-";

@@ -20,6 +20,9 @@ void help_print_settings(FILE *out);
 void help_print_man(FILE *out, const struct command_row *command);
 void help_print_settings_man(FILE *out);
 
+/* The keys of a config file that are options, as roff: a list with a comma behind each. */
+void help_print_keys_man(FILE *out);
+
 /*
  * The tables themselves, one row a line, fields parted by tabs and "-" for none: "command NAME
  * OPERAND", "option NAME LETTER ARGUMENT COMMAND...", "setting KEY", "verdict KIND". What the shell

@@ -250,8 +250,8 @@ static enum option_result refuse_command(struct parser *parser, const char *word
 }
 
 /*
- * "help", "help COMMAND", "help settings"; for building the man pages "help --man TOPIC", for the
- * shell completion "help --table".
+ * "help", "help COMMAND", "help settings"; for building the man pages "help --man TOPIC", where
+ * "keys" is a topic, too; for the shell completion "help --table".
  */
 static enum option_result answer_help(struct parser *parser, int argc, char **argv)
 {
@@ -269,6 +269,8 @@ static enum option_result answer_help(struct parser *parser, int argc, char **ar
 			      safe_of(argv[2 + is_man], safe, sizeof(safe)));
 	if (topic && strcmp(topic, "settings") == 0)
 		is_man ? help_print_settings_man(parser->out) : help_print_settings(parser->out);
+	else if (is_man && topic && strcmp(topic, "keys") == 0)
+		help_print_keys_man(parser->out);
 	else if (topic && !command)
 		return refuse_command(parser, topic);
 	else if (is_man)

@@ -27,6 +27,7 @@ for page in "$source"/*.8.in; do
 		case $line in
 		@OPTIONS@) "$connleak" help --man ${topic:+"$topic"} ;;
 		@SETTINGS@) "$connleak" help --man settings ;;
+		@KEYS@) "$connleak" help --man keys ;;
 		.TH*) printf '%s "" "%s" "System Administration"\n' "$line" "$version" ;;
 		*) printf '%s\n' "$line" ;;
 		esac

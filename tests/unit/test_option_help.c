@@ -79,16 +79,36 @@ static bool help_lists(const char *help, const struct option_row *row)
 	return strstr(help, plain) || (row->letter && strstr(help, with_letter));
 }
 
-static bool man_lists(const char *man, const struct option_row *row)
+/* Whether the name stands there in bold, behind such dashes. */
+static bool man_has_bold(const char *man, const char *dashes, const char *name)
 {
-	char expected[64] = "\\fB\\-\\-";
-	size_t used = strlen(expected);
+	char expected[80] = "\\fB";
+	size_t used = strlen(strcat(expected, dashes));
 
-	for (const char *c = row->name; *c; c++)
+	for (const char *c = name; *c; c++)
 		used += (size_t)snprintf(expected + used, sizeof(expected) - used, "%s%c",
 					 *c == '-' ? "\\" : "", *c);
 	strcat(expected, "\\fR");
 	return strstr(man, expected);
+}
+
+static bool man_lists(const char *man, const struct option_row *row)
+{
+	return man_has_bold(man, "\\-\\-", row->name);
+}
+
+/* What the man page names as a key is one in the config file, and nothing else is. */
+static void options_parse_help_of_keys_names_those_of_a_config_file(void **state)
+{
+	size_t count;
+	const struct option_row *rows = option_rows(&count);
+	struct option_run man;
+
+	(void)state;
+	option_run(&man, "help|--man|keys");
+	for (size_t i = 0; i < count; i++)
+		assert_int_equal(man_has_bold(man.output, "", rows[i].name), rows[i].in_config);
+	option_run_end(&man);
 }
 
 /* Each option stands in the help and the man page of the commands that take it, and no other. */
@@ -141,6 +161,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(options_parse_help_is_printed_in_80_columns),
 		cmocka_unit_test(options_parse_help_tells_a_command_its_own_exit_statuses),
+		cmocka_unit_test(options_parse_help_of_keys_names_those_of_a_config_file),
 		cmocka_unit_test(options_parse_help_names_what_the_command_takes),
 		cmocka_unit_test(option_rows_are_consistent),
 	};
