@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+/* A question to the agent that is asked in steps: none of them waits, whatever the other side does.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

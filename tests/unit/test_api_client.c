@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+/* The agent's answers are input from outside: read whole, within bounds, or refused in one
+ * sentence. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/* Which question a request is; what is asked wrongly is an error and not another question. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

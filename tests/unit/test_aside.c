@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/* Work of a process of its own: its result is told once, and work that hangs holds up nobody. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/* Events of one look come in the order of their times, whole, however they were added. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -109,36 +110,94 @@ static void add_strings_are_copied(void **state)
 	batch_free(batch);
 }
 
-/* Every member that some type sets; of each type those come back that it can have. */
+/* Every member that some type sets. */
+static const struct event whole = {
+	.t_ns = 1000,
+	.conn = 3,
+	.client = {.pid = 4, .start_ns = 5},
+	.tid = 6,
+	.netns = 7,
+	.comm = "app",
+	.local = {.port = 8},
+	.remote = {.port = 9},
+	.ns_pid = 10,
+	.seen_state = SEEN_PEER_CLOSED,
+	.has_idle = true,
+	.age_is_exact = true,
+	.idle_ns = 11,
+	.age_ns = 12,
+	.sent_bytes = 13,
+	.received_bytes = 14,
+	.last_send_ns = 15,
+	.last_recv_ns = 16,
+	.rtt_us = 17,
+	.retransmit_count = 18,
+	.by = CLOSE_RESET,
+	.error = "ECONNREFUSED",
+	.lost_count = 19,
+	.churn = {.opened_count = 20, .early_peer_close_count = 21},
+};
+
+/* Those members that an event of its type can have. */
+static void expect_whole(const struct event *event)
+{
+	assert_int_equal(event->conn, whole.conn);
+	switch (event->type) {
+	case EVENT_IO:
+		assert_int_equal(event->sent_bytes, whole.sent_bytes);
+		assert_int_equal(event->received_bytes, whole.received_bytes);
+		assert_int_equal(event->last_send_ns, whole.last_send_ns);
+		assert_int_equal(event->last_recv_ns, whole.last_recv_ns);
+		assert_int_equal(event->rtt_us, whole.rtt_us);
+		assert_int_equal(event->retransmit_count, whole.retransmit_count);
+		break;
+	case EVENT_SEEN:
+		assert_true(event->has_idle && event->age_is_exact);
+		assert_int_equal(event->idle_ns, whole.idle_ns);
+		assert_int_equal(event->age_ns, whole.age_ns);
+		assert_int_equal(event->seen_state, whole.seen_state);
+		/* fall through */
+	case EVENT_OPEN:
+		assert_int_equal(event->client.pid, whole.client.pid);
+		assert_int_equal(event->tid, whole.tid);
+		assert_int_equal(event->netns, whole.netns);
+		assert_string_equal(event->comm, whole.comm);
+		assert_int_equal(event->local.port, whole.local.port);
+		assert_int_equal(event->remote.port, whole.remote.port);
+		assert_int_equal(event->ns_pid, whole.ns_pid);
+		break;
+	case EVENT_EXIT:
+		assert_int_equal(event->client.pid, whole.client.pid);
+		assert_int_equal(event->client.start_ns, whole.client.start_ns);
+		break;
+	case EVENT_CLOSE:
+		assert_int_equal(event->by, whole.by);
+		break;
+	case EVENT_FAILED:
+		assert_string_equal(event->error, whole.error);
+		break;
+	case EVENT_LOST:
+		assert_int_equal(event->lost_count, whole.lost_count);
+		break;
+	case EVENT_CHURN:
+	case EVENT_PAST:
+		assert_int_equal(event->client.pid, whole.client.pid);
+		assert_string_equal(event->comm, whole.comm);
+		assert_int_equal(event->remote.port, whole.remote.port);
+		assert_int_equal(event->churn.opened_count, whole.churn.opened_count);
+		assert_int_equal(event->churn.early_peer_close_count,
+				 whole.churn.early_peer_close_count);
+		break;
+	default:
+		break;
+	}
+}
+
 static void next_events_of_all_types_come_back_whole(void **state)
 {
 	struct batch *batch = batch_new();
-	struct event event = {
-		.t_ns = 1000,
-		.conn = 3,
-		.client = {.pid = 4, .start_ns = 5},
-		.tid = 6,
-		.netns = 7,
-		.comm = "app",
-		.local = {.port = 8},
-		.remote = {.port = 9},
-		.ns_pid = 10,
-		.seen_state = SEEN_PEER_CLOSED,
-		.has_idle = true,
-		.age_is_exact = true,
-		.idle_ns = 11,
-		.age_ns = 12,
-		.sent_bytes = 13,
-		.received_bytes = 14,
-		.last_send_ns = 15,
-		.last_recv_ns = 16,
-		.rtt_us = 17,
-		.retransmit_count = 18,
-		.by = CLOSE_RESET,
-		.error = "ECONNREFUSED",
-		.lost_count = 19,
-		.churn = {.opened_count = 20, .early_peer_close_count = 21},
-	};
+	struct event event = whole;
+	unsigned int seen = 0;
 
 	(void)state;
 	for (int type = 0; type <= EVENT_END; type++) {
@@ -150,56 +209,10 @@ static void next_events_of_all_types_come_back_whole(void **state)
 		const struct event *next = batch_next(batch);
 
 		assert_non_null(next);
-		assert_int_equal(next->conn, 3);
-		switch (next->type) {
-		case EVENT_IO:
-			assert_int_equal(next->sent_bytes, 13);
-			assert_int_equal(next->received_bytes, 14);
-			assert_int_equal(next->last_send_ns, 15);
-			assert_int_equal(next->last_recv_ns, 16);
-			assert_int_equal(next->rtt_us, 17);
-			assert_int_equal(next->retransmit_count, 18);
-			break;
-		case EVENT_SEEN:
-			assert_true(next->has_idle && next->age_is_exact);
-			assert_int_equal(next->idle_ns, 11);
-			assert_int_equal(next->age_ns, 12);
-			assert_int_equal(next->seen_state, SEEN_PEER_CLOSED);
-			/* fall through */
-		case EVENT_OPEN:
-			assert_int_equal(next->client.pid, 4);
-			assert_int_equal(next->tid, 6);
-			assert_int_equal(next->netns, 7);
-			assert_string_equal(next->comm, "app");
-			assert_int_equal(next->local.port, 8);
-			assert_int_equal(next->remote.port, 9);
-			assert_int_equal(next->ns_pid, 10);
-			break;
-		case EVENT_EXIT:
-			assert_int_equal(next->client.pid, 4);
-			assert_int_equal(next->client.start_ns, 5);
-			break;
-		case EVENT_CLOSE:
-			assert_int_equal(next->by, CLOSE_RESET);
-			break;
-		case EVENT_FAILED:
-			assert_string_equal(next->error, "ECONNREFUSED");
-			break;
-		case EVENT_LOST:
-			assert_int_equal(next->lost_count, 19);
-			break;
-		case EVENT_CHURN:
-		case EVENT_PAST:
-			assert_int_equal(next->client.pid, 4);
-			assert_string_equal(next->comm, "app");
-			assert_int_equal(next->remote.port, 9);
-			assert_int_equal(next->churn.opened_count, 20);
-			assert_int_equal(next->churn.early_peer_close_count, 21);
-			break;
-		default:
-			break;
-		}
+		expect_whole(next);
+		seen |= 1U << next->type;
 	}
+	assert_int_equal(seen, (2U << EVENT_END) - 1);
 	assert_null(batch_next(batch));
 	batch_free(batch);
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/* The kernel's ticks as moments: exact where they can be, and never in the future. */
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>

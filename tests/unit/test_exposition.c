@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/* The two formats that Prometheus reads: what a parser there would refuse is not written. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/* Names out of file names of the kubelet: what an API server would not take is no name. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/* The set of announced connections under any order of arrivals and ends. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/* The page: each family under its labels, from what the rollup has counted. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* Which threads opened what is suspected, and which of them have ended. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/* What is counted of a workload stays and never goes down, whatever becomes of its processes. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

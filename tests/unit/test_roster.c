@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+/* What is known of a process, of real ones: children of the test that begin, end and are followed.
+ */
 #include <fcntl.h>
 #include <ftw.h>
 #include <setjmp.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+/* Tables as people read them: columns that fit, names that cannot move the cursor. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

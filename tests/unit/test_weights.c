@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
+/* How long the gaps between turns are: bins, quantiles of them, and how they are forgotten. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
