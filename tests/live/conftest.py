@@ -8,6 +8,7 @@ import tempfile
 
 import pytest
 
+import databases
 import harness
 
 
@@ -85,6 +86,6 @@ def node_packages():
     assert done.returncode == 0, done.stderr
 
 
-postgresql = daemon_fixture(harness.start_postgresql)
-mariadb = daemon_fixture(harness.start_mariadb)
-redis = daemon_fixture(harness.start_redis)
+postgresql = daemon_fixture(databases.start_postgresql)
+mariadb = daemon_fixture(databases.start_mariadb)
+redis = daemon_fixture(databases.start_redis)

@@ -16,6 +16,7 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "live"))
+import databases  # noqa: E402
 import harness  # noqa: E402
 
 import trace_file  # noqa: E402
@@ -39,8 +40,8 @@ class MongoServer(harness.LineProgram):
 
 
 STARTERS = {
-    "postgresql": harness.start_postgresql,
-    "mysql": harness.start_mariadb,
+    "postgresql": databases.start_postgresql,
+    "mysql": databases.start_mariadb,
     "mongodb": MongoServer,
 }
 
