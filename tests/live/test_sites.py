@@ -15,7 +15,7 @@ import pytest
 
 import fpm
 from apps import APPS, build
-from harness import NODE, PYTHON, ROOT, last_sends, map_elements, wait_until
+from harness import NODE, PYTHON, ROOT, last_sends, map_elements, patient, wait_until
 
 JARS = [f"/usr/share/java/{name}.jar" for name in ("HikariCP", "postgresql", "slf4j-api", "slf4j-nop")]
 BRANCH_PROTECTION = {"aarch64": "-mbranch-protection=standard", "x86_64": "-fcf-protection=full"}
@@ -347,10 +347,10 @@ def test_sites_python_3_12(connleak, server, tmp_path):
         f"    return socket.create_connection(('127.0.0.1', {port}))\n"
         "def save_order(c):\n"
         "    c.sendall(b'x')\n"
-        "time.sleep(0.3)\n"
+        f"time.sleep({patient(0.1)})\n"
         "c = open_orders()\n"
         "save_order(c)\n"
-        "time.sleep(0.3)\n"
+        f"time.sleep({patient(0.1)})\n"
         "os._exit(0)\n"
     )
     left = one(left_open(connleak, port, pythons[0], script))

@@ -58,4 +58,5 @@ def main():
         print("ok", len(forgotten), flush=True)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -8,25 +8,14 @@ COUNT" (the same, but each closes its own). Prints "ready PID" and then "ok ..."
 """
 
 import os
-import socket
 import sys
 import threading
 import time
 
+from leaker import connect, exchange
+
 WORKERS = 8
 PAUSE_S = 0.1
-
-
-def exchange(connection):
-    connection.sendall(b"question")
-    if not connection.recv(100):
-        raise ConnectionError("the server is gone")
-
-
-def connect(port):
-    connection = socket.create_connection(("127.0.0.1", port))
-    exchange(connection)
-    return connection
 
 
 def work(port):
