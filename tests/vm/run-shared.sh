@@ -14,6 +14,8 @@
 set -euo pipefail
 # shellcheck source=tests/vm/vm.sh
 . "$(dirname "$0")/vm.sh"
+# shellcheck source=tests/vm/shared.sh
+. "$(dirname "$0")/shared.sh"
 
 [ $# -eq 3 ] || {
 	echo "usage: run-shared.sh KERNEL-DIRECTORY OUT-DIRECTORY SCRIPT-FILE" >&2
@@ -21,7 +23,6 @@ set -euo pipefail
 }
 kernel=$(realpath "$1") out=$(realpath -m "$2")
 mkdir -p "$out"
-rm -f "$out/status"
 cp "$3" "$out/script"
 read -ra places <<<"${VM_SHARE:-$PWD}"
 devices=() mounts=
@@ -62,35 +63,7 @@ echo o >/proc/sysrq-trigger
 sleep 60
 STAGE2
 
-vm_initramfs "$out/initramfs" "$kernel" virtio_pci 9pnet_virtio 9p overlay ext4 virtio_blk <<'INIT'
-#!/bin/sh
-export PATH=/bin
-mount -t proc proc /proc
-mount -t sysfs sys /sys
-mount -t devtmpfs dev /dev
-for module in /modules/*.ko; do
-	insmod "$module"
-done
-mkdir -p /lower /rw /new
-mount -t 9p -o ro,trans=virtio,version=9p2000.L,msize=262144,cache=loose root /lower
-mount -t tmpfs rw /rw
-mkdir -p /rw/upper /rw/work
-mount -t overlay -o lowerdir=/lower,upperdir=/rw/upper,workdir=/rw/work overlay /new
-mkdir -p /new/mnt/out
-mount -t 9p -o trans=virtio,version=9p2000.L,msize=262144 out /new/mnt/out
+vm_run_shared "$kernel" "${VM_ROOT:-/}" "$out" "ext4 virtio_blk" "${devices[@]}" <<'INIT'
 umount /proc /sys
 exec switch_root /new /bin/bash /mnt/out/stage2
 INIT
-
-VM_MEMORY=${VM_MEMORY:-1536} VM_CPUS=${VM_CPUS:-2} vm_boot "$kernel" "$out/initramfs" "$out/console" \
-	-fsdev "local,id=root,path=${VM_ROOT:-/},security_model=none,readonly=on,multidevs=remap" \
-	-device virtio-9p-pci,fsdev=root,mount_tag=root \
-	-fsdev "local,id=out,path=$out,security_model=none" \
-	-device virtio-9p-pci,fsdev=out,mount_tag=out "${devices[@]}" || true
-rm -f "$out/initramfs"
-if [ ! -s "$out/status" ]; then
-	tail -n 20 "$out/console" >&2
-	echo "run-shared.sh: the virtual machine did not come to the end of the script" >&2
-	exit 125
-fi
-exit "$(cat "$out/status")"
