@@ -124,6 +124,9 @@ int BPF_PROG(on_close, struct sock *sk, int oldstate, int newstate)
 
 	if (newstate != TCP_FIN_WAIT1 && newstate != TCP_LAST_ACK && newstate != TCP_CLOSE)
 		return 0;
+	/* What was closed before ends when the other end's answer comes, on anybody's time. */
+	if (newstate == TCP_CLOSE && oldstate != TCP_ESTABLISHED && oldstate != TCP_CLOSE_WAIT)
+		return 0;
 	layout = bpf_map_lookup_elem(&scripts, &pid);
 	if (!layout || layout->start_ns != task->group_leader->start_boottime ||
 	    !layout->finalizing || !read_word(layout->finalizing))
