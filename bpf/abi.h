@@ -135,7 +135,7 @@ struct conn_record {
 	__u64 established_ns; /* 0 = not yet, or before the observation */
 	__u64 peer_closed_ns; /* 0 = no FIN yet */
 	__u32 phase; /* PHASE_ */
-	__u16 session; /* of the probe that made it; the low bits of its number */
+	__u16 probe; /* that made it: twice its session, 1 more of the second; the low bits */
 	__u8 flags; /* RECORD_ */
 	/* From here to other_pid written by the iterators only. */
 	__u8 told; /* NEWS_ that samples have told already */

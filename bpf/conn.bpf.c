@@ -23,11 +23,13 @@
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
-/* Longer than the probes of two sessions can take for one change, interrupts between them included.
- */
+/* Longer than two probes can take for one change, interrupts between them included. */
 #define TAKEOVER_NS 1000000000ULL
 
 const volatile __u32 session = 0; /* set by the loader */
+/* A session has up to two probes. */
+#define FIRST_PROBE 0u
+#define SECOND_PROBE 1u
 
 /*
  * Of no use to the probes: what the agent keeps for the one after it (site_store.c). The number of
@@ -70,19 +72,24 @@ static __always_inline void end(struct conn_record *record, struct sock *sk, __u
 	say_end(record, sk, netns, before, failed, reason);
 }
 
+static __always_inline __u16 probe_number(__u32 which)
+{
+	return (__u16)(2 * session + which);
+}
+
 /*
- * Whether the probe of another session has handled this very connect() just now. A record that is
- * not over otherwise belongs to a connection whose end was missed.
+ * Whether another probe has handled this very connect() just now. A record that is not over
+ * otherwise belongs to a connection whose end was missed.
  */
-static __always_inline bool is_handled(const struct conn_record *record)
+static __always_inline bool is_handled(const struct conn_record *record, __u32 which)
 {
 	return (record->phase == PHASE_FRESH || record->phase == PHASE_SEEN) &&
-	       record->session != (__u16)session &&
+	       record->probe != probe_number(which) &&
 	       bpf_ktime_get_ns() - record->open_ns < TAKEOVER_NS;
 }
 
-/* Whether there is a record of it. */
-static __always_inline bool on_syn_sent(struct sock *sk)
+/* True: there is a record of it, and nobody of this session has looked at the caller. */
+static __always_inline bool on_syn_sent(struct sock *sk, __u32 which)
 {
 	struct task_struct *task = bpf_get_current_task_btf();
 	const struct probe_config *cfg = get_config();
@@ -100,8 +107,9 @@ static __always_inline bool on_syn_sent(struct sock *sk)
 		count_lost(LOST_STORAGE);
 		return false;
 	}
-	if (is_handled(record))
-		return true;
+	/* By the first of this session, as a rule; else by an agent that has stacks of its own. */
+	if (is_handled(record, which))
+		return which == FIRST_PROBE;
 	/* The record of a socket that connects again is that of its last connection: over. */
 	record->phase = PHASE_BLANK;
 	fill_owner(record, task);
@@ -110,7 +118,7 @@ static __always_inline bool on_syn_sent(struct sock *sk)
 	record->established_ns = 0;
 	record->peer_closed_ns = 0;
 	record->tid = task->pid;
-	record->session = (__u16)session;
+	record->probe = probe_number(which);
 	record->site = 0;
 	record->flags = 0;
 	record->told = 0;
@@ -210,32 +218,50 @@ static __always_inline int on_change(struct conn_record *record, struct sock *sk
 	return GOES_ON;
 }
 
-SEC("tp_btf/inet_sock_set_state")
-int BPF_PROG(on_set_state, struct sock *sk, int oldstate, int newstate)
+/* True for an open whose caller is to be looked at. */
+static __always_inline bool note_change(struct sock *sk, int oldstate, int newstate, __u32 which)
 {
 	struct conn_record *record;
 	__u32 netns, reason = 0;
 	int meaning;
 
-	if (newstate == TCP_SYN_SENT) {
-		if (on_syn_sent(sk))
-			bpf_tail_call(ctx, &open_hooks,
-				      0); /* comes back only where there is none */
-		return 0;
-	}
+	if (newstate == TCP_SYN_SENT)
+		return on_syn_sent(sk, which);
 	if (newstate != TCP_ESTABLISHED && newstate != TCP_FIN_WAIT1 &&
 	    newstate != TCP_CLOSE_WAIT && newstate != TCP_LAST_ACK && newstate != TCP_CLOSE &&
 	    !(newstate == TCP_FIN_WAIT2 && oldstate == TCP_FIN_WAIT2))
-		return 0;
+		return false;
 	/* Nearly every socket that is not ours: sooner than a call can tell. */
 	if (bpf_core_field_exists(sk->sk_bpf_storage) && !sk->sk_bpf_storage)
-		return 0;
+		return false;
 	record = bpf_sk_storage_get(&conns, sk, NULL, 0);
 	if (!record || record->phase == PHASE_OVER || record->phase == PHASE_BLANK)
-		return 0;
+		return false;
 	netns = netns_of(sk);
 	meaning = on_change(record, sk, oldstate, newstate, &reason);
 	if (meaning != GOES_ON)
 		end(record, sk, netns, meaning == HAS_FAILED, reason);
+	return false;
+}
+
+SEC("tp_btf/inet_sock_set_state")
+int BPF_PROG(on_set_state, struct sock *sk, int oldstate, int newstate)
+{
+	if (note_change(sk, oldstate, newstate, FIRST_PROBE))
+		bpf_tail_call(ctx, &open_hooks, 0); /* comes back only where there is none */
+	return 0;
+}
+
+/*
+ * The same once more, where the kernel lets other tasks come in while a tracepoint runs its
+ * programs. Of those it skips what has been begun and not finished on that processor, so the first
+ * one is skipped for all that the others do meanwhile, and this one is not. Where both run it finds
+ * everything done. Keeping the others out is no way: they come in where that ends.
+ */
+SEC("?tp_btf/inet_sock_set_state")
+int BPF_PROG(on_set_state_again, struct sock *sk, int oldstate, int newstate)
+{
+	if (note_change(sk, oldstate, newstate, SECOND_PROBE))
+		bpf_tail_call(ctx, &open_hooks, 0);
 	return 0;
 }

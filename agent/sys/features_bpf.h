@@ -16,4 +16,11 @@ bool features_bpf_is_allowed(void);
  */
 int features_bpf_probe(struct features *features, const char *btf_path);
 
+/*
+ * Whether other tasks can come in while a tracepoint runs a program, which the kernel then skips
+ * for them: since "tracing: Guard __DECLARE_TRACE() use of __DO_TRACE_CALL() with SRCU-fast" at the
+ * latest, which is in 7.2.
+ */
+bool features_bpf_is_tracing_preemptible(void);
+
 #endif

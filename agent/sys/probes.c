@@ -20,6 +20,7 @@
 
 #include "bpf/conn.skel.h"
 #include "bpf/iter.skel.h"
+#include "features_bpf.h"
 #include "log.h"
 #include "pins.h"
 #include "sample_room.h"
@@ -269,6 +270,14 @@ static int begin_number(const struct bpf_map *counters, uint32_t *ret_session)
 	return 0;
 }
 
+/* It is not pinned: without an agent there is the first, and what that misses shows later. */
+static int want_second_probe(struct probes *probes)
+{
+	if (!features_bpf_is_tracing_preemptible())
+		return 0;
+	return bpf_program__set_autoload(probes->conn->progs.on_set_state_again, true);
+}
+
 static int load_probe(struct probes *probes, const struct probes_setup *setup)
 {
 	const struct probes_limits *limits = &setup->limits;
@@ -277,7 +286,9 @@ static int load_probe(struct probes *probes, const struct probes_setup *setup)
 	probes->conn = conn_bpf__open();
 	if (!probes->conn)
 		return -errno;
-	r = probes_set_room(probes->conn->maps.pools, limits->pool_count);
+	r = want_second_probe(probes);
+	if (r == 0)
+		r = probes_set_room(probes->conn->maps.pools, limits->pool_count);
 	if (r == 0)
 		r = probes_set_room(probes->conn->maps.ends, limits->ring_bytes);
 	if (r == 0)
@@ -532,20 +543,35 @@ void probes_forget_pool(struct probes *probes, const struct pool_key *key)
 				   0); /* gone is as good */
 }
 
-int probes_read_lost(const struct probes *probes, uint64_t ret_counts[PROBES_LOST_COUNT])
+static int read_missed(const struct bpf_program *program, uint64_t *ret_count)
 {
-	int fd = bpf_program__fd(probes->conn->progs.on_set_state);
 	struct bpf_prog_info info = {};
 	uint32_t length = sizeof(info);
+
+	if (bpf_obj_get_info_by_fd(bpf_program__fd(program), &info, &length))
+		return -errno;
+	*ret_count = info.recursion_misses;
+	return 0;
+}
+
+int probes_read_lost(const struct probes *probes, uint64_t ret_counts[PROBES_LOST_COUNT])
+{
+	const struct bpf_program *second = probes->conn->progs.on_set_state_again;
+	uint64_t first_count = 0, second_count = 0;
 	int r = read_lost(probes, ret_counts);
 
+	if (r == 0)
+		r = read_missed(probes->conn->progs.on_set_state, &first_count);
+	if (r == 0 && bpf_program__autoload(second))
+		r = read_missed(second, &second_count);
+	else
+		second_count = first_count;
 	if (r < 0)
 		return r;
 	for (uint32_t i = 0; i < LOST_COUNT; i++)
 		ret_counts[i] -= probes->lost_before[i];
-	if (bpf_obj_get_info_by_fd(fd, &info, &length))
-		return -errno;
-	ret_counts[PROBES_LOST_MISSED] = info.recursion_misses;
+	/* No more than that can have been missed by both. */
+	ret_counts[PROBES_LOST_MISSED] = first_count < second_count ? first_count : second_count;
 	return 0;
 }
 

@@ -138,7 +138,8 @@ void probes_forget_pool(struct probes *probes, const struct pool_key *key);
 
 /*
  * Counts of what was lost in this session, by LOST_ reason; the last one is how often the kernel
- * skipped the probe because it interrupted itself (bpf_prog_info.recursion_misses).
+ * skipped the probe because it interrupted itself (bpf_prog_info.recursion_misses). Where there are
+ * two it is the lower count.
  */
 #define PROBES_LOST_MISSED LOST_COUNT
 #define PROBES_LOST_COUNT (LOST_COUNT + 1)
