@@ -18,7 +18,7 @@
  * heartbeats.
  *
  * Invariant: beat.count says how many exchanges in a row were alike, the latest included.
- * Does not see beats that a look has lumped together.
+ * Does not see what a look has lumped together before it knows the beat.
  */
 #include "heartbeat.h"
 
@@ -37,6 +37,8 @@
 #define WARM_UP_NS (120 * NS_PER_SEC)
 #define LIMIT_FACTOR 4
 #define LIMIT_QUANTILE 0.99
+/* Beats that a look can have missed: half a minute of those of 10 s, and more of slower ones. */
+#define LUMP_MAX 4
 #define SAMPLE_MAX_NS (24 * 3600 * NS_PER_SEC)
 #define COMEBACK_FACTOR 0.1
 #define ALONG_NS NS_PER_SEC
@@ -85,6 +87,29 @@ static uint32_t seconds_of(int64_t t_ns)
 	return t_ns > 0 ? (uint32_t)((uint64_t)t_ns / NS_PER_SEC) : 0;
 }
 
+/*
+ * A look that falls between question and answer shows half a beat and then the other half; one that
+ * comes late shows several as one.
+ */
+static uint32_t count_beats(const struct beat *beat, const struct change *change)
+{
+	bool is_short = change->silence_ns < GAP_MIN_NS;
+	uint64_t gap = change->silence_ns / GAP_UNIT_NS;
+
+	if (is_short)
+		return beat->sent > 0 && change->sent_bytes == 0 &&
+		       change->received_bytes == beat->received;
+	if (gap <= UINT16_MAX && is_steady((uint16_t)gap, beat->gap) &&
+	    change->sent_bytes == beat->sent && change->received_bytes == 0)
+		return 1;
+	for (uint32_t n = 2; n <= LUMP_MAX; n++)
+		if (change->sent_bytes == n * beat->sent &&
+		    change->received_bytes == n * beat->received && gap / n <= UINT16_MAX &&
+		    is_steady((uint16_t)(gap / n), beat->gap))
+			return n;
+	return 0;
+}
+
 static void note_exchange(struct heartbeat *heartbeat, const struct change *change)
 {
 	struct conn *conn = change->conn;
@@ -104,6 +129,8 @@ static void note_exchange(struct heartbeat *heartbeat, const struct change *chan
 			conn->beat.count++;
 		return;
 	}
+	if (heartbeat_is_beating(conn) && count_beats(&conn->beat, change) > 0)
+		return;
 	if (heartbeat_is_beating(conn))
 		learn_length(heartbeat, heartbeat_length_ns(conn), change->silent_since_ns);
 	conn->beat = next;
