@@ -51,6 +51,8 @@ struct leak {
 	uint64_t met_ns; /* since when the condition of a leak is met; UINT64_MAX = it is not */
 	uint64_t low_ns; /* since when the evidence is low; UINT64_MAX = it is not */
 	uint32_t suspect_count; /* connections marked is_suspect */
+	uint32_t came_back_count; /* used again after they were named as leaked */
+	struct finding *basis; /* the last evidence of it that was not low; owned; as verdict */
 	struct told told; /* whom the last line named */
 };
 

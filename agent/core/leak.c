@@ -6,7 +6,11 @@
  *	none --value >= A_SUSPECT, excess >= LMIN_SUSPECT--> suspect
  *	suspect for HOLD --value >= A, excess >= LMIN, with habits or EXPOSURE--> raised
  *	raised --severity changed, or the suspects (told.h)--> updated (raised)
- *	any --client gone; no suspect left; value low for CLEAR--> cleared (none)
+ *	any --client gone; no suspect left--> cleared (none)
+ *	any --value low for CLEAR, and of what was raised most came back--> cleared (none)
+ *
+ * A path that leaks no more does not give back what it has leaked: the evidence of growth fades
+ *with each open that finds no more of it, and what was named stands as long as it lies there.
  *
  * Invariant: the connections marked (marks.c) are the suspects that a line names.
  * Does not compute figures or sentences (report.c).
@@ -54,11 +58,18 @@ static int begin_verdict(struct bench *bench, struct judgement *judgement, uint6
 	leak->verdict = calloc(1, sizeof(*leak->verdict));
 	if (!leak->verdict)
 		return -ENOMEM;
+	leak->basis = calloc(1, sizeof(*leak->basis));
+	if (!leak->basis) {
+		free(leak->verdict);
+		leak->verdict = NULL;
+		return -ENOMEM;
+	}
 	leak->verdict->id = ++bench->last_id;
 	leak->verdict->kind = VERDICT_LEAK;
 	leak->stage = LEAK_SUSPECT;
 	leak->peak = 0;
 	leak->told = (struct told){0};
+	leak->came_back_count = 0;
 	leak->suspect_ns = t_ns;
 	leak->met_ns = NEVER;
 	leak->low_ns = NEVER;
@@ -155,8 +166,7 @@ static int review_suspect(struct bench *bench, struct judgement *judgement,
 		hold_ns = finding->hold_ns;
 	if (finding->hold_factor > 0)
 		hold_ns = (uint64_t)((double)hold_ns * finding->hold_factor);
-	if (!is_leak(bench, judgement, finding, t_ns) ||
-	    (!finding->counts && marks_are_spares(judgement))) {
+	if (!is_leak(bench, judgement, finding, t_ns) || are_spares(judgement, finding)) {
 		leak->met_ns = NEVER;
 		return 0;
 	}
@@ -166,6 +176,7 @@ static int review_suspect(struct bench *bench, struct judgement *judgement,
 	if (t_ns - (finding->hold_ns ? leak->met_ns : leak->suspect_ns) < hold_ns)
 		return 0;
 	leak->stage = LEAK_RAISED;
+	*leak->basis = *finding;
 	marks_add_raised(judgement, finding, moment);
 	bench->standing_count[VERDICT_LEAK]++;
 	return say(bench, judgement, finding, VERDICT_RAISED, t_ns);
@@ -209,6 +220,31 @@ static bool is_low(struct leak *leak, const struct settings *settings,
 	return leak->low_ns != NEVER && t_ns - leak->low_ns >= settings->clear_ns;
 }
 
+/* Of those named more lie there than came back, in a silence that no other ever came back from. */
+static bool is_held(const struct judgement *judgement, const struct settings *settings,
+		    uint32_t elsewhere, const struct moment *moment)
+{
+	uint64_t benign_ns = opens_limits(&judgement->opens, settings).idle_ns;
+	uint32_t held = elsewhere;
+
+	for (const struct conn *conn = judgement->pool->oldest; conn; conn = conn->newer)
+		held += conn->is_suspect &&
+			(heartbeat_is_beating(conn) ||
+			 moment->known_ns - conn->last_active_ns > (int64_t)benign_ns);
+	return held >= settings->suspect_min && held > judgement->leak.came_back_count;
+}
+
+/* Where the evidence has faded, a verdict that stands rests on what it was. */
+static void keep_basis(struct leak *leak, const struct moment *moment, struct finding *finding)
+{
+	if (leak->low_ns == NEVER || finding->inherited || leak->basis->inherited) {
+		*leak->basis = *finding;
+		return;
+	}
+	*finding = *leak->basis;
+	finding->limits.known_ns = moment->known_ns;
+}
+
 int leak_review(struct bench *bench, struct judgement *judgement, uint64_t t_ns)
 {
 	const struct settings *settings = bench->settings;
@@ -237,13 +273,19 @@ int leak_review(struct bench *bench, struct judgement *judgement, uint64_t t_ns)
 		if (error < 0)
 			return error;
 	}
-	if (is_low(leak, settings, &finding, t_ns))
+	if (is_low(leak, settings, &finding, t_ns) &&
+	    !(leak->stage == LEAK_RAISED &&
+	      is_held(judgement, settings, figures_elsewhere(&finding), &moment)))
 		return say_cleared(bench, judgement, REPORT_NO_GROWTH, t_ns);
-	marks_add(judgement, &finding, &bench->losses);
-	marks_add_proven(judgement, &finding, &moment);
+	if (leak->stage == LEAK_SUSPECT || leak->low_ns == NEVER) {
+		marks_add(judgement, &finding, &bench->losses);
+		marks_add_proven(judgement, &finding, &moment);
+	}
 	if (leak->stage == LEAK_SUSPECT)
 		return review_suspect(bench, judgement, &finding, &moment);
-	marks_add_raised(judgement, &finding, &moment);
+	if (leak->low_ns == NEVER)
+		marks_add_raised(judgement, &finding, &moment);
+	keep_basis(leak, &moment, &finding);
 	return review_raised(bench, judgement, &finding, t_ns);
 }
 
@@ -257,6 +299,7 @@ int leak_observe(struct bench *bench, struct judgement *judgement, const struct 
 	case CHANGE_ACTIVE:
 		if (heartbeat_is_beating(change->conn))
 			return 0;
+		leak->came_back_count += leak->stage == LEAK_RAISED;
 		break;
 	case CHANGE_CLOSED:
 	case CHANGE_FAILED:
@@ -288,6 +331,8 @@ void leak_destroy(struct judgement *judgement)
 	if (leak->verdict)
 		verdict_clear(leak->verdict);
 	free(leak->verdict);
+	free(leak->basis);
 	leak->verdict = NULL;
+	leak->basis = NULL;
 	leak->stage = LEAK_NONE;
 }

@@ -452,6 +452,7 @@ void report_write_cleared(const struct bench *bench, const struct judgement *jud
 			  enum report_reason reason, struct verdict *verdict)
 {
 	uint32_t told = judgement->leak.told.count, left = judgement->leak.suspect_count;
+	uint32_t used = judgement->leak.came_back_count;
 	char clear[DURATION_SIZE];
 
 	verdict->summary[0] = '\0';
@@ -465,9 +466,11 @@ void report_write_cleared(const struct bench *bench, const struct judgement *jud
 		       told);
 		break;
 	case REPORT_NO_GROWTH:
-		append(verdict, "no new evidence for %s; %u suspect%s still silent.",
-		       format_duration(bench->settings->clear_ns, clear, sizeof(clear)), left,
-		       left == 1 ? " is" : "s are");
+		append(verdict, "no new evidence for %s",
+		       format_duration(bench->settings->clear_ns, clear, sizeof(clear)));
+		if (used > 0)
+			append(verdict, ", and %u of those named were used again", used);
+		append(verdict, "; %u suspect%s still silent.", left, left == 1 ? " is" : "s are");
 		break;
 	case REPORT_EXITED:
 		append(verdict, "the process has exited.");

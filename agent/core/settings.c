@@ -77,7 +77,8 @@ static const struct setting_row rows[] = {
 	 "to 1"},
 	{"CLEAR", "s", 1, 86400, 600,
 	 "evidence must stay below a fifth of its peak for this long before a verdict is "
-	 "cleared; longer than the pauses of a leak on a rare path"},
+	 "cleared; longer than the pauses of a leak on a rare path. A raised leak stands while "
+	 "more of what it named lies there than came back"},
 	{"UPDATE", "s", 0, 86400, 50,
 	 "this long after a leak was raised its connections are named again if others are "
 	 "suspected "
