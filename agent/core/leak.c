@@ -151,8 +151,15 @@ static bool is_leak(const struct bench *bench, const struct judgement *judgement
 	    finding->excess + finding->elsewhere < settings->leak_min ||
 	    judgement->leak.suspect_count + finding->elsewhere < settings->leak_min)
 		return false;
-	return finding->inherited || habits_vouch(judgement, finding) ||
+	/* What is left behind is a whole pool, spares and all; its own uses are the evidence. */
+	return finding->inherited || finding->is_one_time || habits_vouch(judgement, finding) ||
 	       habits_are_outlasted(judgement, finding, settings->exposure_ns, t_ns);
+}
+
+/* What a growing number of small pools leaves behind, and is no growth of a leak. */
+static bool are_spares(const struct judgement *judgement, const struct finding *finding)
+{
+	return !finding->counts && !finding->is_one_time && marks_are_spares(judgement);
 }
 
 static int review_suspect(struct bench *bench, struct judgement *judgement,
@@ -263,7 +270,7 @@ int leak_review(struct bench *bench, struct judgement *judgement, uint64_t t_ns)
 		marks_add(judgement, &finding, &bench->losses);
 		if (leak->suspect_count + figures_elsewhere(&finding) == 0 ||
 		    leak->suspect_count + finding.elsewhere < settings->suspect_min ||
-		    (!finding.counts && marks_are_spares(judgement))) {
+		    are_spares(judgement, &finding)) {
 			marks_clear(judgement);
 			return 0;
 		}

@@ -91,6 +91,30 @@ static void failover_leaves_a_pool_behind_and_it_is_named(void **state)
 	sim_free(sim);
 }
 
+/* A fixed pool that is larger than its work: most of it never had a request. */
+static void failover_of_a_pool_with_spares_leaves_them_as_well(void **state)
+{
+	struct sim_conn *before[CONNS], *after[CONNS];
+	struct sim *sim = sim_new(1);
+	const struct sim_line *line;
+
+	(void)state;
+	open_pool(sim, "10.0.3.7:5432", before);
+	for (int i = 0; sim->now < HOUR_S; i++) {
+		before[i % 2]->sent += (uint64_t)(sim_random(sim) * 1000);
+		sim_use(sim, before[i % 2]);
+		sim_advance(sim, sim->now + STEP_S);
+	}
+	open_pool(sim, "10.0.3.8:5432", after);
+	leave(sim, before);
+	work(sim, after, 2);
+	line = sim_first(sim, VERDICT_RAISED);
+	assert_non_null(line);
+	assert_string_equal(line->evidence, "left_behind");
+	assert_int_equal(line->right_count, CONNS);
+	sim_free(sim);
+}
+
 static void failover_of_a_pool_without_heir_is_none(void **state)
 {
 	struct sim_conn *before[CONNS];
@@ -153,6 +177,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(failover_leaves_a_pool_behind_and_it_is_named),
+		cmocka_unit_test(failover_of_a_pool_with_spares_leaves_them_as_well),
 		cmocka_unit_test(failover_of_a_pool_without_heir_is_none),
 		cmocka_unit_test(failover_to_a_server_known_before_is_none),
 		cmocka_unit_test(failover_that_closes_what_it_leaves_is_none),
