@@ -25,6 +25,8 @@
 
 #define DURATION_SIZE 32
 #define CLOCK_SIZE 48
+/* Of fewer silences the longest says what can be said; "99 of 100" is of as many. */
+#define BENIGN_MANY 100
 
 static void copy_name(char *to, size_t size, const char *name)
 {
@@ -99,10 +101,18 @@ static void add_benign(const struct judgement *judgement, struct verdict *verdic
 	}
 	(void)format_duration(benign->longest_ns, longest, sizeof(longest));
 	(void)format_duration(silence_quantile_ns(benign, 0.99), most, sizeof(most));
-	verdict_add_evidence(verdict, "longest_benign_silence",
-			     "of %u silences that spanned an open and ended in use or close, the "
-			     "longest was %s, 99 of 100 at most %s",
-			     benign->total, longest, most);
+	if (benign->total == 1)
+		verdict_add_evidence(verdict, "longest_benign_silence",
+				     "one silence spanned an open and ended in use or close, and "
+				     "lasted for %s",
+				     longest);
+	else
+		verdict_add_evidence(verdict, "longest_benign_silence",
+				     "of %u silences that spanned an open and ended in use or "
+				     "close, the longest was %s%s%s",
+				     benign->total, longest,
+				     benign->total < BENIGN_MANY ? "" : ", 99 of 100 at most ",
+				     benign->total < BENIGN_MANY ? "" : most);
 }
 
 static void add_suspects(const struct bench *bench, const struct judgement *judgement,
@@ -314,7 +324,7 @@ static void append_benign(const struct judgement *judgement, const struct findin
 
 	if (benign->total == 0)
 		return;
-	if (benign->longest_ns <= finding->limits.idle_ns)
+	if (benign->longest_ns <= finding->limits.idle_ns || benign->total < BENIGN_MANY)
 		append(verdict, "The longest benign silence in this pool is %s. ",
 		       format_duration(benign->longest_ns, text, sizeof(text)));
 	else

@@ -184,10 +184,11 @@ void rival_rule_storm(const struct rival_figures *figures, struct rival_ruling *
 		ruling = RULING_RULED_OUT;
 	}
 	rival_say(out, ruling,
-		  "at most %" PRIu64 " opens in 10 s, %" PRIu64 " failed, %" PRIu64
+		  "at most %" PRIu64 " open%s in 10 s, %" PRIu64 " failed, %" PRIu64
 		  " closed by the server within 1 s (of %" PRIu64 ")%s",
-		  since->opened_peak, since->failed_count, since->early_close_count,
-		  since->opened_count, figures->lost_count ? "; records were lost" : "");
+		  since->opened_peak, since->opened_peak == 1 ? "" : "s", since->failed_count,
+		  since->early_close_count, since->opened_count,
+		  figures->lost_count ? "; records were lost" : "");
 }
 
 void rival_rule_leak(const struct rival_figures *figures, struct rival_ruling *out)

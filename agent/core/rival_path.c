@@ -23,9 +23,12 @@
 #define PATH_FLOOR_US 5000.0
 #define PATH_FACTOR 4.0
 
+/* Nothing takes no time; a trace may have its times in milliseconds. */
 static const char *duration_us(double us, char *buffer)
 {
-	return format_duration(isfinite(us) && us > 0 ? (uint64_t)(us * 1000) : 0, buffer,
+	if (us <= 0)
+		return "under 1 ms";
+	return format_duration(isfinite(us) ? (uint64_t)(us * 1000) : 0, buffer,
 			       RIVAL_DURATION_SIZE);
 }
 
@@ -121,7 +124,10 @@ static const char *connect_words(const struct rival_figures *figures, char *buff
 	const struct meter_figures *since = &figures->since;
 	char time[RIVAL_DURATION_SIZE], change[RIVAL_CHANGE_SIZE];
 
-	if (since->connect_count == 0 && since->rtt_count > 0)
+	if (since->connect_count == 0 && since->failed_count > 0 &&
+	    since->refused_count == since->failed_count)
+		(void)snprintf(buffer, size, "every connect was refused");
+	else if (since->connect_count == 0 && since->rtt_count > 0)
 		(void)snprintf(buffer, size, "round trip %s", duration_us(since->rtt_us, time));
 	else if (since->connect_count == 0 && since->failed_count > 0)
 		(void)snprintf(buffer, size, "no connect succeeded");

@@ -255,6 +255,23 @@ static void detector_line_carries_figures_and_evidence(void **state)
 	sim_free(sim);
 }
 
+static void detector_line_says_the_longest_of_few_silences(void **state)
+{
+	struct sim *sim = sim_new_quick();
+	const struct verdict *verdict;
+
+	(void)state;
+	sim_leak_until_raised(sim, 2);
+	sim_use(sim, &sim->conns[0]);
+	sim_leak_one(sim, 20);
+	sim_end(sim);
+	verdict = standing(sim);
+	assert_string_equal(verdict->evidence[1].name, "longest_benign_silence");
+	assert_non_null(strstr(verdict->evidence[1].text, "one silence spanned an open and "));
+	assert_null(strstr(verdict->summary, "99 of 100"));
+	sim_free(sim);
+}
+
 static void detector_limit_gives_time_to_exhaustion_and_severity(void **state)
 {
 	struct sim *sim = sim_new_quick();
@@ -507,6 +524,7 @@ int main(void)
 		cmocka_unit_test(detector_suspect_that_comes_back_is_no_longer_named),
 		cmocka_unit_test(detector_standing_verdict_is_renewed_without_a_line),
 		cmocka_unit_test(detector_line_carries_figures_and_evidence),
+		cmocka_unit_test(detector_line_says_the_longest_of_few_silences),
 		cmocka_unit_test(detector_limit_gives_time_to_exhaustion_and_severity),
 		cmocka_unit_test(detector_site_of_suspects_is_grouped),
 		cmocka_unit_test(detector_last_senders_lead_the_sites),

@@ -218,6 +218,12 @@ static void connects_are_refused(struct rival_figures *figures)
 	figures->since.failed_count = figures->since.refused_count = 8;
 }
 
+/* In a trace with times in milliseconds. */
+static void connects_in_no_time(struct rival_figures *figures)
+{
+	figures->since.connect_p99_us = 0;
+}
+
 /* Nothing but refusals: they have come back all the way. */
 static void all_connects_are_refused(struct rival_figures *figures)
 {
@@ -284,7 +290,8 @@ static void rival_rule_network(void **state)
 		{"timeouts everywhere", connects_time_out_everywhere, IN, "2 of 3"},
 		{"timeouts, no others", connects_time_out_alone, UNKNOWN, "no other endpoint"},
 		{"refused", connects_are_refused, OUT, "8 failures"},
-		{"all refused", all_connects_are_refused, OUT, "no connect succeeded"},
+		{"all refused", all_connects_are_refused, OUT, "every connect was refused"},
+		{"no time at all", connects_in_no_time, OUT, "connect p99 under 1 ms"},
 		{"one timeout", one_connect_times_out, UNKNOWN, "1 unanswered"},
 		{"lost SYNs", syns_get_lost, IN, "over 0.9 s"},
 		{"retransmits", segments_get_lost, IN, "400 retransmits"},
@@ -497,6 +504,11 @@ static void surge_that_grows(struct rival_figures *figures)
 }
 
 /* 50 opens in 10 s are nothing for a client without a pool that always does so. */
+static void a_single_open(struct rival_figures *figures)
+{
+	figures->since.opened_peak = 1;
+}
+
 static void churn_as_usual(struct rival_figures *figures)
 {
 	figures->before.opened_per_minute = 300;
@@ -513,6 +525,7 @@ static void rival_rule_storm(void **state)
 {
 	static const struct row rows[] = {
 		{"quiet", as_it_is, OUT, "at most 2 opens in 10 s"},
+		{"a single open", a_single_open, OUT, "at most 1 open in 10 s"},
 		{"surge", surge, UNKNOWN, "at most 80"},
 		{"surge refused", surge_refused, IN, "150 failed, 50 closed"},
 		{"surge that grows", surge_that_grows, IN, NULL},
