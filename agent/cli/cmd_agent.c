@@ -3,7 +3,7 @@
  * connleak agent: the daemon. Watches until it is stopped and writes each verdict, as text or JSON
  * Lines, to stdout. At its end it says on stderr what it has seen and lost.
  *
- * Here its parts meet and nothing else happens: each is a module of its own.
+ * Invariant: here its parts meet and nothing else happens: each is a module of its own.
  */
 #include <errno.h>
 #include <stdio.h>

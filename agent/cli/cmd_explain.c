@@ -3,6 +3,9 @@
  * connleak explain: everything that is known of one process, from the agent, from a few seconds of
  * watching or from a recording. All processes are watched, not only the one: how the others fare
  * tells the network from the pool.
+ *
+ * Invariant: what is printed is of one source: the agent, the recording, or probes of its own.
+ * Does not collect (explain.c) and does not put into words (explain_text.c, explain_json.c).
  */
 #include <errno.h>
 #include <langinfo.h>

@@ -2,6 +2,9 @@
 /*
  * connleak list: every open database connection now. Asks the agent; without one it attaches,
  * seeds, looks once, prints, detaches.
+ *
+ * Invariant: the lines are the same, whoever has looked (listing.c).
+ * Does not judge.
  */
 #include <errno.h>
 #include <stdio.h>

@@ -2,6 +2,9 @@
 /*
  * connleak replay: a recorded trace through the same core, as fast as the machine allows. Nothing
  * but the trace decides, so it gives the same verdicts every time and everywhere.
+ *
+ * Invariant: what the table refuses ends it, with the line of the trace that it came from.
+ * Does not read lines (sys/source_replay.c).
  */
 #include <errno.h>
 #include <stdio.h>

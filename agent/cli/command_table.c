@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The commands as the parser, --help and the man pages know them: name, arguments, what they do
- * and how they are used. Their options are in option_table.c.
+ * and how they are used.
+ *
+ * Invariant: a command is a row here and a case in main.c, and nothing else lists the commands.
+ * Their options are not here (option_table.c).
  */
 #include <stddef.h>
 #include <string.h>

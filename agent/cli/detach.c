@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What is pinned goes on counting when the agent is gone, for the one that comes after it. Where
- * none is to come, this ends it. It never takes anything from an agent that runs.
+ * none is to come, this ends it.
+ *
+ * Invariant: nothing is taken from an agent that runs, and nothing that is not connleak's.
+ * Does not know what is pinned (sys/pins.c).
  */
 #include "detach.h"
 

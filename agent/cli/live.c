@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * The loop of the live commands. It owns the probes for as long as the command runs; when it ends,
- * for whatever reason, nothing stays attached.
+ * The loop of the live commands: look at the kernel, feed what is new, tell what came of it, until
+ * it is time to end.
+ *
+ * Invariant: it owns the probes for as long as the command runs; when it ends, for whatever reason,
+ * nothing stays attached but what the agent has pinned (sys/pins.h).
+ * Does not judge (core/), and does not know what a command makes of it.
  */
 #include "live.h"
 

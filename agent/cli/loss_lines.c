@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * A counter that nobody looks at is as good as none, and a line a loss would bury the journal when
- * it matters most. So the first loss of a kind is said at once and the others are gathered.
+ * it matters most.
  *
+ * Invariant: the first loss of a kind is said at once, and after a line on it there is none for
+ * QUIET_NS: what is lost meanwhile is gathered for the next.
  * Does not count anything itself.
  */
 #include "loss_lines.h"

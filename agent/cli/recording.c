@@ -2,6 +2,9 @@
 /*
  * The filters mean for a recording what they mean for a host. Only the default of --port does not:
  * what a recording has was worth watching to whoever made it, on whichever port.
+ *
+ * Invariant: whoever opens a recording opens it here, so a filter is the same for all of them.
+ * Does not read lines (sys/source_replay.c).
  */
 #include "recording.h"
 

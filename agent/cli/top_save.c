@@ -2,6 +2,9 @@
 /*
  * What is on the screen in the middle of an outage belongs in the ticket: all figures of it, also
  * those that had no room.
+ *
+ * Invariant: a file that is there already is never written over.
+ * Does not choose what is shown (screen/rows.c).
  */
 #include <errno.h>
 #include <fcntl.h>

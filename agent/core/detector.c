@@ -2,7 +2,8 @@
 /*
  * Where changes of the table meet the tests: each pool has a judgement, each test in it sees the
  * changes that it asks for, and a review turns what they found into verdict lines. A further kind
- * of verdict is a file beside leak.c with a state in struct judgement and a call in review().
+ * of verdict is a file beside leak.c with a state in struct judgement and a call in
+ * states_review().
  *
  * Invariant: pool->judgement and the list agree; the order of changes and ticks alone decides.
  * Does not apply events, free pools or ask the clock.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * "Saturated", "exhausted" and "storm" are found in different ways and live in the same way; what
- * they share is here, so that none of them can forget to count itself or to let go of its id.
+ * Exhausted, saturated, storm and oversized are found in different ways and live in the same way;
+ * what they share is here, so that none can forget to count itself or to let go of its id.
  *
  * Invariant: a verdict counts in bench->standing_count exactly while standing->verdict is set, and
  * has one id from raised to cleared.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Saturated, exhausted and storm are decided on ticks and rest on the same plateau; this is their
- * order among each other, so that the detector need not know it.
+ * Exhausted, saturated, storm and oversized are decided on ticks and rest on the same plateau; this
+ * is their order among each other, so that the detector need not know it.
  *
  * Invariant: the plateau is sampled before anybody asks for it; exhausted is reviewed before
  * saturated, which gives way to it.

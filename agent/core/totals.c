@@ -4,6 +4,7 @@
  * when. A detector that saw these counts arrive would take them for a storm; so they are kept
  * apart, and a pool without a past does not pay for one.
  *
+ * Invariant: what is in the past of a pool is not in its totals, nor the other way round.
  * Does not know events; the table says what belongs where.
  */
 #include "totals.h"

@@ -2,6 +2,9 @@
 /*
  * Tables for people, made from the table of connections. Everything that came from outside is made
  * safe here, in the cell; drawing is somebody else's.
+ *
+ * Invariant: no cell has a byte that could move a cursor; a table that is rendered in pieces is
+ * the same as in one.
  */
 #include "view.h"
 

@@ -2,6 +2,9 @@
 /*
  * Figures and names of a line as its columns show them. A group's name is that of its one member,
  * or how many members it has.
+ *
+ * Invariant: an unknown figure is "-", never 0.
+ * Does not know where it will stand (columns.c).
  */
 #include "columns_text.h"
 

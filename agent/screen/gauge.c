@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A figure that can be seen without being read. What is there is seen, be it ever so little, and
- * full is full only when it is.
+ * A figure that can be seen without being read.
+ *
+ * Invariant: what is there is seen, be it ever so little, and full is full only when it is.
+ * Does not know what is shown.
  */
 #include "gauge.h"
 

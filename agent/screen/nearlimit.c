@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * A server counts the connections of all its clients, so no single pool says that it is full.
+ *
+ * Invariant: a server is counted once, under its name where it has one, with the pools that are
+ * there.
+ * Does not know the connections of other hosts.
  */
 #include "nearlimit.h"
 

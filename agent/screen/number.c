@@ -2,6 +2,8 @@
 /*
  * One way to read a number for everything that is typed on the screen. strtod() alone would take
  * "inf", "nan", "0x10" and leading blanks.
+ *
+ * Invariant: *ret_number is finite and not negative; a text is read whole or refused.
  */
 #include "number.h"
 
@@ -25,12 +27,13 @@ bool number_parse(const char *text, bool may_be_percent, double *ret_number)
 	if (text[0] == '0' && (text[1] == 'x' || text[1] == 'X'))
 		return false;
 	number = strtod(text, &end);
-	if (end == text || !isfinite(number))
+	if (end == text)
 		return false;
-	for (size_t i = 0; i < unit_count; i++)
-		if (!strcmp(end, units[i].unit)) {
-			*ret_number = number * units[i].factor;
-			return true;
-		}
+	for (size_t i = 0; i < unit_count; i++) {
+		if (strcmp(end, units[i].unit) != 0 || !isfinite(number * units[i].factor))
+			continue;
+		*ret_number = number * units[i].factor;
+		return true;
+	}
 	return false;
 }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * What one moment cannot say: how fast it went since the moment before, and what has gone since.
+ *
+ * Invariant: a rate is unknown where there is no moment before, or a count has gone back.
+ * Does not change the sample before.
  */
 #include "sample_follow.h"
 

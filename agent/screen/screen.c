@@ -5,7 +5,7 @@
  *
  * Invariant: it fits, whatever the size: a small screen loses parts, the lines last of all. Draws
  * from what it is given alone; text pages are put together elsewhere (screen_help.c,
- * detail_text.c).
+ * screen_detail.c).
  */
 #include "screen.h"
 

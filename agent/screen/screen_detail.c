@@ -4,6 +4,9 @@
  * connections are they.
  *
  * Names and sentences come from a sample or a detail, which have made them safe.
+ *
+ * Invariant: as in screen.c: it fits, whatever the size.
+ * Does not collect what it draws (detail.c).
  */
 #include "screen_text.h"
 

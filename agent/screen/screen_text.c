@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Text in lines: breaking, scrolling, cutting. What the lines say is said elsewhere.
+ *
+ * Invariant: a line of a page is drawn when it is within the part that is looked at, and counted
+ * in any case, so that a page knows how long it is.
  */
 #include "screen_text.h"
 

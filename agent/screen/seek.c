@@ -2,6 +2,9 @@
 /*
  * Where to in a recording: after an outage one knows the time of day, in front of the screen one
  * wants a bit back.
+ *
+ * Invariant: the moment lies within the recording.
+ * Does not go there (cli/player.c).
  */
 #include "seek.h"
 

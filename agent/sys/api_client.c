@@ -6,6 +6,9 @@
  *
  * It follows no redirection, and it does not know what a body means. The exchange itself is
  * api_call.c.
+ *
+ * Invariant: what is handed on is a body that is complete, or one sentence that is safe for a
+ * terminal.
  */
 #include "api_client.h"
 

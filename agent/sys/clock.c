@@ -2,6 +2,9 @@
 /*
  * CONFIG_HZ is nowhere to be read in a container (/proc/config.gz and /boot are the host's, and
  * sysconf() gives USER_HZ), so it is worked out from the clock itself.
+ *
+ * Invariant: the count of ticks that was read at a moment never stands for a later one.
+ * Does not read the count: who has it hands it in.
  */
 #include "clock.h"
 

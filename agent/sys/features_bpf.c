@@ -6,6 +6,7 @@
  *
  * Invariant: nothing is attached and nothing stays behind; every program, map and BTF object is
  * closed again.
+ * Does not say what follows from an answer (features.c).
  */
 #include "features_bpf.h"
 

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * So that what puts a site together need not know how many interpreters there are. Knows the kinds
- * and their files' names; what is inside one is in a file of its own.
+ * So that what puts a site together need not know how many interpreters there are.
+ *
+ * Invariant: an interpreter whose layout was not recognised is none: the program is native then.
+ * Knows the kinds and their files' names; what is inside one is in a file of its own.
  */
 #include "interpreter.h"
 

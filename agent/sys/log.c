@@ -4,6 +4,9 @@
  *
  * The verbosity is the one piece of state of the process that is not handed around: libbpf's print
  * callback has no argument to carry it, and a message must be possible from everywhere.
+ *
+ * Invariant: a message is one line on standard error that begins with the name of the program.
+ * Does not escape: names from outside are safe before they come here.
  */
 #include "log.h"
 

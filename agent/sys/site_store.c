@@ -4,7 +4,7 @@
  * it, and a connection costs a number.
  *
  * Invariant: a text is in the kernel before a connection refers to it. Texts are counted by nobody;
- * those that no connection has are forgotten by the next session's load.
+ * those that no connection has are forgotten by the next agent's load.
  */
 #include "site_store.h"
 

@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * A tick is up to 10 ms long, so a stamp is a bound: nothing is told to have happened later than it
- * did. Ages of connections whose open was watched do not need stamps and are exact.
+ * The kernel stamps activity in ticks of up to 10 ms, and starts in the middle know nothing else;
+ * this makes moments, ages and idle times of such stamps.
+ *
+ * Invariant: nothing is told to have happened later than it did. Ages of connections whose open was
+ * watched do not need stamps and are exact.
+ * Does not know how long a tick is (clock.c).
  */
 #include "stamps.h"
 
