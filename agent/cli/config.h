@@ -60,6 +60,7 @@ int config_load_all(const char *path, config_problem_fn on_problem, void *userda
  */
 int config_load(const char *path, struct config *ret_config, char *ret_error, size_t error_size);
 
+/* Frees what it owns; for one that is zeroed or was loaded. */
 void config_clear(struct config *config);
 
 #endif

@@ -40,6 +40,7 @@ int config_set_apply(const struct config_set *set, struct options *options, conf
 		     const void *skip_userdata, config_problem_fn on_problem,
 		     void *problem_userdata);
 
+/* Frees what it owns; for one that is zeroed or was loaded. */
 void config_set_clear(struct config_set *set);
 
 #endif

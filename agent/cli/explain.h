@@ -41,6 +41,7 @@ struct explain {
 	struct live view; /* what the printers of other commands take: options, pipeline, time */
 };
 
+/* Frees what it owns, not explain itself. */
 void explain_free(struct explain *explain);
 
 /* Samples the pools of the process as of now_ns where that is due. Returns 0 or -ENOMEM. */
@@ -72,6 +73,7 @@ enum explain_group {
 	EXPLAIN_GROUPS,
 };
 
+/* Where a connection stands: as a suspect first, else by its state, else by its silence. */
 enum explain_group explain_group_of(const struct explain *explain, const struct conn *conn);
 const char *explain_group_name(enum explain_group group); /* "suspect" */
 

@@ -49,6 +49,7 @@ struct option_row {
 	const char *help; /* with the default */
 };
 
+/* All commands, in the order in which help lists them. */
 const struct command_row *command_rows(size_t *ret_count);
 const struct command_row *command_find(const char *name); /* NULL = none */
 

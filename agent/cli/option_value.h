@@ -20,8 +20,13 @@ int value_parse_count(const char *text, uint64_t low, uint64_t high, uint64_t *r
 /* "yes", "no", "true", "false", "on", "off". */
 int value_parse_bool(const char *text, bool *ret_bool, char *ret_error, size_t error_size);
 
+/* A process id, 1 to 4194304 (PID_MAX_LIMIT). */
 int value_parse_pid(const char *text, uint32_t *ret_pid, char *ret_error, size_t error_size);
 
+/*
+ * Elements of a comma list, added to those that are there; a cgroup is one, its commas are its
+ * own.
+ */
 int value_add_pids(struct options *options, const char *list, char *ret_error, size_t error_size);
 int value_add_comms(struct options *options, const char *list, char *ret_error, size_t error_size);
 int value_add_cgroup(struct options *options, const char *path, char *ret_error, size_t error_size);

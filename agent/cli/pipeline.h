@@ -41,6 +41,7 @@ struct rollup *pipeline_rollup(const struct pipeline *pipeline); /* NULL: none w
  */
 int pipeline_feed(struct pipeline *pipeline, const struct event *event);
 
+/* The pipeline's own, as is the detector. */
 struct table *pipeline_table(struct pipeline *pipeline);
 const struct detector *pipeline_detector(const struct pipeline *pipeline); /* NULL: no judge */
 

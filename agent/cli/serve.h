@@ -25,6 +25,7 @@ int serve_init(struct serve *serve, struct live *live, const struct ledger *ledg
  */
 int serve_join(struct serve *serve, sd_event *event);
 
+/* Closes what is open and removes the socket; for one that was never opened, too. */
 void serve_close(struct serve *serve);
 
 #endif

@@ -23,6 +23,7 @@ bool top_term_is_utf8(void);
 int top_term_open(struct top_term **ret_term);
 void top_term_close(struct top_term *term); /* accepts NULL */
 
+/* In columns and lines, as of the last top_term_resize(). */
 void top_term_size(const struct top_term *term, uint32_t *ret_width, uint32_t *ret_height);
 
 /* Puts the grid on the screen: only what has changed, unless everything is to be drawn anew. */

@@ -31,6 +31,7 @@ struct coverage {
 	float rate, usual_rate; /* bytes a second: of minutes, and of an hour without evidence */
 };
 
+/* To be called for each change of the pool. */
 void coverage_observe(struct coverage *coverage, const struct moment *moment,
 		      const struct change *change);
 

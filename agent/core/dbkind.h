@@ -37,6 +37,7 @@ int dbkind_set_ports(struct dbkind *kinds, const char *list, char *ret_error, si
  */
 int dbkind_add_endpoint(struct dbkind *kinds, const char *text, char *ret_error, size_t error_size);
 
+/* Whether the port is in the list; in host order. */
 bool dbkind_is_watched(const struct dbkind *kinds, uint16_t port);
 
 /*

@@ -32,6 +32,7 @@ struct eprocess {
 	uint64_t witness_ns; /* time of the last bound that held; 0 = none yet */
 };
 
+/* Frees its bets; the record stays. */
 void eprocess_clear(struct eprocess *process);
 
 /* True when a test at t_ns is not within gap_ns of the last one. */

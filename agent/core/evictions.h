@@ -22,8 +22,10 @@ struct evictions {
 bool evictions_observe(struct evictions *evictions, const struct moment *moment,
 		       const struct change *change);
 
+/* The evidence so far, an e-value; 1 = none. */
 double evictions_value(const struct evictions *evictions);
 
+/* What the test holds against the pool now. */
 void evictions_find(const struct evictions *evictions, const struct moment *moment,
 		    const struct pool *pool, struct finding *ret_finding);
 

@@ -21,6 +21,7 @@ struct failover {
 	int64_t changed_ns; /* when one was opened or closed last */
 };
 
+/* To be called for each change of the pool. */
 void failover_observe(struct failover *failover, const struct change *change);
 
 /* To be called on each tick. */
@@ -29,6 +30,7 @@ void failover_advance(struct judgement *judgement, const struct moment *moment);
 /* The process has turned to another server, and has not used the pool since. */
 bool failover_is_left(const struct failover *failover);
 
+/* The evidence so far, an e-value; 1 = none. */
 double failover_value(const struct failover *failover);
 
 /* The finding refers to judgement. */

@@ -35,6 +35,7 @@ struct finding {
 uint32_t finding_count(const struct finding *finding, const struct pool *pool,
 		       const struct losses *losses);
 
+/* What the stock is above its base; 0 where it is below. */
 static inline uint32_t finding_excess(uint32_t stock, uint32_t base)
 {
 	return stock > base ? stock - base : 0;

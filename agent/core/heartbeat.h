@@ -87,6 +87,10 @@ void heartbeat_forget(struct heartbeat *heartbeat, const struct conn *conn);
  */
 bool heartbeat_is_companion(const struct conn *conn, uint64_t began_ns);
 
+/*
+ * Who of the pool beats, works, or came along and was never used, by the parties that they came
+ * in.
+ */
 void heartbeat_find_parties(struct heartbeat_parties *ret_parties, const struct pool *pool,
 			    const struct moment *moment);
 
@@ -100,6 +104,7 @@ bool heartbeat_is_left(const struct heartbeat_parties *parties, const struct con
 void heartbeat_advance(struct heartbeat *heartbeat, const struct moment *moment,
 		       const struct pool *pool);
 
+/* The evidence so far, an e-value; 1 = none. */
 double heartbeat_value(const struct heartbeat *heartbeat);
 
 /* The finding refers to heartbeat. */

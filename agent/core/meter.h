@@ -83,6 +83,7 @@ struct meter_course {
 	uint32_t count;
 };
 
+/* Frees its past. */
 void meter_clear(struct meter *meter);
 
 /*

@@ -33,6 +33,7 @@ struct opens {
 	uint64_t calm_ns; /* time of the last look without an open */
 };
 
+/* Frees what it owns. */
 void opens_clear(struct opens *opens);
 
 /* Returns true when a test was made: there is something new to review. */
@@ -50,8 +51,10 @@ void opens_witness(struct opens *opens, const struct moment *moment, const struc
 /* The limits under which a connection counts now. */
 struct stock_limits opens_limits(const struct opens *opens, const struct settings *settings);
 
+/* The evidence so far, an e-value; 1 = none. */
 double opens_value(const struct opens *opens);
 
+/* What the test holds against the pool now. */
 void opens_find(const struct opens *opens, const struct moment *moment, const struct pool *pool,
 		struct finding *ret_finding);
 

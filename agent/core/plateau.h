@@ -36,6 +36,7 @@ struct plateau {
 	uint64_t pushed_ns; /* when it did last */
 };
 
+/* To be called for each change of the pool. */
 void plateau_observe(struct plateau *plateau, const struct settings *settings,
 		     const struct change *change);
 

@@ -22,9 +22,11 @@ struct retirement {
 	int64_t known_ns; /* as of the last test */
 };
 
+/* To be called for each change of the pool. */
 void retirement_observe(struct retirement *retirement, const struct moment *moment,
 			const struct change *change);
 
+/* The evidence so far, an e-value; 1 = none, or no lifetime. */
 double retirement_value(const struct retirement *retirement);
 
 /* The finding refers to retirement. */

@@ -17,6 +17,7 @@ struct silences {
 	uint64_t longest_ns;
 };
 
+/* Frees what it owns. */
 void silence_clear(struct silences *silences);
 
 /* Without memory for its bin it counts as one of the longest: quantiles can only come out longer.

@@ -45,6 +45,7 @@ struct span_log {
 /* At most so many spans back can be kept. */
 #define SPAN_LOG_KEEP_MAX 64
 
+/* Frees what it owns; it is empty then. */
 void span_log_clear(struct span_log *log);
 
 /*

@@ -10,6 +10,7 @@
 /* To be called when a judgement begins. */
 void states_begin(struct judgement *judgement, uint64_t t_ns);
 
+/* To be called for each change of the pool. */
 void states_observe(const struct bench *bench, struct judgement *judgement,
 		    const struct change *change);
 

@@ -41,6 +41,7 @@ void stock_begin(struct stock_walk *walk, const struct pool *pool,
 /* The next connection that counts; NULL = no more. */
 struct conn *stock_next(struct stock_walk *walk);
 
+/* How many connections a walk meets. */
 uint32_t stock_count(const struct pool *pool, const struct stock_limits *limits,
 		     const struct losses *losses);
 

@@ -56,6 +56,7 @@ struct storm {
 /* To be called when a judgement begins, which may be later than the pool. */
 void storm_begin(struct judgement *judgement, uint64_t t_ns);
 
+/* To be called for each change of the pool. */
 void storm_observe(struct judgement *judgement, const struct change *change);
 
 /* To be called on each tick. Returns 0 or -ENOMEM. */

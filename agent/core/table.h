@@ -199,6 +199,7 @@ struct client *table_find_client(const struct table *table, struct client_id id)
 /* All pools in the order of their creation: table_first_pool(), then pool->next. */
 struct pool *table_first_pool(const struct table *table);
 
+/* What is there now; refused for lack of room (-ENOSPC); and the sum of what EVENT_LOST told. */
 uint32_t table_conn_count(const struct table *table);
 uint32_t table_pool_count(const struct table *table);
 uint64_t table_overflow_count(const struct table *table);

@@ -19,6 +19,7 @@ struct pool_totals {
 	uint64_t retransmit_count; /* since the pool's connections are observed */
 };
 
+/* Adds connections that nobody has seen one by one. */
 void totals_add_churn(struct pool_totals *totals, const struct churn *churn);
 
 /* The peer has ended it at t_ns; counted where that was within a second and after few bytes. */

@@ -15,6 +15,7 @@ struct turnover {
 	float returned_bytes; /* of these, by connections that had been given back */
 };
 
+/* To be called where evidence begins. */
 void turnover_begin(struct turnover *turnover);
 
 /* To be called for each change, after heartbeat_observe(). */

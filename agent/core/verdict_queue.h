@@ -15,6 +15,7 @@ struct verdict_queue {
 	struct queued_verdict *handed_out; /* what verdict_queue_next() returned last */
 };
 
+/* Frees it with all copies that are in it. */
 void verdict_queue_destroy(struct verdict_queue *queue);
 
 /* Queues a copy. Returns 0 or -ENOMEM. */

@@ -20,6 +20,7 @@ struct weights {
 	uint64_t halved_ns;
 };
 
+/* Frees what it owns. */
 void weights_clear(struct weights *weights);
 
 /*
@@ -32,6 +33,7 @@ void weights_add(struct weights *weights, uint32_t gap, uint64_t t_ns);
 unsigned int weights_bin(uint32_t gap);
 uint32_t weights_bin_end(unsigned int bin);
 
+/* The weight of each bin. */
 void weights_bins(const struct weights *weights, float ret_bins[WEIGHTS_BINS]);
 
 /* The gap that all but the share of beyond of the time is spent within, rounded up to its bin. */

@@ -23,6 +23,7 @@ struct window {
 	struct window_part *part; /* owned; NULL = every cell is zero */
 };
 
+/* Frees what it owns; all cells are empty then. */
 void window_clear(struct window *window);
 
 /*

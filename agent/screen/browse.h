@@ -86,6 +86,7 @@ struct browse {
 	double speed; /* replay: seconds of the recording in one */
 };
 
+/* The list, worst first, with nothing chosen; interval_ns is what it shows as such. */
 void browse_init(struct browse *browse, uint64_t interval_ns, bool is_replay);
 void browse_clear(struct browse *browse); /* frees what it owns */
 

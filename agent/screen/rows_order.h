@@ -7,6 +7,7 @@
 
 #include "rows.h"
 
+/* Sorts; what is gone comes last in any order. */
 void rows_order(struct row *rows, uint32_t count, enum rows_sort sort, bool is_reversed);
 
 /* Negative where the pool a is worse than b, positive where it is better. */

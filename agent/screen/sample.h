@@ -119,6 +119,7 @@ int sample_copy_safe(struct sample *sample, const char *text, const char **ret_c
 bool sample_row_equal(const struct sample_row *a, const struct sample_row *b);
 uint64_t sample_row_hash(const struct sample_row *row);
 
+/* Since the observation began, all reasons together. */
 uint64_t sample_failed_count(const struct sample_row *row);
 uint64_t sample_closed_count(const struct sample_row *row);
 

@@ -22,6 +22,7 @@ struct json_t *jsonl_verdict_json(const struct verdict *verdict);
 int jsonl_write_header(FILE *stream, const struct trace_header *header);
 int jsonl_write_event(FILE *stream, const struct event *event); /* -EMSGSIZE: too long a line */
 
+/* Returns 0, or -errno where a line before could not be written either. */
 int jsonl_flush(FILE *stream);
 
 #endif

@@ -21,6 +21,7 @@ struct aside {
  */
 int aside_begin(struct aside *aside, int keep_fd, int (*work)(void *userdata), void *userdata);
 
+/* There is one, done or not, that aside_is_done() has not told of. */
 static inline bool aside_is_busy(const struct aside *aside)
 {
 	return aside->pid > 0;

@@ -7,6 +7,7 @@
 
 #include <stdint.h>
 
+/* CLOCK_MONOTONIC, the clock of events. */
 uint64_t clock_monotonic_ns(void);
 
 /* Relation of jiffies64 to CLOCK_MONOTONIC. */

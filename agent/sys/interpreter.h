@@ -19,6 +19,7 @@ struct interpreter {
 /* Looks for one in image; what it finds is valid until image_refresh(). */
 void interpreter_detect(struct image *image, struct interpreter *ret_interpreter);
 
+/* False: the program is none, or its layout was not recognised. */
 bool interpreter_is_known(const struct interpreter *interpreter);
 
 /* Where the probe finds its frames. Only of one that is known. */

@@ -19,6 +19,7 @@ struct jit_map {
 	ino_t inode;
 };
 
+/* Frees what was read; the next look reads from the beginning. */
 void jit_map_clear(struct jit_map *jit_map);
 
 /*

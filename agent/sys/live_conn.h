@@ -44,6 +44,7 @@ struct live_conn *live_conns_find(const struct live_conns *conns, uint64_t id);
 /* One that is not among them yet, all zero but for its id. NULL when out of memory. */
 struct live_conn *live_conns_add(struct live_conns *conns, uint64_t id);
 
+/* conn must be there. Pointers to others may point to another one afterwards. */
 void live_conns_remove(struct live_conns *conns, struct live_conn *conn);
 
 /* Calls visit with each, which it may remove; it may not add. The one added last comes first. */

@@ -31,6 +31,7 @@ int64_t perf_map_add(struct perf_map *map, const char *text, size_t length);
  */
 const char *perf_map_find(struct perf_map *map, uint64_t address);
 
+/* Entries that are there, and lines that were none. */
 size_t perf_map_entry_count(const struct perf_map *map);
 size_t perf_map_refused_count(const struct perf_map *map);
 

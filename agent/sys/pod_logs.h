@@ -45,6 +45,7 @@ void pod_logs_free(struct pod_logs *logs);
 bool pod_logs_find(struct pod_logs *logs, const struct workload *workload,
 		   struct kube_names *ret_names);
 
+/* What -v says of it. */
 void pod_logs_count(const struct pod_logs *logs, struct pod_logs_counts *ret_counts);
 
 #endif

@@ -143,6 +143,7 @@ void probes_forget_pool(struct probes *probes, const struct pool_key *key);
  */
 #define PROBES_LOST_MISSED LOST_COUNT
 #define PROBES_LOST_COUNT (LOST_COUNT + 1)
+/* What was lost since the start of this process, by reason. Returns 0 or -errno. */
 int probes_read_lost(const struct probes *probes, uint64_t ret_counts[PROBES_LOST_COUNT]);
 
 /* "storage refused" ...: what the reason is called in metrics and messages. */

@@ -41,8 +41,10 @@ int proc_read_cgroup(int proc_fd, uint32_t pid, char *buffer, size_t size);
  */
 int proc_read_exe(int proc_fd, uint32_t pid, char *buffer, size_t size);
 
+/* The command name, as it is: it may hold any byte. Returns 0 or -errno. */
 int proc_read_comm(int proc_fd, uint32_t pid, char ret_comm[static COMM_SIZE]);
 
+/* Of the process as a whole. Returns 0, or -errno where it is gone or hidden. */
 int proc_read_stat(int proc_fd, uint32_t pid, struct proc_stat *ret_stat);
 
 /* The same of one of its threads; -ESRCH when the process has no such thread. */

@@ -36,6 +36,7 @@ bool proc_watch_next_exit(struct proc_watch *watch, struct client_id *ret_id);
 /* Becomes readable when a process exits that has a pidfd: for an event loop. Owned by the watch. */
 int proc_watch_fd(const struct proc_watch *watch);
 
+/* Processes that are watched. */
 uint32_t proc_watch_count(const struct proc_watch *watch);
 uint32_t proc_watch_polled_count(const struct proc_watch *watch); /* those without a pidfd */
 

@@ -51,6 +51,7 @@ void roster_describe(const struct roster_client *client, struct event *event);
 struct roster_client *roster_fill(struct roster *roster, const struct pool_key *key,
 				  const __u8 comm[ABI_COMM_SIZE], struct event *event);
 
+/* A client stays as long as somebody holds it, and until its exit has been told. */
 void roster_hold(struct roster_client *client);
 void roster_release(struct roster *roster, struct roster_client *client);
 

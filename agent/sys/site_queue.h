@@ -36,6 +36,7 @@ struct stack_sample *site_queue_take(struct site_queue *queue);
 void site_queue_note_time(struct site_queue *queue, const struct abi_client *client,
 			  uint64_t spent_ns);
 
+/* Samples that wait, and those that found no room. */
 uint32_t site_queue_count(const struct site_queue *queue);
 uint64_t site_queue_refused_count(const struct site_queue *queue);
 

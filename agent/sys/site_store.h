@@ -28,6 +28,7 @@ int site_store_load(struct site_store *store,
 void site_store_put(struct site_store *store, uint64_t id, const char *text);
 void site_store_forget(struct site_store *store, uint64_t id);
 
+/* Texts and connections that the kernel had no room for. */
 uint64_t site_store_refused_count(const struct site_store *store);
 
 #endif

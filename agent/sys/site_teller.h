@@ -63,6 +63,7 @@ int site_teller_finish_look(struct site_teller *teller, const struct live_conns 
 int site_teller_end(const struct site_teller *teller, struct live_conn *conn, bool by_exit,
 		    uint64_t t_ns);
 
+/* What is kept of a connection that has ended, and of a process. */
 void site_teller_forget(const struct site_teller *teller, uint64_t id);
 void site_teller_forget_client(const struct site_teller *teller, uint32_t pid);
 

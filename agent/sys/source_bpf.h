@@ -63,6 +63,7 @@ uint64_t source_bpf_attached_ns(const struct source_bpf *source);
 #define SOURCE_LOST_END PROBES_LOST_COUNT
 #define SOURCE_LOST_EXIT (PROBES_LOST_COUNT + 1)
 #define SOURCE_LOST_COUNT (PROBES_LOST_COUNT + 2)
+/* What was lost since the source was opened, by reason. */
 void source_bpf_lost(const struct source_bpf *source, uint64_t ret_counts[SOURCE_LOST_COUNT]);
 
 /*

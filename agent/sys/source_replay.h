@@ -36,6 +36,7 @@ void source_replay_use_filter(struct source_replay *replay, struct replay_filter
  */
 int source_replay_next(struct source_replay *replay, struct event *ret_event);
 
+/* What the first line says; lives as long as the source. */
 const struct trace_header *source_replay_header(const struct source_replay *replay);
 
 /* What messages call the trace: its path, safe for a terminal. */

@@ -40,6 +40,7 @@ int symbolizer_fd(const struct symbolizer *symbolizer);
 /* Waits until an answer may be there, at most timeout_ms. */
 void symbolizer_wait(const struct symbolizer *symbolizer, int timeout_ms);
 
+/* Samples that the queue had no room for, and processes that have died or hung over one. */
 uint64_t symbolizer_dropped_count(const struct symbolizer *symbolizer);
 uint64_t symbolizer_restart_count(const struct symbolizer *symbolizer);
 

@@ -40,8 +40,8 @@ static void parse_percent_is_taken_where_it_is_allowed(void **state)
 static void parse_anything_else_is_refused(void **state)
 {
 	static const char *const texts[] = {"",	    ".",    "-5",  "+5",  " 5",	   "5 ",
-					    "0x10", "0X10", "inf", "nan", "1e999", "5ms",
-					    "5m5",  "m",    "5%%", "5,5"};
+					    "0x10", "0X10", "inf", "nan", "1e999", "1e308h",
+					    "5ms",  "5m5",  "m",   "5%%", "5,5"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
