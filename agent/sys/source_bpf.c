@@ -25,10 +25,12 @@
 /*
  * Who holds what is asked anew this often, and at once when a process leaves connections behind.
  * The same walk finds connections whose open the probe has missed, so it comes sooner after the
- * kernel has skipped the probe, which on a host full of interrupts can be all the time.
+ * kernel has skipped the probe, which on a host full of interrupts can be all the time: then it is
+ * to take no more than one part in so many.
  */
 #define WALK_INTERVAL_NS (30 * NS_PER_SEC)
 #define WALK_AFTER_MISS_NS (5 * NS_PER_SEC)
+#define WALK_PARTS 200
 
 struct source_bpf {
 	struct probes *probes;
@@ -39,7 +41,7 @@ struct source_bpf {
 	struct tick_clock clock;
 	uint64_t begun_ns; /* what was opened before is told as seen, not as opened */
 	uint64_t attached_ns;
-	uint64_t walk_ns; /* time of the last walk */
+	uint64_t after_miss_ns; /* when the next one may be, if the probe was skipped */
 	uint64_t next_walk_ns;
 	uint64_t exits_ns; /* time of the exits being told */
 	uint64_t absent_ns; /* time of the ends that are concluded */
@@ -347,8 +349,8 @@ static int tell_lost(struct source_bpf *source, uint64_t now_ns)
 		/* An end may be among them: ask for everything and see what is missing. */
 		if (i == LOST_RING || i == PROBES_LOST_MISSED)
 			source->full_wanted = true;
-		if (i == PROBES_LOST_MISSED)
-			source->next_walk_ns = source->walk_ns + WALK_AFTER_MISS_NS;
+		if (i == PROBES_LOST_MISSED && source->after_miss_ns < source->next_walk_ns)
+			source->next_walk_ns = source->after_miss_ns;
 		source->lost[i] = counts[i];
 	}
 	if (event.lost_count)
@@ -414,10 +416,17 @@ static int find_absent(struct source_bpf *source)
 	return 0;
 }
 
-static void note_walk(struct source_bpf *source, uint64_t now_ns)
+static int walk_files(struct source_bpf *source)
 {
-	source->walk_ns = now_ns;
-	source->next_walk_ns = now_ns + WALK_INTERVAL_NS;
+	uint64_t begun_ns = clock_monotonic_ns(), pause_ns;
+	int r = probes_walk_files(source->probes);
+
+	pause_ns = WALK_PARTS * (clock_monotonic_ns() - begun_ns);
+	if (pause_ns < WALK_AFTER_MISS_NS)
+		pause_ns = WALK_AFTER_MISS_NS;
+	source->after_miss_ns = begun_ns + pause_ns;
+	source->next_walk_ns = begun_ns + WALK_INTERVAL_NS;
+	return r;
 }
 
 int source_bpf_collect(struct source_bpf *source)
@@ -432,10 +441,8 @@ int source_bpf_collect(struct source_bpf *source)
 	source->error = 0;
 	source->full_wanted = source->walk_wanted = false;
 	site_teller_begin_look(&source->teller);
-	if (walk) {
-		note_walk(source, now_ns);
-		r = probes_walk_files(source->probes);
-	}
+	if (walk)
+		r = walk_files(source);
 	/* Before the first pass, from which on the counts are those of this session. */
 	if (r == 0 && source->past_wanted)
 		r = tally_tell_past(source->tally, source->probes, source->roster, source->batch);
@@ -534,13 +541,12 @@ int source_bpf_open(const struct probes_setup *setup, int proc_fd, struct pod_lo
 	r = stamps_calibrate(&source->clock, source->probes);
 	probes_set_tick(source->probes, source->clock.tick_ns);
 	if (r == 0)
-		r = probes_walk_files(source->probes);
+		r = walk_files(source);
 	if (r < 0) {
 		snprintf(ret_error, error_size, "cannot read the open connections: %s",
 			 strerror(-r));
 		goto fail;
 	}
-	note_walk(source, clock_monotonic_ns());
 	*ret_source = source;
 	return 0;
 fail:
