@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * libdw can report a process by itself (dwfl_linux_proc_report()), but then it opens the paths of
- * /proc/PID/maps in our own mount namespace, where they are other files or none. So the mappings
- * are read here, and each file is opened below the root of the process, and only when it is the
- * inode that is mapped.
+ * /proc/PID/maps in our own mount namespace, where they are other files or none. So modules are
+ * reported from here (mappings.h says what is mapped), and each file is opened below the root of
+ * the process, and only when it is the inode that is mapped.
  *
  * Invariant: a module is a run of mappings of one file; its file is opened at most once, lazily,
  * by libdw's callback. Everything read here is bounded. Does not know what a symbol is.
@@ -12,28 +12,16 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/sysmacros.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #include "jit_map.h"
+#include "mappings.h"
 #include "proc.h"
 #include "rooted.h"
-
-struct mapping {
-	uint64_t low, high, file_offset;
-	uint64_t inode;
-	uint32_t dev_major, dev_minor;
-	char *path; /* owned; shared by none */
-	const char *refusal; /* static; NULL = none */
-	struct image *image;
-	bool is_first; /* of its module */
-	bool is_executable;
-};
 
 struct image {
 	struct client_id id;
@@ -41,115 +29,12 @@ struct image {
 	int root_fd;
 	uint32_t inner_pid;
 	Dwfl *dwfl;
-	struct mapping *mappings;
-	size_t mapping_count;
+	struct mappings mappings;
 	enum image_runtime runtime;
 	struct stat exe;
 	char comm[COMM_SIZE];
 	struct jit_map jit_map;
 };
-
-/* --- mappings --------------------------------------------------------------------------------- */
-
-static char *read_maps(int proc_fd, uint32_t pid)
-{
-	size_t room = 64 << 10, used = 0;
-	char path[32], *text = malloc(room);
-	ssize_t n = -1;
-	int fd;
-
-	(void)snprintf(path, sizeof(path), "%u/maps", pid);
-	fd = openat(proc_fd, path, O_RDONLY | O_CLOEXEC);
-	while (text && fd >= 0 && (n = read(fd, text + used, room - used - 1)) > 0) {
-		char *bigger;
-
-		used += (size_t)n;
-		if (room - used > 4096)
-			continue;
-		bigger = room < IMAGE_MAPS_BYTES_MAX ? realloc(text, room * 2) : NULL;
-		if (!bigger)
-			break;
-		text = bigger;
-		room *= 2;
-	}
-	if (fd >= 0)
-		close(fd);
-	if (!text || fd < 0 || n < 0) {
-		free(text);
-		return NULL;
-	}
-	text[used] = '\0';
-	return text;
-}
-
-/* The kernel writes a newline in a name as \012, so that a line is a mapping. */
-static bool parse_mapping(char *line, struct mapping *ret_mapping)
-{
-	char permissions[5];
-	int path_at = 0;
-
-	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %x:%x %" SCNu64 " %n",
-		   &ret_mapping->low, &ret_mapping->high, permissions, &ret_mapping->file_offset,
-		   &ret_mapping->dev_major, &ret_mapping->dev_minor, &ret_mapping->inode,
-		   &path_at) != 7 ||
-	    path_at == 0)
-		return false;
-	if (ret_mapping->inode == 0 || line[path_at] != '/' ||
-	    ret_mapping->high <= ret_mapping->low)
-		return false;
-	ret_mapping->is_executable = permissions[2] == 'x';
-	ret_mapping->path = line + path_at;
-	return true;
-}
-
-static void free_mappings(struct mapping *mappings, size_t count)
-{
-	for (size_t i = 0; i < count; i++)
-		free(mappings[i].path);
-	free(mappings);
-}
-
-static bool is_same_file(const struct mapping *a, const struct mapping *b)
-{
-	return a->inode == b->inode && a->dev_major == b->dev_major && a->dev_minor == b->dev_minor;
-}
-
-/* Only files that have code; a database that is mapped in a thousand pieces is no module. */
-static int parse_maps(struct image *image, char *text, struct mapping **ret_mappings,
-		      size_t *ret_count)
-{
-	size_t room = 256, count = 0;
-	struct mapping *mappings = calloc(room, sizeof(*mappings));
-	char *rest = text, *line;
-
-	while (mappings && (line = strsep(&rest, "\n"))) {
-		struct mapping mapping = {.image = image};
-
-		if (!parse_mapping(line, &mapping))
-			continue;
-		if (count == room && room >= IMAGE_MODULES_MAX * 8)
-			break;
-		if (count == room) {
-			struct mapping *bigger =
-				reallocarray(mappings, room * 2, sizeof(*mappings));
-
-			if (!bigger)
-				break;
-			mappings = bigger;
-			room *= 2;
-		}
-		mapping.path = strdup(mapping.path);
-		if (!mapping.path)
-			break;
-		mapping.is_first = count == 0 || !is_same_file(&mappings[count - 1], &mapping);
-		mappings[count++] = mapping;
-	}
-	if (!mappings)
-		return -ENOMEM;
-	*ret_mappings = mappings;
-	*ret_count = count;
-	return 0;
-}
 
 /* --- modules ---------------------------------------------------------------------------------- */
 
@@ -295,12 +180,12 @@ static bool is_php(const char *name)
 	return !strncmp(name, "php", 3) || !strncmp(name, "libphp", 6);
 }
 
-static enum image_runtime runtime_of(const struct mapping *mappings, size_t count)
+static enum image_runtime runtime_of(const struct mappings *mappings)
 {
-	for (size_t i = 0; i < count; i++) {
-		const char *name = base_name(mappings[i].path);
+	for (size_t i = 0; i < mappings->count; i++) {
+		const char *name = base_name(mappings->items[i].path);
 
-		if (!mappings[i].is_first)
+		if (!mappings->items[i].is_first)
 			continue;
 		if (is_python(name))
 			return RUNTIME_PYTHON;
@@ -315,9 +200,11 @@ static enum image_runtime runtime_of(const struct mapping *mappings, size_t coun
 	return RUNTIME_NATIVE;
 }
 
-static int report_modules(Dwfl *dwfl, struct mapping *mappings, size_t count)
+/* Only files that have code; a database that is mapped in a thousand pieces is no module. */
+static int report_modules(Dwfl *dwfl, const struct mappings *all)
 {
-	size_t module_count = 0;
+	struct mapping *mappings = all->items;
+	size_t module_count = 0, count = all->count;
 
 	dwfl_report_begin(dwfl);
 	for (size_t first = 0, end; first < count; first = end) {
@@ -369,31 +256,26 @@ static void take_root(struct image *image)
 
 int image_refresh(struct image *image)
 {
-	struct mapping *mappings = NULL;
-	size_t count = 0;
+	struct mappings mappings;
 	Dwfl *dwfl;
-	char *text = read_maps(image->proc_fd, image->id.pid);
-	int r;
+	int r = mappings_read(image->proc_fd, image->id.pid, &mappings);
 
-	if (!text)
-		return errno == EACCES ? -EACCES : -ESRCH;
-	r = parse_maps(image, text, &mappings, &count);
-	free(text);
 	if (r < 0)
 		return r;
+	for (size_t i = 0; i < mappings.count; i++)
+		mappings.items[i].image = image;
 	dwfl = dwfl_begin(&callbacks);
-	if (!dwfl || report_modules(dwfl, mappings, count) < 0 || !is_same_process(image)) {
+	if (!dwfl || report_modules(dwfl, &mappings) < 0 || !is_same_process(image)) {
 		dwfl_end(dwfl);
-		free_mappings(mappings, count);
+		mappings_clear(&mappings);
 		return dwfl ? -ESRCH : -ENOMEM;
 	}
 	dwfl_end(image->dwfl);
-	free_mappings(image->mappings, image->mapping_count);
+	mappings_clear(&image->mappings);
 	take_root(image);
 	image->dwfl = dwfl;
 	image->mappings = mappings;
-	image->mapping_count = count;
-	image->runtime = runtime_of(mappings, count);
+	image->runtime = runtime_of(&mappings);
 	(void)stat_exe(image, &image->exe); /* without it, it is stale next time */
 	(void)proc_read_comm(image->proc_fd, image->id.pid, image->comm); /* else "" */
 	return 0;
@@ -425,7 +307,7 @@ void image_free(struct image *image)
 	if (!image)
 		return;
 	dwfl_end(image->dwfl);
-	free_mappings(image->mappings, image->mapping_count);
+	mappings_clear(&image->mappings);
 	jit_map_clear(&image->jit_map);
 	if (image->root_fd >= 0)
 		close(image->root_fd);
@@ -478,27 +360,10 @@ const char *image_comm(const struct image *image)
 	return image->comm;
 }
 
-static const struct mapping *find_mapping(const struct image *image, uint64_t address)
-{
-	size_t low = 0, high = image->mapping_count;
-
-	while (low < high) {
-		size_t middle = low + (high - low) / 2;
-
-		if (image->mappings[middle].high <= address)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < image->mapping_count && image->mappings[low].low <= address
-		       ? &image->mappings[low]
-		       : NULL;
-}
-
 bool image_find_file(const struct image *image, uint64_t address, const char **ret_path,
 		     uint64_t *ret_offset)
 {
-	const struct mapping *mapping = find_mapping(image, address);
+	const struct mapping *mapping = mappings_find(&image->mappings, address);
 
 	if (!mapping)
 		return false;
@@ -509,7 +374,7 @@ bool image_find_file(const struct image *image, uint64_t address, const char **r
 
 const char *image_refusal(const struct image *image, uint64_t address)
 {
-	const struct mapping *mapping = find_mapping(image, address);
+	const struct mapping *mapping = mappings_find(&image->mappings, address);
 
 	while (mapping && !mapping->is_first)
 		mapping--;

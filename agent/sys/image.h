@@ -12,7 +12,6 @@
 
 #define IMAGE_MODULES_MAX 2048
 #define IMAGE_FILE_BYTES_MAX (2ULL << 30)
-#define IMAGE_MAPS_BYTES_MAX (8U << 20) /* of /proc/PID/maps: 65,530 mappings and long names */
 
 struct image;
 
