@@ -24,7 +24,7 @@ struct moment {
 /*
  * A look is complete when time has gone on since: until then more of it may follow. A table in
  * which nothing moves has no looks; two ticks without one mean that the source has looked and
- * found nothing.
+ * found nothing. Of a source that is late less is known.
  */
 static inline struct moment moment_of(const struct settings *settings, const struct table *table,
 				      const struct losses *losses, uint64_t t_ns)
@@ -36,6 +36,7 @@ static inline struct moment moment_of(const struct settings *settings, const str
 	if (look_ns >= t_ns)
 		look_ns = table_look_before_ns(table);
 	moment.known_ns = (int64_t)look_ns > floor_ns ? (int64_t)look_ns : floor_ns;
+	moment.known_ns -= (int64_t)table_late_ns(table);
 	return moment;
 }
 

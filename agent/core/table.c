@@ -63,6 +63,7 @@ void table_free(struct table *table)
 		conns_drop_pool(&table->conns, pool);
 	owners_destroy(&table->owners);
 	conns_destroy(&table->conns);
+	looks_clear(&table->looks);
 	free(table);
 }
 
@@ -496,6 +497,11 @@ uint64_t table_look_ns(const struct table *table)
 uint64_t table_look_before_ns(const struct table *table)
 {
 	return table->looks.before_ns;
+}
+
+uint64_t table_late_ns(const struct table *table)
+{
+	return table->looks.late_ns;
 }
 
 const char *table_site(const struct table *table, uint32_t number)

@@ -213,6 +213,9 @@ uint64_t table_now_ns(const struct table *table); /* time of the last event */
 uint64_t table_look_ns(const struct table *table);
 uint64_t table_look_before_ns(const struct table *table);
 
+/* How long before a look a use may have been that only a later look tells of; 0 as a rule. */
+uint64_t table_late_ns(const struct table *table);
+
 /*
  * What the client belongs to, for people: "namespace/pod/container" where the names are known, else
  * what its cgroup and executable say (workload_label()). Terminal-safe. Returns buffer.

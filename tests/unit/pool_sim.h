@@ -64,6 +64,7 @@ struct sim {
 	struct detector *detector;
 	uint64_t random;
 	double now, next_look, look_s;
+	double late; /* share of what a look should tell that the next one tells */
 	uint64_t last_id;
 	uint32_t pid;
 	struct sim_conn conns[SIM_CONNS_MAX];
@@ -244,6 +245,8 @@ static inline void sim_look(struct sim *sim)
 		struct event event = {.type = EVENT_IO, .conn = conn->id};
 
 		if (conn->state == SIM_GONE || !conn->is_dirty)
+			continue;
+		if (sim->late > 0 && sim_random(sim) < sim->late)
 			continue;
 		event.sent_bytes = conn->sent;
 		event.received_bytes = conn->received;

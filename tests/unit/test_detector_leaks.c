@@ -11,6 +11,7 @@ struct leaky_pool {
 	struct sim_pool pool;
 	double leaked_mean, leaked_most; /* by the time it is raised: over the seeds, of any */
 	double look_s; /* 0 = 5 s */
+	double late;
 };
 
 #define PER_MIN (1.0 / 60)
@@ -78,6 +79,12 @@ static const struct leaky_pool leaky_pools[] = {
 		  .lifetime_s = 1800, .leak_rate = PER_MIN, .leak_from_s = 7200},
 	 .leaked_mean = 13,
 	 .leaked_most = 16},
+	{.pool = {"warm LIFO, 1/s, of which looks tell late", .max = 50, .rate = 10, .held_s = 0.05,
+		  .leak_rate = 1, .leak_from_s = 3600},
+	 .leaked_mean = 40,
+	 .leaked_most = 49,
+	 .look_s = 1,
+	 .late = 0.4},
 };
 
 static const struct sim_line *run_until_raised(struct sim *sim, const struct leaky_pool *leaky)
@@ -87,6 +94,7 @@ static const struct sim_line *run_until_raised(struct sim *sim, const struct lea
 	pool.hours = 8;
 	if (leaky->look_s > 0)
 		sim->look_s = leaky->look_s;
+	sim->late = leaky->late;
 	sim_run(sim, &pool, true);
 	return sim_first(sim, VERDICT_RAISED);
 }
