@@ -3,10 +3,11 @@
  * The rules (rival.c) compare a pool with itself, before the evidence began and since, and with the
  * other endpoints of the host; this is where those figures come from.
  *
- * A leak (and what it ends in) that began with the process has no "before". Since it goes on
- * growing, the first half of the observation can stand in for it: traffic that does not rise while
- * the stock does is not the reason for it. Nothing of that sort holds for the kinds that begin with
- * a step.
+ * A leak (and what it ends in) that began with the process has no "before". Where a process of the
+ * same workload came before, as at a deploy, what that did stands in for it. Otherwise, since it
+ * goes on growing, the first half of the observation can stand in for it: traffic that does not
+ * rise while the stock does is not the reason for it. Nothing of that sort holds for the kinds that
+ * begin with a step.
  *
  * Invariant: O(connections of the pool), plus a bounded number of other pools where the path of
  * this one is bad. Changes nothing but the verdict.
@@ -97,9 +98,11 @@ static void measure_others(const struct bench *bench, const struct pool *pool, u
 	}
 }
 
-static void measure_time(const struct meter *meter, enum verdict_kind kind, uint64_t began_ns,
-			 uint64_t t_ns, struct rival_figures *figures)
+static void measure_time(const struct judgement *judgement, enum verdict_kind kind,
+			 uint64_t began_ns, uint64_t t_ns, struct rival_figures *figures)
 {
+	const struct fleet *fleet = judgement->membership.fleet;
+	const struct meter *meter = &judgement->meter;
 	uint64_t first_ns = meter->first_ns;
 
 	figures->history_ns = began_ns > first_ns ? began_ns - first_ns : 0;
@@ -107,8 +110,14 @@ static void measure_time(const struct meter *meter, enum verdict_kind kind, uint
 	meter_sum(meter, first_ns, began_ns, &figures->before);
 	meter_sum(meter, began_ns, t_ns, &figures->since);
 	if ((kind != VERDICT_LEAK && kind != VERDICT_EXHAUSTED) ||
-	    figures->before.observed_ns >= BEFORE_MIN_NS ||
-	    figures->observed_ns < 2 * BEFORE_MIN_NS)
+	    figures->before.observed_ns >= BEFORE_MIN_NS)
+		return;
+	if (fleet && fleet->former) {
+		figures->is_former = true;
+		figures->before = *fleet->former;
+		return;
+	}
+	if (figures->observed_ns < 2 * BEFORE_MIN_NS)
 		return;
 	figures->is_halves = true;
 	began_ns = first_ns + figures->observed_ns / 2;
@@ -122,7 +131,7 @@ void differential_measure(const struct bench *bench, const struct judgement *jud
 {
 	struct rival_figures figures = {0};
 
-	measure_time(&judgement->meter, kind, began_ns, t_ns, &figures);
+	measure_time(judgement, kind, began_ns, t_ns, &figures);
 	measure_connections(bench, judgement->pool, t_ns, &figures);
 	measure_stock(bench, judgement, t_ns, &figures);
 	figures.busy = meter_busy(&judgement->meter, BUSY_SAMPLES);

@@ -192,6 +192,7 @@ static void drop_fleet(struct fleets *fleets, struct fleet *fleet)
 		drop_server(fleets, server);
 	for (unsigned int i = 0; i < FLEET_SCALES; i++)
 		eprocess_clear(&fleet->scales[i]);
+	free(fleet->former);
 	free(fleet);
 }
 
@@ -311,6 +312,20 @@ static void drop_oldest(struct fleets *fleets)
 	}
 }
 
+/* A process that replaces it is to be compared with it; without memory with nothing. */
+static void keep_figures(struct fleet *fleet, const struct meter *meter, uint64_t t_ns)
+{
+	struct meter_figures figures;
+
+	meter_sum(meter, meter->first_ns, t_ns, &figures);
+	if (figures.observed_ns < LIFE_MIN_NS)
+		return;
+	if (!fleet->former)
+		fleet->former = malloc(sizeof(*fleet->former));
+	if (fleet->former)
+		*fleet->former = figures;
+}
+
 void fleet_leave(struct bench *bench, struct judgement *judgement, uint64_t t_ns)
 {
 	struct membership *membership = &judgement->membership;
@@ -319,6 +334,7 @@ void fleet_leave(struct bench *bench, struct judgement *judgement, uint64_t t_ns
 	if (!fleet)
 		return;
 	keep_baseline(fleet, membership, t_ns);
+	keep_figures(fleet, &judgement->meter, t_ns);
 	if (membership->prev)
 		membership->prev->membership.next = membership->next;
 	else

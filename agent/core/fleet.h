@@ -13,6 +13,7 @@
 
 #include "eprocess.h"
 #include "index.h"
+#include "meter.h"
 #include "table.h"
 
 struct bench;
@@ -59,6 +60,9 @@ struct fleet {
 	uint32_t stock, holder_count; /* silent connections, and processes that have them */
 	struct eprocess scales[FLEET_SCALES];
 	struct baseline baseline;
+	/* What the process did that left last, of those observed for as long as a comparison needs;
+	 * owned; NULL = none yet. */
+	struct meter_figures *former;
 };
 
 /* Part of a judgement. Zeroed memory belongs to no fleet. */

@@ -83,12 +83,14 @@ bool rival_has_history(const struct rival_figures *figures, struct rival_ruling 
 	return false;
 }
 
-/* "in 10 min before" or "in the first half of the observation" */
+/* "in 10 min before", "in the first half of the observation" or "in the process before" */
 static const char *base_words(const struct rival_figures *figures, char *buffer, size_t size)
 {
 	char span[RIVAL_DURATION_SIZE];
 
-	if (figures->is_halves)
+	if (figures->is_former)
+		(void)snprintf(buffer, size, "in the process before");
+	else if (figures->is_halves)
 		(void)snprintf(buffer, size, "in the first half of the observation");
 	else
 		(void)snprintf(buffer, size, "in %s before",

@@ -14,6 +14,7 @@ struct rival_figures {
 	struct meter_figures before; /* the evidence began */
 	struct meter_figures since;
 	bool is_halves; /* no history before it: first and second half of the observation instead */
+	bool is_former; /* the same: the process before it in the workload instead */
 	uint64_t history_ns; /* how long the pool was observed before the evidence began */
 	uint64_t observed_ns; /* in all */
 	uint64_t stale_limit_ns; /* silent for longer than this is stale */

@@ -245,6 +245,30 @@ static void differential_fill_leak_from_the_start_compares_halves(void **state)
 	world_free(world);
 }
 
+static void differential_fill_leak_from_the_start_is_compared_with_the_process_before(void **state)
+{
+	struct world *former = world_new(), *world = world_new();
+	struct meter_figures figures;
+	struct fleet fleet = {.former = &figures};
+	struct verdict verdict;
+
+	(void)state;
+	begin(former, 4, 1200, 4);
+	meter_sum(&former->judgements[0]->meter, 0, ns(former->now), &figures);
+	begin(world, 4, 1, 4);
+	leak(world, 8, 4);
+	world->judgements[0]->membership.fleet = &fleet;
+	verdict = judge(world, VERDICT_LEAK, 1001);
+	assert_ruling(&verdict, RIVAL_TRAFFIC_SPIKE, RULING_RULED_OUT);
+	assert_non_null(strstr(verdict.rivals[0].text, "in the process before"));
+	assert_ruling(&verdict, RIVAL_SLOW_DATABASE, RULING_RULED_OUT);
+	verdict = judge(world, VERDICT_OVERSIZED, 1001);
+	assert_ruling(&verdict, RIVAL_TRAFFIC_SPIKE, RULING_CANNOT_TELL);
+	world->judgements[0]->membership.fleet = NULL;
+	world_free(world);
+	world_free(former);
+}
+
 static void differential_fill_user_spike_is_ruled_in(void **state)
 {
 	struct world *world = world_new();
@@ -425,6 +449,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(differential_fill_leak_under_steady_traffic_rules_all_out),
 		cmocka_unit_test(differential_fill_leak_from_the_start_compares_halves),
+		cmocka_unit_test(
+			differential_fill_leak_from_the_start_is_compared_with_the_process_before),
 		cmocka_unit_test(differential_fill_user_spike_is_ruled_in),
 		cmocka_unit_test(differential_fill_slow_database_is_ruled_in),
 		cmocka_unit_test(differential_fill_hung_database_is_ruled_in),

@@ -125,6 +125,9 @@ static void fleet_leave_keeps_the_baseline(void **state)
 	assert_string_equal(fleet->baseline.workload, "/srv/orders");
 	assert_int_equal(fleet->baseline.plateau, 10);
 	assert_int_equal(fleet->baseline.remote.port, 5432);
+	/* And what it did, for the process that comes after it. */
+	assert_non_null(fleet->former);
+	assert_int_equal(fleet->former->opened_count, 10);
 	sim_free(sim);
 }
 
