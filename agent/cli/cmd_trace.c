@@ -13,6 +13,7 @@
 
 #include "command.h"
 #include "core/format.h"
+#include "core/words.h"
 #include "live.h"
 #include "sinks/jsonl.h"
 #include "sinks/text.h"

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 
 #include "core/format.h"
-#include "core/trace.h"
+#include "core/words.h"
 
 #define SECONDS(ns) ((double)(ns) / NS_PER_SEC)
 

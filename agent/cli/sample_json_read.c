@@ -16,6 +16,7 @@
 #include "core/format.h"
 #include "core/json_read.h"
 #include "core/trace.h"
+#include "core/words.h"
 #include "sample_json.h"
 
 #define COUNT_MAX (INT64_MAX / 16) /* sums over reasons do not overflow */

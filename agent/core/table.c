@@ -18,7 +18,7 @@
 #include "openers.h"
 #include "order.h"
 #include "owner.h"
-#include "trace.h"
+#include "words.h"
 
 #define DEFAULT_MAX_CONNS (1U << 20)
 #define DEFAULT_MAX_POOLS (1U << 16)

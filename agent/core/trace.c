@@ -23,6 +23,7 @@
 #include "kube.h"
 #include "rfc3339.h"
 #include "trace_line.h"
+#include "words.h"
 
 #define SHOWN_SIZE 48
 
@@ -36,103 +37,6 @@ struct parse {
 	char *error;
 	size_t error_size;
 };
-
-struct word {
-	const char *text;
-	int value;
-};
-
-static const struct word event_words[] = {
-	{"io", EVENT_IO},
-	{"open", EVENT_OPEN},
-	{"close", EVENT_CLOSE},
-	{"established", EVENT_ESTABLISHED},
-	{"failed", EVENT_FAILED},
-	{"peer_closed", EVENT_PEER_CLOSED},
-	{"exit", EVENT_EXIT},
-	{"seen", EVENT_SEEN},
-	{"lost", EVENT_LOST},
-	{"end", EVENT_END},
-	{NULL, 0},
-};
-
-static const struct word state_words[] = {
-	{"established", SEEN_ESTABLISHED},
-	{"connecting", SEEN_CONNECTING},
-	{"peer_closed", SEEN_PEER_CLOSED},
-	{NULL, 0},
-};
-
-static const struct word close_words[] = {
-	{"local", CLOSE_LOCAL},	    {"peer", CLOSE_PEER}, {"reset", CLOSE_RESET},
-	{"timeout", CLOSE_TIMEOUT}, {"exit", CLOSE_EXIT}, {NULL, 0},
-};
-
-static const struct word opener_words[] = {
-	{"running", OPENER_RUNNING},
-	{"ended", OPENER_ENDED},
-	{NULL, 0},
-};
-
-static const struct word fail_words[] = {
-	{"ECONNREFUSED", FAIL_REFUSED},
-	{"ETIMEDOUT", FAIL_TIMEDOUT},
-	{"ECONNRESET", FAIL_RESET},
-	{"EHOSTUNREACH", FAIL_HOSTUNREACH},
-	{"ENETUNREACH", FAIL_NETUNREACH},
-	{"ECANCELED", FAIL_CANCELED},
-	{"EADDRNOTAVAIL", FAIL_NOADDR},
-	{"other", FAIL_OTHER},
-	{NULL, 0},
-};
-
-/* The row of a word; NULL = none. */
-static const struct word *find_word(const struct word *words, const char *text)
-{
-	for (; words->text; words++)
-		if (!strcmp(words->text, text))
-			return words;
-	return NULL;
-}
-
-static const char *word_of(const struct word *words, int value)
-{
-	while (words->text && words->value != value)
-		words++;
-	return words->text;
-}
-
-const char *opener_state_name(enum opener_state state)
-{
-	return word_of(opener_words, (int)state);
-}
-
-const char *close_by_name(enum close_by by)
-{
-	return word_of(close_words, (int)by);
-}
-
-bool close_by_parse(const char *word, enum close_by *ret_by)
-{
-	const struct word *row = find_word(close_words, word);
-
-	if (!row)
-		return false;
-	*ret_by = (enum close_by)row->value;
-	return true;
-}
-
-enum fail_reason fail_reason_of(const char *errno_name)
-{
-	const struct word *row = find_word(fail_words, errno_name);
-
-	return row ? (enum fail_reason)row->value : FAIL_OTHER;
-}
-
-const char *fail_reason_name(enum fail_reason reason)
-{
-	return word_of(fail_words, (int)reason);
-}
 
 static int refuse(const struct parse *parse, enum trace_key key, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
@@ -205,7 +109,7 @@ static int take_word(const struct parse *parse, enum trace_key key, enum need ne
 
 	if (r || !text)
 		return r;
-	row = find_word(words, text);
+	row = word_find(words, text);
 	if (!row)
 		return refuse(parse, key, " is unknown");
 	*ret_value = row->value;
@@ -402,7 +306,7 @@ static int take_seen(const struct parse *parse, struct event *event)
 	int r = take_open(parse, event);
 
 	if (!r)
-		r = take_word(parse, KEY_STATE, OPTIONAL, state_words, &state);
+		r = take_word(parse, KEY_STATE, OPTIONAL, word_seen_states, &state);
 	event->seen_state = (enum seen_state)state;
 	event->has_idle = trace_line_value(parse->line, KEY_IDLE)->kind != VALUE_ABSENT;
 	if (!r)
@@ -434,7 +338,7 @@ static int take_io(const struct parse *parse, struct event *event)
 	if (!r)
 		r = take_string(parse, KEY_LAST_SITE, OPTIONAL, &event->last_site);
 	if (!r)
-		r = take_word(parse, KEY_OPENER, OPTIONAL, opener_words, &opener);
+		r = take_word(parse, KEY_OPENER, OPTIONAL, word_openers, &opener);
 	event->opener = (uint16_t)opener;
 	return r;
 }
@@ -442,7 +346,7 @@ static int take_io(const struct parse *parse, struct event *event)
 static int take_close(const struct parse *parse, struct event *event)
 {
 	int by = 0;
-	int r = take_word(parse, KEY_BY, NEEDED, close_words, &by);
+	int r = take_word(parse, KEY_BY, NEEDED, word_closes, &by);
 
 	event->by = (enum close_by)by;
 	return r;
@@ -459,7 +363,7 @@ static int take_event(const struct parse *parse, struct event *event)
 	int r = take_time(parse, KEY_T, NEEDED, &event->t_ns);
 
 	if (!r)
-		r = take_word(parse, KEY_EV, NEEDED, event_words, &type);
+		r = take_word(parse, KEY_EV, NEEDED, word_events, &type);
 	event->type = (enum event_type)type;
 	if (!r && concerns_conn(event->type))
 		r = take_integer(parse, KEY_CONN, NEEDED, 0, INT64_MAX, &event->conn);

@@ -58,13 +58,4 @@ int trace_parse_event(struct trace_reader *reader, const char *line, size_t leng
 int trace_format_header(const struct trace_header *header, char *buffer, size_t size);
 int trace_format_event(const struct event *event, char *buffer, size_t size);
 
-/* The word of a trace; NULL for what is none. */
-const char *close_by_name(enum close_by by);
-
-/* "running" or "ended"; NULL for the others, of which nobody is told. */
-const char *opener_state_name(enum opener_state state);
-bool close_by_parse(const char *word, enum close_by *ret_by);
-enum fail_reason fail_reason_of(const char *errno_name);
-const char *fail_reason_name(enum fail_reason reason); /* "ECONNREFUSED"; FAIL_OTHER: "other" */
-
 #endif

@@ -15,6 +15,7 @@
 #include "format.h"
 #include "rfc3339.h"
 #include "trace.h"
+#include "words.h"
 
 /* The line as it grows; what does not fit sets full and is lost. */
 struct out {
@@ -207,26 +208,6 @@ static void put_io(struct out *out, const struct event *event)
 		put_string_of(out, "opener", opener_state_name(event->opener));
 }
 
-static const char *event_word(enum event_type type)
-{
-	static const char *const words[] = {
-		[EVENT_OPEN] = "open",
-		[EVENT_SEEN] = "seen",
-		[EVENT_ESTABLISHED] = "established",
-		[EVENT_FAILED] = "failed",
-		[EVENT_IO] = "io",
-		[EVENT_PEER_CLOSED] = "peer_closed",
-		[EVENT_CLOSE] = "close",
-		[EVENT_EXIT] = "exit",
-		[EVENT_LOST] = "lost",
-		[EVENT_CHURN] = NULL,
-		[EVENT_PAST] = NULL,
-		[EVENT_END] = "end",
-	};
-
-	return words[type];
-}
-
 static void put_details(struct out *out, const struct event *event)
 {
 	switch (event->type) {
@@ -269,7 +250,7 @@ static int finish(struct out *out)
 int trace_format_event(const struct event *event, char *buffer, size_t size)
 {
 	struct out out = {.buffer = buffer, .size = size, .full = !size};
-	const char *word = event_word(event->type);
+	const char *word = word_of(word_events, (int)event->type);
 
 	if (!word)
 		return 0;

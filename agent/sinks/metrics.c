@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/trace.h"
+#include "core/words.h"
 
 #define LABELS_MAX (ROLLUP_LABEL_COUNT + 3)
 

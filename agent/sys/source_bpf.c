@@ -15,7 +15,7 @@
 #include <string.h>
 
 #include "batch.h"
-#include "core/trace.h"
+#include "core/words.h"
 #include "live_conn.h"
 #include "roster.h"
 #include "site_teller.h"

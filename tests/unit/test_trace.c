@@ -481,29 +481,6 @@ static void trace_parse_header_wrong_one_is_refused_and_named(void **state)
 	assert_int_equal(trace_parse_header("junk", 4, &header, error, sizeof(error)), -EBADMSG);
 }
 
-static void close_by_name_and_parse_are_inverse(void **state)
-{
-	enum close_by by;
-
-	(void)state;
-	for (int i = 0; i < CLOSE_BY_COUNT; i++) {
-		assert_true(close_by_parse(close_by_name((enum close_by)i), &by));
-		assert_int_equal(by, i);
-	}
-	assert_false(close_by_parse("", &by));
-	assert_false(close_by_parse("LOCAL", &by));
-}
-
-static void fail_reason_of_name_is_inverse_or_other(void **state)
-{
-	(void)state;
-	for (int i = 0; i < FAIL_REASON_COUNT; i++)
-		assert_int_equal(fail_reason_of(fail_reason_name((enum fail_reason)i)), i);
-	assert_int_equal(fail_reason_of("EPERM"), FAIL_OTHER);
-	assert_string_equal(fail_reason_name(FAIL_REFUSED), "ECONNREFUSED");
-	assert_string_equal(fail_reason_name(FAIL_OTHER), "other");
-}
-
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -527,8 +504,6 @@ int main(void)
 		TEST(trace_parse_header_reads_host_and_wall_clock),
 		TEST(trace_parse_header_bare_one_knows_nothing),
 		TEST(trace_parse_header_wrong_one_is_refused_and_named),
-		TEST(close_by_name_and_parse_are_inverse),
-		TEST(fail_reason_of_name_is_inverse_or_other),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -25,8 +25,8 @@
 #include "cli/live.h"
 #include "cli/snapshot.h"
 #include "core/format.h"
-#include "core/trace.h"
 #include "core/view.h"
+#include "core/words.h"
 #include "sys/log.h"
 #include "sys/pins.h"
 
