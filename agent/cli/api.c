@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Answers are made of what the last look has left in the table, from memory: nothing in here waits.
- * All are made in one go but the list of connections, of which there may be a hundred thousand: it
- * is made in steps, between looks. What may be asked for again and again (metrics, pools) is made
- * once a look.
+ * All are made in one go but what has connections one by one, of which there may be a hundred
+ * thousand: that is made in steps, between looks. What may be asked for again and again (metrics,
+ * pools) is made once a look.
  *
  * Invariant: an answer is complete or an error in JSON with its status; names from outside are
  * escaped by those who print them.
@@ -42,7 +42,7 @@
 #define SICK_INTERVALS 5
 #define SICK_AT_LEAST_NS (10 * NS_PER_SEC)
 
-/* Of a list of connections, for which everything else waits. */
+/* Of what is made in steps, for which everything else waits. */
 #define STEP_NS (5 * NS_PER_MS)
 
 void api_init(struct api *api, const struct live *live, const struct ledger *ledger)
@@ -285,24 +285,158 @@ static int print_verdicts(const struct printer *printer, FILE *stream)
 	return r;
 }
 
-/* -ENOENT: the process has no connection. */
-static int print_explanation(const struct printer *printer, FILE *stream)
+static void answer_verdicts(const struct printer *printer, struct http_answer *answer)
 {
-	/* The printers take the pid from the options; the rest of them is the agent's. */
-	struct options options = *printer->api->live->options;
-	struct explain explain = {
-		.options = &options, .stream = stream, .ledger = printer->api->ledger};
+	char *bytes = NULL;
+	size_t size = 0;
+	FILE *stream = open_memstream(&bytes, &size);
+	int r = stream ? print_verdicts(printer, stream) : -ENOMEM;
+
+	if (stream && fclose(stream) == EOF && r == 0)
+		r = -ENOMEM;
+	if (r == 0) {
+		answer_bytes(answer, 200, printer->is_text ? TYPE_TEXT : TYPE_LINES, bytes, size);
+		return;
+	}
+	free(bytes);
+	answer_memory(answer);
+}
+
+/* --- what is made in steps -------------------------------------------------------------------- */
+
+/* An answer while it is being made. */
+struct draft {
+	int (*step)(struct draft *draft, uint64_t until_ns); /* 1: there is more; 0, or -errno */
+	FILE *stream; /* into bytes */
+	char *bytes; /* owned, and complete when stream is closed */
+	size_t size;
+	const char *type;
+	const struct live *live;
+	struct listing_steps *listing; /* of a list of connections */
+	uint32_t pid; /* of an explanation, as what follows */
+	struct options options;
+	struct explain explain;
+	struct explain_steps *explanation;
+};
+
+static void draft_free(void *userdata)
+{
+	struct draft *draft = userdata;
+
+	if (!draft)
+		return;
+	if (draft->stream)
+		(void)fclose(draft->stream); /* nobody reads it any more */
+	listing_steps_free(draft->listing);
+	explain_steps_free(draft->explanation);
+	explain_free(&draft->explain);
+	free(draft->bytes);
+	free(draft);
+}
+
+static struct draft *draft_new(const struct printer *printer, const char *json_type)
+{
+	struct draft *draft = calloc(1, sizeof(*draft));
+
+	if (!draft)
+		return NULL;
+	draft->type = printer->is_text ? TYPE_TEXT : json_type;
+	draft->live = printer->api->live;
+	draft->stream = open_memstream(&draft->bytes, &draft->size);
+	if (draft->stream)
+		return draft;
+	draft_free(draft);
+	return NULL;
+}
+
+static bool draft_step(void *userdata, struct http_answer *answer)
+{
+	struct draft *draft = userdata;
+	int r = draft->step(draft, clock_monotonic_ns() + STEP_NS);
+	int failed;
+
+	if (r > 0)
+		return true;
+	failed = fclose(draft->stream);
+	draft->stream = NULL;
+	if (r < 0 || failed) {
+		answer_memory(answer);
+		return false;
+	}
+	answer_bytes(answer, 200, draft->type, draft->bytes, draft->size);
+	draft->bytes = NULL; /* the answer's */
+	return false;
+}
+
+/* Most are made in their first step, of one look then. */
+static void answer_draft(struct draft *draft, struct http_answer *answer)
+{
+	if (draft_step(draft, answer))
+		answer->task = (struct http_task){draft_step, draft_free, draft};
+	else
+		draft_free(draft);
+}
+
+static int step_list(struct draft *draft, uint64_t until_ns)
+{
+	return listing_step(draft->listing, draft->stream, until_ns);
+}
+
+static void answer_connections(const struct printer *printer, struct http_answer *answer)
+{
+	struct draft *draft = draft_new(printer, TYPE_LINES);
+
+	if (!draft ||
+	    listing_steps_new(printer->api->live, &printer->listing, &draft->listing) < 0) {
+		draft_free(draft);
+		answer_memory(answer);
+		return;
+	}
+	draft->step = step_list;
+	answer_draft(draft, answer);
+}
+
+/* --- an explanation --------------------------------------------------------------------------- */
+
+/* The printers take the pid from the options; the rest of them is the agent's, as of now. */
+static void take_options(struct draft *draft)
+{
+	draft->options = *draft->live->options;
+	draft->options.subject_pid = draft->pid;
+}
+
+static int step_explanation(struct draft *draft, uint64_t until_ns)
+{
+	take_options(draft);
+	draft->explain.view = *draft->live;
+	draft->explain.now_ns = draft->live->now_ns;
+	return explain_step(draft->explanation, until_ns);
+}
+
+static int step_text(struct draft *draft, uint64_t until_ns)
+{
+	(void)draft; /* it names some connections of each pool, so it has been printed already */
+	(void)until_ns;
+	return 0;
+}
+
+static int begin_explanation(struct draft *draft, const struct printer *printer)
+{
 	int r;
 
-	options.subject_pid = printer->route->pid;
-	r = explain_recall(&explain, printer->api->live);
-	if (r == 0 && explain.pool_count == 0)
+	draft->pid = printer->route->pid;
+	take_options(draft);
+	draft->explain = (struct explain){.options = &draft->options,
+					  .stream = draft->stream,
+					  .ledger = printer->api->ledger};
+	r = explain_recall(&draft->explain, draft->live);
+	if (r == 0 && draft->explain.pool_count == 0)
 		r = -ENOENT;
-	if (r == 0)
-		r = printer->is_text ? explain_print_text(&explain, printer->utf8)
-				     : explain_print_json(&explain);
-	explain_free(&explain);
-	return r;
+	if (r < 0)
+		return r;
+	draft->step = printer->is_text ? step_text : step_explanation;
+	return printer->is_text ? explain_print_text(&draft->explain, printer->utf8)
+				: explain_steps_new(&draft->explain, &draft->explanation);
 }
 
 static bool process_exists(const struct printer *printer)
@@ -313,22 +447,16 @@ static bool process_exists(const struct printer *printer)
 	return faccessat(printer->api->live->proc_fd, pid, F_OK, 0) == 0;
 }
 
-static void answer_printed(const struct printer *printer,
-			   int (*print)(const struct printer *printer, FILE *stream),
-			   const char *json_type, struct http_answer *answer)
+static void answer_explanation(const struct printer *printer, struct http_answer *answer)
 {
-	char *bytes = NULL;
-	size_t size = 0;
-	FILE *stream = open_memstream(&bytes, &size);
-	int r = stream ? print(printer, stream) : -ENOMEM;
+	struct draft *draft = draft_new(printer, TYPE_JSON);
+	int r = draft ? begin_explanation(draft, printer) : -ENOMEM;
 
-	if (stream && fclose(stream) == EOF && r == 0)
-		r = -ENOMEM;
 	if (r == 0) {
-		answer_bytes(answer, 200, printer->is_text ? TYPE_TEXT : json_type, bytes, size);
+		answer_draft(draft, answer);
 		return;
 	}
-	free(bytes);
+	draft_free(draft);
 	if (r == -ENOENT && process_exists(printer))
 		answer_error(answer, 404, "process %" PRIu32 " has no connection to a watched port",
 			     printer->route->pid);
@@ -336,78 +464,6 @@ static void answer_printed(const struct printer *printer,
 		answer_error(answer, 404, "there is no process %" PRIu32, printer->route->pid);
 	else
 		answer_memory(answer);
-}
-
-/* --- connections ------------------------------------------------------------------------------ */
-
-/* The answer while it is being made. */
-struct list {
-	struct listing_steps *steps;
-	FILE *stream; /* into bytes */
-	char *bytes; /* owned, and complete when stream is closed */
-	size_t size;
-	bool is_text;
-};
-
-static void list_free(void *userdata)
-{
-	struct list *list = userdata;
-
-	if (!list)
-		return;
-	if (list->stream)
-		(void)fclose(list->stream); /* nobody reads it any more */
-	listing_steps_free(list->steps);
-	free(list->bytes);
-	free(list);
-}
-
-static struct list *list_new(const struct printer *printer)
-{
-	struct list *list = calloc(1, sizeof(*list));
-
-	if (!list)
-		return NULL;
-	list->is_text = printer->is_text;
-	list->stream = open_memstream(&list->bytes, &list->size);
-	if (!list->stream ||
-	    listing_steps_new(printer->api->live, &printer->listing, &list->steps) < 0) {
-		list_free(list);
-		return NULL;
-	}
-	return list;
-}
-
-static bool list_step(void *userdata, struct http_answer *answer)
-{
-	struct list *list = userdata;
-	int r = listing_step(list->steps, list->stream, clock_monotonic_ns() + STEP_NS);
-	int failed;
-
-	if (r > 0)
-		return true;
-	failed = fclose(list->stream);
-	list->stream = NULL;
-	if (r < 0 || failed) {
-		answer_memory(answer);
-		return false;
-	}
-	answer_bytes(answer, 200, list->is_text ? TYPE_TEXT : TYPE_LINES, list->bytes, list->size);
-	list->bytes = NULL; /* the answer's */
-	return false;
-}
-
-/* Most lists are made in their first step, of one look then. */
-static void answer_connections(const struct printer *printer, struct http_answer *answer)
-{
-	struct list *list = list_new(printer);
-
-	if (!list)
-		answer_memory(answer);
-	else if (list_step(list, answer))
-		answer->task = (struct http_task){list_step, list_free, list};
-	else
-		list_free(list);
 }
 
 /* --- routes ----------------------------------------------------------------------------------- */
@@ -451,10 +507,10 @@ static void answer_route(struct api *api, const struct api_route *route,
 		answer_connections(&printer, answer);
 		break;
 	case API_VERDICTS:
-		answer_printed(&printer, print_verdicts, TYPE_LINES, answer);
+		answer_verdicts(&printer, answer);
 		break;
 	case API_EXPLAIN:
-		answer_printed(&printer, print_explanation, TYPE_JSON, answer);
+		answer_explanation(&printer, answer);
 		break;
 	case API_NOTHING:
 		break;

@@ -81,4 +81,16 @@ const char *explain_group_name(enum explain_group group); /* "suspect" */
 int explain_print_text(const struct explain *explain, bool utf8);
 int explain_print_json(const struct explain *explain);
 
+/*
+ * The same JSON in steps, because of a pool with thousands of connections. Pools and verdicts are
+ * as of the first step, a connection as of its own: explain, which is borrowed, has a later view by
+ * then. One that ends before its turn is left out.
+ */
+struct explain_steps;
+int explain_steps_new(const struct explain *explain, struct explain_steps **ret_steps);
+void explain_steps_free(struct explain_steps *steps); /* accepts NULL */
+
+/* Goes on until until_ns (CLOCK_MONOTONIC). Returns 1 while there is more, 0 at the end, -errno. */
+int explain_step(struct explain_steps *steps, uint64_t until_ns);
+
 #endif

@@ -163,8 +163,7 @@ static int put(FILE *stream, json_t *object)
 	if (!object)
 		return r;
 	r = 0;
-	if (json_dumpf(object, stream, JSON_COMPACT | JSON_REAL_PRECISION(15)) < 0 ||
-	    fputc('\n', stream) == EOF)
+	if (json_dumpf(object, stream, SNAPSHOT_JSON) < 0 || fputc('\n', stream) == EOF)
 		r = errno ? -errno : -EIO;
 	json_decref(object);
 	return r;

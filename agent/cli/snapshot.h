@@ -11,6 +11,9 @@
 #include "live.h"
 #include "screen/sample_take.h"
 
+/* How all of it is dumped by jansson. */
+#define SNAPSHOT_JSON (JSON_COMPACT | JSON_REAL_PRECISION(15))
+
 /* What /proc says of a process, to be asked once for all of its connections; begins as zeros. */
 struct snapshot_process {
 	struct client_id id;
