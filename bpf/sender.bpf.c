@@ -15,7 +15,7 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 /* 1: every process that is watched at all; else those in the map suspects. Set by the loader. */
 const volatile __u32 watch_everyone = 0;
 
-/* Processes under suspicion. Written and deleted: agent. Read: on_send(). */
+/* Processes under suspicion. Written and deleted: agent. Read: is_suspect(). */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
 	__uint(max_entries, 256);
@@ -25,8 +25,8 @@ struct {
 } suspects SEC(".maps");
 
 /*
- * The last send of each connection of a suspect. Inserted and written: on_send(); a full map counts
- * STACK_LOST_SENDS. Read, and deleted when the connection is over: agent.
+ * The last send of each connection of a suspect. Inserted and written: note_send(); a full map
+ * counts STACK_LOST_SENDS. Read, and deleted when the connection is over: agent.
  */
 struct {
 	__uint(type, BPF_MAP_TYPE_HASH);
