@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Memory that is refused, one allocation after the other, alone or with all that follow. The linker
- * puts the functions below between the core and the C library (--wrap, in the Makefile). Included
- * by the tests, one binary each.
+ * puts the functions of wrapped.h between the core and the C library (--wrap, in the Makefile).
+ * Included by the tests, one binary each.
  */
 #ifndef CONNLEAK_TESTS_UNIT_REFUSED_H
 #define CONNLEAK_TESTS_UNIT_REFUSED_H
@@ -29,12 +29,6 @@ static struct {
 	bool armed;
 } memory;
 
-void *__real_malloc(size_t size);
-void *__real_calloc(size_t count, size_t size);
-void *__real_realloc(void *block, size_t size);
-void *__real_reallocarray(void *block, size_t count, size_t size);
-char *__real_strdup(const char *text);
-char *__real_strndup(const char *text, size_t size);
 void __real_free(void *block);
 
 static bool is_refused(void)
@@ -56,49 +50,7 @@ static void *counted(void *block, const void *before)
 	return block;
 }
 
-void *__wrap_malloc(size_t size)
-{
-	return is_refused() ? NULL : counted(__real_malloc(size), NULL);
-}
-
-void *__wrap_calloc(size_t count, size_t size)
-{
-	return is_refused() ? NULL : counted(__real_calloc(count, size), NULL);
-}
-
-void *__wrap_realloc(void *block, size_t size)
-{
-	return is_refused() ? NULL : counted(__real_realloc(block, size), block);
-}
-
-void *__wrap_reallocarray(void *block, size_t count, size_t size)
-{
-	return is_refused() ? NULL : counted(__real_reallocarray(block, count, size), block);
-}
-
-char *__wrap_strdup(const char *text)
-{
-	return is_refused() ? NULL : counted(__real_strdup(text), NULL);
-}
-
-char *__wrap_strndup(const char *text, size_t size)
-{
-	return is_refused() ? NULL : counted(__real_strndup(text, size), NULL);
-}
-
-int __wrap_asprintf(char **ret_text, const char *format, ...)
-{
-	va_list arguments;
-	int length;
-
-	if (is_refused())
-		return -1;
-	va_start(arguments, format);
-	length = vasprintf(ret_text, format, arguments);
-	va_end(arguments);
-	memory.live += length >= 0;
-	return length;
-}
+#include "wrapped.h"
 
 void __wrap_free(void *block)
 {
