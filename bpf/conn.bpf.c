@@ -26,7 +26,9 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 /* Longer than two probes can take for one change, interrupts between them included. */
 #define TAKEOVER_NS 1000000000ULL
 
-const volatile __u32 session = 0; /* set by the loader */
+/* The loader sets both. */
+const volatile __u32 session = 0;
+const volatile __u32 probe_count = 1;
 /* A session has up to two probes. */
 #define FIRST_PROBE 0u
 #define SECOND_PROBE 1u
@@ -104,7 +106,9 @@ static __always_inline bool on_syn_sent(struct sock *sk, __u32 which)
 		return false;
 	record = bpf_sk_storage_get(&conns, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
 	if (!record) {
-		count_lost(LOST_STORAGE);
+		/* Not lost yet where another probe will try. */
+		if (which + 1 == probe_count)
+			count_lost(LOST_STORAGE);
 		return false;
 	}
 	/* By the first of this session, as a rule; else by an agent that has stacks of its own. */

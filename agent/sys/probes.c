@@ -275,6 +275,7 @@ static int want_second_probe(struct probes *probes)
 {
 	if (!features_bpf_is_tracing_preemptible())
 		return 0;
+	probes->conn->rodata->probe_count = 2;
 	return bpf_program__set_autoload(probes->conn->progs.on_set_state_again, true);
 }
 
