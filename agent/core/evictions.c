@@ -76,6 +76,13 @@ bool evictions_observe(struct evictions *evictions, const struct moment *moment,
 	return false;
 }
 
+uint64_t evictions_limit_ns(const struct evictions *evictions, const struct settings *settings)
+{
+	if (evictions->closed.total < EVICTIONS_MIN)
+		return 0;
+	return limits_of(evictions, settings).idle_ns;
+}
+
 double evictions_value(const struct evictions *evictions)
 {
 	return eprocess_value(&evictions->process);

@@ -39,32 +39,17 @@
 #include "held.h"
 #include "judgement.h"
 #include "report.h"
+#include "standstill.h"
 
-#define FRESH_SHARE 3 /* at the end at most a third may fall silent together */
-#define EXPECTED 10
-#define QUIET_FACTOR 2
-#define QUIET_NS (20 * NS_PER_SEC)
 #define WARM_OPERATIONS 20
-/* What comes after a pause is work again when so many have come without another. */
-#define STEADY_OPERATIONS 20
 /* So many connects of the last minute came to nothing. */
 #define REFUSED_MIN 5
-#define WORK_SHARE 0.33f
-#define EACH_FACTOR 1.5f
 #define CUT_OFF_SHARE 0.8f
 /* One is left, of so many at least, and does most of the work of the busiest hour. */
 #define LAST_OF_MIN 5
 #define LAST_WORK_SHARE 0.8f
 #define LAST_NS (30 * NS_PER_SEC)
-/* Fewer can be leaked in the same ten seconds; more have stopped together. */
-#define TOGETHER_MIN 3
-/* Time-outs of a minute are as long as any that are common; a tick or two are not known yet. */
-#define DRAINED_QUIET_NS (40 * NS_PER_SEC)
-#define DRAINED_NS (55 * NS_PER_SEC)
-#define DRAINED_WORK_SHARE 1.5f
 #define OVER_NS (60 * NS_PER_SEC)
-/* So many of the longest silent may be of another time: one in six. */
-#define STRAY_SHARE 6
 #define CLOCK_SIZE 48
 #define DURATION_SIZE 32
 
@@ -73,19 +58,19 @@ enum cause {
 	CAUSE_NONE,
 	CAUSE_STOPPED,
 	CAUSE_DRAINED,
+	CAUSE_SHORT,
 	CAUSE_BUSY,
 	CAUSE_TURNED_AWAY,
 	CAUSE_LAST,
 };
 
-/* --- what is learned -------------------------------------------------------------------------- */
-
-/* So long that ten operations should have been made. */
-static bool is_pause(const struct exhausted *exhausted, uint64_t quiet_ns)
+/* Nothing is done any more, so all of its connections are named. */
+static bool has_ended(enum cause cause)
 {
-	return quiet_ns >= QUIET_NS &&
-	       (float)quiet_ns / NS_PER_SEC * exhausted->expected >= EXPECTED;
+	return cause == CAUSE_STOPPED || cause == CAUSE_DRAINED || cause == CAUSE_SHORT;
 }
+
+/* --- what is learned -------------------------------------------------------------------------- */
 
 void exhausted_observe(struct judgement *judgement, const struct change *change)
 {
@@ -103,13 +88,15 @@ void exhausted_observe(struct judgement *judgement, const struct change *change)
 	if (active_ns <= before_ns)
 		return;
 	exhausted->last_active_ns = active_ns;
-	exhausted->steady_count += exhausted->steady_count < STEADY_OPERATIONS;
+	exhausted->steady_count += exhausted->steady_count < EXHAUSTED_STEADY_OPERATIONS;
 	exhausted->warm_count += exhausted->warm_count < WARM_OPERATIONS;
 	/* A statement that runs is no pause, and what comes after it goes on as before. */
 	if (change->answer_was_owed)
 		return;
-	if (is_pause(exhausted, (uint64_t)(active_ns - before_ns)))
+	if (standstill_is_pause(exhausted, (uint64_t)(active_ns - before_ns))) {
 		exhausted->steady_count = 0;
+		exhausted->narrow.resumed_ns = active_ns;
+	}
 	if (before_ns > 0 && exhausted->warm_count >= WARM_OPERATIONS &&
 	    (uint64_t)(active_ns - before_ns) > exhausted->longest_quiet_ns)
 		exhausted->longest_quiet_ns = (uint64_t)(active_ns - before_ns);
@@ -132,12 +119,14 @@ static float expected_rate(const struct exhausted *exhausted, float step_s)
 	return exhausted->streak >= EXHAUSTED_SAMPLES && steady > seen ? steady : seen;
 }
 
-static void learn_rates(struct exhausted *exhausted, const struct settings *settings)
+static void learn_rates(struct exhausted *exhausted, const struct settings *settings,
+			const struct pool *pool)
 {
 	float step_s = (float)settings->tick_ns / NS_PER_SEC;
 	float rate = (float)exhausted->operation_count / step_s;
 	float work = (float)exhausted->sent_bytes / step_s;
 
+	narrow_sample(&exhausted->narrow, pool, exhausted->last_active_ns, exhausted->sent_bytes);
 	exhausted->operation_count = 0;
 	exhausted->sent_bytes = 0;
 	approach(&exhausted->rate, rate, step_s, 60);
@@ -157,6 +146,7 @@ static void learn_rates(struct exhausted *exhausted, const struct settings *sett
 	}
 	exhausted->streak += exhausted->streak < 1000;
 	exhausted->expected = expected_rate(exhausted, step_s);
+	exhausted->peak_at_end = exhausted->work_peak;
 	exhausted->work_at_end =
 		exhausted->work_peak > 0 ? exhausted->work / exhausted->work_peak : 1;
 	exhausted->work_each_at_end =
@@ -168,7 +158,7 @@ static void learn_rates(struct exhausted *exhausted, const struct settings *sett
 bool exhausted_is_cut_off(const struct exhausted *exhausted)
 {
 	return exhausted->work_at_end >= CUT_OFF_SHARE ||
-	       exhausted->work_each_at_end >= EACH_FACTOR;
+	       exhausted->work_each_at_end >= EXHAUSTED_EACH_FACTOR;
 }
 
 /* --- how the pool came to rest ---------------------------------------------------------------- */
@@ -177,7 +167,7 @@ bool exhausted_is_cut_off(const struct exhausted *exhausted)
 static void sample_busy(struct exhausted *exhausted, const struct settings *settings,
 			const struct held *held)
 {
-	bool is_quiet = held->at_ns - exhausted->last_active_ns > (int64_t)QUIET_NS;
+	bool is_quiet = held->at_ns - exhausted->last_active_ns > (int64_t)STANDSTILL_QUIET_NS;
 	float busy = 0;
 	double mean;
 
@@ -198,43 +188,6 @@ double exhausted_busy(const struct exhausted *exhausted)
 	for (uint32_t i = 0; i < EXHAUSTED_SAMPLES; i++)
 		sum += exhausted->busy[i];
 	return sum / EXHAUSTED_SAMPLES;
-}
-
-/*
- * A pool that grew until the end may have had no reason to grow further; less of a plateau will do
- * where the silent stock at its opens is suspected to be leaked. See grew_without_need() for none.
- */
-static bool is_full(const struct bench *bench, const struct judgement *judgement, uint64_t since_ns)
-{
-	const struct plateau *plateau = &judgement->plateau;
-	uint64_t limit = figures_limit(bench, judgement->pool);
-	uint64_t flat_ns = bench->settings->plateau_ns;
-
-	if (limit > 0 && figures_open_on_host(bench, judgement->pool) >= limit)
-		return true;
-	if (plateau->ceiling > 0 && plateau->open >= plateau->ceiling)
-		return true;
-	if (judgement->leak.stage != LEAK_NONE)
-		flat_ns /= 2;
-	return since_ns >= plateau->flat_ns && since_ns - plateau->flat_ns >= flat_ns;
-}
-
-/*
- * A pool that opens has no free connection. One that opened its last while most of the others had
- * been silent for long was not given them back.
- */
-static bool grew_without_need(const struct bench *bench, const struct judgement *judgement)
-{
-	int64_t last_ns = 0;
-	struct held held;
-
-	for (const struct conn *conn = judgement->pool->oldest; conn; conn = conn->newer)
-		if (conn->state == CONN_OPEN && !conn->age_is_bound && conn->open_ns > last_ns)
-			last_ns = conn->open_ns;
-	if (last_ns == 0)
-		return false;
-	held_take(bench, judgement, last_ns, &held);
-	return held.count >= bench->settings->exhausted_stale * held.open;
 }
 
 static bool works_without_rest(const struct bench *bench, const struct judgement *judgement,
@@ -266,108 +219,8 @@ static bool is_down_to_one(const struct bench *bench, const struct judgement *ju
 
 	return held->open >= LAST_OF_MIN && held->count + 1 == held->open && held->fresh == 1 &&
 	       exhausted->work_at_end >= LAST_WORK_SHARE &&
-	       exhausted->work_each_at_end >= EACH_FACTOR && held_is_most(bench, judgement, held);
-}
-
-/*
- * When the load of a LIFO pool stops, all of it is silent, each further one down for some times as
- * long as the one above: as many between one second and ten as between ten and a hundred. Leaks
- * come at a rate: as many in the first hundred seconds as in the next. Logarithm of the odds of the
- * second against the first, given the shortest and the longest, with the first stray ones left out.
- */
-static double rate_odds(const struct judgement *judgement, const struct held *held, uint32_t stray)
-{
-	const struct exhausted *exhausted = &judgement->exhausted;
-	double least_s = exhausted->expected > 0 ? 1 / (double)exhausted->expected : 1;
-	double silence_s, longest_s = 0, sum = 0;
-
-	for (const struct conn *conn = judgement->pool->oldest; conn; conn = conn->newer) {
-		if (conn->state != CONN_OPEN || conn->last_active_ns >= held->at_ns)
-			continue;
-		if (stray > 0) {
-			stray--;
-			continue;
-		}
-		silence_s =
-			fmax((double)(held->at_ns - conn->last_active_ns) / NS_PER_SEC, least_s);
-		if (longest_s == 0)
-			longest_s = silence_s;
-		else if (longest_s > least_s)
-			sum += log(silence_s * log(longest_s / least_s) / (longest_s - least_s));
-	}
-	return sum;
-}
-
-/* Those in use at the end are among them: where they are leaked, they were so one by one, too. */
-static bool fell_at_a_rate(const struct judgement *judgement, const struct held *held)
-{
-	if (held->is_fair)
-		return true;
-	for (uint32_t stray = 0; stray <= held->open / STRAY_SHARE; stray++)
-		if (rate_odds(judgement, held, stray) > 0)
-			return true;
-	return false;
-}
-
-/* Nothing is done any more, where it should be, and it did not fade. */
-static bool has_stopped(const struct judgement *judgement, int64_t known_ns)
-{
-	const struct exhausted *exhausted = &judgement->exhausted;
-	uint64_t quiet_ns;
-
-	if (exhausted->last_active_ns <= 0 || known_ns <= exhausted->last_active_ns ||
-	    exhausted->steady_count < STEADY_OPERATIONS || failover_is_left(&judgement->failover))
-		return false;
-	quiet_ns = (uint64_t)(known_ns - exhausted->last_active_ns);
-	if (!is_pause(exhausted, quiet_ns) || quiet_ns < QUIET_FACTOR * exhausted->longest_quiet_ns)
-		return false;
-	return exhausted->work_at_end >= WORK_SHARE || exhausted->work_each_at_end >= EACH_FACTOR;
-}
-
-/* Requests that wait for something else hold their connections as well, until they time out. */
-static bool is_drained(const struct bench *bench, const struct judgement *judgement,
-		       int64_t known_ns, struct held *ret_held)
-{
-	const struct exhausted *exhausted = &judgement->exhausted;
-	int64_t end_ns = exhausted->last_active_ns;
-	struct drained_end end;
-	struct held held;
-
-	/* More work needs more connections, and then may end. */
-	if (exhausted->work_at_end > DRAINED_WORK_SHARE)
-		return false;
-	if (judgement->plateau.flat_ns == 0 || known_ns - end_ns < (int64_t)DRAINED_QUIET_NS ||
-	    !drained_find(&exhausted->drained, judgement->pool, end_ns,
-			  bench->settings->exhausted_stale, exhausted->expected, &end) ||
-	    known_ns - end.first_ns < (int64_t)DRAINED_NS)
-		return false;
-	/* One that opened for each of them was given none back. */
-	if (2 * end.opened < end.count && !is_full(bench, judgement, (uint64_t)end.first_ns))
-		return false;
-	held_take(bench, judgement, end_ns, &held);
-	held.first_ns = end.first_ns;
-	held.drained = end;
-	*ret_held = held;
-	return held.owed == 0;
-}
-
-static bool was_held(const struct bench *bench, const struct judgement *judgement,
-		     struct held *ret_held)
-{
-	const struct exhausted *exhausted = &judgement->exhausted;
-	struct held held;
-
-	held_take(bench, judgement, exhausted->last_active_ns, &held);
-	if (held.owed > 0 || held.fresh * FRESH_SHARE > held.open + 2)
-		return false;
-	if (judgement->leak.stage != LEAK_RAISED && held.fresh >= TOGETHER_MIN + held.before / 2 &&
-	    exhausted->work_each_at_end < EACH_FACTOR)
-		return false;
-	*ret_held = held;
-	/* How it stood before the end: now all of them are silent. */
-	return held_is_most(bench, judgement, &held) && fell_at_a_rate(judgement, &held) &&
-	       (is_full(bench, judgement, (uint64_t)exhausted->last_active_ns) ||
-		grew_without_need(bench, judgement));
+	       exhausted->work_each_at_end >= EXHAUSTED_EACH_FACTOR &&
+	       held_is_most(bench, judgement, held);
 }
 
 /* --- what is said ----------------------------------------------------------------------------- */
@@ -380,22 +233,18 @@ static int name_suspects(const struct judgement *judgement, const struct held *h
 		return -ENOMEM;
 	for (const struct conn *conn = judgement->pool->oldest;
 	     conn && draft->suspect_count < held->open; conn = conn->newer)
-		if (conn->state == CONN_OPEN &&
-		    ((cause == CAUSE_STOPPED || cause == CAUSE_DRAINED) || held_has(held, conn)))
+		if (conn->state == CONN_OPEN && (has_ended(cause) || held_has(held, conn)))
 			draft->suspects[draft->suspect_count++] = conn->id;
 	return 0;
 }
 
-static void add_evidence(const struct bench *bench, const struct judgement *judgement,
-			 const struct held *held, enum cause cause, struct verdict *draft)
+/* How its connections fell silent. */
+static void add_course(const struct bench *bench, const struct held *held, enum cause cause,
+		       struct verdict *draft)
 {
-	const struct exhausted *exhausted = &judgement->exhausted;
-	char first[CLOCK_SIZE], quiet[DURATION_SIZE], longest[DURATION_SIZE], span[DURATION_SIZE];
-	uint64_t quiet_ns = draft->t_ns - (uint64_t)exhausted->last_active_ns;
+	char first[CLOCK_SIZE], span[DURATION_SIZE], usual[DURATION_SIZE];
 
 	(void)format_clock(draft->since_ns, bench->realtime_at_zero_ns, first, sizeof(first));
-	(void)format_duration(quiet_ns, quiet, sizeof(quiet));
-	(void)format_duration(exhausted->longest_quiet_ns, longest, sizeof(longest));
 	if (cause == CAUSE_DRAINED) {
 		(void)format_duration(held->drained.span_ns, span, sizeof(span));
 		verdict_add_evidence(draft, "drained",
@@ -403,14 +252,36 @@ static void add_evidence(const struct bench *bench, const struct judgement *judg
 				     "after the other, where never more than %u were in as long, "
 				     "and none came back",
 				     held->drained.count, held->open, span, held->drained.usual);
-	} else {
+	} else if (cause != CAUSE_SHORT) {
 		verdict_add_evidence(draft, "held",
 				     "%u of %u connections are silent for more than %d times as "
 				     "long as they ever were of late; they fell silent one by one "
 				     "since %s",
 				     held->count, held->open, HELD_FACTOR, first);
 	}
-	if (cause == CAUSE_STOPPED || cause == CAUSE_DRAINED) {
+	if (held->narrow.left > 0) {
+		(void)format_duration(held->narrow.span_ns, span, sizeof(span));
+		(void)format_duration(held->narrow.usual_ns, usual, sizeof(usual));
+		verdict_add_evidence(draft, "short",
+				     "%u of %u connections did all of the work for the last %s of "
+				     "it, %.0f%% of the usual bytes; before, that was never "
+				     "enough for longer than %s",
+				     held->narrow.left, held->open, span, 100 * held->narrow.work,
+				     usual);
+	}
+}
+
+static void add_evidence(const struct bench *bench, const struct judgement *judgement,
+			 const struct held *held, enum cause cause, struct verdict *draft)
+{
+	const struct exhausted *exhausted = &judgement->exhausted;
+	char quiet[DURATION_SIZE], longest[DURATION_SIZE];
+	uint64_t quiet_ns = draft->t_ns - (uint64_t)exhausted->last_active_ns;
+
+	(void)format_duration(quiet_ns, quiet, sizeof(quiet));
+	(void)format_duration(exhausted->longest_quiet_ns, longest, sizeof(longest));
+	add_course(bench, held, cause, draft);
+	if (has_ended(cause)) {
 		verdict_add_evidence(draft, "no_operation",
 				     "no operation for %s, in which %.0f were to be expected; the "
 				     "longest pause before was %s",
@@ -453,7 +324,7 @@ static int tell(struct bench *bench, struct judgement *judgement, const struct h
 	int error;
 
 	/* That nothing moves does not say that more was needed. */
-	if (cause != CAUSE_STOPPED && cause != CAUSE_DRAINED)
+	if (!has_ended(cause))
 		plateau_push(&judgement->plateau, t_ns);
 	standing_draft(bench, judgement, VERDICT_EXHAUSTED, t_ns, &draft);
 	draft.severity = SEVERITY_CRITICAL;
@@ -472,7 +343,7 @@ static int tell(struct bench *bench, struct judgement *judgement, const struct h
 		      "%u of %u connections fell silent one by one since %s and never came back, "
 		      "and none was opened. ",
 		      draft.suspect_count, held->open, first);
-	if (cause == CAUSE_STOPPED || cause == CAUSE_DRAINED)
+	if (has_ended(cause))
 		report_append(&draft, "No operation for %s, where %.0f were to be expected.", span,
 			      exhausted->expected * (float)(t_ns - (uint64_t)held->at_ns) /
 				      NS_PER_SEC);
@@ -494,7 +365,7 @@ static bool is_over(const struct bench *bench, const struct judgement *judgement
 	const struct exhausted *exhausted = &judgement->exhausted;
 	int64_t quiet_ns = known_ns - exhausted->last_active_ns;
 
-	if (quiet_ns >= (int64_t)QUIET_NS)
+	if (quiet_ns >= (int64_t)STANDSTILL_QUIET_NS)
 		return false;
 	if (2 * held->count < held->open)
 		return true;
@@ -509,14 +380,15 @@ static enum cause find_cause(const struct bench *bench, struct judgement *judgem
 			     struct held *ret_held)
 {
 	uint64_t *last_ns = &judgement->exhausted.last_ns;
-	bool has_ended = has_stopped(judgement, moment->known_ns);
 
-	if (has_ended && is_drained(bench, judgement, moment->known_ns, ret_held))
+	if (standstill_is_drained(bench, judgement, moment->known_ns, ret_held))
 		return CAUSE_DRAINED;
 	if (!plateau_stands(&judgement->plateau, bench->settings, moment->t_ns))
 		return CAUSE_NONE;
-	if (has_ended && was_held(bench, judgement, ret_held))
+	if (standstill_was_held(bench, judgement, moment->known_ns, ret_held))
 		return CAUSE_STOPPED;
+	if (standstill_was_short(bench, judgement, moment->known_ns, ret_held))
+		return CAUSE_SHORT;
 	*ret_held = *now;
 	if (works_without_rest(bench, judgement, now))
 		return CAUSE_BUSY;
@@ -536,7 +408,7 @@ int exhausted_review(struct bench *bench, struct judgement *judgement, uint64_t 
 	struct held now, then;
 	enum cause cause;
 
-	learn_rates(exhausted, settings);
+	learn_rates(exhausted, settings, judgement->pool);
 	if (judgement->pool->conn_count == 0)
 		return standing_clear(bench, standing, t_ns, "no connection is open any more.");
 	held_take(bench, judgement, moment.known_ns, &now);

@@ -6,11 +6,16 @@
 #define CONNLEAK_CORE_EXHAUSTED_H
 
 #include "drained.h"
+#include "narrow.h"
 #include "settings.h"
 #include "standing.h"
 #include "table.h"
 
 #define EXHAUSTED_SAMPLES 12
+/* What comes after a pause is work again when so many have come without another. */
+#define EXHAUSTED_STEADY_OPERATIONS 20
+/* Each of those that are left does so many times the work. */
+#define EXHAUSTED_EACH_FACTOR 1.5f
 
 /* Zeroed memory is a pool of which nothing is known. */
 struct exhausted {
@@ -34,7 +39,9 @@ struct exhausted {
 	float work_each_at_end; /* work of a connection against that at the peak, at the end */
 	uint64_t last_ns; /* since when one is left; 0 = more are */
 	struct drained drained;
+	struct narrow narrow;
 	float work_at_end; /* share of the peak when the last operation was made */
+	float peak_at_end; /* that peak, in bytes a second */
 };
 
 void exhausted_observe(struct judgement *judgement, const struct change *change);

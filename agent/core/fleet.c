@@ -335,6 +335,8 @@ void fleet_leave(struct bench *bench, struct judgement *judgement, uint64_t t_ns
 		return;
 	keep_baseline(fleet, membership, t_ns);
 	keep_figures(fleet, &judgement->meter, t_ns);
+	if (judgement->exhausted.longest_quiet_ns > fleet->longest_quiet_ns)
+		fleet->longest_quiet_ns = judgement->exhausted.longest_quiet_ns;
 	if (membership->prev)
 		membership->prev->membership.next = membership->next;
 	else

@@ -63,6 +63,7 @@ struct fleet {
 	/* What the process did that left last, of those observed for as long as a comparison needs;
 	 * owned; NULL = none yet. */
 	struct meter_figures *former;
+	uint64_t longest_quiet_ns; /* longest pause of the processes that have left */
 };
 
 /* Part of a judgement. Zeroed memory belongs to no fleet. */

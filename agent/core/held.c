@@ -120,6 +120,16 @@ static void count_held(struct held *held, int64_t active_ns, int64_t *step_ns, u
 		held->largest = *group;
 }
 
+/* Used since then, and silent for longer than between two uses: not in one rest with the last. */
+static bool is_lost(const struct held *held, const struct conn *conn, int64_t flat_ns)
+{
+	int64_t silence_ns = held->at_ns - conn->last_active_ns;
+
+	if (flat_ns == 0 || conn->last_active_ns <= flat_ns || silence_ns < (int64_t)HELD_FAIR_NS)
+		return false;
+	return conn->habit <= HABIT_NONE || is_times(silence_ns, HELD_FACTOR, conn->habit);
+}
+
 void held_take(const struct bench *bench, const struct judgement *judgement, int64_t at_ns,
 	       struct held *ret_held)
 {
@@ -139,6 +149,7 @@ void held_take(const struct bench *bench, const struct judgement *judgement, int
 			continue;
 		silence_ns = at_ns - conn->last_active_ns;
 		held.open++;
+		held.lost += is_lost(&held, conn, (int64_t)judgement->plateau.flat_ns);
 		held.before += silence_ns > (int64_t)STEP_NS && silence_ns <= 4 * (int64_t)STEP_NS;
 		if (is_owed(conn, &limits, at_ns)) {
 			held.owed++;

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "drained.h"
+#include "narrow.h"
 
 struct bench;
 struct conn;
@@ -30,7 +31,9 @@ struct held {
 	uint32_t before; /* used for the last time in the half minute before that */
 	int64_t first_ns; /* when the first of the held ones fell silent */
 	uint32_t beyond; /* of the held ones, silent for longer than they ever were */
+	uint32_t lost; /* fell silent one by one since the pool last grew */
 	struct drained_end drained; /* how it went, where that is what tells */
+	struct narrow_end narrow; /* the same; left is 0 where it does not */
 	bool is_fair; /* the pool uses them in turn */
 	bool is_cut_off; /* the work went on, on fewer of them: it is not the load that fell */
 };

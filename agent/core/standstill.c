@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A pool in which nothing moves any more is exhausted, or its load rests. What tells them apart is
+ * how it came to a standstill: whether its connections fell silent one by one, at a rate, while the
+ * others went on with the work, and whether it was full then.
+ *
+ *	rest	#1 ****************-----	of a pool that leaks: what it has left stops at
+ *		#2 *--*-*---*-*--*-*----	once, and it would open another one
+ *		#3 *****----------------
+ *	full	#1 ****************-----	one by one to the last, and it opens none
+ *		#2 **********-----------
+ *		#3 *****----------------
+ *
+ * A pool that rests again and again has to be silent for twice as long as ever before, unless it
+ * was short of connections in the end: fewer did all of the work than were ever enough (narrow.c).
+ *
+ * Invariant: looks at what the table has, and changes nothing.
+ * Does not say anything (exhausted.c does).
+ */
+#include "standstill.h"
+
+#include <math.h>
+
+#include "figures.h"
+#include "judgement.h"
+
+#define FRESH_SHARE 3 /* at the end at most a third may fall silent together */
+#define EXPECTED 10
+#define QUIET_FACTOR 2
+#define WORK_SHARE 0.33f
+/* Fewer can be leaked in the same ten seconds; more have stopped together. */
+#define TOGETHER_MIN 3
+/* Time-outs of a minute are as long as any that are common; a tick or two are not known yet. */
+#define DRAINED_QUIET_NS (40 * NS_PER_SEC)
+#define DRAINED_NS (55 * NS_PER_SEC)
+#define DRAINED_WORK_SHARE 1.5f
+/* So many of the longest silent may be of another time: one in six. */
+#define STRAY_SHARE 6
+/* The load of a leaking pool may rest before it is full: for so long nothing is said, */
+#define REST_NS (1200 * NS_PER_SEC)
+/* or for so long, where it has worked without a rest for long. */
+#define UNSURE_NS (45 * NS_PER_SEC)
+#define WORKED_NS (1800 * NS_PER_SEC)
+/* So many were not replaced; one may have been to spare. */
+#define LOST_MIN 2
+/* So many times as long as fewer connections ever were enough; where a leak is known, longer. */
+#define SHORT_FACTOR 2.0
+#define KNOWN_FACTOR 1.25
+#define SHORT_COUNT_MIN 3
+/* Of all the time in which they fell silent one gap may be half, and more where there are few. */
+#define GAP_SHARE 0.5
+#define GAP_CHANCE 1.2
+
+/* So long that ten operations should have been made. */
+bool standstill_is_pause(const struct exhausted *exhausted, uint64_t quiet_ns)
+{
+	return quiet_ns >= STANDSTILL_QUIET_NS &&
+	       (float)quiet_ns / NS_PER_SEC * exhausted->expected >= EXPECTED;
+}
+
+/* --- whether it was full ---------------------------------------------------------------------- */
+
+static bool is_at_ceiling(const struct bench *bench, const struct judgement *judgement)
+{
+	const struct plateau *plateau = &judgement->plateau;
+	uint64_t limit = figures_limit(bench, judgement->pool);
+
+	if (limit > 0 && figures_open_on_host(bench, judgement->pool) >= limit)
+		return true;
+	return plateau->ceiling > 0 && plateau->open >= plateau->ceiling;
+}
+
+/*
+ * A pool that grew until the end may have had no reason to grow further; less of a plateau will do
+ * where the silent stock at its opens is suspected to be leaked. See grew_without_need() for none.
+ */
+static bool is_full(const struct bench *bench, const struct judgement *judgement, uint64_t since_ns)
+{
+	const struct plateau *plateau = &judgement->plateau;
+	uint64_t flat_ns = bench->settings->plateau_ns;
+
+	if (is_at_ceiling(bench, judgement))
+		return true;
+	if (judgement->leak.stage != LEAK_NONE)
+		flat_ns /= 2;
+	return since_ns >= plateau->flat_ns && since_ns - plateau->flat_ns >= flat_ns;
+}
+
+/*
+ * A pool that opens has no free connection. One that opened its last while most of the others had
+ * been silent for long was not given them back.
+ */
+static bool grew_without_need(const struct bench *bench, const struct judgement *judgement)
+{
+	int64_t last_ns = 0;
+	struct held held;
+
+	for (const struct conn *conn = judgement->pool->oldest; conn; conn = conn->newer)
+		if (conn->state == CONN_OPEN && !conn->age_is_bound && conn->open_ns > last_ns)
+			last_ns = conn->open_ns;
+	if (last_ns == 0)
+		return false;
+	held_take(bench, judgement, last_ns, &held);
+	return held.count >= bench->settings->exhausted_stale * held.open;
+}
+
+/* --- whether it is a rest ----------------------------------------------------------------------
+ */
+
+/*
+ * When the load of a LIFO pool stops, all of it is silent, each further one down for some times as
+ * long as the one above: as many between one second and ten as between ten and a hundred. Leaks
+ * come at a rate: as many in the first hundred seconds as in the next. Logarithm of the odds of the
+ * second against the first, given the shortest and the longest, with the first stray ones left out.
+ */
+static double rate_odds(const struct judgement *judgement, const struct held *held, uint32_t stray)
+{
+	const struct exhausted *exhausted = &judgement->exhausted;
+	double least_s = exhausted->expected > 0 ? 1 / (double)exhausted->expected : 1;
+	double silence_s, longest_s = 0, sum = 0;
+
+	for (const struct conn *conn = judgement->pool->oldest; conn; conn = conn->newer) {
+		if (conn->state != CONN_OPEN || conn->last_active_ns >= held->at_ns)
+			continue;
+		if (stray > 0) {
+			stray--;
+			continue;
+		}
+		silence_s =
+			fmax((double)(held->at_ns - conn->last_active_ns) / NS_PER_SEC, least_s);
+		if (longest_s == 0)
+			longest_s = silence_s;
+		else if (longest_s > least_s)
+			sum += log(silence_s * log(longest_s / least_s) / (longest_s - least_s));
+	}
+	return sum;
+}
+
+/* Those in use at the end are among them: where they are leaked, they were so one by one, too. */
+static bool fell_at_a_rate(const struct judgement *judgement, const struct held *held)
+{
+	if (held->is_fair)
+		return true;
+	for (uint32_t stray = 0; stray <= held->open / STRAY_SHARE; stray++)
+		if (rate_odds(judgement, held, stray) > 0)
+			return true;
+	return false;
+}
+
+/* Nothing is done any more, where it should be, and it did not fade. */
+static bool has_stopped(const struct judgement *judgement, int64_t known_ns)
+{
+	const struct exhausted *exhausted = &judgement->exhausted;
+
+	if (exhausted->last_active_ns <= 0 || known_ns <= exhausted->last_active_ns ||
+	    exhausted->steady_count < EXHAUSTED_STEADY_OPERATIONS ||
+	    failover_is_left(&judgement->failover))
+		return false;
+	if (!standstill_is_pause(exhausted, (uint64_t)(known_ns - exhausted->last_active_ns)))
+		return false;
+	return exhausted->work_at_end >= WORK_SHARE ||
+	       exhausted->work_each_at_end >= EXHAUSTED_EACH_FACTOR;
+}
+
+/* Every pool rests now and then; this is longer than it ever did. */
+static bool is_no_rest(const struct exhausted *exhausted, int64_t known_ns)
+{
+	uint64_t quiet_ns = (uint64_t)(known_ns - exhausted->last_active_ns);
+
+	return quiet_ns >= QUIET_FACTOR * exhausted->longest_quiet_ns;
+}
+
+/* Since when it, or the process before it, has worked without such a rest. */
+static int64_t worked_since_ns(const struct judgement *judgement, int64_t known_ns)
+{
+	const struct fleet *fleet = judgement->membership.fleet;
+	uint64_t quiet_ns = (uint64_t)(known_ns - judgement->exhausted.last_active_ns);
+	uint64_t since_ns = judgement->pool->first_ns;
+
+	if (fleet && fleet->baseline.joined_ns > 0 && fleet->baseline.joined_ns < since_ns &&
+	    quiet_ns >= QUIET_FACTOR * fleet->longest_quiet_ns)
+		since_ns = fleet->baseline.joined_ns;
+	return (int64_t)since_ns;
+}
+
+/* Fewer connections did all of the work for longer than that was ever enough, and it did not grow.
+ */
+static bool was_short(const struct bench *bench, const struct judgement *judgement, double factor,
+		      struct narrow_end *ret_end)
+{
+	const struct exhausted *exhausted = &judgement->exhausted;
+	struct narrow_question question = {
+		.last_ns = exhausted->last_active_ns,
+		.flat_ns = (int64_t)judgement->plateau.flat_ns,
+		.rate = exhausted->peak_at_end,
+		.factor = factor,
+	};
+
+	return judgement->plateau.flat_ns != 0 && narrow_find(&exhausted->narrow, bench->settings,
+							      judgement->pool, &question, ret_end);
+}
+
+/* In a rest what is idle is closed, where that is what this pool does; here it is not. */
+static bool is_not_evicted(const struct bench *bench, const struct judgement *judgement,
+			   int64_t quiet_ns)
+{
+	uint64_t limit_ns = evictions_limit_ns(&judgement->evictions, bench->settings);
+
+	return limit_ns > 0 && quiet_ns >= (int64_t)(limit_ns + bench->settings->tick_ns);
+}
+
+/*
+ * A pool that leaks and may still grow has silent connections and a rest, too. One that is full has
+ * fewer and fewer left for the same work, and opens none. Where it was full with the last one there
+ * is nothing to see of that, and a first rest is the less likely the longer it has worked without.
+ */
+static bool is_known_full(const struct bench *bench, const struct judgement *judgement,
+			  struct held *held, int64_t known_ns)
+{
+	int64_t quiet_ns = known_ns - held->at_ns;
+
+	if (judgement->leak.stage == LEAK_NONE ||
+	    was_short(bench, judgement, KNOWN_FACTOR, &held->narrow) ||
+	    (held->lost >= LOST_MIN && held->fresh <= 1) || is_at_ceiling(bench, judgement) ||
+	    is_not_evicted(bench, judgement, quiet_ns) || quiet_ns >= (int64_t)REST_NS)
+		return true;
+	return quiet_ns >= (int64_t)UNSURE_NS &&
+	       held->at_ns - worked_since_ns(judgement, known_ns) >= (int64_t)WORKED_NS;
+}
+
+/* --- how it came to that ---------------------------------------------------------------------- */
+
+/* Requests that wait for something else hold their connections as well, until they time out. */
+bool standstill_is_drained(const struct bench *bench, const struct judgement *judgement,
+			   int64_t known_ns, struct held *ret_held)
+{
+	const struct exhausted *exhausted = &judgement->exhausted;
+	int64_t end_ns = exhausted->last_active_ns;
+	struct drained_end end;
+	struct held held;
+
+	/* More work needs more connections, and then may end. */
+	if (!has_stopped(judgement, known_ns) || !is_no_rest(exhausted, known_ns) ||
+	    exhausted->work_at_end > DRAINED_WORK_SHARE)
+		return false;
+	if (judgement->plateau.flat_ns == 0 || known_ns - end_ns < (int64_t)DRAINED_QUIET_NS ||
+	    !drained_find(&exhausted->drained, judgement->pool, end_ns,
+			  bench->settings->exhausted_stale, exhausted->expected, &end) ||
+	    known_ns - end.first_ns < (int64_t)DRAINED_NS)
+		return false;
+	/* One that opened for each of them was given none back. */
+	if (2 * end.opened < end.count && !is_full(bench, judgement, (uint64_t)end.first_ns))
+		return false;
+	held_take(bench, judgement, end_ns, &held);
+	held.first_ns = end.first_ns;
+	held.drained = end;
+	*ret_held = held;
+	return held.owed == 0;
+}
+
+/* It has rested like this before, but then it was not short of connections. */
+static bool is_short_of_all(const struct bench *bench, const struct judgement *judgement,
+			    struct held *held)
+{
+	double factor = judgement->leak.stage == LEAK_RAISED ? KNOWN_FACTOR : SHORT_FACTOR;
+
+	return held->count + 1 >= held->open && 2 * held->beyond >= held->count &&
+	       was_short(bench, judgement, factor, &held->narrow);
+}
+
+bool standstill_was_held(const struct bench *bench, const struct judgement *judgement,
+			 int64_t known_ns, struct held *ret_held)
+{
+	const struct exhausted *exhausted = &judgement->exhausted;
+	struct held held;
+
+	if (!has_stopped(judgement, known_ns))
+		return false;
+	held_take(bench, judgement, exhausted->last_active_ns, &held);
+	if (held.owed > 0 || held.fresh * FRESH_SHARE > held.open + 2)
+		return false;
+	if (judgement->leak.stage != LEAK_RAISED && held.fresh >= TOGETHER_MIN + held.before / 2 &&
+	    exhausted->work_each_at_end < EXHAUSTED_EACH_FACTOR)
+		return false;
+	/* How it stood before the end: now all of them are silent. */
+	if (!held_is_most(bench, judgement, &held) || !fell_at_a_rate(judgement, &held) ||
+	    (!is_full(bench, judgement, (uint64_t)exhausted->last_active_ns) &&
+	     !grew_without_need(bench, judgement)))
+		return false;
+	if (is_no_rest(exhausted, known_ns) ? !is_known_full(bench, judgement, &held, known_ns)
+					    : !is_short_of_all(bench, judgement, &held))
+		return false;
+	*ret_held = held;
+	return true;
+}
+
+/* The longest time in which no further one fell silent, against all of it. */
+static bool fell_one_by_one(const struct judgement *judgement, const struct held *held)
+{
+	int64_t before_ns = 0, first_ns = 0, gap_ns = 0, span_ns;
+	uint32_t count = 0;
+
+	for (const struct conn *conn = judgement->pool->oldest; conn; conn = conn->newer) {
+		if (conn->state != CONN_OPEN || heartbeat_is_beating(conn))
+			continue;
+		if (count++ == 0)
+			first_ns = conn->last_active_ns;
+		else if (conn->last_active_ns - before_ns > gap_ns)
+			gap_ns = conn->last_active_ns - before_ns;
+		before_ns = conn->last_active_ns;
+	}
+	span_ns = held->at_ns - first_ns;
+	return count >= SHORT_COUNT_MIN &&
+	       (double)gap_ns <= (GAP_SHARE + GAP_CHANCE / count) * (double)span_ns;
+}
+
+bool standstill_was_short(const struct bench *bench, const struct judgement *judgement,
+			  int64_t known_ns, struct held *ret_held)
+{
+	const struct exhausted *exhausted = &judgement->exhausted;
+	struct held held;
+
+	if (!has_stopped(judgement, known_ns) || !is_no_rest(exhausted, known_ns) ||
+	    known_ns - exhausted->last_active_ns < (int64_t)UNSURE_NS)
+		return false;
+	held_take(bench, judgement, exhausted->last_active_ns, &held);
+	if (held.owed > 0 || !was_short(bench, judgement, SHORT_FACTOR, &held.narrow) ||
+	    !fell_one_by_one(judgement, &held))
+		return false;
+	held.first_ns = held.at_ns - (int64_t)held.narrow.span_ns;
+	*ret_held = held;
+	return true;
+}

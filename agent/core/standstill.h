@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Why nothing moves in a pool any more: because nothing is left of it, or because its load rests.
+ */
+#ifndef CONNLEAK_CORE_STANDSTILL_H
+#define CONNLEAK_CORE_STANDSTILL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "held.h"
+#include "settings.h"
+
+struct bench;
+struct exhausted;
+struct judgement;
+
+/* A silence of the whole pool that is shorter says nothing. */
+#define STANDSTILL_QUIET_NS (20 * NS_PER_SEC)
+
+/* True when quiet_ns without an operation is so long that ten should have been made. */
+bool standstill_is_pause(const struct exhausted *exhausted, uint64_t quiet_ns);
+
+/*
+ * True when it has stopped because each of its last requests took another connection (drained.c).
+ * *ret_held is as of the last operation.
+ */
+bool standstill_is_drained(const struct bench *bench, const struct judgement *judgement,
+			   int64_t known_ns, struct held *ret_held);
+
+/*
+ * True when it has stopped because most of it was held by then, and what was left fell silent the
+ * same way. *ret_held is as of the last operation.
+ */
+bool standstill_was_held(const struct bench *bench, const struct judgement *judgement,
+			 int64_t known_ns, struct held *ret_held);
+
+/*
+ * True when it has stopped after fewer and fewer connections had done the same work as ever
+ * (narrow.c). *ret_held is as of the last operation.
+ */
+bool standstill_was_short(const struct bench *bench, const struct judgement *judgement,
+			  int64_t known_ns, struct held *ret_held);
+
+#endif
