@@ -178,9 +178,17 @@ static void print_figures(const struct explain *explain, const struct pool *pool
 	print_time(explain->stream, "round trip", figures.rtt_us);
 	fprintf(explain->stream,
 		"\n%*s%" PRIu64 " opened, %" PRIu64 " closed, %" PRIu64 " failed, %" PRIu64
-		" closed early by the server, %" PRIu64 " retransmits, busy %.0f%%\n",
+		" closed early by the server, %" PRIu64 " retransmits",
 		2 * INDENT, "", figures.opened_count, figures.closed_count, figures.failed_count,
-		figures.early_close_count, figures.retransmit_count, 100 * figures.busy);
+		figures.early_close_count, figures.retransmit_count);
+	if (meter_clock_is_coarse(meter))
+		fprintf(explain->stream,
+			"\n%*sbusy: cannot tell, and so neither whether the pool is saturated: "
+			"sends "
+			"and receives are known to a tenth of a second or worse\n",
+			2 * INDENT, "");
+	else
+		fprintf(explain->stream, ", busy %.0f%%\n", 100 * figures.busy);
 }
 
 /* --- connections ------------------------------------------------------------------------------ */

@@ -135,6 +135,7 @@ void differential_measure(const struct bench *bench, const struct judgement *jud
 	measure_connections(bench, judgement->pool, t_ns, &figures);
 	measure_stock(bench, judgement, t_ns, &figures);
 	figures.busy = meter_busy(&judgement->meter, BUSY_SAMPLES);
+	figures.clock_is_coarse = meter_clock_is_coarse(&judgement->meter);
 	figures.suspect_count = judgement->leak.suspect_count;
 	figures.is_leak = judgement->leak.stage == LEAK_RAISED;
 	if (bench->losses.last_ns >= (int64_t)began_ns)

@@ -17,6 +17,11 @@
 
 #include "heartbeat.h"
 
+/* So many times in a row that are whole steps apart are no chance. */
+#define CLOCK_STEP_NS (100 * NS_PER_MS)
+#define CLOCK_COUNT_MIN 20
+#define CLOCK_IS_FINE UINT8_MAX
+
 static const struct ring {
 	uint64_t span_ns;
 	uint32_t count;
@@ -228,6 +233,25 @@ static float log2_us(uint64_t ns)
 	return log2f(ns > NS_PER_US ? (float)ns / NS_PER_US : 1.0f);
 }
 
+static void observe_clock(struct meter *meter, const struct conn *conn)
+{
+	uint32_t phase_ns = (uint32_t)(conn->last_active_ns % (int64_t)CLOCK_STEP_NS);
+
+	if (meter->coarse_count == CLOCK_IS_FINE)
+		return;
+	if (meter->coarse_count == 0)
+		meter->clock_phase_ns = phase_ns;
+	if (phase_ns != meter->clock_phase_ns)
+		meter->coarse_count = CLOCK_IS_FINE;
+	else if (meter->coarse_count < CLOCK_COUNT_MIN)
+		meter->coarse_count++;
+}
+
+bool meter_clock_is_coarse(const struct meter *meter)
+{
+	return meter->coarse_count == CLOCK_COUNT_MIN;
+}
+
 static void observe_active(struct meter_span *span, const struct change *change)
 {
 	const struct conn *conn = change->conn;
@@ -275,6 +299,7 @@ void meter_observe(struct meter *meter, const struct change *change)
 	span = span_at(meter, change->t_ns);
 	switch (change->type) {
 	case CHANGE_ACTIVE:
+		observe_clock(meter, change->conn);
 		if (!heartbeat_may_be(change->conn))
 			observe_active(span, change);
 		break;
@@ -439,6 +464,8 @@ static void sum_ring(const struct meter *meter, enum meter_ring ring, uint64_t f
 		add_span(ret_figures, &sums, span);
 	}
 	finish(ret_figures, &sums);
+	if (meter_clock_is_coarse(meter))
+		ret_figures->busy = NAN;
 }
 
 void meter_sum(const struct meter *meter, uint64_t from_ns, uint64_t to_ns,

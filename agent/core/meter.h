@@ -54,6 +54,8 @@ struct meter {
 	struct meter_told told;
 	float busy[12]; /* the last samples, a ring */
 	uint32_t busy_count; /* samples ever */
+	uint8_t coarse_count; /* uses whole tenths of a second apart, up to a few; 255 = not all */
+	uint32_t clock_phase_ns; /* and what they have beyond those */
 	uint64_t first_ns; /* of the first change or sample; 0 = none yet */
 	uint64_t last_ns; /* of the last one */
 };
@@ -66,7 +68,7 @@ struct meter_figures {
 	double sent_bytes_per_second;
 	double exchange_us, connect_us, rtt_us; /* geometric means */
 	double connect_p99_us; /* INFINITY: more than one in a hundred lost its SYN */
-	double busy; /* 0 to 1 */
+	double busy; /* 0 to 1; NAN where the clock is coarse, too */
 	double open_max, stale_max;
 	uint64_t opened_count, closed_count, failed_count, unreached_count, refused_count;
 	uint64_t early_close_count;
@@ -114,6 +116,12 @@ float meter_busy_share(const struct pool *pool);
 
 /* Since when the busy share is at least share, span by span; last_ns where it is not. */
 uint64_t meter_busy_since_ns(const struct meter *meter, double share);
+
+/*
+ * True when all times of sends and receives are whole tenths of a second apart: so the clock of a
+ * recording ticks, and whether an answer was owed between two ticks cannot be told from it.
+ */
+bool meter_clock_is_coarse(const struct meter *meter);
 
 /* Mean busy share of the last count (at most 12) samples; NAN with fewer. */
 double meter_busy(const struct meter *meter, uint32_t count);

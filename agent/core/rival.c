@@ -66,6 +66,16 @@ const char *rival_change(double ratio, char *buffer)
 	return buffer;
 }
 
+bool rival_has_clock(const struct rival_figures *figures, struct rival_ruling *out)
+{
+	if (!figures->clock_is_coarse)
+		return true;
+	rival_say(out, RULING_CANNOT_TELL,
+		  "sends and receives are known to a tenth of a second or worse: who waits for an "
+		  "answer, and for how long, does not show");
+	return false;
+}
+
 bool rival_has_history(const struct rival_figures *figures, struct rival_ruling *out)
 {
 	char before[RIVAL_DURATION_SIZE];

@@ -262,7 +262,7 @@ void rival_rule_database(const struct rival_figures *figures, struct rival_rulin
 			figures->owed_count, live_count);
 		return;
 	}
-	if (!rival_has_history(figures, out))
+	if (!rival_has_history(figures, out) || !rival_has_clock(figures, out))
 		return;
 	if (figures->before.exchange_count >= EXCHANGE_MIN &&
 	    figures->since.exchange_count >= EXCHANGE_MIN)

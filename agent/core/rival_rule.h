@@ -42,6 +42,9 @@ void rival_brief(struct rival_ruling *out, const char *format, ...)
 /* False, with the ruling made, where there is too little to compare with. */
 bool rival_has_history(const struct rival_figures *figures, struct rival_ruling *out);
 
+/* False, with the ruling made, where the times are too coarse to see who waits for an answer. */
+bool rival_has_clock(const struct rival_figures *figures, struct rival_ruling *out);
+
 /* "+2%", "x12"; buffer has RIVAL_CHANGE_SIZE. */
 const char *rival_change(double ratio, char *buffer);
 

@@ -45,6 +45,8 @@ void rival_rule_too_small(const struct rival_figures *figures, struct rival_ruli
 			  format_duration(figures->observed_ns, observed, sizeof(observed)));
 		return;
 	}
+	if (!rival_has_clock(figures, out))
+		return;
 	/* Any pool is too small for a database that does not answer. */
 	rival_rule_database(figures, &database);
 	if (busy < RIVAL_BUSY_LOW)

@@ -10,6 +10,8 @@
  * Threads that have a connection each and never rest look the same as a pool in front of a queue.
  * Where a pool has never been seen with room to spare, it takes COLD to say so.
  *
+ * A recording whose clock ticks ten times a second or less does not show who waits for an answer.
+ *
  * Invariant: while it stands, the learned ceiling is pushed at (plateau.h).
  * Does not say why the load is high (differential.c).
  */
@@ -43,6 +45,9 @@ static double busy_share(const struct judgement *judgement)
 	double busy = meter_busy(&judgement->meter, SAMPLES);
 	uint32_t working = 0;
 
+	/* The differential says so ("pool too small": cannot tell). */
+	if (meter_clock_is_coarse(&judgement->meter))
+		return NAN;
 	if (!(busy >= SLACK_SHARE))
 		return busy;
 	for (const struct conn *conn = judgement->pool->oldest; conn; conn = conn->newer)

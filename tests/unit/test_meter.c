@@ -350,6 +350,39 @@ static void meter_busy_is_the_share_that_is_owed_an_answer(void **state)
 	world_free(world);
 }
 
+static void meter_clock_of_whole_seconds_is_coarse_and_busy_unknown(void **state)
+{
+	struct world *world = world_new();
+	struct meter_figures figures;
+
+	(void)state;
+	open_conn(world, 1, 1, 0);
+	for (uint64_t i = 1; i <= 30; i++) {
+		struct event event = {.type = EVENT_IO,
+				      .conn = 1,
+				      .sent_bytes = 70 * i + i % 7,
+				      .received_bytes = 90 * i,
+				      .last_send_ns = ns(2.0 * (double)i),
+				      .last_recv_ns = ns(2.0 * (double)i)};
+
+		assert_false(meter_clock_is_coarse(&world->meter) && i < 20);
+		feed(world, 2.0 * (double)i + 0.5, event);
+	}
+	tick(world, 65);
+	assert_true(meter_clock_is_coarse(&world->meter));
+	meter_sum(&world->meter, 0, ns(65), &figures);
+	assert_true(isnan(figures.busy));
+	feed(world, 71,
+	     (struct event){.type = EVENT_IO,
+			    .conn = 1,
+			    .sent_bytes = 9000,
+			    .received_bytes = 9000,
+			    .last_send_ns = ns(70),
+			    .last_recv_ns = ns(70.004)});
+	assert_false(meter_clock_is_coarse(&world->meter));
+	world_free(world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -364,6 +397,7 @@ int main(void)
 		cmocka_unit_test(meter_observe_exchanges_below_a_jiffy_count_as_one),
 		cmocka_unit_test(meter_observe_heartbeats_are_no_operations),
 		cmocka_unit_test(meter_busy_is_the_share_that_is_owed_an_answer),
+		cmocka_unit_test(meter_clock_of_whole_seconds_is_coarse_and_busy_unknown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
