@@ -220,7 +220,7 @@ static bool is_down_to_one(const struct bench *bench, const struct judgement *ju
 	return held->open >= LAST_OF_MIN && held->count + 1 == held->open && held->fresh == 1 &&
 	       exhausted->work_at_end >= LAST_WORK_SHARE &&
 	       exhausted->work_each_at_end >= EXHAUSTED_EACH_FACTOR &&
-	       held_is_most(bench, judgement, held);
+	       held_is_most(bench, judgement, held) && standstill_is_short(bench, judgement);
 }
 
 /* --- what is said ----------------------------------------------------------------------------- */

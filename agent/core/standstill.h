@@ -22,6 +22,12 @@ struct judgement;
 bool standstill_is_pause(const struct exhausted *exhausted, uint64_t quiet_ns);
 
 /*
+ * False where a pool that leaks may still grow: it has not done with fewer connections for longer
+ * than that was ever enough, nor is it at its ceiling.
+ */
+bool standstill_is_short(const struct bench *bench, const struct judgement *judgement);
+
+/*
  * True when it has stopped because each of its last requests took another connection (drained.c).
  * *ret_held is as of the last operation.
  */
