@@ -45,7 +45,7 @@ static bool observe_close(struct evictions *evictions, const struct moment *mome
 			  const struct change *change)
 {
 	const struct settings *settings = moment->settings;
-	uint64_t silence_ns = moment_silence_ns(moment, change);
+	uint64_t silence_ns = moment_idle_ns(moment, change);
 	struct stock_limits limits;
 
 	if (!change_is_own_close(change) || change->conn->peer_closed_ns != 0 ||

@@ -40,15 +40,27 @@ static inline struct moment moment_of(const struct settings *settings, const str
 	return moment;
 }
 
-/* The silence that change ended, as far as a test before it could have seen it. */
-static inline uint64_t moment_silence_ns(const struct moment *moment, const struct change *change)
+/* What of a silence from since_ns on a test at its end could have seen. */
+static inline uint64_t moment_known_silence_ns(const struct moment *moment, int64_t since_ns,
+					       uint64_t silence_ns)
 {
-	int64_t since_ns = change->silent_since_ns;
-	int64_t until_ns = since_ns + (int64_t)change->silence_ns;
+	int64_t until_ns = since_ns + (int64_t)silence_ns;
 
 	if (until_ns > moment->known_ns)
 		until_ns = moment->known_ns;
 	return until_ns > since_ns ? (uint64_t)until_ns - (uint64_t)since_ns : 0;
+}
+
+/* The silence that change ended, as far as a test before it could have seen it. */
+static inline uint64_t moment_silence_ns(const struct moment *moment, const struct change *change)
+{
+	return moment_known_silence_ns(moment, change->silent_since_ns, change->silence_ns);
+}
+
+/* The same of a close, before its goodbye. */
+static inline uint64_t moment_idle_ns(const struct moment *moment, const struct change *change)
+{
+	return moment_known_silence_ns(moment, change->idle_since_ns, change->idle_ns);
 }
 
 /* True for a close that the process itself made; the others say nothing about its habits. */

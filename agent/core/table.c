@@ -22,6 +22,9 @@
 
 #define DEFAULT_MAX_CONNS (1U << 20)
 #define DEFAULT_MAX_POOLS (1U << 16)
+/* A goodbye is answered by the server's FIN, so by a round trip, which may be to another continent.
+ */
+#define GOODBYE_NS NS_PER_SEC
 #define POOL_REST_NS (600 * NS_PER_SEC)
 /* 146 years: what an age or idle time is cut to, so that sums of two cannot overflow. */
 #define AGE_MAX_NS (1ULL << 62)
@@ -321,6 +324,22 @@ static int apply_peer_closed(struct conn *conn, const struct event *event, struc
 	return 0;
 }
 
+/*
+ * Drivers say goodbye before they close a connection that has lain idle: libpq and pgJDBC send
+ * Terminate, clients of MySQL COM_QUIT, five bytes that nobody answers. For how long a pool keeps
+ * its connections shows before that.
+ */
+static void fill_idle(struct change *change, const struct conn *conn, uint64_t t_ns)
+{
+	change->idle_ns = change->silence_ns;
+	change->idle_since_ns = change->silent_since_ns;
+	if (!change->answer_was_owed || conn->last_recv_ns == 0 ||
+	    t_ns - conn->last_send_ns > GOODBYE_NS)
+		return;
+	change->idle_ns = conn->last_send_ns - conn->last_recv_ns;
+	change->idle_since_ns = (int64_t)conn->last_recv_ns;
+}
+
 static int apply_close(struct table *table, struct conn *conn, const struct event *event,
 		       struct change *change)
 {
@@ -330,6 +349,7 @@ static int apply_close(struct table *table, struct conn *conn, const struct even
 		totals_count_early_close(conn, event->t_ns);
 	conn->pool->totals.closed_count[event->by]++;
 	fill_silence(change, conn, event->t_ns);
+	fill_idle(change, conn, event->t_ns);
 	/* Its last figures came with the close: no look at the others. */
 	looks_take_back(&table->looks, conn, event->t_ns);
 	conns_close(&table->conns, conn);

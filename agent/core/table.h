@@ -153,6 +153,10 @@ struct change {
 	uint64_t silence_ns;
 	int64_t silent_since_ns; /* when that silence began */
 	bool answer_was_owed; /* it began with a send: a statement was running */
+	/* CLOSED: the silence before the client's goodbye, if it said one, else the same as above.
+	 */
+	uint64_t idle_ns;
+	int64_t idle_since_ns;
 	uint64_t sent_bytes; /* ACTIVE: payload sent since the look before */
 	uint64_t received_bytes; /* ACTIVE: the same the other way */
 	enum close_by by;

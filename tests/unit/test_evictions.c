@@ -36,8 +36,8 @@ static uint32_t count_tests(uint32_t first_s, uint32_t last_s)
 			.pool = &pool,
 			.conn = &conn,
 			.by = CLOSE_LOCAL,
-			.silence_ns = IDLE_S * S,
-			.silent_since_ns = moment.known_ns - (int64_t)(IDLE_S * S),
+			.idle_ns = IDLE_S * S,
+			.idle_since_ns = moment.known_ns - (int64_t)(IDLE_S * S),
 		};
 
 		count += evictions_observe(&evictions, &moment, &change);

@@ -204,6 +204,41 @@ static void table_apply_seen_by_another_client_moves(void **state)
 	assert_int_equal(apply(table, on_client(EVENT_SEEN, 4 * S, 1, 4712), &change), -EEXIST);
 }
 
+/* A pool keeps what is free for 10 s; its driver says goodbye, and the server ends it. */
+static void table_apply_close_tells_idle_time_before_goodbye(void **state)
+{
+	struct table *table = *state;
+	struct event event = plain(EVENT_CLOSE, 16 * S, 1);
+	struct change change;
+
+	(void)open_at(table, 1 * S, 1);
+	(void)done(table, io(6 * S, 1, 4 * S, 5 * S));
+	(void)done(table, io(16 * S, 1, (uint64_t)(15.9 * S), 5 * S));
+	change = done(table, event);
+	assert_int_equal(change.silence_ns, (uint64_t)(0.1 * S));
+	assert_int_equal(change.idle_ns, (uint64_t)(10.9 * S));
+	assert_int_equal(change.idle_since_ns, 5 * S);
+}
+
+/* Neither an answered send nor one that was long ago is a goodbye. */
+static void table_apply_close_tells_silence_as_idle_time_without_goodbye(void **state)
+{
+	struct table *table = *state;
+	struct event event = plain(EVENT_CLOSE, 16 * S, 1);
+	struct change change;
+
+	(void)open_at(table, 1 * S, 1);
+	(void)open_at(table, 1 * S, 2);
+	(void)done(table, io(16 * S, 1, (uint64_t)(15.8 * S), (uint64_t)(15.9 * S)));
+	(void)done(table, io(16 * S, 2, 14 * S, 5 * S));
+	change = done(table, event);
+	assert_int_equal(change.idle_ns, (uint64_t)(0.1 * S));
+	event.conn = 2;
+	change = done(table, event);
+	assert_int_equal(change.idle_ns, 2 * S);
+	assert_int_equal(change.idle_since_ns, 14 * S);
+}
+
 static void table_apply_close_keeps_conn_until_settle(void **state)
 {
 	struct table *table = *state;
@@ -350,6 +385,8 @@ int main(void)
 		TABLE_TEST(table_apply_io_without_newer_times_is_no_activity),
 		TABLE_TEST(table_apply_seen_knows_bounds),
 		TABLE_TEST(table_apply_seen_by_another_client_moves),
+		TABLE_TEST(table_apply_close_tells_idle_time_before_goodbye),
+		TABLE_TEST(table_apply_close_tells_silence_as_idle_time_without_goodbye),
 		TABLE_TEST(table_apply_close_keeps_conn_until_settle),
 		TABLE_TEST(table_apply_failed_counts_the_reason),
 		TABLE_TEST(table_apply_early_peer_close_needs_second_and_bytes),
