@@ -79,11 +79,21 @@ void pool_forget_place(struct pool_model *pool, struct sim_conn *conn)
 		pool->of_thread[conn->slot] = NULL;
 }
 
+/* Terminate of PostgreSQL, COM_QUIT of MySQL. */
+#define GOODBYE_BYTES 5
+
+static void close_conn(struct pool_model *pool, struct sim_conn *conn)
+{
+	if (conn->state == SIM_OPEN && !pool->profile.leaves_mute)
+		conn_exchange(conn, GOODBYE_BYTES, 0);
+	conn_close(conn, CLOSE_LOCAL);
+}
+
 void pool_close_idle(struct pool_model *pool, struct sim_conn *conn)
 {
 	pool_remove_idle(pool, conn);
 	pool_forget_place(pool, conn);
-	conn_close(conn, CLOSE_LOCAL);
+	close_conn(pool, conn);
 }
 
 static struct sim_conn *walk_idle(const struct pool_model *pool, uint32_t steps)
@@ -321,7 +331,7 @@ static void give_back(struct pool_model *pool, struct sim_conn *conn)
 	if (is_surplus || conn->state == SIM_FIN || pool->is_stopped ||
 	    conn->endpoint != pool->endpoint || conn->expires_ns <= pool->world->now_ns) {
 		pool_forget_place(pool, conn);
-		conn_close(conn, CLOSE_LOCAL);
+		close_conn(pool, conn);
 		pool_open_more(pool);
 		return;
 	}

@@ -34,6 +34,7 @@ struct pool_profile {
 	uint32_t step; /* opened at a time */
 	uint32_t connecting_max; /* 0 = no bound */
 	uint32_t monitors; /* sockets beside the pool with a heartbeat every 10 s */
+	bool leaves_mute; /* closes without the few bytes that say goodbye to the server */
 	bool notices_fin; /* closes a free connection as soon as the server has */
 };
 
