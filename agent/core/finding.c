@@ -7,6 +7,8 @@
  */
 #include "finding.h"
 
+#include <math.h>
+
 uint32_t finding_count(const struct finding *finding, const struct pool *pool,
 		       const struct losses *losses)
 {
@@ -18,4 +20,14 @@ uint32_t finding_count(const struct finding *finding, const struct pool *pool,
 	while ((conn = stock_next(&walk)))
 		count += finding->counts(finding, conn);
 	return count;
+}
+
+uint32_t finding_least_excess(const struct finding *finding, const struct settings *settings)
+{
+	double spread = settings->leak_spread * sqrt(finding->base);
+
+	if (finding->counts || finding->is_one_time || finding->inherited ||
+	    spread < settings->leak_min)
+		return settings->leak_min;
+	return (uint32_t)ceil(spread);
 }

@@ -5,6 +5,7 @@
 #ifndef CONNLEAK_CORE_FINDING_H
 #define CONNLEAK_CORE_FINDING_H
 
+#include "settings.h"
 #include "stock.h"
 
 struct inherited;
@@ -34,6 +35,12 @@ struct finding {
 /* The connections under the finding's limits that its counts() picks. */
 uint32_t finding_count(const struct finding *finding, const struct pool *pool,
 		       const struct losses *losses);
+
+/*
+ * The excess that a leak needs: LMIN, and where silence alone is counted LMIN_SPREAD times the root
+ * of the base. What comes and goes by itself is a Poisson count, whose standard deviation that is.
+ */
+uint32_t finding_least_excess(const struct finding *finding, const struct settings *settings);
 
 /* What the stock is above its base; 0 where it is below. */
 static inline uint32_t finding_excess(uint32_t stock, uint32_t base)

@@ -211,7 +211,7 @@ static void find(const struct test *test, const struct judgement *judgement,
 static bool is_conclusive(const struct finding *finding, const struct settings *settings)
 {
 	return finding->value >= settings->alarm && !finding->is_hint &&
-	       finding->excess + finding->elsewhere >= settings->leak_min;
+	       finding->excess + finding->elsewhere >= finding_least_excess(finding, settings);
 }
 
 void findings_best(const struct judgement *judgement, const struct moment *moment,

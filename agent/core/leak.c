@@ -148,7 +148,7 @@ static bool is_leak(const struct bench *bench, const struct judgement *judgement
 	const struct settings *settings = bench->settings;
 
 	if (finding->is_hint || finding->value < settings->alarm ||
-	    finding->excess + finding->elsewhere < settings->leak_min ||
+	    finding->excess + finding->elsewhere < finding_least_excess(finding, settings) ||
 	    judgement->leak.suspect_count + finding->elsewhere < settings->leak_min)
 		return false;
 	/* What is left behind is a whole pool, spares and all; its own uses are the evidence. */

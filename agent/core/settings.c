@@ -35,7 +35,10 @@ static const struct setting_row rows[] = {
 	{"LMIN", "", 1, 100000, 5,
 	 "connections above the stock at the beginning of the evidence that a leak needs; "
 	 "fewer are within what a healthy pool leaves lying about"},
-	{"LMIN_SUSPECT", "", 1, 100000, 3, "the same for a suspect"},
+	{"LMIN_SPREAD", "", 0, 100, 2,
+	 "a leak needs no fewer than so many square roots of that stock either: spares that come "
+	 "and go by themselves stray by two standard deviations now and then"},
+	{"LMIN_SUSPECT", "", 1, 100000, 3, "the same as LMIN for a suspect"},
 	{"PMIN", "", 1e-6, 0.4, 0.01,
 	 "the chance of a record is never taken to be smaller, however long the history: "
 	 "load changes by the hour, so old tests promise little"},
@@ -129,6 +132,7 @@ static const struct field fields[] = {
 	{FIELD_NUMBER, offsetof(struct settings, alarm)},
 	{FIELD_NUMBER, offsetof(struct settings, suspect)},
 	{FIELD_COUNT, offsetof(struct settings, leak_min)},
+	{FIELD_NUMBER, offsetof(struct settings, leak_spread)},
 	{FIELD_COUNT, offsetof(struct settings, suspect_min)},
 	{FIELD_NUMBER, offsetof(struct settings, p_min)},
 	{FIELD_TIME, offsetof(struct settings, t0_ns)},

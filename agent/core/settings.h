@@ -38,6 +38,8 @@ struct settings {
 	double exhausted_stale; /* EXHAUSTED_STALE: a share */
 	double storm_factor; /* STORM_FACTOR */
 	double storm_failed; /* STORM_FAILED: a share */
+	double leak_spread; /* LMIN_SPREAD: the least excess, in roots of the stock at the beginning
+			     */
 	uint32_t storm_min; /* STORM_MIN */
 	uint32_t i0; /* I0: tests taken as done before the first one */
 	uint32_t leak_min; /* LMIN: excess of stale connections that a leak needs */

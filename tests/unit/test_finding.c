@@ -40,10 +40,39 @@ static void finding_count_takes_what_is_silent_and_picked(void **state)
 	assert_int_equal(finding_count(&finding, &pool, &nothing), 3);
 }
 
+static void finding_least_excess_grows_with_what_lay_there_before(void **state)
+{
+	struct finding finding = {0};
+	struct settings settings;
+
+	(void)state;
+	settings_init(&settings);
+	assert_int_equal(finding_least_excess(&finding, &settings), 5);
+	finding.base = 6;
+	assert_int_equal(finding_least_excess(&finding, &settings), 5);
+	finding.base = 20;
+	assert_int_equal(finding_least_excess(&finding, &settings), 9);
+	settings.leak_spread = 0;
+	assert_int_equal(finding_least_excess(&finding, &settings), 5);
+}
+
+/* A connection that the server has closed is no spare, however many there are. */
+static void finding_least_excess_is_the_same_for_what_is_picked(void **state)
+{
+	struct finding finding = {.base = 20, .counts = has_come_along};
+	struct settings settings;
+
+	(void)state;
+	settings_init(&settings);
+	assert_int_equal(finding_least_excess(&finding, &settings), 5);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(finding_count_takes_what_is_silent_and_picked),
+		cmocka_unit_test(finding_least_excess_grows_with_what_lay_there_before),
+		cmocka_unit_test(finding_least_excess_is_the_same_for_what_is_picked),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
