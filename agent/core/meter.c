@@ -233,18 +233,29 @@ static float log2_us(uint64_t ns)
 	return log2f(ns > NS_PER_US ? (float)ns / NS_PER_US : 1.0f);
 }
 
+static uint64_t exchange_ns(const struct conn *conn)
+{
+	uint64_t send_ns = conn->last_send_ns, recv_ns = conn->last_recv_ns;
+
+	if (!send_ns || !recv_ns)
+		return 0;
+	return recv_ns > send_ns ? recv_ns - send_ns : send_ns - recv_ns;
+}
+
+/* An answer that takes any time at all is measured, in steps or not: it does not count. */
 static void observe_clock(struct meter *meter, const struct conn *conn)
 {
 	uint32_t phase_ns = (uint32_t)(conn->last_active_ns % (int64_t)CLOCK_STEP_NS);
+	uint64_t took_ns = exchange_ns(conn);
 
 	if (meter->coarse_count == CLOCK_IS_FINE)
 		return;
 	if (meter->coarse_count == 0)
 		meter->clock_phase_ns = phase_ns;
-	if (phase_ns != meter->clock_phase_ns)
+	if (phase_ns != meter->clock_phase_ns || took_ns % CLOCK_STEP_NS != 0)
 		meter->coarse_count = CLOCK_IS_FINE;
 	else if (meter->coarse_count < CLOCK_COUNT_MIN)
-		meter->coarse_count++;
+		meter->coarse_count += took_ns == 0;
 }
 
 bool meter_clock_is_coarse(const struct meter *meter)

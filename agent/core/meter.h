@@ -118,8 +118,9 @@ float meter_busy_share(const struct pool *pool);
 uint64_t meter_busy_since_ns(const struct meter *meter, double share);
 
 /*
- * True when all times of sends and receives are whole tenths of a second apart: so the clock of a
- * recording ticks, and whether an answer was owed between two ticks cannot be told from it.
+ * True when all times of sends and receives are whole tenths of a second apart, and answers come
+ * at the time of their question: so the clock of a recording ticks, and whether an answer was owed
+ * between two ticks cannot be told from it.
  */
 bool meter_clock_is_coarse(const struct meter *meter);
 

@@ -350,6 +350,37 @@ static void meter_busy_is_the_share_that_is_owed_an_answer(void **state)
 	world_free(world);
 }
 
+/* Asked and answered every half second, as what is written by hand. */
+static bool is_coarse_with_answers_after(double took_s)
+{
+	struct world *world = world_new();
+	bool answer;
+
+	open_conn(world, 1, 1, 0);
+	for (uint64_t i = 1; i <= 40; i++) {
+		double t = 1.5 + 0.5 * (double)i;
+		struct event event = {.type = EVENT_IO,
+				      .conn = 1,
+				      .sent_bytes = 70 * i,
+				      .received_bytes = 90 * i,
+				      .last_send_ns = ns(t) - ns(took_s),
+				      .last_recv_ns = ns(t)};
+
+		feed(world, t, event);
+	}
+	answer = meter_clock_is_coarse(&world->meter);
+	world_free(world);
+	return answer;
+}
+
+static void meter_clock_that_shows_how_long_answers_take_is_not_coarse(void **state)
+{
+	(void)state;
+	assert_true(is_coarse_with_answers_after(0));
+	assert_false(is_coarse_with_answers_after(0.002));
+	assert_false(is_coarse_with_answers_after(0.1));
+}
+
 static void meter_clock_of_whole_seconds_is_coarse_and_busy_unknown(void **state)
 {
 	struct world *world = world_new();
@@ -397,6 +428,7 @@ int main(void)
 		cmocka_unit_test(meter_observe_exchanges_below_a_jiffy_count_as_one),
 		cmocka_unit_test(meter_observe_heartbeats_are_no_operations),
 		cmocka_unit_test(meter_busy_is_the_share_that_is_owed_an_answer),
+		cmocka_unit_test(meter_clock_that_shows_how_long_answers_take_is_not_coarse),
 		cmocka_unit_test(meter_clock_of_whole_seconds_is_coarse_and_busy_unknown),
 	};
 
