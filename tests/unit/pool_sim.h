@@ -343,6 +343,15 @@ static inline void sim_leak_until_raised(struct sim *sim, double gap_s)
 	assert_non_null(sim_first(sim, VERDICT_RAISED));
 }
 
+/* The first line of that kind; NULL = none. */
+static inline const struct sim_line *sim_first_of(const struct sim *sim, enum verdict_kind kind)
+{
+	for (uint32_t i = 0; i < sim->line_count; i++)
+		if (sim->lines[i].kind == kind)
+			return &sim->lines[i];
+	return NULL;
+}
+
 static inline const struct sim_line *sim_last(const struct sim *sim)
 {
 	assert_true(sim->line_count > 0);
@@ -531,6 +540,16 @@ static inline void sim_run(struct sim *sim, const struct sim_pool *pool, bool st
 			return;
 	}
 	sim_end(sim);
+}
+
+/* Goes on with the pool until that time, in seconds. */
+static inline void sim_run_until(struct sim *sim, const struct sim_pool *pool, double until)
+{
+	struct sim_pool part = *pool;
+
+	part.hours = (until - sim->now) / 3600;
+	if (part.hours > 0)
+		sim_run(sim, &part, false);
 }
 
 #endif

@@ -9,23 +9,6 @@
 #define SEEDS 3
 #define PER_MIN (1.0 / 60)
 
-static const struct sim_line *first_exhausted(const struct sim *sim)
-{
-	for (uint32_t i = 0; i < sim->line_count; i++)
-		if (sim->lines[i].kind == VERDICT_EXHAUSTED)
-			return &sim->lines[i];
-	return NULL;
-}
-
-static void run_until(struct sim *sim, const struct sim_pool *pool, double until)
-{
-	struct sim_pool part = *pool;
-
-	part.hours = (until - sim->now) / 3600;
-	if (part.hours > 0)
-		sim_run(sim, &part, false);
-}
-
 /* --- leaks ------------------------------------------------------------------------------------ */
 
 static const struct sim_pool leaky_pools[] = {
@@ -55,7 +38,7 @@ static double run_down(struct sim *sim, const struct sim_pool *pool, uint32_t le
 	double end = 24 * 3600;
 
 	while (sim->leaked_count < pool->max - left && sim->now < end)
-		run_until(sim, pool, sim->now + 1);
+		sim_run_until(sim, pool, sim->now + 1);
 	return sim->now;
 }
 
@@ -75,8 +58,8 @@ static void exhausted_is_raised_within_a_minute_of_the_last_leak(void **state)
 			double last = run_down(sim, pool, 1);
 			double dry = run_dry(sim, pool);
 
-			run_until(sim, pool, dry + 120);
-			line = first_exhausted(sim);
+			sim_run_until(sim, pool, dry + 120);
+			line = sim_first_of(sim, VERDICT_EXHAUSTED);
 			if (!line || line->t < last || line->t > dry + 60) {
 				sim_print(sim, pool->name, seed);
 				fail_msg("%s, seed %u: dry at %.0f s, raised at %.0f s", pool->name,
@@ -109,14 +92,14 @@ static void exhausted_is_raised_when_the_rest_works_without_rest(void **state)
 
 	(void)state;
 	while (sim->leaked_count < 8 && sim->now < 7200)
-		run_until(sim, &pool, sim->now + 1);
+		sim_run_until(sim, &pool, sim->now + 1);
 	{
 		struct sim_pool sound = pool;
 
 		sound.leak_rate = 0;
-		run_until(sim, &sound, sim->now + 240);
+		sim_run_until(sim, &sound, sim->now + 240);
 	}
-	line = first_exhausted(sim);
+	line = sim_first_of(sim, VERDICT_EXHAUSTED);
 	assert_non_null(line);
 	assert_in_range(line->leaked_count, 5, 8);
 	assert_int_equal(line->right_count, line->suspect_count);
@@ -134,8 +117,8 @@ static struct sim *new_exhausted(void)
 	struct sim *sim = sim_new(1);
 	double dry = run_dry(sim, &leaky_pools[0]);
 
-	run_until(sim, &leaky_pools[0], dry + 120);
-	assert_non_null(first_exhausted(sim));
+	sim_run_until(sim, &leaky_pools[0], dry + 120);
+	assert_non_null(sim_first_of(sim, VERDICT_EXHAUSTED));
 	return sim;
 }
 
@@ -178,7 +161,7 @@ static void exhausted_is_cleared_when_connections_come_back(void **state)
 static void exhausted_is_cleared_when_everything_is_closed(void **state)
 {
 	struct sim *sim = new_exhausted();
-	uint64_t id = first_exhausted(sim)->id;
+	uint64_t id = sim_first_of(sim, VERDICT_EXHAUSTED)->id;
 	const struct sim_line *line = NULL;
 
 	(void)state;
@@ -255,11 +238,11 @@ static void exhausted_is_not_said_of_pools_that_are_idle(void **state)
 			struct sim *sim = sim_new(seed);
 
 			if (calms[i].stop_s > 0)
-				run_until(sim, &pool, calms[i].stop_s);
+				sim_run_until(sim, &pool, calms[i].stop_s);
 			if (calms[i].stop_s > 0)
 				pool.rate = calms[i].few, pool.burst_s = 0;
-			run_until(sim, &pool, pool.hours * 3600);
-			if (first_exhausted(sim)) {
+			sim_run_until(sim, &pool, pool.hours * 3600);
+			if (sim_first_of(sim, VERDICT_EXHAUSTED)) {
 				sim_print(sim, pool.name, seed);
 				fail_msg("%s: a healthy pool was accused", pool.name);
 			}
@@ -302,7 +285,7 @@ static void exhausted_is_not_said_of_workers_that_finish_one_by_one(void **state
 		struct sim *sim = sim_new(1);
 
 		run_workers(sim, rows[i].first_end, rows[i].each);
-		if (first_exhausted(sim)) {
+		if (sim_first_of(sim, VERDICT_EXHAUSTED)) {
 			sim_print(sim, "workers", i);
 			fail_msg("workers that finish, row %zu", i);
 		}
@@ -415,7 +398,7 @@ static void exhausted_is_told_from_a_stop_by_how_the_last_ones_went(void **state
 		const struct sim_line *line;
 
 		run_drain(sim, drain);
-		line = first_exhausted(sim);
+		line = sim_first_of(sim, VERDICT_EXHAUSTED);
 		if ((line != NULL) != drain->is_exhausted ||
 		    (line && line->t > last_end(drain) + 2 * drain->slow + 65)) {
 			sim_print(sim, drain->name, i);
@@ -488,7 +471,7 @@ static void exhausted_is_raised_when_each_of_the_last_requests_took_another(void
 		const struct sim_line *line;
 
 		run_rush(sim, rush);
-		line = first_exhausted(sim);
+		line = sim_first_of(sim, VERDICT_EXHAUSTED);
 		if ((line != NULL) != rush->is_exhausted ||
 		    (line && line->t > 1800 + 20 * rush->gap + 60)) {
 			sim_print(sim, rush->name, i);

@@ -9,23 +9,6 @@
 #define ON_OFF .on_s = 600, .off_s = 600
 #define PER_MIN (1.0 / 60)
 
-static const struct sim_line *first_exhausted(const struct sim *sim)
-{
-	for (uint32_t i = 0; i < sim->line_count; i++)
-		if (sim->lines[i].kind == VERDICT_EXHAUSTED)
-			return &sim->lines[i];
-	return NULL;
-}
-
-static void run_until(struct sim *sim, const struct sim_pool *pool, double until)
-{
-	struct sim_pool part = *pool;
-
-	part.hours = (until - sim->now) / 3600;
-	if (part.hours > 0)
-		sim_run(sim, &part, false);
-}
-
 static const struct sim_pool full[] = {
 	{"fifty on demand, two a minute", .max = 50, .rate = 4, .held_s = 0.3,
 	 .leak_rate = 2 * PER_MIN, .leak_from_s = 3600, ON_OFF},
@@ -45,10 +28,10 @@ static void exhausted_is_raised_within_a_minute_however_often_it_has_rested(void
 
 		sim->look_s = 1;
 		while (sim->leaked_count < full[i].max && sim->now < 24 * 3600)
-			run_until(sim, &full[i], sim->now + 1);
+			sim_run_until(sim, &full[i], sim->now + 1);
 		dry = sim->now;
-		run_until(sim, &full[i], dry + 120);
-		line = first_exhausted(sim);
+		sim_run_until(sim, &full[i], dry + 120);
+		line = sim_first_of(sim, VERDICT_EXHAUSTED);
 		if (!line || line->t < dry - 60 || line->t > dry + 60) {
 			sim_print(sim, full[i].name, i);
 			fail_msg("%s: dry at %.0f s, raised at %.0f s", full[i].name, dry,
@@ -77,10 +60,10 @@ static void exhausted_is_not_said_of_a_leaking_pool_that_rests(void **state)
 			struct sim *sim = sim_new(seed);
 
 			sim_run(sim, &resting[i], false);
-			if (first_exhausted(sim)) {
+			if (sim_first_of(sim, VERDICT_EXHAUSTED)) {
 				sim_print(sim, resting[i].name, seed);
 				fail_msg("%s: raised at %.0f s", resting[i].name,
-					 first_exhausted(sim)->t);
+					 sim_first_of(sim, VERDICT_EXHAUSTED)->t);
 			}
 			assert_non_null(sim_first(sim, VERDICT_RAISED)); /* the leak is told */
 			sim_free(sim);
