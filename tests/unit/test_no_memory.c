@@ -173,7 +173,9 @@ static void play(struct run *run)
 	fill(&event, EVENT_EXIT, 0, 0, s + 1);
 	feed(run, &event);
 	look(run, s + 1);
-	fill(&event, EVENT_END, 0, 0, s + 300);
+	fill(&event, EVENT_EXIT, 2, 0, s + 700); /* old enough to be remembered */
+	feed(run, &event);
+	fill(&event, EVENT_END, 0, 0, s + 1000);
 	feed(run, &event);
 }
 
