@@ -225,7 +225,8 @@ static enum option_result collect(struct parser *parser, int argc, char **argv,
 	return result;
 }
 
-static enum option_result refuse_command(struct parser *parser, const char *word)
+/* Of a command line, or as a topic of help: each has one word more that is no command. */
+static enum option_result refuse_command(struct parser *parser, const char *word, bool is_topic)
 {
 	struct nearest nearest = {.typed = word};
 	char safe[80], known[160] = "";
@@ -240,12 +241,15 @@ static enum option_result refuse_command(struct parser *parser, const char *word
 							  : ", ",
 					 rows[i].name);
 	}
+	nearest_offer(&nearest, is_topic ? "settings" : "help");
 	if (!word[0])
 		return refuse(parser, "which command? %s ('connleak --help' says more)", known);
 	safe_of(word, safe, sizeof(safe));
 	if (nearest.best)
-		return refuse(parser, "unknown command '%s' (did you mean '%s'?)", safe,
-			      nearest.best);
+		return refuse(parser, "unknown %s '%s' (did you mean '%s'?)",
+			      is_topic ? "topic of help" : "command", safe, nearest.best);
+	if (is_topic)
+		return refuse(parser, "unknown topic of help '%s': not settings, %s", safe, known);
 	return refuse(parser, "unknown command '%s': not %s", safe, known);
 }
 
@@ -272,7 +276,7 @@ static enum option_result answer_help(struct parser *parser, int argc, char **ar
 	else if (is_man && topic && strcmp(topic, "keys") == 0)
 		help_print_keys_man(parser->out);
 	else if (topic && !command)
-		return refuse_command(parser, topic);
+		return refuse_command(parser, topic, true);
 	else if (is_man)
 		help_print_man(parser->out, command);
 	else
@@ -459,14 +463,14 @@ static enum option_result parse(struct parser *parser, int argc, char **argv)
 	if (result != OPTION_RUN)
 		return result;
 	if (optind >= argc)
-		return refuse_command(parser, "");
+		return refuse_command(parser, "", false);
 	argc -= optind;
 	argv += optind;
 	if (strcmp(argv[0], "help") == 0)
 		return answer_help(parser, argc, argv);
 	parser->command = command_find(argv[0]);
 	if (!parser->command)
-		return refuse_command(parser, argv[0]);
+		return refuse_command(parser, argv[0], false);
 	parser->options->command = parser->command->command;
 	/* What stands behind the command of run belongs to it. */
 	result = collect(parser, argc, argv, parser->command->command == COMMAND_RUN);
