@@ -26,6 +26,7 @@
 #define UNUSED_RATIO 10
 /* Between two leaks, of the mean: one of 3,000 gaps of a steady rate is longer. */
 #define TRICKLE_FACTOR 8
+#define TRICKLE_MIN 2 /* one has no gaps */
 /* c3p0 opens three at a time (acquireIncrement), each in a thread of its own. */
 #define AT_ONCE_NS ((int64_t)(20 * NS_PER_MS))
 #define SPARES_ASKED_MAX 64
@@ -275,8 +276,8 @@ static bool find_trickle(struct trickle *trickle, const struct judgement *judgem
 			used_count++;
 		}
 	}
-	return trickle->count >= settings->leak_min && 2 * trickle->count > suspect_count &&
-	       UNUSED_RATIO * used_count <= trickle->count;
+	return trickle->count >= TRICKLE_MIN && trickle->count >= settings->leak_min &&
+	       2 * trickle->count > suspect_count && UNUSED_RATIO * used_count <= trickle->count;
 }
 
 /* Back to a gap that is too long for it. */

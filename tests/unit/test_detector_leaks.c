@@ -290,6 +290,35 @@ static void detector_evictions_tell_a_leak_without_opens(void **state)
 	sim_free(sim);
 }
 
+/* LMIN says how few are a leak, and one is allowed: it has no others to keep a distance from. */
+static void detector_a_single_connection_is_a_leak_where_that_is_asked_for(void **state)
+{
+	struct sim *sim = sim_new(1);
+	struct sim_conn *conn;
+
+	(void)state;
+	sim->settings.leak_min = sim->settings.suspect_min = 1;
+	sim->settings.leak_spread = 0;
+	sim->settings.alarm = 10;
+	sim->settings.suspect = 2;
+	(void)sim_open(sim);
+	(void)sim_open(sim);
+	for (int i = 0; i < 400 && !sim_first(sim, VERDICT_RAISED); i++) {
+		if (i == 300) {
+			leak_number(sim, (uint32_t)(sim_open(sim) - sim->conns));
+			use_for(sim, 2);
+		}
+		conn = sim_open(sim);
+		use_for(sim, 2);
+		sim_close(sim, conn, CLOSE_LOCAL);
+		use_for(sim, 8);
+	}
+	assert_non_null(sim_first(sim, VERDICT_RAISED));
+	assert_int_equal(sim_first(sim, VERDICT_RAISED)->suspect_count, 1);
+	assert_int_equal(sim_first(sim, VERDICT_RAISED)->right_count, 1);
+	sim_free(sim);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -299,6 +328,7 @@ int main(void)
 		cmocka_unit_test(detector_orphans_are_named_whole_and_alone),
 		cmocka_unit_test(detector_close_wait_leak_is_raised),
 		cmocka_unit_test(detector_evictions_tell_a_leak_without_opens),
+		cmocka_unit_test(detector_a_single_connection_is_a_leak_where_that_is_asked_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
