@@ -105,7 +105,7 @@ enum debug_word {
 
 #define OFFSET_MAX (1U << 20) /* of a member: the interpreter's state has 300 KB */
 
-static int from_debug_offsets(const struct image *image, uint64_t runtime, uint32_t version,
+int python_read_debug_offsets(const struct image *image, uint64_t runtime, uint32_t version,
 			      struct python *ret_python)
 {
 	uint64_t words[DEBUG_WORDS];
@@ -175,7 +175,8 @@ int python_detect(struct image *image, struct python *ret_python, uint32_t *ret_
 	known = python_layout_of(version);
 	if (known)
 		python = *known;
-	else if (version != 0x030d || from_debug_offsets(image, runtime, version, &python) < 0)
+	else if (version != 0x030d ||
+		 python_read_debug_offsets(image, runtime, version, &python) < 0)
 		return -ENOTSUP;
 	python.layout.start_ns = image_client(image).start_ns;
 	python.layout.interpreters_head += runtime;

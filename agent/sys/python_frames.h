@@ -34,6 +34,13 @@ int python_detect(struct image *image, struct python *ret_python, uint32_t *ret_
 const struct python *python_layout_of(uint32_t version);
 
 /*
+ * The same of a version that describes it itself (3.13), at the address of its _PyRuntime. Returns
+ * 0, or -ENOTSUP where that cannot be read, is of another version, or is no description.
+ */
+int python_read_debug_offsets(const struct image *image, uint64_t runtime, uint32_t version,
+			      struct python *ret_python);
+
+/*
  * Names of one frame. Returns false where code is no code object (any more), another one by now, or
  * none of a program.
  */

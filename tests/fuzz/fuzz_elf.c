@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * An executable that somebody else has written: symbols, build-id, lines, inlined functions and the
- * way up a stack, as the symbolizer asks for them. The input is the file; what the stack holds is
- * made of it, too. /proc is a tree with one process in it, whose executable is the input.
+ * way up a stack, as the symbolizer asks for them, with what the probe is told of that way. The
+ * input is the file; what the stack holds is made of it, too. /proc is a tree with one process in
+ * it, whose executable is the input.
  */
 #include <elf.h>
 #include <stdio.h>
@@ -63,7 +64,10 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	return 0;
 }
 
-/* Words of the input, one in two as an address in the code, one in four as one in the stack. */
+/*
+ * Words of the input, one in two as an address in the code or the 0 that ends a way up, one in four
+ * as an address in the stack; of the registers three in four.
+ */
 static void fill_stack(const uint8_t *data, size_t size, uint64_t entry)
 {
 	uint64_t words[ABI_STACK_BYTES_MAX / sizeof(uint64_t)];
@@ -72,19 +76,55 @@ static void fill_stack(const uint8_t *data, size_t size, uint64_t entry)
 	memcpy(words, data, bytes);
 	for (size_t i = 0; i < bytes / sizeof(words[0]); i++) {
 		if (i % 2 == 0)
-			words[i] = entry - words[i] % 128 + 32;
+			words[i] = words[i] % 3 == 0 ? 0 : entry - words[i] % 128 + 32;
 		else if (i % 4 == 1)
 			words[i] = STACK_AT + words[i] % sizeof(words) / 8 * 8;
 	}
 	memcpy(sample.stack, words, bytes);
 	sample.stack_bytes = (uint32_t)bytes;
-	for (size_t i = 0; i < ABI_REGISTERS_MAX; i++)
+	for (size_t i = 0; i < ABI_REGISTERS_MAX; i++) {
 		sample.registers[i] = bytes > i * 8 ? words[i] : 0;
+		if (sample.registers[i] % 4 != 0)
+			sample.registers[i] =
+				STACK_AT + sample.registers[i] % sizeof(words) / 8 * 8;
+	}
+}
+
+static bool has_value(const struct trail_places *places, uint64_t value)
+{
+	for (uint32_t i = 0; i < places->place_count; i++)
+		if (!(places->places[i] & PLACE_RELATIVE) && places->values[i] == value)
+			return true;
+	return false;
+}
+
+/* What the probe compares another stack with: within the copy, in order, and all of the callers. */
+static void check_trail(const struct trail_places *places, const uint64_t *addresses,
+			uint32_t count)
+{
+	const uint32_t order = PLACE_INDEX | PLACE_REGISTER;
+
+	if (places->place_count > ABI_TRAIL_PLACES_MAX)
+		abort();
+	for (uint32_t i = 0; i < places->place_count; i++) {
+		uint32_t place = places->places[i], index = place & PLACE_INDEX;
+
+		if (place & PLACE_REGISTER ? index >= ABI_REGISTERS_MAX
+					   : index + sizeof(uint64_t) > sample.stack_bytes)
+			abort();
+		if (i > 0 && (places->places[i - 1] & order) >= (place & order))
+			abort();
+	}
+	for (uint32_t i = 1; i < count && places->place_count > 0; i++)
+		if (!has_value(places, addresses[i]) && !has_value(places, addresses[i] + 1))
+			abort();
 }
 
 static void walk(struct image *image, uint64_t pc)
 {
 	uint64_t addresses[UNWIND_FRAMES_MAX];
+	struct trail_places places;
+	uint32_t count;
 
 	sample.has_registers = 1;
 #if defined(__x86_64__)
@@ -95,8 +135,11 @@ static void walk(struct image *image, uint64_t pc)
 	sample.registers[31] = STACK_AT;
 	sample.registers[32] = pc;
 #endif
-	if (unwinder_run(unwinder, image, &sample, addresses) > UNWIND_FRAMES_MAX)
+	count = unwinder_run(unwinder, image, &sample, addresses);
+	if (count > UNWIND_FRAMES_MAX)
 		abort();
+	unwinder_read_trail(unwinder, &sample, &places);
+	check_trail(&places, addresses, count);
 }
 
 static void look_up(struct image *image, uint64_t address)
