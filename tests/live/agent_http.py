@@ -88,8 +88,10 @@ class Agent:
         wait_until(lambda: self.accepts(), 10, "the agent listens")
 
     def accepts(self):
-        with socket.socket() as probe:
-            return probe.connect_ex(("127.0.0.1", self.port)) == 0 and os.path.exists(self.socket)
+        """At both places: a socket that is there can be one that nobody listens on any more."""
+        with socket.socket() as port, socket.socket(socket.AF_UNIX) as local:
+            places = (port, ("127.0.0.1", self.port)), (local, self.socket)
+            return all(probe.connect_ex(place) == 0 for probe, place in places)
 
     def connect(self):
         return socket.create_connection(("127.0.0.1", self.port), timeout=patient(10))
