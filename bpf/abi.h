@@ -17,7 +17,7 @@
  * Changed whenever a layout or a meaning below changes, or the meaning of a map: what is pinned
  * under another version is not reused.
  */
-#define ABI_VERSION 8
+#define ABI_VERSION 9
 
 #define ABI_COMM_SIZE 16
 #define ABI_PORT_BITMAP_BYTES 8192
@@ -28,6 +28,7 @@
 #define ABI_IO_SAMPLES_MAX 1048576 /* while as many connections are in use: 50 MB */
 #define ABI_POOLS_MAX 16384
 #define ABI_LISTENERS_MAX 16384
+#define ABI_NAMES_MAX 4096 /* a power of two; 98 KB */
 #define ABI_RING_BYTES (4 * 1024 * 1024)
 
 /* Life of a record. One atomic exchange decides between "seen by the agent" and "over". */
@@ -41,6 +42,9 @@
 /* struct conn_record.flags; written in the socket's own context only */
 #define RECORD_SEED (1u << 0) /* open_ns is the latest moment at which it can have been opened */
 #define RECORD_HALF_CLOSED (1u << 1) /* shutdown(SHUT_WR) here, still held */
+/* Above them, of no concern to the agent: the probe that made it (conn.bpf.c). */
+#define RECORD_PROBE_SHIFT 2
+#define RECORD_PROBES 64
 
 /* What a sample tells for the first time. */
 #define NEWS_OPEN (1u << 0)
@@ -74,7 +78,8 @@
 #define LOST_LISTENER                                                                              \
 	3u /* too many listening sockets: a server's socket may count as a client's                \
 	    */
-#define LOST_COUNT 4u
+#define LOST_DETAIL 4u /* the kernel refused storage for what is in struct conn_detail */
+#define LOST_COUNT 5u
 
 /* Elements of the map counters. */
 #define COUNTER_CONN 0u /* the last id given to a connection */
@@ -119,8 +124,8 @@ struct pool_counts {
 
 /*
  * One connection: value of the socket storage map conns. The kernel puts 72 bytes before it and
- * takes memory in steps of 128, 192 and 256, so it must not have more than 120. Where it leads to
- * is the socket's to say.
+ * takes memory by 96, 128 and 192, so it must not have more than 56; they are one line of the
+ * cache, of 64 bytes. Where it leads to is the socket's to say.
  */
 struct conn_record {
 	__u64 id; /* unique while the maps live */
@@ -128,26 +133,43 @@ struct conn_record {
 	__u64 start_ns; /* of the owner, as in abi_client: its opener, or who holds it since */
 	__u32 pid; /* the same */
 	__u32 tid; /* the thread that connected */
-	/* Who else holds it: written by the iterators only, which never run side by side. */
-	__u64 other_start_ns; /* the lowest pid of them */
-	__u8 other_comm[ABI_COMM_SIZE];
-	/* A line of the cache of its own: all that a look at a quiet connection touches. */
-	__u64 established_ns; /* 0 = not yet, or before the observation */
-	__u64 peer_closed_ns; /* 0 = no FIN yet */
+	__u32 established; /* span since open_ns; 0 = not yet, or before the observation */
+	__u32 peer_closed; /* span since open_ns; 0 = no FIN yet */
 	__u32 phase; /* PHASE_ */
-	__u16 probe; /* that made it: twice its session, 1 more of the second; the low bits */
-	__u8 flags; /* RECORD_ */
-	/* From here to other_pid written by the iterators only. */
-	__u8 told; /* NEWS_ that samples have told already */
-	__u32 told_sent; /* bytes_sent of tcp_sock when it was told; the low bits */
-	__u32 told_received; /* bytes_received; no two looks find the same by chance */
-	__u32 held_walk; /* the last walk over all files that found the owner holding it */
-	__u32 other_walk; /* the last walk that found somebody else */
-	__u16 met_pass; /* the last full pass that met it */
+	__u32 told_moved; /* what the socket's counters of bytes made when they were told */
 	__u16 site; /* number of the trail that the opener was on; 0 = not known; by the probe */
-	__u32 other_pid;
-	__u8 comm[ABI_COMM_SIZE]; /* of the owner's thread group leader; NUL-padded */
+	__u16 comm; /* of the owner: number in the map names; 0 = it is in struct conn_detail */
+	__u8 flags; /* RECORD_ */
+	/* Written by the iterators only, which never run side by side. */
+	__u8 told; /* NEWS_ that samples have told already, and TOLD_OTHER */
+	__u8 held_walk; /* the last walk over all files that found the owner holding it */
+	__u8 met_pass; /* the last full pass that met it */
 };
+
+/* In conn_record.told: a walk has found somebody else than the owner, see struct conn_detail. */
+#define TOLD_OTHER (1u << 7)
+
+/*
+ * What few connections have: value of the socket storage map details. The same 72 bytes come before
+ * it.
+ */
+struct conn_detail {
+	/* Who else holds it: written by the iterators only. */
+	__u64 other_start_ns; /* the lowest pid of them */
+	__u32 other_pid;
+	__u32 other_walk; /* the last walk that found somebody else */
+	__u8 other_comm[ABI_COMM_SIZE];
+	__u8 comm[ABI_COMM_SIZE]; /* of the owner, where the map names had no room for it */
+};
+
+/* The name of a process (of its thread group leader), NUL-padded: element of the array names. */
+struct process_name {
+	__u64 key; /* NAME_; else made of both words */
+	__u64 words[2];
+};
+
+#define NAME_FREE 0ull
+#define NAME_WRITING 1ull
 
 /* The measured side of a connection, out of tcp_sock. */
 struct conn_io {
@@ -173,7 +195,7 @@ struct conn_sample {
 	__u8 comm[ABI_COMM_SIZE];
 	__u32 tid;
 	__u32 news; /* NEWS_ */
-	__u32 flags; /* RECORD_ */
+	__u32 flags; /* RECORD_SEED, RECORD_HALF_CLOSED */
 	__u16 local_port; /* host byte order; 0 = not bound yet */
 	__u8 connecting; /* 1 = SYN_SENT */
 	__u8 pad;
@@ -373,9 +395,9 @@ _Static_assert(sizeof(struct trail) == 1048, "trail has holes");
 _Static_assert(sizeof(struct stack_sample) % 8 == 0, "stack_sample has holes");
 _Static_assert(sizeof(struct pool_key) == 40, "pool_key has holes");
 _Static_assert(sizeof(struct pool_counts) == 296, "pool_counts has holes");
-_Static_assert(sizeof(struct conn_record) == 120, "conn_record has holes, or takes more memory");
-_Static_assert(__builtin_offsetof(struct conn_record, established_ns) == 56,
-	       "conn_record: what a look touches is not on one line, of 64 bytes and 72 before it");
+_Static_assert(sizeof(struct conn_record) == 56, "conn_record has holes, or takes more memory");
+_Static_assert(sizeof(struct conn_detail) == 48, "conn_detail has holes, or takes more memory");
+_Static_assert(sizeof(struct process_name) == 24, "process_name has holes");
 _Static_assert(sizeof(struct conn_sample) == 168, "conn_sample has holes");
 _Static_assert(sizeof(struct io_sample) == 48, "io_sample has holes");
 _Static_assert(sizeof(struct end_event) == 192, "end_event has holes");

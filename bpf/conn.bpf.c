@@ -74,9 +74,10 @@ static __always_inline void end(struct conn_record *record, struct sock *sk, __u
 	say_end(record, sk, netns, before, failed, reason);
 }
 
-static __always_inline __u16 probe_number(__u32 which)
+/* Twice its session, 1 more of the second; the low bits. */
+static __always_inline __u8 probe_number(__u32 which)
 {
-	return (__u16)(2 * session + which);
+	return (2 * session + which) % RECORD_PROBES;
 }
 
 /*
@@ -86,7 +87,7 @@ static __always_inline __u16 probe_number(__u32 which)
 static __always_inline bool is_handled(const struct conn_record *record, __u32 which)
 {
 	return (record->phase == PHASE_FRESH || record->phase == PHASE_SEEN) &&
-	       record->probe != probe_number(which) &&
+	       record->flags >> RECORD_PROBE_SHIFT != probe_number(which) &&
 	       bpf_ktime_get_ns() - record->open_ns < TAKEOVER_NS;
 }
 
@@ -116,21 +117,18 @@ static __always_inline bool on_syn_sent(struct sock *sk, __u32 which)
 		return which == FIRST_PROBE;
 	/* The record of a socket that connects again is that of its last connection: over. */
 	record->phase = PHASE_BLANK;
-	fill_owner(record, task);
+	fill_owner(record, sk, task);
 	record->id = next_id();
 	record->open_ns = bpf_ktime_get_ns();
-	record->established_ns = 0;
-	record->peer_closed_ns = 0;
 	record->tid = task->pid;
-	record->probe = probe_number(which);
+	record->established = 0;
+	record->peer_closed = 0;
+	record->told_moved = 0;
 	record->site = 0;
-	record->flags = 0;
+	record->flags = probe_number(which) << RECORD_PROBE_SHIFT;
 	record->told = 0;
-	record->told_sent = 0;
-	record->told_received = 0;
-	record->met_pass = 0;
 	record->held_walk = 0;
-	record->other_walk = 0;
+	record->met_pass = 0;
 	__sync_lock_test_and_set(&record->phase, PHASE_FRESH);
 	return true;
 }
@@ -192,12 +190,12 @@ static __always_inline int on_change(struct conn_record *record, struct sock *sk
 {
 	switch (newstate) {
 	case TCP_ESTABLISHED:
-		if (!record->established_ns)
-			record->established_ns = packet_ns(record, sk);
+		if (!record->established)
+			record->established = span_since_open(record, packet_ns(record, sk));
 		return GOES_ON;
 	case TCP_CLOSE_WAIT:
-		if (!record->peer_closed_ns)
-			record->peer_closed_ns = bpf_ktime_get_ns();
+		if (!record->peer_closed)
+			record->peer_closed = span_since_open(record, bpf_ktime_get_ns());
 		return GOES_ON;
 	case TCP_FIN_WAIT1:
 	case TCP_FIN_WAIT2: /* "changes" to itself: tcp_close() of a half-closed one */

@@ -8,7 +8,7 @@
 #ifndef CONNLEAK_END_BPF_H
 #define CONNLEAK_END_BPF_H
 
-#include "maps.bpf.h"
+#include "record.bpf.h"
 
 #define EARLY_NS 1000000000ULL
 #define EARLY_BYTES 200
@@ -48,7 +48,7 @@ static __always_inline __u32 end_reason_of(int error)
 }
 
 static __always_inline struct pool_counts *get_pool(const struct conn_record *record,
-						    const struct sock *sk, __u32 netns)
+						    struct sock *sk, __u32 netns)
 {
 	struct pool_counts *counts;
 	struct pool_key key;
@@ -60,7 +60,7 @@ static __always_inline struct pool_counts *get_pool(const struct conn_record *re
 	bpf_map_update_elem(&pools, &key, &zero_counts, BPF_NOEXIST);
 	counts = bpf_map_lookup_elem(&pools, &key);
 	if (counts)
-		__builtin_memcpy(counts->comm, record->comm, ABI_COMM_SIZE);
+		copy_comm(counts->comm, record, sk);
 	return counts;
 }
 
@@ -68,7 +68,7 @@ static __always_inline struct pool_counts *get_pool(const struct conn_record *re
  * What opened and ended between two looks of the agent costs nothing but this. Of the others the
  * agent is told one by one; they are counted for the agent after it.
  */
-static __always_inline void count_end(const struct conn_record *record, const struct sock *sk,
+static __always_inline void count_end(const struct conn_record *record, struct sock *sk,
 				      __u32 netns, bool seen, bool failed, __u32 reason, bool early)
 {
 	struct pool_counts *pool = get_pool(record, sk, netns);
@@ -123,7 +123,7 @@ static __always_inline bool is_early(const struct conn_record *record, struct so
 {
 	struct tcp_sock *tp;
 
-	if (!record->peer_closed_ns && reason != ENDED_RESET)
+	if (!record->peer_closed && reason != ENDED_RESET)
 		return false;
 	tp = bpf_skc_to_tcp_sock(sk);
 	return tp && tp->bytes_received < EARLY_BYTES &&

@@ -20,7 +20,8 @@ char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
 /* The agent reads them after a pass. */
 struct pass_result pass = {};
-/* The agent sets them before a pass or a walk; walks are numbered from 1. */
+/* The agent sets them before a pass or a walk; walks are numbered from 1 to 255, and then from 2.
+ */
 __u32 walk = 0;
 #define FIRST_WALK 1
 __u32 clock_only = 0; /* 1: this pass only reads the clocks */
@@ -113,10 +114,10 @@ static __always_inline __u32 phase_of_seed(const struct sock *sk)
  */
 static __always_inline void make_up(struct conn_record *record, __u8 state)
 {
-	if (state == TCP_ESTABLISHED && !record->established_ns && !(record->flags & RECORD_SEED))
-		record->established_ns = bpf_ktime_get_ns();
-	if (state == TCP_CLOSE_WAIT && !record->peer_closed_ns)
-		record->peer_closed_ns = bpf_ktime_get_ns();
+	if (state == TCP_ESTABLISHED && !record->established && !(record->flags & RECORD_SEED))
+		record->established = span_since_open(record, bpf_ktime_get_ns());
+	if (state == TCP_CLOSE_WAIT && !record->peer_closed)
+		record->peer_closed = span_since_open(record, bpf_ktime_get_ns());
 }
 
 /* Whether the probe would have said that it is over. Of nearly all the state alone tells. */
@@ -169,8 +170,8 @@ static __always_inline void end_late(struct conn_record *record, struct sock *sk
 		return;
 	if (__sync_val_compare_and_swap(&record->phase, phase, PHASE_OVER) != phase)
 		return;
-	failed = is_closed && !record->established_ns && !(record->flags & RECORD_SEED) &&
-		 !tp->srtt_us;
+	failed =
+		is_closed && !record->established && !(record->flags & RECORD_SEED) && !tp->srtt_us;
 	if (failed)
 		reason = error ? fail_reason_of(error) : FAILED_OTHER;
 	else
@@ -183,14 +184,20 @@ static __always_inline void end_late(struct conn_record *record, struct sock *sk
 }
 
 /* After a walk over all files: the owner holds it no longer, somebody else does. */
-static __always_inline bool change_owner(struct conn_record *record)
+static __always_inline bool change_owner(struct conn_record *record, struct sock *sk)
 {
-	if (!walk || record->held_walk == walk || record->other_walk != walk)
+	struct conn_detail *detail;
+
+	if (!walk || record->held_walk == (__u8)walk || !(record->told & TOLD_OTHER))
 		return false;
-	record->start_ns = record->other_start_ns;
-	record->pid = record->other_pid;
-	__builtin_memcpy(record->comm, record->other_comm, ABI_COMM_SIZE);
-	record->held_walk = walk;
+	detail = bpf_sk_storage_get(&details, sk, NULL, 0);
+	if (!detail || detail->other_walk != walk)
+		return false;
+	record->start_ns = detail->other_start_ns;
+	record->pid = detail->other_pid;
+	__builtin_memcpy(detail->comm, detail->other_comm, ABI_COMM_SIZE);
+	record->comm = number_of_name((const __u64 *)detail->comm);
+	record->held_walk = (__u8)walk;
 	return true;
 }
 
@@ -265,33 +272,39 @@ static __always_inline void read_progress(struct progress *progress, const struc
 				    &tp->bytes_received);
 }
 
-static __always_inline bool has_moved(const struct conn_record *record,
-				      const struct progress *progress)
+/*
+ * One word for both counters: another one as soon as either has moved. The factor is the golden
+ * ratio of the word's range, of whose multiples none comes close to 0: of what was sent and what
+ * was received between two looks the product must be above 800,000,000 for the word to be the same,
+ * and then it is for one in 4,000,000,000 amounts. That is told with the next byte.
+ */
+#define GOLDEN 0x9e3779b9u
+
+static __always_inline __u32 moved_of(const struct progress *progress)
 {
-	return (__u32)progress->sent != record->told_sent ||
-	       (__u32)progress->received != record->told_received;
+	return (__u32)progress->sent * GOLDEN + (__u32)progress->received;
 }
 
 static __always_inline bool tell(struct conn_record *record, struct sock *sk, bool owner_changed,
 				 const struct progress *progress, bool is_due)
 {
 	__u32 news = news_of(record) | (owner_changed ? NEWS_OWNER : 0);
+	__u32 moved = moved_of(progress);
 	struct tcp_sock *tp;
 
-	if (!news && !has_moved(record, progress) && !(tell_all && is_due))
+	if (!news && moved == record->told_moved && !(tell_all && is_due))
 		return true;
 	tp = bpf_skc_to_tcp_sock(sk);
 	if (!tp || !(news ? tell_news_of(record, sk, tp, news) : tell_io(record, sk, tp)))
 		return false;
 	/* Read before the sample was filled in: what has moved since is told again, not lost. */
-	record->told_sent = (__u32)progress->sent;
-	record->told_received = (__u32)progress->received;
+	record->told_moved = moved;
 	return true;
 }
 
 static __always_inline void look_at(struct conn_record *record, struct sock *sk)
 {
-	bool is_due = full_pass && record->met_pass != (__u16)full_pass;
+	bool is_due = full_pass && record->met_pass != (__u8)full_pass;
 	__u8 state = sk->__sk_common.skc_state;
 	struct progress progress;
 	bool owner_changed;
@@ -302,10 +315,10 @@ static __always_inline void look_at(struct conn_record *record, struct sock *sk)
 		end_late(record, sk, state);
 		return;
 	}
-	owner_changed = change_owner(record);
+	owner_changed = change_owner(record, sk);
 	if (!tell(record, sk, owner_changed, &progress, is_due) || !is_due)
 		return;
-	record->met_pass = (__u16)full_pass;
+	record->met_pass = (__u8)full_pass;
 	pass.met_count++;
 	pass.met_sum += record->id;
 }
@@ -324,11 +337,9 @@ static __always_inline void forget_session(struct conn_record *record, const str
 	const struct probe_config *cfg = get_config();
 
 	record->told = 0;
-	record->told_sent = 0;
-	record->told_received = 0;
+	record->told_moved = 0;
 	record->met_pass = 0;
 	record->held_walk = 0;
-	record->other_walk = 0;
 	change_phase(record, PHASE_SEEN, PHASE_FRESH);
 	change_phase(record, PHASE_HIDDEN, PHASE_FRESH);
 	if (cfg && !is_watched(cfg, remote_port(sk)))
@@ -418,12 +429,12 @@ static __always_inline struct conn_record *seed(struct sock *sk, struct task_str
 	/* A connect() of this very moment has its record by now, made by the probe. */
 	if (record->phase != PHASE_BLANK || record->id)
 		return record;
-	fill_owner(record, task);
+	fill_owner(record, sk, task);
 	record->id = next_id();
 	record->open_ns = latest_open_ns(sk);
 	record->flags = RECORD_SEED;
 	if (sk->__sk_common.skc_state == TCP_CLOSE_WAIT)
-		record->peer_closed_ns = bpf_ktime_get_ns();
+		record->peer_closed = span_since_open(record, bpf_ktime_get_ns());
 	if (sk->__sk_common.skc_state == TCP_FIN_WAIT1 ||
 	    sk->__sk_common.skc_state == TCP_FIN_WAIT2)
 		record->flags |= RECORD_HALF_CLOSED;
@@ -431,21 +442,32 @@ static __always_inline struct conn_record *seed(struct sock *sk, struct task_str
 	return record;
 }
 
-/* Remembers who holds it: the owner itself, or else the lowest pid of the others. */
-static __always_inline void note_holder(struct conn_record *record, struct task_struct *task)
+/*
+ * Remembers who holds it: the owner itself, or else the lowest pid of the others. Tasks come in the
+ * order of their pids, so where the opener holds what it has handed down nobody asks for others.
+ */
+static __always_inline void note_holder(struct conn_record *record, struct sock *sk,
+					struct task_struct *task)
 {
+	struct conn_detail *detail;
 	__u32 pid = task->tgid;
 
-	if (is_owner(record, task)) {
-		record->held_walk = walk;
+	if (is_owner(record, task))
+		record->held_walk = (__u8)walk;
+	if (record->held_walk == (__u8)walk)
+		return;
+	detail = bpf_sk_storage_get(&details, sk, NULL, BPF_SK_STORAGE_GET_F_CREATE);
+	if (!detail) {
+		count_lost(LOST_DETAIL);
 		return;
 	}
-	if (record->other_walk == walk && record->other_pid <= pid)
+	if (record->told & TOLD_OTHER && detail->other_walk == walk && detail->other_pid <= pid)
 		return;
-	record->other_pid = pid;
-	record->other_start_ns = task->group_leader->start_boottime;
-	fill_comm(record->other_comm, task);
-	record->other_walk = walk;
+	detail->other_pid = pid;
+	detail->other_start_ns = task->group_leader->start_boottime;
+	fill_comm((__u64 *)detail->other_comm, task);
+	detail->other_walk = walk;
+	record->told |= TOLD_OTHER;
 }
 
 static __always_inline void note_listener(const struct sock *sk)
@@ -490,6 +512,6 @@ int walk_files(struct bpf_iter__task_file *ctx)
 	else
 		record = bpf_sk_storage_get(&conns, sk, NULL, 0);
 	if (record)
-		note_holder(record, task);
+		note_holder(record, sk, task);
 	return 0;
 }

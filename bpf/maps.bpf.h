@@ -193,24 +193,6 @@ static __always_inline bool matches(const struct probe_config *cfg, struct task_
 	return !cfg->cgroup_count || matches_cgroup(cfg, task);
 }
 
-/* The kernel pads it (__set_task_comm()); a few loads take a tenth of a helper's time. */
-static __always_inline void fill_comm(__u8 comm[ABI_COMM_SIZE], const struct task_struct *task)
-{
-	const __u32 *words = (const __u32 *)task->group_leader->comm;
-
-	((__u32 *)comm)[0] = words[0];
-	((__u32 *)comm)[1] = words[1];
-	((__u32 *)comm)[2] = words[2];
-	((__u32 *)comm)[3] = words[3];
-}
-
-static __always_inline void fill_owner(struct conn_record *record, const struct task_struct *task)
-{
-	record->pid = task->tgid;
-	record->start_ns = task->group_leader->start_boottime;
-	fill_comm(record->comm, task);
-}
-
 static __always_inline void map_ipv4(__u8 ip[16], __be32 addr)
 {
 	__u32 *words = (__u32 *)ip;
@@ -250,16 +232,6 @@ static __always_inline void fill_remote(struct pool_key *key, const struct sock 
 	words[3] = sk->__sk_common.skc_v6_daddr.in6_u.u6_addr32[3];
 }
 
-/* The addresses of a socket stay until its state is CLOSE, and while that change is told. */
-static __always_inline void fill_key(struct pool_key *key, const struct conn_record *record,
-				     const struct sock *sk, __u32 netns)
-{
-	key->client.start_ns = record->start_ns;
-	key->client.pid = record->pid;
-	key->client.pad = 0;
-	fill_remote(key, sk, netns);
-}
-
 /*
  * bytes_sent counts payload with retransmissions, bytes_retrans those (RFC 4898 figures,
  * Linux 4.19); bytes_received counts the peer's FIN as one byte (tcp_rcv_nxt_update() up to
@@ -293,41 +265,6 @@ static __always_inline void fill_local(struct conn_sample *sample, const struct 
 	words[1] = sk->__sk_common.skc_v6_rcv_saddr.in6_u.u6_addr32[1];
 	words[2] = sk->__sk_common.skc_v6_rcv_saddr.in6_u.u6_addr32[2];
 	words[3] = sk->__sk_common.skc_v6_rcv_saddr.in6_u.u6_addr32[3];
-}
-
-/* What the record has that no sample has told yet. */
-static __always_inline __u32 news_of(const struct conn_record *record)
-{
-	__u32 news = NEWS_OPEN;
-
-	if (record->established_ns)
-		news |= NEWS_ESTABLISHED;
-	if (record->peer_closed_ns)
-		news |= NEWS_PEER_CLOSED;
-	return news & ~record->told;
-}
-
-static __always_inline void fill_sample(struct conn_sample *sample,
-					const struct conn_record *record, const struct sock *sk,
-					const struct tcp_sock *tp, __u32 netns)
-{
-	__u64 jiffies = bpf_jiffies64();
-
-	fill_key(&sample->key, record, sk, netns);
-	sample->id = record->id;
-	sample->open_ns = record->open_ns;
-	sample->established_ns = record->established_ns;
-	sample->peer_closed_ns = record->peer_closed_ns;
-	sample->site = record->site;
-	sample->jiffies = jiffies;
-	fill_io(&sample->io, sk, tp, jiffies);
-	fill_local(sample, sk);
-	__builtin_memcpy(sample->comm, record->comm, ABI_COMM_SIZE);
-	sample->tid = record->tid;
-	sample->flags = record->flags;
-	sample->news = news_of(record);
-	sample->connecting = sk->__sk_common.skc_state == TCP_SYN_SENT;
-	sample->pad = 0;
 }
 
 #endif

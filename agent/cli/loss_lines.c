@@ -30,6 +30,9 @@ static const char *consequence_of(unsigned int reason)
 	case LOST_LISTENER:
 		return "listening sockets without room: connections of servers that were open "
 		       "before may count as those of clients";
+	case LOST_DETAIL:
+		return "times that the kernel had no room (net.core.optmem_max) for the name of a "
+		       "process or for who else holds a connection: they stay unknown";
 	case SOURCE_LOST_END:
 		return "connections that were gone without a word: taken for closed by their "
 		       "process";

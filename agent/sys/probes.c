@@ -40,7 +40,7 @@ struct probes {
 	uint64_t lost_before[LOST_COUNT]; /* in earlier sessions */
 	bool has_past;
 	bool is_kept; /* pinned */
-	uint16_t full_pass_count;
+	uint8_t full_pass_count;
 	void (*handle_end)(void *userdata, const struct end_event *event);
 	void *handle_userdata;
 };
@@ -294,6 +294,8 @@ static int load_probe(struct probes *probes, const struct probes_setup *setup)
 		r = probes_set_room(probes->conn->maps.ends, limits->ring_bytes);
 	if (r == 0)
 		r = probes_set_room(probes->conn->maps.pids, limits->pid_count);
+	if (r == 0)
+		r = probes_set_room(probes->conn->maps.names, limits->name_count);
 	if (r == 0 && setup->pins)
 		r = pins_adopt(setup->pins, probes->conn->obj);
 	probes->has_past = r > 0;
@@ -304,6 +306,7 @@ static int load_probe(struct probes *probes, const struct probes_setup *setup)
 		return r;
 	if (limits->ring_bytes)
 		probes->conn->rodata->ring_bytes = limits->ring_bytes;
+	probes->conn->rodata->name_count = bpf_map__max_entries(probes->conn->maps.names);
 	return conn_bpf__load(probes->conn) ? -errno : 0;
 }
 
@@ -325,6 +328,7 @@ static int load_iterators(struct probes *probes, const struct probes_limits *lim
 		return r;
 	if (limits->ring_bytes)
 		probes->iter->rodata->ring_bytes = limits->ring_bytes;
+	probes->iter->rodata->name_count = probes->conn->rodata->name_count;
 	return iter_bpf__load(probes->iter) ? -errno : 0;
 }
 
@@ -430,15 +434,21 @@ static void clear_listeners(struct probes *probes)
 	}
 }
 
+/* A record has a byte for it. The first of a session does what no other does, so it comes once. */
+static uint32_t next_walk(uint32_t walk)
+{
+	return walk < UINT8_MAX ? walk + 1 : 2;
+}
+
 int probes_walk_files(struct probes *probes)
 {
 	clear_listeners(probes);
-	probes->iter->bss->walk++;
+	probes->iter->bss->walk = next_walk(probes->iter->bss->walk);
 	return run_iterator(probes->walk_link);
 }
 
-/* Numbers a series of passes that adds up: 0 is none. */
-static uint16_t next_full_pass(struct probes *probes)
+/* Numbers a series of passes that adds up: 0 is none. A record has a byte for it too. */
+static uint8_t next_full_pass(struct probes *probes)
 {
 	if (++probes->full_pass_count == 0)
 		probes->full_pass_count = 1;
@@ -474,7 +484,7 @@ int probes_pass(struct probes *probes, enum probes_pass kind, bool first,
 		.samples = probes->samples,
 		.io_samples = probes->io_samples.samples,
 		.result = bss->pass,
-		.full_pass = (uint16_t)bss->full_pass,
+		.full_pass = (uint8_t)bss->full_pass,
 	};
 	more = trim_count(&ret_news->result.sample_count, probes->samples_max);
 	more |= trim_count(&ret_news->result.io_count, probes->io_samples.sample_count);
@@ -579,11 +589,9 @@ int probes_read_lost(const struct probes *probes, uint64_t ret_counts[PROBES_LOS
 const char *probes_lost_name(unsigned int reason)
 {
 	static const char *const names[PROBES_LOST_COUNT] = {
-		[LOST_STORAGE] = "storage_refused",
-		[LOST_RING] = "ring_full",
-		[LOST_POOL] = "pools_full",
-		[LOST_LISTENER] = "listeners_full",
-		[PROBES_LOST_MISSED] = "probe_missed",
+		[LOST_STORAGE] = "storage_refused", [LOST_RING] = "ring_full",
+		[LOST_POOL] = "pools_full",	    [LOST_LISTENER] = "listeners_full",
+		[LOST_DETAIL] = "detail_refused",   [PROBES_LOST_MISSED] = "probe_missed",
 	};
 
 	return reason < PROBES_LOST_COUNT ? names[reason] : "unknown";

@@ -33,6 +33,7 @@ struct probes_limits {
 	uint32_t sample_count; /* of a pass; of those in use at first (sample_room.h) */
 	uint32_t ring_bytes; /* a power of two, and whole pages */
 	uint32_t pid_count; /* that are filtered by */
+	uint32_t name_count; /* that have a number; a power of two */
 };
 
 struct bpf_map;
@@ -109,7 +110,7 @@ struct probes_news {
 	const struct conn_sample *samples; /* valid until the next pass, as io_samples */
 	const struct io_sample *io_samples;
 	struct pass_result result; /* counts of both, clocks, and what PASS_COUNT has added up */
-	uint16_t full_pass; /* what end_event.met_pass is of those that were added up */
+	uint8_t full_pass; /* what end_event.met_pass is of those that were added up */
 };
 
 /*

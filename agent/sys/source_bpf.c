@@ -52,7 +52,7 @@ struct source_bpf {
 	 * has been announced and not ended: the sums of ids, as the number in conns.
 	 */
 	uint64_t met_count, met_sum, announced_sum;
-	uint16_t full_pass; /* number of the last full pass */
+	uint8_t full_pass; /* number of the last full pass */
 	uint8_t full_look; /* comes again after 256, long after a look has missed nobody */
 	int error; /* first failure inside a callback of this look */
 	uint64_t pass_ns; /* when the counters were read that this look tells */

@@ -286,7 +286,7 @@ class Server(LineProgram):
 class Observer(LineProgram):
     """clients/observer.c: the live source, which looks when it is told to."""
 
-    def __init__(self, *options, limits=(0, 0, 0, 0), prefix=(), **popen):
+    def __init__(self, *options, limits=(0, 0, 0, 0, 0), prefix=(), **popen):
         super().__init__(*prefix, PROGRAMS / "observer", *limits, *options, **popen)
 
     def ask(self, command):

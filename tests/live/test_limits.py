@@ -4,6 +4,7 @@
 The maps of the observer have the room that a test gives them; the rest is as in the agent.
 """
 
+import collections
 import json
 import os
 import signal
@@ -21,7 +22,7 @@ PAGE = 4096
 
 @pytest.fixture
 def observe(start):
-    def start_observer(*ports, limits=(0, 0, 0, 0), **options):
+    def start_observer(*ports, limits=(0, 0, 0, 0, 0), **options):
         listed = ",".join(f"p{port}={port}" for port in ports)
         return start(Observer, "--port", listed, "--pin", "none", limits=limits, **options)
 
@@ -61,7 +62,7 @@ def closed(pool):
 def test_map_of_pools_that_is_full_counts_what_it_has_no_room_for(observe, server, client, start):
     port = server.listen()
     other = start(Client)
-    observer = observe(port, limits=(1, 0, 0, 0))
+    observer = observe(port, limits=(1, 0, 0, 0, 0))
     for number in range(23):
         client.open_all(1, port)
         client.command(f"close {number}")
@@ -83,7 +84,7 @@ def test_map_of_pools_that_is_full_counts_what_it_has_no_room_for(observe, serve
 
 def test_ring_of_a_page_that_is_full_loses_reasons_and_no_ends(observe, server, client):
     port = server.listen()
-    observer = observe(port, limits=(0, 0, 0, PAGE))
+    observer = observe(port, limits=(0, 0, 0, PAGE, 0))
     client.open_all(200, port)
     observer.look()
     assert len(observer.connections()) == 200
@@ -103,7 +104,7 @@ def test_ring_of_a_page_that_is_full_loses_reasons_and_no_ends(observe, server, 
 
 def test_ends_of_a_process_that_the_ring_had_no_room_for_are_its_exit(observe, server, client):
     port = server.listen()
-    observer = observe(port, limits=(0, 0, 0, PAGE))
+    observer = observe(port, limits=(0, 0, 0, PAGE, 0))
     client.open_all(200, port)
     observer.look()
     client.kill()
@@ -116,7 +117,7 @@ def test_ends_of_a_process_that_the_ring_had_no_room_for_are_its_exit(observe, s
 def test_room_for_one_sample_a_pass_tells_of_all(observe, server, client):
     port = server.listen()
     client.open_all(3, port)
-    observer = observe(port, limits=(0, 0, 1, 0))
+    observer = observe(port, limits=(0, 0, 1, 0, 0))
     client.open_all(23, port)
     observer.look()
     assert len(observer.connections()) == 26
@@ -130,7 +131,7 @@ def test_room_for_samples_grows_with_what_there_is_to_tell(observe, server, clie
     """More in use than there is room for at first; then few again."""
     port, count = server.listen(), 400
     client.open_all(count, port)
-    observer = observe(port, limits=(0, 0, 100, 0))
+    observer = observe(port, limits=(0, 0, 100, 0, 0))
     observer.look()
     assert len(observer.connections()) == count
     for sent in (100, 200):
@@ -152,7 +153,7 @@ def test_listeners_without_room_are_counted(observe, server, client, start):
     port = server.listen()
     more = [server.listen() for _ in range(3)]
     client.open_all(1, port)
-    observer = observe(port, limits=(0, 1, 0, 0))
+    observer = observe(port, limits=(0, 1, 0, 0, 0))
     observer.look()
     # Those of this host are among them, so the number is not known.
     assert losses(observer)["listeners_full"] >= len(more)
@@ -180,6 +181,91 @@ def test_refused_storage_is_counted_and_made_up_for(observe, start, network, opt
     observer = observe(port)
     observer.look()
     assert len(observer.connections()) == 15
+    assert losses(observer) == {}
+
+
+@pytest.fixture
+def start_named(start, tmp_path):
+    """start_named(NAME): a client that is called so."""
+
+    def start_client(name, *prefix):
+        client = start(Client, *prefix)
+        program = tmp_path / name
+        program.symlink_to(PROGRAMS / "client")
+        client.exec(program)
+        return client
+
+    return start_client
+
+
+def names_of(observer):
+    return collections.Counter((row["pid"], row["comm"]) for row in observer.connections().values())
+
+
+def test_names_of_which_only_one_has_a_number_are_all_told(
+    observe, server, start_named, tmp_path
+):
+    """The others are with their connections, and as right: of openers and of who holds them since."""
+    port = server.listen()
+    first, second, third = (start_named(f"{name}-app") for name in ("first", "second", "third"))
+    observer = observe(port, limits=(0, 0, 0, 0, 1))
+    first.open_all(3, port)
+    second.open_all(23, port)
+    third.open_all(5, port)
+    third.command("close 0-4")
+    third.open_all(7, port)
+    observer.look()
+    assert names_of(observer) == {
+        (first.pid, "first-app"): 3,
+        (second.pid, "second-app"): 23,
+        (third.pid, "third-app"): 7,
+    }
+
+    for giver, taker, slots in ((first, second, [0]), (second, third, [0, 1]), (third, first, [5, 6, 7])):
+        path = tmp_path / f"from-{giver.pid}"
+        taker.command(f"listen {path}")
+        for slot in slots:
+            giver.command(f"pass {slot} {path}")
+            taker.command("take")
+            giver.command(f"close {slot}")
+    observer.ask("walk")
+    observer.look()
+    assert names_of(observer) == {
+        (first.pid, "first-app"): 3 - 1 + 3,
+        (second.pid, "second-app"): 23 + 1 - 2,
+        (third.pid, "third-app"): 7 + 2 - 3,
+    }
+    assert losses(observer) == {}
+
+
+def test_names_that_the_kernel_has_no_room_for_are_counted_and_unknown(
+    observe, start_named, network, optmem_max
+):
+    first, second = (start_named(f"{name}-app", *network.enter()) for name in ("first", "second"))
+    port = network.server.listen()
+    observer = observe(port, limits=(0, 0, 0, 0, 1))
+    first.open_all(3, port)
+    optmem_max(400)  # a socket's list of storages and a record are some 300 bytes, a name is 128
+    second.open_all(23, port)
+    observer.look()
+    assert losses(observer) == {"detail_refused": 23}
+    assert names_of(observer) == {(first.pid, "first-app"): 3, (second.pid, ""): 23}
+
+
+def test_walks_without_end_still_find_who_holds_it(observe, server, client):
+    """A record has a byte for the number of the walk that found its owner."""
+    port = server.listen()
+    observer = observe(port)
+    client.open_all(3, port)
+    for _ in range(252):
+        observer.ask("walk")
+        observer.look()
+    assert names_of(observer) == {(client.pid, "client"): 3}
+    for _ in range(5):
+        heir = client.fork()
+        observer.ask("walk")
+        observer.look()
+        assert names_of(observer) == {(heir, "client"): 3}
     assert losses(observer) == {}
 
 

@@ -390,7 +390,7 @@ def test_other_version_starts_fresh_and_says_so(connleak, bpffs):
 def test_other_layout_starts_fresh_and_names_what_differs(connleak, bpffs, observe, server, client):
     port = server.listen()
     client.open_all(1, port)
-    observer = observe(port, limits=(64, 0, 0, 0))
+    observer = observe(port, limits=(64, 0, 0, 0, 0))
     observer.look()
     observer.kill()
 

@@ -4,8 +4,9 @@
  * what is there. So a test decides when a look is taken and how much room the maps have, and can
  * kill it at any moment.
  *
- *	observer POOLS LISTENERS SAMPLES RING_BYTES [option of connleak agent...]	0 = as the
- *agent
+ *	observer POOLS LISTENERS SAMPLES RING_BYTES NAMES [option of connleak agent...]
+ *
+ * where 0 is as the agent has it.
  *
  *	look	one look; answers with the number of events
  *	walk	the next look asks anew who holds what, as every 30 s
@@ -56,6 +57,7 @@ static int start(struct live *live, const struct options *options, char **limits
 		.limits.listener_count = (uint32_t)atoi(limits[1]),
 		.limits.sample_count = (uint32_t)atoi(limits[2]),
 		.limits.ring_bytes = (uint32_t)atoi(limits[3]),
+		.limits.name_count = (uint32_t)atoi(limits[4]),
 	};
 	char error[512];
 
@@ -196,10 +198,10 @@ int main(int argc, char **argv)
 	char command[64], *arguments[64] = {"observer", "agent"};
 	int status;
 
-	if (argc < 5 || argc > 60)
-		return fail("POOLS LISTENERS SAMPLES RING_BYTES [OPTION...]");
-	memcpy(&arguments[2], &argv[5], (size_t)(argc - 5) * sizeof(argv[0]));
-	if (options_parse(argc - 3, arguments, &options) != OPTION_RUN)
+	if (argc < 6 || argc > 60)
+		return fail("POOLS LISTENERS SAMPLES RING_BYTES NAMES [OPTION...]");
+	memcpy(&arguments[2], &argv[6], (size_t)(argc - 6) * sizeof(argv[0]));
+	if (options_parse(argc - 4, arguments, &options) != OPTION_RUN)
 		return EXIT_USAGE;
 	status = start(&live, &options, &argv[1]);
 	if (status == EXIT_DONE) {
