@@ -85,12 +85,13 @@ static bool is_other_server(const struct pool *pool, const struct pool *other)
 static bool is_heir(const struct judgement *judgement, const struct pool *other,
 		    const struct moment *moment)
 {
-	const struct exhausted *then = &judgement->exhausted, *now = &other->judgement->exhausted;
+	const struct exhausted *then = &judgement->exhausted, *now;
 	int64_t since_ns = (int64_t)other->first_ns - then->last_active_ns;
 
 	if (!is_other_server(judgement->pool, other) || since_ns < -(int64_t)turn_ns(judgement) ||
 	    since_ns > (int64_t)turn_ns(judgement))
 		return false;
+	now = &other->judgement->exhausted;
 	return now->expected >= WORK_SHARE * then->expected &&
 	       moment->known_ns - now->last_active_ns < (int64_t)REST_NS;
 }
