@@ -287,6 +287,22 @@ static int feed(struct live *live, const struct event *event)
 	return r < 0 ? r : 0;
 }
 
+/* Word of sites alone repeats what was told last, which is what the table has. */
+static void repeat_counters(const struct live *live, struct event *event)
+{
+	const struct conn *conn;
+
+	if (event->type != EVENT_IO || event->sent_bytes > 0 || event->received_bytes > 0)
+		return;
+	conn = table_find_conn(pipeline_table(live->pipeline), event->conn);
+	if (!conn)
+		return;
+	event->sent_bytes = conn->sent_bytes;
+	event->received_bytes = conn->received_bytes;
+	event->last_send_ns = conn->last_send_ns;
+	event->last_recv_ns = conn->last_recv_ns;
+}
+
 /* After all that the look has told, since it goes by what is silent now. */
 static int feed_openers(struct live *live, uint64_t t_ns)
 {
@@ -310,6 +326,7 @@ int live_look(struct live *live)
 	if (r < 0)
 		return r;
 	while (source_bpf_next(live->source, &event)) {
+		repeat_counters(live, &event);
 		r = event.type == EVENT_END ? feed_openers(live, event.t_ns) : 0;
 		if (r == 0)
 			r = feed(live, &event);

@@ -4,7 +4,7 @@
  * dozen sites.
  *
  * Invariant: two texts of one struct texts never read the same; each is held at least once, and
- * its number is its slot.
+ * its number is in texts->numbers.
  */
 #include "texts.h"
 
@@ -21,18 +21,17 @@ struct text {
 };
 
 #define TEXT_OF(index_link) ((struct text *)((char *)(index_link)-offsetof(struct text, link)))
-#define SLOTS_MIN 16
 
 int texts_init(struct texts *texts)
 {
-	*texts = (struct texts){.slot_count = 1};
+	texts->numbers = (struct numbers){0};
 	return index_init(&texts->index);
 }
 
 void texts_destroy(struct texts *texts)
 {
 	index_destroy(&texts->index);
-	free(texts->slots);
+	numbers_free(&texts->numbers);
 }
 
 /* FNV-1a. */
@@ -54,40 +53,6 @@ static struct text *find(const struct texts *texts, const void *bytes, size_t si
 	return NULL;
 }
 
-/* --- numbers ---------------------------------------------------------------------------------- */
-
-static int make_slot(struct texts *texts)
-{
-	uint32_t room = texts->slot_room ? 2 * texts->slot_room : SLOTS_MIN;
-	struct text_slot *slots;
-
-	if (texts->first_free || texts->slot_count < texts->slot_room)
-		return 0;
-	slots = reallocarray(texts->slots, room, sizeof(*slots));
-	if (!slots)
-		return -ENOMEM;
-	texts->slots = slots;
-	texts->slot_room = room;
-	return 0;
-}
-
-/* make_slot() has made sure that there is one. */
-static void take_slot(struct texts *texts, struct text *text)
-{
-	text->number = texts->first_free;
-	if (text->number)
-		texts->first_free = texts->slots[text->number].next_free;
-	else
-		text->number = texts->slot_count++;
-	texts->slots[text->number] = (struct text_slot){.text = text};
-}
-
-static void give_slot_back(struct texts *texts, uint32_t number)
-{
-	texts->slots[number] = (struct text_slot){.next_free = texts->first_free};
-	texts->first_free = number;
-}
-
 /* --- holds ------------------------------------------------------------------------------------ */
 
 static struct text *make(struct texts *texts, const void *bytes, size_t size, uint64_t hash)
@@ -96,14 +61,14 @@ static struct text *make(struct texts *texts, const void *bytes, size_t size, ui
 
 	if (!text)
 		return NULL;
-	if (make_slot(texts) < 0) {
+	if (numbers_prepare(&texts->numbers) < 0) {
 		free(text);
 		return NULL;
 	}
 	text->hold_count = 0;
 	text->size = (uint32_t)size;
 	memcpy(text->bytes, bytes, size);
-	take_slot(texts, text);
+	text->number = numbers_take(&texts->numbers, text);
 	index_insert(&texts->index, &text->link, hash);
 	return text;
 }
@@ -129,7 +94,7 @@ static void let_go(struct texts *texts, struct text *text)
 {
 	if (--text->hold_count > 0)
 		return;
-	give_slot_back(texts, text->number);
+	numbers_give_back(&texts->numbers, text->number);
 	index_remove(&texts->index, &text->link);
 	free(text);
 }
@@ -174,7 +139,9 @@ int texts_replace_number(struct texts *texts, uint32_t *number, const char *news
 
 const char *texts_at(const struct texts *texts, uint32_t number)
 {
-	return number ? texts->slots[number].text->bytes : NULL;
+	const struct text *text = numbers_at(&texts->numbers, number);
+
+	return text ? text->bytes : NULL;
 }
 
 void texts_release(struct texts *texts, const void *text)

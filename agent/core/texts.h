@@ -8,17 +8,11 @@
 #define CONNLEAK_CORE_TEXTS_H
 
 #include "index.h"
-
-struct text_slot {
-	struct text *text; /* owned; NULL = nobody holds this number */
-	uint32_t next_free; /* then the next of these; 0 = it is the last */
-};
+#include "numbers.h"
 
 struct texts {
 	struct index index;
-	struct text_slot *slots; /* by number; owned */
-	uint32_t slot_count, slot_room; /* slot 0 is nobody's */
-	uint32_t first_free; /* 0 = none */
+	struct numbers numbers; /* of struct text, owned */
 };
 
 /* Returns 0 or -ENOMEM. */

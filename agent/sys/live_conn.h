@@ -2,7 +2,8 @@
 /*
  * Connections that the source has announced and that have not ended, as the parts of the source see
  * them. There can be a hundred thousand, so they stand side by side without gaps, and what finds
- * one by its id takes four to eight bytes each.
+ * one by its id takes four to eight bytes each. What has been told of one is the table's to know;
+ * kept here is as much as tells whether there is more.
  */
 #ifndef CONNLEAK_SYS_LIVE_CONN_H
 #define CONNLEAK_SYS_LIVE_CONN_H
@@ -11,20 +12,33 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct roster_client;
+#define LIVE_CONN_BYTES_BITS 24
+#define LIVE_CONN_BYTES_MASK ((1U << LIVE_CONN_BYTES_BITS) - 1)
 
 struct live_conn {
 	uint64_t id; /* of the probes */
-	struct roster_client *client; /* its owner, held; NULL = not known yet */
-	uint64_t sent_bytes, received_bytes, last_send_ns, last_recv_ns; /* as told */
+	uint32_t client; /* number of its owner in the roster, held; 0 = not known yet */
 	uint32_t next; /* live_conn.c's */
-	uint16_t send_look; /* number of the last look that found it to have sent */
-	uint8_t full_look; /* number of the last look at all that met it */
-	bool sender_wanted : 1; /* nobody has asked yet who that was */
-	bool has_site : 1; /* where it was opened has been told */
-	bool is_older : 1; /* than the source: the probe of a session before noted its site */
-	bool is_up : 1; /* has been established: before that there are no counters to tell */
+	/* The low bits of what was told, bytes: no two looks find the same by chance. */
+	uint64_t sent : LIVE_CONN_BYTES_BITS, received : LIVE_CONN_BYTES_BITS;
+	uint64_t send_look : 8; /* number of the last look that found it to have sent; low bits */
+	uint64_t full_look : 4; /* number of the last look at all that met it; the same */
+	uint64_t sender_wanted : 1; /* nobody has asked yet who that was */
+	uint64_t has_site : 1; /* where it was opened has been told */
+	uint64_t is_older : 1; /* than the source: the probe of a session before noted its site */
+	uint64_t is_up : 1; /* has been established: before that there are no counters to tell */
 };
+
+/* Whether so many bytes have been told of it. */
+static inline bool live_conn_has_sent(const struct live_conn *conn, uint64_t bytes)
+{
+	return conn->sent == (bytes & LIVE_CONN_BYTES_MASK);
+}
+
+static inline bool live_conn_has_received(const struct live_conn *conn, uint64_t bytes)
+{
+	return conn->received == (bytes & LIVE_CONN_BYTES_MASK);
+}
 
 struct live_conns {
 	struct live_conn **chunks; /* each of LIVE_CONNS_CHUNK, full but for the last */

@@ -11,11 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/numbers.h"
 #include "proc.h"
 #include "proc_watch.h"
 
 struct roster {
 	struct roster_client *clients;
+	struct numbers numbers; /* of clients */
 	struct proc_watch *watch;
 	uint64_t unwatched_count;
 	struct pod_logs *logs;
@@ -55,9 +57,15 @@ static void stop_asking(struct roster_client *client)
 	client->unnamed = NULL;
 }
 
+struct roster_client *roster_at(const struct roster *roster, uint32_t number)
+{
+	return numbers_at(&roster->numbers, number);
+}
+
 static void drop(struct roster *roster, struct roster_client *client)
 {
 	HASH_DEL(roster->clients, client);
+	numbers_give_back(&roster->numbers, client->number);
 	forget_details(client);
 	stop_asking(client);
 	free(client);
@@ -74,6 +82,7 @@ void roster_free(struct roster *roster)
 		drop(roster, client);
 	}
 	proc_watch_free(roster->watch);
+	numbers_free(&roster->numbers);
 	free(roster);
 }
 
@@ -141,7 +150,7 @@ struct roster_client *roster_get(struct roster *roster, uint32_t pid, uint64_t s
 		ask_names(roster, client);
 		return client;
 	}
-	client = calloc(1, sizeof(*client));
+	client = numbers_prepare(&roster->numbers) == 0 ? calloc(1, sizeof(*client)) : NULL;
 	if (!client)
 		return NULL;
 	memcpy(&client->id, &id, sizeof(id));
@@ -150,6 +159,7 @@ struct roster_client *roster_get(struct roster *roster, uint32_t pid, uint64_t s
 		free(client);
 		return NULL;
 	}
+	client->number = numbers_take(&roster->numbers, client);
 	r = proc_watch_add(roster->watch, id);
 	if (r == -ESRCH)
 		client->exited = true;

@@ -15,6 +15,7 @@ struct roster;
 /* Owned by the roster; valid while it is held, and until its exit has been told. */
 struct roster_client {
 	struct client_id id;
+	uint32_t number; /* of roster_at() */
 	uint32_t conn_count; /* open connections that hold it; the caller's */
 	uint32_t hold_count;
 	bool exited;
@@ -40,6 +41,9 @@ void roster_free(struct roster *roster);
  * a later look, with its next connection. NULL when out of memory.
  */
 struct roster_client *roster_get(struct roster *roster, uint32_t pid, uint64_t start_ns);
+
+/* The client of that number, as long as it is valid; NULL for 0. */
+struct roster_client *roster_at(const struct roster *roster, uint32_t number);
 
 /* Fills in what this look knows of a client: cgroup, executable, names; the event borrows them. */
 void roster_describe(const struct roster_client *client, struct event *event);

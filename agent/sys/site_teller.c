@@ -80,14 +80,12 @@ void site_teller_told(const struct site_teller *teller, struct live_conn *conn,
 void site_teller_note_io(const struct site_teller *teller, struct live_conn *conn,
 			 const struct event *event)
 {
-	if (event->sent_bytes != conn->sent_bytes) {
+	if (!live_conn_has_sent(conn, event->sent_bytes)) {
 		conn->send_look = teller->look;
 		conn->sender_wanted = true;
 	}
-	conn->sent_bytes = event->sent_bytes;
-	conn->received_bytes = event->received_bytes;
-	conn->last_send_ns = event->last_send_ns;
-	conn->last_recv_ns = event->last_recv_ns;
+	conn->sent = event->sent_bytes & LIVE_CONN_BYTES_MASK;
+	conn->received = event->received_bytes & LIVE_CONN_BYTES_MASK;
 }
 
 static int tell(const struct site_teller *teller, struct live_conn *conn, uint64_t t_ns)
@@ -96,10 +94,6 @@ static int tell(const struct site_teller *teller, struct live_conn *conn, uint64
 		.type = EVENT_IO,
 		.t_ns = t_ns,
 		.conn = conn->id,
-		.sent_bytes = conn->sent_bytes,
-		.received_bytes = conn->received_bytes,
-		.last_send_ns = conn->last_send_ns,
-		.last_recv_ns = conn->last_recv_ns,
 	};
 	int r;
 
@@ -137,7 +131,7 @@ static void ask_if_quiet(void *userdata, struct live_conn *conn)
 
 	if (!conn->sender_wanted)
 		return;
-	if (teller->settles || (uint16_t)(teller->look - conn->send_look) >= QUIET_LOOKS) {
+	if (teller->settles || (uint8_t)(teller->look - conn->send_look) >= QUIET_LOOKS) {
 		ask_sender(teller, conn);
 		return;
 	}

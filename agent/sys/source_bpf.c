@@ -53,7 +53,7 @@ struct source_bpf {
 	 */
 	uint64_t met_count, met_sum, announced_sum;
 	uint8_t full_pass; /* number of the last full pass */
-	uint8_t full_look; /* comes again after 256, long after a look has missed nobody */
+	uint8_t full_look : 4; /* comes again after 16, long after a look has missed nobody */
 	int error; /* first failure inside a callback of this look */
 	uint64_t pass_ns; /* when the counters were read that this look tells */
 	struct site_teller teller;
@@ -79,9 +79,9 @@ static void emit(struct source_bpf *source, const struct event *event)
 /* The new owner is held before the one before is let go: they could be the same. */
 static void give_to(struct source_bpf *source, struct live_conn *conn, struct roster_client *client)
 {
-	struct roster_client *before = conn->client;
+	struct roster_client *before = roster_at(source->roster, conn->client);
 
-	conn->client = client;
+	conn->client = client->number;
 	client->conn_count++;
 	roster_hold(client);
 	if (!before)
@@ -140,7 +140,7 @@ static struct live_conn *announce(struct source_bpf *source, const struct conn_s
 
 static void retire(struct source_bpf *source, struct live_conn *conn)
 {
-	struct roster_client *client = conn->client;
+	struct roster_client *client = roster_at(source->roster, conn->client);
 
 	site_teller_forget(&source->teller, conn->id);
 	source->announced_sum -= conn->id;
@@ -178,7 +178,8 @@ static void tell_io(struct source_bpf *source, struct live_conn *conn, const str
 		.retransmit_count = io->retransmit_count,
 	};
 
-	if (io->sent_bytes == conn->sent_bytes && io->received_bytes == conn->received_bytes)
+	if (live_conn_has_sent(conn, io->sent_bytes) &&
+	    live_conn_has_received(conn, io->received_bytes))
 		return;
 	/* The process has undone the connection (AF_UNSPEC), and with it what was counted. */
 	if (!io->sent_bytes && !io->received_bytes)
@@ -297,7 +298,7 @@ static void conclude_if_absent(void *userdata, struct live_conn *conn)
 	if (conn->full_look == source->full_look)
 		return;
 	source->absent_count++;
-	if (conn->client->exited)
+	if (roster_at(source->roster, conn->client)->exited)
 		event.by = CLOSE_EXIT;
 	emit(source, &event);
 	retire(source, conn);

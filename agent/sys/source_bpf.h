@@ -46,7 +46,8 @@ int source_bpf_collect(struct source_bpf *source);
 
 /*
  * The next event. Returns 1, or 0 when the batch is at its end. The last event of a batch is an
- * EVENT_END with the time of the look. Strings live until the next collect.
+ * EVENT_END with the time of the look. Strings live until the next collect. An EVENT_IO that has
+ * sent and received nothing is word of sites alone: the counters and times are what was told last.
  */
 int source_bpf_next(struct source_bpf *source, struct event *ret_event);
 

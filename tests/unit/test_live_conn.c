@@ -13,16 +13,16 @@
 
 #define COUNT (3 * LIVE_CONNS_CHUNK + 23)
 
-/* What ought to be in it: by id, what its sent_bytes are; 0 = it is not there. */
+/* What ought to be in it: by id, the bytes that it has sent; 0 = it is not there. */
 static uint64_t expected[2 * COUNT + 1];
 
-static void add(struct live_conns *conns, uint64_t id, uint64_t sent_bytes)
+static void add(struct live_conns *conns, uint64_t id, uint64_t sent)
 {
 	struct live_conn *conn = live_conns_add(conns, id);
 	const struct live_conn blank = {.id = id, .next = conn->next};
 
 	assert_memory_equal(conn, &blank, sizeof(blank));
-	conn->sent_bytes = expected[id] = sent_bytes;
+	conn->sent = expected[id] = sent;
 }
 
 static void take(struct live_conns *conns, uint64_t id)
@@ -33,7 +33,7 @@ static void take(struct live_conns *conns, uint64_t id)
 
 static void count_visit(void *userdata, struct live_conn *conn)
 {
-	assert_int_equal(conn->sent_bytes, expected[conn->id]);
+	assert_int_equal(conn->sent, expected[conn->id]);
 	++*(uint32_t *)userdata;
 }
 
@@ -45,7 +45,7 @@ static void assert_holds_expected(const struct live_conns *conns)
 		const struct live_conn *conn = live_conns_find(conns, id);
 
 		count += expected[id] != 0;
-		assert_int_equal(conn ? conn->sent_bytes : 0, expected[id]);
+		assert_int_equal(conn ? conn->sent : 0, expected[id]);
 	}
 	live_conns_each(conns, count_visit, &visited);
 	assert_int_equal(conns->count, count);
@@ -96,6 +96,17 @@ static void live_conns_remove_gives_room_back(void **state)
 	live_conns_free(&conns);
 }
 
+static void live_conn_has_sent_knows_what_was_told_from_more(void **state)
+{
+	struct live_conn conn = {.sent = 0x345678, .received = 1};
+
+	(void)state;
+	assert_true(live_conn_has_sent(&conn, 0x12345678));
+	assert_false(live_conn_has_sent(&conn, 0x12345679));
+	assert_true(live_conn_has_received(&conn, 0x1000001));
+	assert_false(live_conn_has_received(&conn, 0x1000000));
+}
+
 static void remove_odd(void *userdata, struct live_conn *conn)
 {
 	assert_int_not_equal(expected[conn->id], 0); /* not met a second time */
@@ -123,6 +134,7 @@ int main(void)
 		cmocka_unit_test(live_conns_add_and_remove_at_random_keeps_each),
 		cmocka_unit_test(live_conns_remove_gives_room_back),
 		cmocka_unit_test(live_conns_each_that_removes_meets_all),
+		cmocka_unit_test(live_conn_has_sent_knows_what_was_told_from_more),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
