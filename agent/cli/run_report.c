@@ -90,7 +90,7 @@ static int add_left(struct run_report *report, const struct table *table, const 
 	left = &report->lefts[report->left_count++];
 	*left = (struct left){
 		.remote = conn->pool->remote,
-		.local = conn_local(conn),
+		.local = table_local(table, conn),
 		.client = conn->pool->client->id,
 		.site = copy_or_null(table_site(table, conn->site)),
 		.last_site = copy_or_null(table_site(table, conn->last_site)),

@@ -90,7 +90,7 @@ json_t *snapshot_conn(const struct live *live, const struct conn *conn,
 	uint64_t age_ns = (uint64_t)((int64_t)live->now_ns - conn->open_ns);
 	json_t *object = json_object();
 	const struct table *table = pipeline_table(live->pipeline);
-	struct netaddr local = conn_local(conn);
+	struct netaddr local = table_local(table, conn);
 	char text[ADDR_TEXT_SIZE];
 	int r = object ? 0 : -1;
 

@@ -3,7 +3,7 @@
  * A million connections may come and go: each is found by its number, stands in the order of its
  * pool and is counted there, and all of that has to be made and undone together.
  *
- * Invariant: a connection is in its pool's order and in the index from conns_insert() to
+ * Invariant: a connection is in its pool's order and in its bucket from conns_insert() to
  * conns_close(); the counts of a pool agree with the states of its connections.
  * Does not know what an event means for a connection: that is table.c.
  */
@@ -12,15 +12,16 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "index.h"
 #include "order.h"
 
-#define CONN_OF(index_link) ((struct conn *)((char *)(index_link)-offsetof(struct conn, link)))
+#define BUCKETS_MIN 64
 
 int conns_init(struct conns *conns, uint32_t max_count)
 {
-	conns->max_count = max_count;
-	conns->closed = NULL;
-	if (index_init(&conns->index) < 0)
+	*conns = (struct conns){.max_count = max_count, .bucket_count = BUCKETS_MIN};
+	conns->buckets = calloc(BUCKETS_MIN, sizeof(*conns->buckets));
+	if (!conns->buckets)
 		return -ENOMEM;
 	if (texts_init(&conns->sites) < 0)
 		goto no_sites;
@@ -30,38 +31,104 @@ int conns_init(struct conns *conns, uint32_t max_count)
 no_addresses:
 	texts_destroy(&conns->sites);
 no_sites:
-	index_destroy(&conns->index);
+	free(conns->buckets);
 	return -ENOMEM;
 }
 
 void conns_destroy(struct conns *conns)
 {
 	conns_settle(conns);
-	index_destroy(&conns->index);
+	conn_room_free(&conns->room);
+	free(conns->buckets);
 	texts_destroy(&conns->sites);
 	texts_destroy(&conns->addresses);
 }
 
+/* --- found by their id ------------------------------------------------------------------------ */
+
+static uint32_t *bucket_of(const struct conns *conns, uint64_t id)
+{
+	return &conns->buckets[index_mix(id) & (conns->bucket_count - 1)];
+}
+
 struct conn *conns_find(const struct conns *conns, uint64_t id)
 {
-	for (struct index_link *at = index_bucket(&conns->index, id); at; at = at->next)
-		if (at->key == id)
-			return CONN_OF(at);
+	uint32_t number = *bucket_of(conns, id);
+
+	while (number) {
+		struct conn *conn = conn_room_at(&conns->room, number);
+
+		if (conn->id == id)
+			return conn;
+		number = conn->next;
+	}
 	return NULL;
 }
+
+static void chain(const struct conns *conns, struct conn *conn, uint32_t number)
+{
+	uint32_t *bucket = bucket_of(conns, conn->id);
+
+	conn->next = *bucket;
+	*bucket = number;
+}
+
+/* Without memory it goes on with longer chains. */
+static void grow(struct conns *conns)
+{
+	uint32_t *before = conns->buckets, before_count = conns->bucket_count;
+	uint32_t *buckets = calloc(2 * (size_t)before_count, sizeof(*buckets));
+
+	if (!buckets)
+		return;
+	conns->buckets = buckets;
+	conns->bucket_count = 2 * before_count;
+	for (uint32_t i = 0; i < before_count; i++) {
+		uint32_t number = before[i];
+
+		while (number) {
+			struct conn *conn = conn_room_at(&conns->room, number);
+			uint32_t next = conn->next;
+
+			chain(conns, conn, number);
+			number = next;
+		}
+	}
+	free(before);
+}
+
+static void insert(struct conns *conns, struct conn *conn)
+{
+	if (conns->count >= conns->bucket_count)
+		grow(conns);
+	chain(conns, conn, conn_number(conn));
+	conns->count++;
+}
+
+static void take_out(struct conns *conns, const struct conn *conn)
+{
+	uint32_t *link = bucket_of(conns, conn->id), number = conn_number(conn);
+
+	while (*link != number)
+		link = &conn_room_at(&conns->room, *link)->next;
+	*link = conn->next;
+	conns->count--;
+}
+
+/* --- from beginning to end -------------------------------------------------------------------- */
 
 int conns_make(struct conns *conns, const struct event *event, struct conn **ret_conn)
 {
 	struct conn *conn;
 
-	if (conns->index.link_count >= conns->max_count)
+	if (conns->count >= conns->max_count)
 		return -ENOSPC;
-	conn = calloc(1, sizeof(*conn));
+	conn = conn_room_take(&conns->room);
 	if (!conn)
 		return -ENOMEM;
 	if (texts_replace_number(&conns->sites, &conn->site, event->site) < 0 ||
 	    (event->local.port &&
-	     texts_replace_bytes(&conns->addresses, &conn->local_ip, event->local.ip,
+	     texts_replace_bytes(&conns->addresses, &conn->address, event->local.ip,
 				 sizeof(event->local.ip)) < 0)) {
 		conns_free(conns, conn);
 		return -ENOMEM;
@@ -79,8 +146,8 @@ void conns_free(struct conns *conns, struct conn *conn)
 		return;
 	texts_release_number(&conns->sites, conn->site);
 	texts_release_number(&conns->sites, conn->last_site);
-	texts_release(&conns->addresses, conn->local_ip);
-	free(conn);
+	texts_release_number(&conns->addresses, conn->address);
+	conn_room_give_back(&conns->room, conn);
 }
 
 static void count_state(struct pool *pool, uint8_t state, uint32_t step)
@@ -109,7 +176,7 @@ static void detach(struct conn *conn)
 void conns_insert(struct conns *conns, struct conn *conn, struct pool *pool)
 {
 	attach(conn, pool);
-	index_insert(&conns->index, &conn->link, conn->id);
+	insert(conns, conn);
 }
 
 void conns_move(struct conn *conn, struct pool *pool)
@@ -136,7 +203,7 @@ int conns_note_sites(struct conns *conns, struct conn *conn, const struct event 
 void conns_close(struct conns *conns, struct conn *conn)
 {
 	detach(conn);
-	index_remove(&conns->index, &conn->link);
+	take_out(conns, conn);
 	conn->state = CONN_CLOSED;
 	conns->closed = conn;
 }

@@ -5,12 +5,15 @@
 #ifndef CONNLEAK_CORE_CONNS_H
 #define CONNLEAK_CORE_CONNS_H
 
-#include "index.h"
+#include "conn_room.h"
 #include "table.h"
 #include "texts.h"
 
 struct conns {
-	struct index index;
+	struct conn_room room;
+	uint32_t *buckets; /* number of the first connection in each, 0 = none; owned */
+	uint32_t bucket_count; /* a power of two */
+	uint32_t count; /* inserted and not closed */
 	struct texts sites, addresses; /* of all connections */
 	uint32_t max_count;
 	struct conn *closed; /* the one closed last, until conns_settle(); owned */
@@ -51,7 +54,7 @@ int conns_note_sites(struct conns *conns, struct conn *conn, const struct event 
 void conns_close(struct conns *conns, struct conn *conn);
 void conns_settle(struct conns *conns);
 
-/* Frees all connections of a pool, without a word to the index: for the end of the table. */
+/* Frees all connections of a pool, without taking them out of buckets: for the end of the table. */
 void conns_drop_pool(struct conns *conns, struct pool *pool);
 
 #endif

@@ -219,7 +219,7 @@ static void note_suspects(struct ledger_entry *entry, const struct table *table)
 		const struct conn *conn = table_find_conn(table, entry->verdict.suspects[i]);
 
 		if (conn && conn->local_port)
-			suspects[known++] = conn_local(conn);
+			suspects[known++] = table_local(table, conn);
 	}
 	qsort(suspects, known, sizeof(*suspects), compare_addresses);
 	entry->suspects = suspects;
@@ -405,21 +405,24 @@ static const struct pool *find_pool(const struct table *table, const struct verd
 	return found;
 }
 
-static bool is_named(const struct ledger_entry *entry, const struct conn *conn)
+static bool is_named(const struct ledger_entry *entry, const struct table *table,
+		     const struct conn *conn)
 {
-	struct netaddr local = conn_local(conn);
+	struct netaddr local = table_local(table, conn);
 
 	return local.port && bsearch(&local, entry->suspects, entry->suspect_count, sizeof(local),
 				     compare_addresses);
 }
 
 /* How many of the connections named are open and have been silent ever since. */
-static uint32_t count_remaining(const struct ledger_entry *entry, const struct pool *pool)
+static uint32_t count_remaining(const struct ledger_entry *entry, const struct table *table,
+				const struct pool *pool)
 {
 	uint32_t count = 0;
 
 	for (const struct conn *conn = pool->oldest; conn; conn = conn->newer)
-		count += conn->last_active_ns <= (int64_t)entry->known_ns && is_named(entry, conn);
+		count += conn->last_active_ns <= (int64_t)entry->known_ns &&
+			 is_named(entry, table, conn);
 	return count;
 }
 
@@ -437,7 +440,7 @@ static const char *find_end(const struct ledger_entry *entry, const struct table
 	if (!pool)
 		return "the process has none of these connections any more";
 	if (entry->suspect_count > 0)
-		return count_remaining(entry, pool) <= entry->suspect_count / REMAINING_SHARE
+		return count_remaining(entry, table, pool) <= entry->suspect_count / REMAINING_SHARE
 			       ? "the connections it named were closed or used again"
 			       : NULL;
 	return now_ns > entry->carried_ns && now_ns - entry->carried_ns > grace_ns

@@ -21,7 +21,7 @@ void numbers_free(struct numbers *numbers)
 int numbers_prepare(struct numbers *numbers)
 {
 	uint32_t room = numbers->room ? 2 * numbers->room : ROOM_MIN;
-	struct number_slot *slots;
+	union number_slot *slots;
 
 	if (numbers->first_free || numbers->count < numbers->room)
 		return 0;
@@ -41,12 +41,12 @@ uint32_t numbers_take(struct numbers *numbers, void *object)
 		numbers->first_free = numbers->slots[number - 1].next_free;
 	else
 		number = ++numbers->count;
-	numbers->slots[number - 1] = (struct number_slot){.object = object};
+	numbers->slots[number - 1] = (union number_slot){.object = object};
 	return number;
 }
 
 void numbers_give_back(struct numbers *numbers, uint32_t number)
 {
-	numbers->slots[number - 1] = (struct number_slot){.next_free = numbers->first_free};
+	numbers->slots[number - 1] = (union number_slot){.next_free = numbers->first_free};
 	numbers->first_free = number;
 }

@@ -9,14 +9,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-struct number_slot {
-	void *object; /* NULL = nobody has this number */
-	uint32_t next_free; /* then the next of these; 0 = it is the last */
+union number_slot {
+	void *object;
+	uint32_t next_free; /* of one that nobody has: the next of these; 0 = it is the last */
 };
 
 /* All zero is an empty one. */
 struct numbers {
-	struct number_slot *slots; /* by number less 1; owned */
+	union number_slot *slots; /* by number less 1; owned */
 	uint32_t count, room;
 	uint32_t first_free; /* 0 = none */
 };

@@ -486,7 +486,7 @@ struct pool *table_first_pool(const struct table *table)
 
 uint32_t table_conn_count(const struct table *table)
 {
-	return (uint32_t)table->conns.index.link_count;
+	return table->conns.count;
 }
 
 uint32_t table_pool_count(const struct table *table)
@@ -522,6 +522,16 @@ uint64_t table_look_before_ns(const struct table *table)
 uint64_t table_late_ns(const struct table *table)
 {
 	return table->looks.late_ns;
+}
+
+struct netaddr table_local(const struct table *table, const struct conn *conn)
+{
+	const char *ip = texts_at(&table->conns.addresses, conn->address);
+	struct netaddr local = {.port = conn->local_port};
+
+	if (ip)
+		memcpy(local.ip, ip, sizeof(local.ip));
+	return local;
 }
 
 const char *table_site(const struct table *table, uint32_t number)

@@ -13,8 +13,6 @@
 #ifndef CONNLEAK_CORE_TABLE_H
 #define CONNLEAK_CORE_TABLE_H
 
-#include <string.h>
-
 #include "index.h"
 #include "totals.h"
 #include "types.h"
@@ -70,13 +68,7 @@ struct beat {
 };
 
 struct conn {
-	union {
-		struct index_link link;
-		struct {
-			struct index_link *next_in_index;
-			uint64_t id; /* the key of the link */
-		};
-	};
+	uint64_t id;
 	struct pool *pool;
 	struct conn *older, *newer; /* neighbours in the pool's order of activity */
 	/* Signed: what a source found already open can be older than its clock's origin. */
@@ -86,12 +78,14 @@ struct conn {
 	uint64_t peer_closed_ns; /* 0 = not */
 	uint64_t last_send_ns, last_recv_ns; /* 0 = never, or before the observation */
 	uint64_t sent_bytes, received_bytes;
-	const void *local_ip; /* of a struct netaddr (conn_local()); the table's (texts.h) */
+	uint32_t next; /* number of the next one in the same bucket (conns.c); 0 = none */
+	uint32_t address; /* its own, without the port: table_local() */
 	uint32_t rtt_us; /* smoothed round trip; 0 = not measured */
 	uint32_t retransmit_count;
 	uint32_t site; /* where it was opened: table_site() of it; 0 = unknown */
 	uint32_t last_site; /* who sent on it last, the same way */
-	uint32_t tid : 27; /* the thread that opened it; 0 = unknown */
+	uint32_t tid : 22; /* the thread that opened it; 0 = unknown */
+	uint32_t slot : 5; /* its place in its chunk (conn_room.h) */
 	uint32_t was_told : 1; /* named by the last line of that verdict (told.c) */
 	uint32_t opener : 2; /* enum opener_state: whether that thread has ended */
 	uint32_t outlived : 2; /* 2 = used after that (deserted.c) */
@@ -121,9 +115,10 @@ struct conn {
 
 #define CONN_FAIR_MAX 31
 /* Linux has no more than 2^22 threads; a larger number is nobody's. */
-#define CONN_TID_MAX ((1U << 27) - 1)
-/* There may be a million, and a malloc() of this size takes no more than eight bytes beside it. */
-_Static_assert(sizeof(struct conn) == 152, "what a connection costs is on purpose");
+#define CONN_TID_MAX ((1U << 22) - 1)
+#define CONN_SLOT_MAX ((1U << 5) - 1)
+/* There may be a million. */
+_Static_assert(sizeof(struct conn) == 144, "what a connection costs is on purpose");
 
 enum change_type {
 	CHANGE_NONE, /* time passed, or nothing that matters */
@@ -226,18 +221,11 @@ uint64_t table_late_ns(const struct table *table);
  */
 const char *client_workload(const struct client *client, char *buffer, size_t size);
 
+/* Its own address; port 0 = unknown. */
+struct netaddr table_local(const struct table *table, const struct conn *conn);
+
 /* What the number of a site stands for; NULL = unknown. Valid while a connection has the number. */
 const char *table_site(const struct table *table, uint32_t number);
-
-/* Its own address; port 0 = unknown. */
-static inline struct netaddr conn_local(const struct conn *conn)
-{
-	struct netaddr local = {.port = conn->local_port};
-
-	if (conn->local_ip)
-		memcpy(local.ip, conn->local_ip, sizeof(local.ip));
-	return local;
-}
 
 /* Time since the last payload byte, or since the open when there was none. */
 static inline uint64_t conn_silence_ns(const struct conn *conn, uint64_t now_ns)

@@ -99,20 +99,6 @@ static void let_go(struct texts *texts, struct text *text)
 	free(text);
 }
 
-int texts_replace_bytes(struct texts *texts, const void **bytes, const void *news, size_t size)
-{
-	struct text *held;
-
-	if (!news || (*bytes && memcmp(*bytes, news, size) == 0))
-		return 0;
-	held = hold(texts, news, size);
-	if (!held)
-		return -ENOMEM;
-	texts_release(texts, *bytes);
-	*bytes = held->bytes;
-	return 0;
-}
-
 int texts_replace(struct texts *texts, const char **text, const char *news)
 {
 	struct text *held;
@@ -130,11 +116,21 @@ int texts_replace(struct texts *texts, const char **text, const char *news)
 int texts_replace_number(struct texts *texts, uint32_t *number, const char *news)
 {
 	const char *text = texts_at(texts, *number);
-	int error = texts_replace(texts, &text, news);
 
-	if (error == 0 && text)
-		*number = text_of(text)->number;
-	return error;
+	if (!news || (text && strcmp(text, news) == 0))
+		return 0;
+	return texts_replace_bytes(texts, number, news, strlen(news) + 1);
+}
+
+int texts_replace_bytes(struct texts *texts, uint32_t *number, const void *news, size_t size)
+{
+	struct text *held = hold(texts, news, size);
+
+	if (!held)
+		return -ENOMEM;
+	texts_release_number(texts, *number);
+	*number = held->number;
+	return 0;
 }
 
 const char *texts_at(const struct texts *texts, uint32_t number)

@@ -27,11 +27,11 @@ void texts_destroy(struct texts *texts);
  */
 int texts_replace(struct texts *texts, const char **text, const char *news);
 
-/* The same of bytes of any sort; those of one struct texts are all texts, or all of one size. */
-int texts_replace_bytes(struct texts *texts, const void **bytes, const void *news, size_t size);
-
 /* As texts_replace(), with numbers: 0 is none. */
 int texts_replace_number(struct texts *texts, uint32_t *number, const char *news);
+
+/* The same of bytes of any sort; those of one struct texts are all texts, or all of one size. */
+int texts_replace_bytes(struct texts *texts, uint32_t *number, const void *news, size_t size);
 
 /* NULL for 0. Valid as long as the number is held. */
 const char *texts_at(const struct texts *texts, uint32_t number);

@@ -115,7 +115,7 @@ static const char *group_of(const struct detector *detector, const struct conn *
 static int take_conn(struct detail *detail, const struct sample_scene *scene,
 		     const struct conn *conn, struct detail_conn *ret_conn)
 {
-	struct netaddr local = conn_local(conn);
+	struct netaddr local = table_local(scene->table, conn);
 	char text[ADDR_TEXT_SIZE];
 	int r = 0;
 

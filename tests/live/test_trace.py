@@ -71,6 +71,9 @@ def test_trace_is_a_valid_trace_from_header_to_end(connleak, server, client):
     lines = trace.events()
     assert lines[0]["connleak_trace"] == 1
     assert lines[-1]["ev"] == "end"
+    for conn in {event["conn"] for event in lines if event.get("ev") == "io"}:
+        sent = [line["sent"] for line in lines if (line.get("ev"), line.get("conn")) == ("io", conn)]
+        assert sent == sorted(sent), f"a look that only tells a site has other counters: {sent}"
     seen = [event for event in lines if event.get("ev") == "seen"]
     assert sorted(int(event["local"].rpartition(":")[2]) for event in seen) == sorted(older)
     times = [event["t"] for event in lines[1:]]

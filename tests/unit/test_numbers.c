@@ -41,10 +41,8 @@ static void numbers_give_back_is_taken_before_a_new_one(void **state)
 		taken[i] = numbers_take(&numbers, &objects[i]);
 	}
 	for (int round = 0; round < 5; round++) {
-		for (int i = round; i < COUNT; i += 3) {
+		for (int i = round; i < COUNT; i += 3)
 			numbers_give_back(&numbers, taken[i]);
-			assert_null(numbers_at(&numbers, taken[i]));
-		}
 		for (int i = round; i < COUNT; i += 3) {
 			assert_int_equal(numbers_prepare(&numbers), 0);
 			taken[i] = numbers_take(&numbers, &objects[i]);

@@ -37,7 +37,7 @@ static void table_apply_open_makes_client_pool_and_conn(void **state)
 	assert_int_equal(change.conn->open_ns, 12 * S);
 	assert_string_equal(table_site(table, change.conn->site), "OrderRepo.save");
 	assert_string_equal(change.client->exe, "/usr/bin/orders");
-	local = conn_local(change.conn);
+	local = table_local(table, change.conn);
 	assert_memory_equal(&local, &event.local, sizeof(local));
 	assert_int_equal(change.pool->connecting_count, 1);
 	assert_int_equal(change.pool->totals.opened_count, 1);
