@@ -3,12 +3,13 @@
  * What is in the directory of the pins, and how one agent takes it over from another.
  *
  *	DIRECTORY/2/conns, pools, ends ...	the maps
- *	DIRECTORY/2/on_set_state		the link that keeps the probe attached
+ *	DIRECTORY/2/on_set_state ...		the link that keeps a probe attached
  *	DIRECTORY/2-new/			being made; what is killed here is swept away next
  *time
  *
  * Invariant: a directory without "-new" is complete, since it got its name when it was. The probe
- * is replaced by a rename, so one is attached at every moment, and two for a moment.
+ * is replaced by a rename, so one is attached at every moment, and two for a moment. Where the
+ * kernel needs two of them, so is the other.
  * It does not know what the maps mean; that they fit is told by their version and their sizes.
  */
 #include "pins.h"
@@ -31,7 +32,7 @@
 #include "log.h"
 #include "pin_dir.h"
 
-#define LINK_NAME "on_set_state"
+#define FIRST_PROBE "on_set_state" /* there is always this one */
 #define NEW_SUFFIX "-new" /* the file system reserves dots */
 #define REASON_SIZE 256
 
@@ -145,7 +146,7 @@ static int open_map(const struct pins *pins, const struct bpf_map *map, char *re
 static bool has_probe(const struct pins *pins, char *reason)
 {
 	char path[PATH_MAX];
-	int r = path_of(pins, "", LINK_NAME, path, sizeof(path));
+	int r = path_of(pins, "", FIRST_PROBE, path, sizeof(path));
 	int fd = r < 0 ? r : bpf_obj_get(path);
 
 	if (fd < 0) {
@@ -351,11 +352,11 @@ static int pin(const struct pins *pins, const char *suffix, const char *name, in
 	return r;
 }
 
-static int pin_all(const struct pins *pins, struct bpf_object *object, struct bpf_link *link,
-		   char *error, size_t size)
+static int pin_all(const struct pins *pins, struct bpf_object *object,
+		   const struct pins_probe *probes, char *error, size_t size)
 {
 	struct bpf_map *map;
-	int r;
+	int r = 0;
 
 	bpf_object__for_each_map(map, object)
 	{
@@ -365,11 +366,13 @@ static int pin_all(const struct pins *pins, struct bpf_object *object, struct bp
 		if (r < 0)
 			return r;
 	}
-	return pin(pins, NEW_SUFFIX, LINK_NAME, bpf_link__fd(link), error, size);
+	for (; r == 0 && probes->name; probes++)
+		r = pin(pins, NEW_SUFFIX, probes->name, bpf_link__fd(probes->link), error, size);
+	return r;
 }
 
 /* A directory of its own until it is complete. */
-static int keep_fresh(struct pins *pins, struct bpf_object *object, struct bpf_link *link,
+static int keep_fresh(struct pins *pins, struct bpf_object *object, const struct pins_probe *probes,
 		      char *error, size_t size)
 {
 	struct pins_removed removed = {};
@@ -383,7 +386,7 @@ static int keep_fresh(struct pins *pins, struct bpf_object *object, struct bpf_l
 	if (r == 0 && mkdirat(pins->fd, made, 0700) < 0)
 		r = -errno;
 	if (r == 0)
-		r = pin_all(pins, object, link, error, size);
+		r = pin_all(pins, object, probes, error, size);
 	if (r == 0 && renameat(pins->fd, made, pins->fd, name) < 0)
 		r = -errno;
 	if (r < 0)
@@ -391,31 +394,44 @@ static int keep_fresh(struct pins *pins, struct bpf_object *object, struct bpf_l
 	return r;
 }
 
-static int keep_adopted(struct pins *pins, struct bpf_link *link, char *error, size_t size)
+static int replace_probe(struct pins *pins, const struct pins_probe *probe, char *error,
+			 size_t size)
 {
-	struct pins_removed removed = {};
-	char old[64], made[64], name[32];
+	char old[64], made[64], name[48];
 	int r;
 
-	snprintf(name, sizeof(name), "%d", ABI_VERSION);
-	snprintf(old, sizeof(old), "%s/" LINK_NAME, name);
-	snprintf(made, sizeof(made), "%s/" LINK_NAME NEW_SUFFIX, name);
+	snprintf(name, sizeof(name), "%s" NEW_SUFFIX, probe->name);
+	snprintf(old, sizeof(old), "%d/%s", ABI_VERSION, probe->name);
+	snprintf(made, sizeof(made), "%d/%s", ABI_VERSION, name);
 	(void)unlinkat(pins->fd, made, 0); /* of one that was killed here */
-	r = pin(pins, "", LINK_NAME NEW_SUFFIX, bpf_link__fd(link), error, size);
+	r = pin(pins, "", name, bpf_link__fd(probe->link), error, size);
 	if (r < 0)
 		return r;
 	if (renameat(pins->fd, made, pins->fd, old) < 0) {
 		r = -errno;
 		snprintf(error, size, "cannot replace the probe: %s", strerror(-r));
-		return r;
 	}
-	(void)remove_versions(pins->fd, name, &removed); /* of no use, and of no harm */
-	return 0;
+	return r;
 }
 
-int pins_keep(struct pins *pins, struct bpf_object *object, struct bpf_link *link, char *ret_error,
-	      size_t error_size)
+static int keep_adopted(struct pins *pins, const struct pins_probe *probes, char *error,
+			size_t size)
 {
-	return pins->has_adopted ? keep_adopted(pins, link, ret_error, error_size)
-				 : keep_fresh(pins, object, link, ret_error, error_size);
+	struct pins_removed removed = {};
+	char version[32];
+	int r = 0;
+
+	for (; r == 0 && probes->name; probes++)
+		r = replace_probe(pins, probes, error, size);
+	snprintf(version, sizeof(version), "%d", ABI_VERSION);
+	if (r == 0)
+		(void)remove_versions(pins->fd, version, &removed); /* of no use, and of no harm */
+	return r;
+}
+
+int pins_keep(struct pins *pins, struct bpf_object *object, const struct pins_probe *probes,
+	      char *ret_error, size_t error_size)
+{
+	return pins->has_adopted ? keep_adopted(pins, probes, ret_error, error_size)
+				 : keep_fresh(pins, object, probes, ret_error, error_size);
 }

@@ -30,12 +30,19 @@ void pins_close(struct pins *pins);
  */
 int pins_adopt(struct pins *pins, struct bpf_object *object);
 
+/* A probe that is attached: what its pin is called, and its link. */
+struct pins_probe {
+	const char *name; /* NULL: the end of an array */
+	struct bpf_link *link;
+};
+
 /*
- * After the probe was attached: pins it and its maps, and lets go what was pinned before. In no
- * moment is there no probe. Returns 0, or -errno and one clause in ret_error.
+ * After the probes were attached, of which the first is "on_set_state": pins them and the maps, and
+ * lets go what was pinned before. In no moment is there no probe. Returns 0, or -errno and one
+ * clause in ret_error.
  */
-int pins_keep(struct pins *pins, struct bpf_object *object, struct bpf_link *link, char *ret_error,
-	      size_t error_size);
+int pins_keep(struct pins *pins, struct bpf_object *object, const struct pins_probe *probes,
+	      char *ret_error, size_t error_size);
 
 /* What pins_remove() has found and removed. */
 struct pins_removed {

@@ -270,7 +270,6 @@ static int begin_number(const struct bpf_map *counters, uint32_t *ret_session)
 	return 0;
 }
 
-/* It is not pinned: without an agent there is the first, and what that misses shows later. */
 static int want_second_probe(struct probes *probes)
 {
 	if (!features_bpf_is_tracing_preemptible())
@@ -335,12 +334,17 @@ static int load_iterators(struct probes *probes, const struct probes_limits *lim
 /* Without pins it is as good until the next start, so that is all that is lost. */
 static void keep(struct probes *probes, struct pins *pins)
 {
+	struct bpf_link *second = probes->conn->links.on_set_state_again;
+	const struct pins_probe kept[] = {
+		{"on_set_state", probes->conn->links.on_set_state},
+		{second ? "on_set_state_again" : NULL, second},
+		{},
+	};
 	char error[256];
 
 	if (!pins)
 		return;
-	if (pins_keep(pins, probes->conn->obj, probes->conn->links.on_set_state, error,
-		      sizeof(error)) < 0)
+	if (pins_keep(pins, probes->conn->obj, kept, error, sizeof(error)) < 0)
 		log_notice("%s: nothing is kept for the next start", error);
 	else
 		probes->is_kept = true;

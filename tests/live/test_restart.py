@@ -3,6 +3,7 @@
 
 import ctypes
 import os
+import pathlib
 import re
 import struct
 import subprocess
@@ -511,6 +512,24 @@ def test_directory_elsewhere_is_not_used_and_not_made(connleak, tmp_path):
     directory = tmp_path / "pins"
     going_without(connleak, (), f"{directory} is not on a BPF file system", directory=directory)
     assert not os.path.exists(directory)
+
+
+def attached_probes(pid):
+    """How many probes on changes of state a process holds by their links."""
+    directory = pathlib.Path(f"/proc/{pid}/fdinfo")
+    texts = [(directory / name).read_text() for name in os.listdir(directory)]
+    return sum("tp_name:\tinet_sock_set_state\n" in text for text in texts)
+
+
+def test_every_probe_outlives_the_agent(observe, bpffs, server):
+    """Kernels that run programs with others let in between need two: each sees what the other cannot."""
+    for _ in range(2):
+        observer = observe(server.listen())
+        attached = attached_probes(observer.pid)
+        assert attached in (1, 2)
+        pins = [path for path in bpffs.pins() if os.path.basename(path).startswith("on_set_state")]
+        assert len(pins) == attached
+        observer.kill()
 
 
 def test_agent_killed_again_and_again_at_its_start_leaves_one_probe(connleak, bpffs):
