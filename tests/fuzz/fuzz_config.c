@@ -1,11 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Any bytes as a config file: no crash, entries only with key and value, errors of one line.
+ * Any bytes as a config file: no crash, entries only with key and value, errors of one line; and
+ * each entry is taken, or refused with a sentence.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/config.h"
+#include "cli/option.h"
+#include "cli/option_value.h"
+#include "core/format.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -21,6 +25,26 @@ static void check_entries(const struct config *config)
 	}
 }
 
+static void apply_entries(const struct config *config)
+{
+	struct options options;
+
+	if (options_init(&options) < 0)
+		abort();
+	for (size_t i = 0; i < config->entry_count; i++) {
+		const struct config_entry *entry = &config->entries[i];
+		char error[2048] = "";
+		int r = entry->row ? option_apply(entry->row, &options, entry->value, error,
+						  sizeof(error))
+				   : value_set_setting(&options, entry->key, entry->value, error,
+						       sizeof(error));
+
+		if ((r < 0) != (error[0] != '\0') || !format_is_safe(error))
+			abort();
+	}
+	options_free(&options);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct config config;
@@ -29,6 +53,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	if (ret == 0) {
 		check_entries(&config);
+		apply_entries(&config);
 		config_clear(&config);
 	} else if (!error[0] || strpbrk(error, "\n\033")) {
 		abort();

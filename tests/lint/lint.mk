@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # `make lint` runs every static checker; tests/lint/exceptions lists what they are wrong about, with
 # the reason. `make lint-quick` leaves out clang's path-sensitive analyzer, which takes most of the
-# time. A file is looked at again only when it, a header or the rules have changed.
+# time. A file is looked at again only when it, a header or the rules have changed. Both look whether
+# every parser has a fuzz target.
 # `make coverage` counts which lines of core/ the unit tests run, and which of screen/, and whether
 # the tests with memory refused come to every allocation.
 
@@ -19,18 +20,18 @@ SPELLING   := $(LINT_BUILD)/spelling
 # The goal for each of the two, in per cent of lines; `make coverage` fails below it.
 COVERAGE_GOAL ?= 95
 
-.PHONY: lint lint-quick lint-all lint-most coverage shellcheck
+.PHONY: lint lint-quick lint-all lint-most coverage shellcheck fuzzed
 
 lint lint-quick:
 	@packaging/deps.sh lint
 	@$(MAKE) --no-print-directory -s -j $$(nproc) $(SKELETONS)
 	@$(MAKE) --no-print-directory -s -j $$(nproc) $(if $(filter lint,$@),lint-all,lint-most)
 
-lint-all: shellcheck $(SPELLING) $(LINT_BUILD)/cppcheck $(GCC_LINT) $(TIDY_FULL)
-	@tests/lint/judge.py tests/lint/exceptions $(filter-out $(SPELLING) shellcheck,$^)
+lint-all: shellcheck fuzzed $(SPELLING) $(LINT_BUILD)/cppcheck $(GCC_LINT) $(TIDY_FULL)
+	@tests/lint/judge.py tests/lint/exceptions $(filter-out $(SPELLING) shellcheck fuzzed,$^)
 
-lint-most: shellcheck $(SPELLING) $(LINT_BUILD)/cppcheck $(GCC_LINT) $(TIDY_QUICK)
-	@tests/lint/judge.py --quick tests/lint/exceptions $(filter-out $(SPELLING) shellcheck,$^)
+lint-most: shellcheck fuzzed $(SPELLING) $(LINT_BUILD)/cppcheck $(GCC_LINT) $(TIDY_QUICK)
+	@tests/lint/judge.py --quick tests/lint/exceptions $(filter-out $(SPELLING) shellcheck fuzzed,$^)
 
 # A file that clang-tidy cannot compile fails here; what it finds is for judge.py.
 $(LINT_BUILD)/%.tidy: %.c $(LINT_RULES)
@@ -62,6 +63,9 @@ $(SPELLING): $(shell git ls-files 2>/dev/null | grep -vE '\.gz$$|package-lock|/c
 	@mkdir -p $(@D)
 	@codespell --ignore-words=tests/lint/misspelt $^
 	@touch $@
+
+fuzzed:
+	@tests/lint/fuzzed.sh
 
 shellcheck:
 	git ls-files '*.sh' .ci/run | xargs shellcheck
