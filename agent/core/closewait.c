@@ -57,8 +57,8 @@ bool closewait_observe(struct closewait **closewait, const struct moment *moment
 		return false;
 	if (change->type == CHANGE_PEER_CLOSED)
 		return observe_fin(*closewait, moment, change->pool);
-	if (change_is_own_close(change) && conn->peer_closed_ns != 0 &&
-	    moment->t_ns - conn->peer_closed_ns > moment->settings->close_wait_ns)
+	if (change_is_own_close(change) && conn_peer_closed_ns(conn) != 0 &&
+	    moment->t_ns - conn_peer_closed_ns(conn) > moment->settings->close_wait_ns)
 		eprocess_discount(&(*closewait)->process, COMEBACK_FACTOR);
 	return false;
 }

@@ -8,6 +8,7 @@
  */
 #include "conn_room.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,6 +51,7 @@ static struct conn_chunk *make_chunk(struct conn_room *room)
 	if (!chunk)
 		return NULL;
 	chunk->used = 0;
+	chunk->fin_ns = NULL;
 	chunk->number = numbers_take(&room->chunks, chunk);
 	add_roomy(room, chunk);
 	return chunk;
@@ -70,9 +72,14 @@ struct conn *conn_room_take(struct conn_room *room)
 	return &chunk->conns[slot];
 }
 
+static struct conn_chunk *chunk_of(struct conn *conn)
+{
+	return (struct conn_chunk *)(void *)(conn - conn->slot);
+}
+
 void conn_room_give_back(struct conn_room *room, struct conn *conn)
 {
-	struct conn_chunk *chunk = (struct conn_chunk *)(void *)(conn - conn->slot);
+	struct conn_chunk *chunk = chunk_of(conn);
 
 	if (chunk->used == ALL_USED)
 		add_roomy(room, chunk);
@@ -81,5 +88,26 @@ void conn_room_give_back(struct conn_room *room, struct conn *conn)
 		return;
 	remove_roomy(room, chunk);
 	numbers_give_back(&room->chunks, chunk->number);
+	free(chunk->fin_ns);
 	free(chunk);
+}
+
+int conn_room_prepare_fin(struct conn *conn)
+{
+	struct conn_chunk *chunk = chunk_of(conn);
+
+	if (!chunk->fin_ns)
+		chunk->fin_ns = malloc(CONN_CHUNK * sizeof(*chunk->fin_ns));
+	return chunk->fin_ns ? 0 : -ENOMEM;
+}
+
+void conn_room_set_fin(struct conn *conn, uint64_t t_ns)
+{
+	chunk_of(conn)->fin_ns[conn->slot] = t_ns;
+	conn->has_fin = true;
+}
+
+uint64_t conn_room_fin_ns(const struct conn *conn)
+{
+	return conn_chunk_of(conn)->fin_ns[conn->slot];
 }

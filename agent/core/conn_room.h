@@ -14,6 +14,7 @@
 
 struct conn_chunk {
 	struct conn conns[CONN_CHUNK];
+	uint64_t *fin_ns; /* when their peers closed them; owned; NULL = none has been */
 	uint32_t used; /* a bit for each */
 	uint32_t number; /* in conn_room.chunks */
 	struct conn_chunk *next, *prev; /* with room for more; NULL = the last, the first */
@@ -31,6 +32,13 @@ void conn_room_free(struct conn_room *room);
 /* One that is all zero but for its slot. NULL when out of memory. */
 struct conn *conn_room_take(struct conn_room *room);
 void conn_room_give_back(struct conn_room *room, struct conn *conn);
+
+/*
+ * Few are closed by their peers and stay, so the time of that is kept beside the chunk. Preparing
+ * returns 0 or -ENOMEM; what is set then is conn_peer_closed_ns().
+ */
+int conn_room_prepare_fin(struct conn *conn);
+void conn_room_set_fin(struct conn *conn, uint64_t t_ns);
 
 static inline const struct conn_chunk *conn_chunk_of(const struct conn *conn)
 {

@@ -126,7 +126,7 @@ void coverage_observe(struct coverage *coverage, const struct moment *moment,
 		break;
 	case CHANGE_CLOSED:
 		/* How long one lay about that the pool then retired says how fair the pool is. */
-		if (change_is_own_close(change) && change->conn->peer_closed_ns == 0 &&
+		if (change_is_own_close(change) && conn_peer_closed_ns(change->conn) == 0 &&
 		    !change->answer_was_owed && !change->conn->is_suspect)
 			weights_add(&coverage->gaps, gap_of(coverage, change->conn), moment->t_ns);
 		break;

@@ -48,7 +48,7 @@ static bool observe_close(struct evictions *evictions, const struct moment *mome
 	uint64_t silence_ns = moment_idle_ns(moment, change);
 	struct stock_limits limits;
 
-	if (!change_is_own_close(change) || change->conn->peer_closed_ns != 0 ||
+	if (!change_is_own_close(change) || conn_peer_closed_ns(change->conn) != 0 ||
 	    silence_ns <= SHORTEST_NS)
 		return false;
 	take_back(evictions, moment, silence_ns);

@@ -234,7 +234,7 @@ static void observe_close(struct opens *opens, const struct moment *moment,
 	if (conn->age_is_bound || age_ns >= (int64_t)moment->settings->credit_ns)
 		credit_add(&opens->credit, moment->t_ns, moment->settings->credit_ns);
 	/* One in CLOSE_WAIT was not counted, and how long it lay there says nothing of reuse. */
-	if (change_is_own_close(change) && conn->peer_closed_ns == 0)
+	if (change_is_own_close(change) && conn_peer_closed_ns(conn) == 0)
 		learn_silence(opens, moment, change);
 }
 

@@ -54,7 +54,7 @@ void plateau_observe(struct plateau *plateau, const struct settings *settings,
 			credit_add(&plateau->credit, change->t_ns, settings->credit_ns);
 		break;
 	case CHANGE_CLOSED:
-		if (conn->peer_closed_ns != 0)
+		if (conn_peer_closed_ns(conn) != 0)
 			break;
 		if (change->by == CLOSE_RESET && is_early(conn, change->t_ns))
 			plateau->refused_count++;

@@ -132,7 +132,7 @@ void retirement_observe(struct retirement *retirement, const struct moment *mome
 
 	if (change->type == CHANGE_ACTIVE && !change->answer_was_owed)
 		take_back(retirement, change);
-	if (!change_is_own_close(change) || conn->age_is_bound || conn->peer_closed_ns != 0)
+	if (!change_is_own_close(change) || conn->age_is_bound || conn_peer_closed_ns(conn) != 0)
 		return;
 	take_back(retirement, change);
 	observe_close(retirement, moment, change);

@@ -35,7 +35,8 @@ static bool is_of_kind(const struct stock_limits *limits, const struct conn *con
 {
 	if (limits->kind == STOCK_PEER_CLOSED)
 		return conn->state == CONN_PEER_CLOSED &&
-		       (int64_t)conn->peer_closed_ns < limits->known_ns - (int64_t)limits->idle_ns;
+		       (int64_t)conn_peer_closed_ns(conn) <
+			       limits->known_ns - (int64_t)limits->idle_ns;
 	/* In CLOSE_WAIT as well: a pool that has no free one does not count on it either. */
 	if (conn->state != CONN_OPEN && conn->state != CONN_PEER_CLOSED)
 		return false;

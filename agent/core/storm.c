@@ -115,7 +115,7 @@ void storm_observe(struct judgement *judgement, const struct change *change)
 	ends->closed++;
 	if (!conn->age_is_bound && age_ns < (int64_t)YOUNG_NS)
 		ends->closed_young++;
-	if (is_unanswered(conn) && conn->peer_closed_ns == 0 && age_ns >= (int64_t)GIVEN_UP_NS)
+	if (is_unanswered(conn) && conn_peer_closed_ns(conn) == 0 && age_ns >= (int64_t)GIVEN_UP_NS)
 		ends->unanswered++;
 }
 

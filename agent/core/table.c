@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "conn_room.h"
 #include "conns.h"
 #include "looks.h"
 #include "openers.h"
@@ -179,7 +180,7 @@ static int apply_move(struct table *table, const struct event *event, struct con
 	return 0;
 }
 
-static void fill_seen(struct conn *conn, const struct event *event)
+static int fill_seen(struct conn *conn, const struct event *event)
 {
 	conn->open_ns = moment_before(event->t_ns, event->age_ns);
 	conn->last_active_ns = (int64_t)event->t_ns;
@@ -198,10 +199,13 @@ static void fill_seen(struct conn *conn, const struct event *event)
 	conn->state = CONN_OPEN;
 	if (event->seen_state == SEEN_CONNECTING)
 		conn->state = CONN_CONNECTING;
-	if (event->seen_state == SEEN_PEER_CLOSED) {
-		conn->state = CONN_PEER_CLOSED;
-		conn->peer_closed_ns = event->t_ns;
-	}
+	if (event->seen_state != SEEN_PEER_CLOSED)
+		return 0;
+	if (conn_room_prepare_fin(conn) < 0)
+		return -ENOMEM;
+	conn->state = CONN_PEER_CLOSED;
+	conn_room_set_fin(conn, event->t_ns);
+	return 0;
 }
 
 static int apply_seen(struct table *table, const struct event *event, struct change *change)
@@ -214,8 +218,11 @@ static int apply_seen(struct table *table, const struct event *event, struct cha
 	error = make_conn(table, event, &conn);
 	if (error < 0)
 		return error;
-	fill_seen(conn, event);
-	error = place_conn(table, event, conn);
+	error = fill_seen(conn, event);
+	if (error < 0)
+		conns_free(&table->conns, conn);
+	else
+		error = place_conn(table, event, conn);
 	if (error < 0)
 		return error;
 	if (event->age_is_exact)
@@ -264,7 +271,7 @@ static bool is_first_look(const struct conn *conn)
 static void note_path(struct conn *conn, const struct event *event)
 {
 	if (event->rtt_us > 0)
-		conn->rtt_us = event->rtt_us;
+		conn->rtt_us = event->rtt_us < CONN_RTT_US_MAX ? event->rtt_us : CONN_RTT_US_MAX;
 	if (event->retransmit_count <= conn->retransmit_count)
 		return;
 	if (!is_first_look(conn))
@@ -317,9 +324,11 @@ static int apply_peer_closed(struct conn *conn, const struct event *event, struc
 {
 	if (conn->state == CONN_PEER_CLOSED)
 		return 0;
+	if (conn_room_prepare_fin(conn) < 0)
+		return -ENOMEM;
 	totals_count_early_close(conn, event->t_ns);
 	conns_set_state(conn, CONN_PEER_CLOSED);
-	conn->peer_closed_ns = event->t_ns;
+	conn_room_set_fin(conn, event->t_ns);
 	change->type = CHANGE_PEER_CLOSED;
 	return 0;
 }

@@ -68,36 +68,10 @@ struct beat {
 };
 
 struct conn {
-	uint64_t id;
-	struct pool *pool;
-	struct conn *older, *newer; /* neighbours in the pool's order of activity */
-	/* Signed: what a source found already open can be older than its clock's origin. */
-	int64_t open_ns; /* where age_is_bound: the latest moment at which it can have been opened
-			  */
+	/* First what is gone through for all connections of a pool, at each tick. */
+	struct conn *newer, *older; /* neighbours in the pool's order of activity */
 	int64_t last_active_ns; /* last payload byte either way; before the first one, open_ns */
-	uint64_t peer_closed_ns; /* 0 = not */
 	uint64_t last_send_ns, last_recv_ns; /* 0 = never, or before the observation */
-	uint64_t sent_bytes, received_bytes;
-	uint32_t next; /* number of the next one in the same bucket (conns.c); 0 = none */
-	uint32_t address; /* its own, without the port: table_local() */
-	uint32_t rtt_us; /* smoothed round trip; 0 = not measured */
-	uint32_t retransmit_count;
-	uint32_t site; /* where it was opened: table_site() of it; 0 = unknown */
-	uint32_t last_site; /* who sent on it last, the same way */
-	uint32_t tid : 22; /* the thread that opened it; 0 = unknown */
-	uint32_t slot : 5; /* its place in its chunk (conn_room.h) */
-	uint32_t was_told : 1; /* named by the last line of that verdict (told.c) */
-	uint32_t opener : 2; /* enum opener_state: whether that thread has ended */
-	uint32_t outlived : 2; /* 2 = used after that (deserted.c) */
-	/* Silence between two uses, in sixteenths of a second: what it is of late, and the longest
-	 * (held.c); the detector's. */
-	uint16_t habit, longest;
-	uint32_t touched_at; /* the pool's rounds at the last use (coverage.c) */
-	struct beat beat;
-	uint16_t local_port; /* 0 = unknown */
-	uint16_t party; /* those that came along have the same number (heartbeat.c) */
-	/* Number of the look that told of it last; 0 = none yet. It comes again after 65,535. */
-	uint16_t look;
 	uint16_t state : 2; /* enum conn_state */
 	uint16_t age_is_bound : 1; /* its open was not watched: its age is "at least" */
 	uint16_t was_found_open : 1; /* older than the observation */
@@ -111,14 +85,42 @@ struct conn {
 	uint16_t came_along : 1; /* opened within a second of another (heartbeat.c) */
 	uint16_t is_replacement : 1; /* opened in place of a closed one (opens.c) */
 	uint16_t fair_count : 5; /* uses in a row that came in turn (coverage.c) */
+	/* Number of the look that told of it last; 0 = none yet. It comes again after 65,535. */
+	uint16_t look;
+	uint32_t tid : 22; /* the thread that opened it; 0 = unknown */
+	uint32_t slot : 5; /* its place in its chunk (conn_room.h) */
+	uint32_t was_told : 1; /* named by the last line of that verdict (told.c) */
+	uint32_t opener : 2; /* enum opener_state: whether that thread has ended */
+	uint32_t outlived : 2; /* 2 = used after that (deserted.c) */
+	/* Silence between two uses, in sixteenths of a second: what it is of late, and the longest
+	 * (held.c); the detector's. */
+	uint16_t habit, longest;
+	uint32_t touched_at; /* the pool's rounds at the last use (coverage.c) */
+	uint64_t id;
+	struct pool *pool;
+	/* Signed: what a source found already open can be older than its clock's origin. */
+	int64_t open_ns; /* where age_is_bound: the latest moment at which it can have been opened
+			  */
+	uint64_t sent_bytes, received_bytes;
+	uint32_t next; /* number of the next one in the same bucket (conns.c); 0 = none */
+	uint32_t address; /* its own, without the port: table_local() */
+	uint32_t rtt_us : 31; /* smoothed round trip; 0 = not measured */
+	uint32_t has_fin : 1; /* of the peer: conn_peer_closed_ns() */
+	uint32_t retransmit_count;
+	uint32_t site; /* where it was opened: table_site() of it; 0 = unknown */
+	uint32_t last_site; /* who sent on it last, the same way */
+	struct beat beat;
+	uint16_t local_port; /* 0 = unknown */
+	uint16_t party; /* those that came along have the same number (heartbeat.c) */
 };
 
 #define CONN_FAIR_MAX 31
 /* Linux has no more than 2^22 threads; a larger number is nobody's. */
 #define CONN_TID_MAX ((1U << 22) - 1)
 #define CONN_SLOT_MAX ((1U << 5) - 1)
+#define CONN_RTT_US_MAX ((1U << 31) - 1)
 /* There may be a million. */
-_Static_assert(sizeof(struct conn) == 144, "what a connection costs is on purpose");
+_Static_assert(sizeof(struct conn) == 136, "what a connection costs is on purpose");
 
 enum change_type {
 	CHANGE_NONE, /* time passed, or nothing that matters */
@@ -191,6 +193,9 @@ void table_settle(struct table *table);
  */
 void table_sweep(struct table *table, uint64_t now_ns);
 
+/* Of one that has_fin; conn_room.c. */
+uint64_t conn_room_fin_ns(const struct conn *conn);
+
 /* NULL when there is none. */
 struct conn *table_find_conn(const struct table *table, uint64_t id);
 struct client *table_find_client(const struct table *table, struct client_id id);
@@ -226,6 +231,12 @@ struct netaddr table_local(const struct table *table, const struct conn *conn);
 
 /* What the number of a site stands for; NULL = unknown. Valid while a connection has the number. */
 const char *table_site(const struct table *table, uint32_t number);
+
+/* When its peer closed it; 0 = not. */
+static inline uint64_t conn_peer_closed_ns(const struct conn *conn)
+{
+	return conn->has_fin ? conn_room_fin_ns(conn) : 0;
+}
 
 /* Time since the last payload byte, or since the open when there was none. */
 static inline uint64_t conn_silence_ns(const struct conn *conn, uint64_t now_ns)

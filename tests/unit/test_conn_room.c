@@ -122,11 +122,38 @@ static void conn_room_fills_what_others_have_left_first(void **state)
 	conn_room_free(&room);
 }
 
+static void conn_room_keeps_the_time_of_a_fin_for_whom_it_is(void **state)
+{
+	struct taken taken[2 * CONN_CHUNK];
+	struct conn_room room = {.roomy = NULL};
+
+	(void)state;
+	for (uint32_t i = 0; i < 2 * CONN_CHUNK; i++) {
+		take(&room, &taken[i], i);
+		assert_int_equal(conn_peer_closed_ns(taken[i].conn), 0);
+	}
+	for (uint32_t i = 0; i < CONN_CHUNK; i += 2) {
+		assert_int_equal(conn_room_prepare_fin(taken[i].conn), 0);
+		assert_int_equal(conn_peer_closed_ns(taken[i].conn), 0);
+		conn_room_set_fin(taken[i].conn, 1000 + i);
+	}
+	for (uint32_t i = 0; i < 2 * CONN_CHUNK; i++)
+		assert_int_equal(conn_peer_closed_ns(taken[i].conn),
+				 i < CONN_CHUNK && i % 2 == 0 ? 1000 + i : 0);
+	give_back(&room, &taken[4]);
+	take(&room, &taken[4], 4);
+	assert_int_equal(conn_peer_closed_ns(taken[4].conn), 0);
+	for (uint32_t i = 0; i < 2 * CONN_CHUNK; i++)
+		give_back(&room, &taken[i]);
+	conn_room_free(&room);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(conn_room_keeps_places_and_numbers_whatever_goes),
 		cmocka_unit_test(conn_room_fills_what_others_have_left_first),
+		cmocka_unit_test(conn_room_keeps_the_time_of_a_fin_for_whom_it_is),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -46,7 +46,7 @@ static void table_apply_repeated_states_count_once(void **state)
 	assert_int_equal(change.type, CHANGE_NONE);
 	change = done(table, plain(EVENT_ESTABLISHED, 4 * S, 1));
 	assert_int_equal(change.conn->state, CONN_PEER_CLOSED);
-	assert_int_equal(change.conn->peer_closed_ns, 3 * S);
+	assert_int_equal(conn_peer_closed_ns(change.conn), 3 * S);
 	assert_int_equal(change.pool->peer_closed_count, 1);
 	assert_int_equal(change.pool->totals.established_count, 1);
 }
