@@ -149,8 +149,10 @@ int cmd_run(const struct options *options)
 	own.pid_count = 1;
 	status = live_open(&run.live, &own, true, false, NULL, &run);
 	run.report = status ? NULL : run_report_new(own.databases);
-	if (!status && !run.report)
+	if (!status && !run.report) {
+		log_error("out of memory");
 		status = EXIT_RUNTIME;
+	}
 	if (!status)
 		status = start(&run, &own);
 	if (!status) {
