@@ -16,7 +16,7 @@ import tempfile
 
 import pytest
 
-from harness import AGENT_ALONE, ROOT, freeze, wait_until
+from harness import AGENT_ALONE, ROOT, freeze, patient, wait_until
 from test_daemon import Manager, said
 from verdicts import LEAKED, QUICK, Leaker
 
@@ -230,14 +230,18 @@ def test_service_writes_to_the_journal_by_itself_and_nothing_twice(
             stdin=subprocess.DEVNULL,
             env={**os.environ, "JOURNAL_STREAM": f"{status.st_dev}:{status.st_ino}"},
         )
+
+        def texts():
+            entries = journal.entries(f"_PID={agent.pid}")
+            return [entry["MESSAGE"] for entry in entries if "CONNLEAK_KIND" not in entry]
+
         try:
+            wait_until(lambda: any("watching 1 port" in text for text in texts()), 20, "it watches")
             leaker.leak()
             journal.wait_entries(1, "CONNLEAK_STATE=raised")
         finally:
             agent.terminate()
-            assert agent.wait(10) == 0
+            assert agent.wait(patient(10)) == 0
     entries = journal.entries(f"_PID={agent.pid}")
-    texts = [entry["MESSAGE"] for entry in entries if "CONNLEAK_KIND" not in entry]
-    assert any("watching 1 port" in text for text in texts)
-    assert [text for text in texts if "SUSPECT" in text or "LEAK" in text] == []
+    assert [text for text in texts() if "SUSPECT" in text or "LEAK" in text] == []
     assert [entry.get("CONNLEAK_STATE") for entry in entries].count("raised") == 1
