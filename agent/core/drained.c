@@ -100,15 +100,19 @@ static uint32_t take_end(const struct pool *pool, int64_t end_ns, uint64_t span_
 bool drained_find(const struct drained *drained, const struct pool *pool, int64_t end_ns,
 		  double least, double rate, struct drained_end *ret_end)
 {
+	uint32_t usual = 0;
+
 	for (unsigned int i = 0; i < DRAINED_SPANS; i++) {
 		double most = RATE_FACTOR * rate * (double)spans_ns[i] / NS_PER_SEC + SOME;
-		uint32_t usual = drained->spans[i].usual;
 		struct drained_end end;
 		uint32_t moments = take_end(pool, end_ns, spans_ns[i], &end);
 
-		if (usual == 0 || end.count < COUNT_MIN || end.count < RECORD_FACTOR * usual ||
-		    end.count < least * pool->conn_count || end.count > most ||
-		    2 * moments < end.count)
+		/* What a shorter span has had is in the longer ones, whose past is older. */
+		if (usual < drained->spans[i].usual)
+			usual = drained->spans[i].usual;
+		if (drained->spans[i].usual == 0 || end.count < COUNT_MIN ||
+		    end.count < RECORD_FACTOR * usual || end.count < least * pool->conn_count ||
+		    end.count > most || 2 * moments < end.count)
 			continue;
 		end.usual = usual;
 		*ret_end = end;

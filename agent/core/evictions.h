@@ -22,10 +22,10 @@ struct evictions {
 bool evictions_observe(struct evictions *evictions, const struct moment *moment,
 		       const struct change *change);
 
-/* The evidence so far, an e-value; 1 = none. */
 /* What has been idle for so long is not in the pool; 0 = it has not shown when it evicts. */
 uint64_t evictions_limit_ns(const struct evictions *evictions, const struct settings *settings);
 
+/* The evidence so far, an e-value; 1 = none. */
 double evictions_value(const struct evictions *evictions);
 
 /* What the test holds against the pool now. */

@@ -58,6 +58,8 @@ enum cause {
 	CAUSE_NONE,
 	CAUSE_STOPPED,
 	CAUSE_DRAINED,
+	CAUSE_UNRETURNED,
+	CAUSE_OVERDUE,
 	CAUSE_SHORT,
 	CAUSE_BUSY,
 	CAUSE_TURNED_AWAY,
@@ -67,7 +69,8 @@ enum cause {
 /* Nothing is done any more, so all of its connections are named. */
 static bool has_ended(enum cause cause)
 {
-	return cause == CAUSE_STOPPED || cause == CAUSE_DRAINED || cause == CAUSE_SHORT;
+	return cause == CAUSE_STOPPED || cause == CAUSE_DRAINED || cause == CAUSE_UNRETURNED ||
+	       cause == CAUSE_OVERDUE || cause == CAUSE_SHORT;
 }
 
 /* --- what is learned -------------------------------------------------------------------------- */
@@ -238,6 +241,21 @@ static int name_suspects(const struct judgement *judgement, const struct held *h
 	return 0;
 }
 
+/* What the pool does with idle connections, and does not do with these. */
+static void add_overdue(const struct overdue_end *end, struct verdict *draft)
+{
+	char idle[DURATION_SIZE], limit[DURATION_SIZE];
+
+	(void)format_duration(end->idle_ns, idle, sizeof(idle));
+	(void)format_duration(end->limit_ns, limit, sizeof(limit));
+	verdict_add_evidence(
+		draft, "not_closed",
+		"%u connections are silent for longer than %s and still open; %u times "
+		"this pool has closed one that was idle for %s, and kept no more than "
+		"%u: these are not idle, they are held",
+		end->count, limit, end->close_count, idle, end->kept);
+}
+
 /* How its connections fell silent. */
 static void add_course(const struct bench *bench, const struct held *held, enum cause cause,
 		       struct verdict *draft)
@@ -252,6 +270,16 @@ static void add_course(const struct bench *bench, const struct held *held, enum 
 				     "after the other, where never more than %u were in as long, "
 				     "and none came back",
 				     held->drained.count, held->open, span, held->drained.usual);
+	} else if (cause == CAUSE_UNRETURNED) {
+		(void)format_duration(held->unreturned.span_ns, span, sizeof(span));
+		verdict_add_evidence(draft, "not_given_back",
+				     "%u times in the last %s of work the pool opened a "
+				     "connection, though it needs one only when none is free; at "
+				     "the last, %u of %u had been used for the last time by then",
+				     held->unreturned.open_count, span,
+				     held->unreturned.silent_count, held->unreturned.had_count);
+	} else if (cause == CAUSE_OVERDUE) {
+		add_overdue(&held->overdue, draft);
 	} else if (cause != CAUSE_SHORT) {
 		verdict_add_evidence(draft, "held",
 				     "%u of %u connections are silent for more than %d times as "
@@ -383,6 +411,10 @@ static enum cause find_cause(const struct bench *bench, struct judgement *judgem
 
 	if (standstill_is_drained(bench, judgement, moment->known_ns, ret_held))
 		return CAUSE_DRAINED;
+	if (standstill_was_unreturned(bench, judgement, moment->known_ns, ret_held))
+		return CAUSE_UNRETURNED;
+	if (standstill_is_overdue(bench, judgement, moment->known_ns, ret_held))
+		return CAUSE_OVERDUE;
 	if (!plateau_stands(&judgement->plateau, bench->settings, moment->t_ns))
 		return CAUSE_NONE;
 	if (standstill_was_held(bench, judgement, moment->known_ns, ret_held))

@@ -11,6 +11,8 @@
 
 #include "drained.h"
 #include "narrow.h"
+#include "overdue.h"
+#include "unreturned.h"
 
 struct bench;
 struct conn;
@@ -34,6 +36,8 @@ struct held {
 	uint32_t lost; /* fell silent one by one since the pool last grew */
 	struct drained_end drained; /* how it went, where that is what tells */
 	struct narrow_end narrow; /* the same; left is 0 where it does not */
+	struct unreturned_end unreturned; /* the same; open_count is 0 where it does not */
+	struct overdue_end overdue; /* the same; count is 0 where it does not */
 	bool is_fair; /* the pool uses them in turn */
 	bool is_cut_off; /* the work went on, on fewer of them: it is not the load that fell */
 };

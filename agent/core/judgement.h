@@ -15,6 +15,7 @@
 #include "keepalive.h"
 #include "meter.h"
 #include "opens.h"
+#include "overdue.h"
 #include "oversized.h"
 #include "plateau.h"
 #include "retirement.h"
@@ -61,6 +62,7 @@ struct judgement {
 	struct judgement *next, *prev; /* all of the detector */
 	struct opens opens;
 	struct evictions evictions;
+	struct overdue overdue;
 	struct closewait *closewait; /* owned; NULL = the server has closed nothing of it */
 	struct inherited *inherited; /* owned; NULL = nothing of it is held by others */
 	struct deserted *deserted; /* owned; NULL = no thread that opened one of it has ended */

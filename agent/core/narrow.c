@@ -23,9 +23,14 @@
 #define EPOCH_NS (128 * NS_PER_SEC)
 /* The past fades by a thirty-second an epoch: half of it in an hour. */
 #define FADE_SHIFT 5
-/* So many epochs of work are a past: a quarter of an hour. */
-#define EPOCHS_MIN 7
-#define SPAN_MIN_NS (4 * NS_PER_SEC)
+/* So many epochs of work are a past: a quarter of an hour. Of a shorter one more is asked, */
+#define EPOCHS_ENOUGH 7
+#define EPOCHS_MIN 4
+#define YOUNG_FACTOR 2
+/* A few requests may happen to meet the same ones, and no more of them in a short time. */
+#define SPAN_MIN_NS (2 * NS_PER_SEC)
+#define SPAN_ENOUGH_NS (4 * NS_PER_SEC)
+#define OPERATIONS_MIN 4
 /* What lasts for longer has become usual meanwhile. */
 #define SPAN_MAX_NS (2 * EPOCH_NS)
 /* As much as it used to be, but for what chance does to some seconds of it. */
@@ -110,14 +115,31 @@ static double sent_rate(const struct narrow *narrow, const struct settings *sett
 		ticks = narrow->tick_count;
 	for (uint32_t i = 1; i <= ticks; i++)
 		sum += narrow->sent_bytes[(narrow->tick_count - i) % NARROW_TICKS];
-	return ticks ? sum / (double)ticks / ((double)settings->tick_ns / NS_PER_SEC) : 0;
+	/* The last one may have ended at any time of it. */
+	return ticks ? sum / ((double)ticks - 0.5) / ((double)settings->tick_ns / NS_PER_SEC) : 0;
+}
+
+static bool is_long_enough(const struct narrow_question *question, int64_t span_ns)
+{
+	if (span_ns >= (int64_t)SPAN_ENOUGH_NS)
+		return true;
+	return span_ns >= (int64_t)SPAN_MIN_NS &&
+	       question->operations * (double)span_ns / NS_PER_SEC >= OPERATIONS_MIN;
+}
+
+/* So many times as long as usual; 0 = there is no past to tell. */
+static double factor_of(const struct narrow_rank *rank, const struct narrow_question *question)
+{
+	if (rank->epoch_count >= EPOCHS_ENOUGH)
+		return question->factor;
+	return rank->epoch_count >= EPOCHS_MIN ? YOUNG_FACTOR * question->factor : 0;
 }
 
 bool narrow_find(const struct narrow *narrow, const struct settings *settings,
 		 const struct pool *pool, const struct narrow_question *question,
 		 struct narrow_end *ret_end)
 {
-	double best = question->factor;
+	double best = 1;
 	bool is_found = false;
 
 	for (unsigned int i = 0; i < NARROW_RANKS && question->rate > 0; i++) {
@@ -127,16 +149,18 @@ bool narrow_find(const struct narrow *narrow, const struct settings *settings,
 			.span_ns = (uint64_t)(question->last_ns - since_ns),
 			.usual_ns = (narrow->ranks[i].usual + 1) * UNIT_NS,
 		};
+		double factor;
 
 		if (since_ns < 0 || since_ns < question->flat_ns || end.span_ns > SPAN_MAX_NS ||
-		    narrow->ranks[i].epoch_count < EPOCHS_MIN ||
-		    question->last_ns - since_ns < (int64_t)SPAN_MIN_NS ||
-		    (double)end.span_ns < best * (double)end.usual_ns)
+		    !is_long_enough(question, question->last_ns - since_ns))
+			continue;
+		factor = factor_of(&narrow->ranks[i], question);
+		if (factor == 0 || (double)end.span_ns < best * factor * (double)end.usual_ns)
 			continue;
 		end.work = sent_rate(narrow, settings, end.span_ns) / question->rate;
 		if (end.work < WORK_SHARE)
 			continue;
-		best = (double)end.span_ns / (double)end.usual_ns;
+		best = (double)end.span_ns / (double)end.usual_ns / factor;
 		*ret_end = end;
 		is_found = true;
 	}

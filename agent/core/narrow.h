@@ -52,9 +52,10 @@ void narrow_sample(struct narrow *narrow, const struct pool *pool, int64_t last_
 
 /* When the pool came to its end, and what it was like before. */
 struct narrow_question {
-	int64_t last_ns; /* the last operation */
+	int64_t last_ns; /* the last operation was begun */
 	int64_t flat_ns; /* since when it has not grown */
 	double rate; /* bytes a second that it sends when there is much to do */
+	double operations; /* a second, as far as they are seen */
 	double factor; /* so many times as long as that ever was enough */
 };
 

@@ -27,12 +27,15 @@
 #define FRESH_SHARE 3 /* at the end at most a third may fall silent together */
 #define EXPECTED 10
 #define QUIET_FACTOR 2
-#define WORK_SHARE 0.33f
+#define WORK_SHARE 0.5f
 /* Fewer can be leaked in the same ten seconds; more have stopped together. */
 #define TOGETHER_MIN 3
 /* Time-outs of a minute are as long as any that are common; a tick or two are not known yet. */
 #define DRAINED_QUIET_NS (40 * NS_PER_SEC)
 #define DRAINED_NS (55 * NS_PER_SEC)
+/* Between the last answer and the return of a connection. */
+#define HANDS_NS NS_PER_SEC
+#define HANDS_QUANTILE 0.99
 #define DRAINED_WORK_SHARE 1.5f
 /* So many of the longest silent may be of another time: one in six. */
 #define STRAY_SHARE 6
@@ -183,6 +186,19 @@ static int64_t worked_since_ns(const struct judgement *judgement, int64_t known_
 	return (int64_t)since_ns;
 }
 
+/* When a load stops, what it has begun goes on: slow statements are answered, by fewer and fewer.
+ */
+static int64_t last_send_ns(const struct pool *pool)
+{
+	uint64_t last_ns = 0;
+
+	for (const struct conn *conn = pool->newest; conn; conn = conn->older)
+		if (conn->state == CONN_OPEN && conn->last_send_ns > last_ns &&
+		    !heartbeat_is_beating(conn))
+			last_ns = conn->last_send_ns;
+	return (int64_t)last_ns;
+}
+
 /* Fewer connections did all of the work for longer than that was ever enough, and it did not grow.
  */
 static bool was_short(const struct bench *bench, const struct judgement *judgement, double factor,
@@ -190,9 +206,10 @@ static bool was_short(const struct bench *bench, const struct judgement *judgeme
 {
 	const struct exhausted *exhausted = &judgement->exhausted;
 	struct narrow_question question = {
-		.last_ns = exhausted->last_active_ns,
+		.last_ns = last_send_ns(judgement->pool),
 		.flat_ns = (int64_t)judgement->plateau.flat_ns,
 		.rate = exhausted->peak_at_end,
+		.operations = exhausted->expected,
 		.factor = factor,
 	};
 
@@ -238,12 +255,21 @@ bool standstill_is_short(const struct bench *bench, const struct judgement *judg
 
 /* --- how it came to that ---------------------------------------------------------------------- */
 
+/* For how long one that was used again, or given back and closed, had been silent at an open. */
+static uint64_t in_hand_ns(const struct judgement *judgement)
+{
+	uint64_t benign_ns = silence_quantile_ns(&judgement->opens.benign, HANDS_QUANTILE);
+
+	return benign_ns > HANDS_NS ? benign_ns : HANDS_NS;
+}
+
 /* Requests that wait for something else hold their connections as well, until they time out. */
 bool standstill_is_drained(const struct bench *bench, const struct judgement *judgement,
 			   int64_t known_ns, struct held *ret_held)
 {
 	const struct exhausted *exhausted = &judgement->exhausted;
 	int64_t end_ns = exhausted->last_active_ns;
+	struct unreturned_end grown;
 	struct drained_end end;
 	struct held held;
 
@@ -256,14 +282,56 @@ bool standstill_is_drained(const struct bench *bench, const struct judgement *ju
 			  bench->settings->exhausted_stale, exhausted->expected, &end) ||
 	    known_ns - end.first_ns < (int64_t)DRAINED_NS)
 		return false;
-	/* One that opened for each of them was given none back. */
-	if (2 * end.opened < end.count && !is_full(bench, judgement, (uint64_t)end.first_ns))
+	/* One that opened for each of them was given none back, or there was more to do. */
+	if (2 * end.opened >= end.count
+		    ? unreturned_count(judgement->pool, end_ns, in_hand_ns(judgement), &grown) == 0
+		    : !is_full(bench, judgement, (uint64_t)end.first_ns))
 		return false;
 	held_take(bench, judgement, end_ns, &held);
 	held.first_ns = end.first_ns;
 	held.drained = end;
 	*ret_held = held;
 	return held.owed == 0;
+}
+
+bool standstill_was_unreturned(const struct bench *bench, const struct judgement *judgement,
+			       int64_t known_ns, struct held *ret_held)
+{
+	const struct exhausted *exhausted = &judgement->exhausted;
+	int64_t end_ns = exhausted->last_active_ns;
+	struct unreturned_end end;
+
+	if (!has_stopped(judgement, known_ns) || !is_no_rest(exhausted, known_ns) ||
+	    judgement->plateau.flat_ns == 0 || known_ns - end_ns < (int64_t)DRAINED_QUIET_NS ||
+	    !unreturned_find(judgement->pool, end_ns, in_hand_ns(judgement), &end) ||
+	    known_ns - end.first_ns < (int64_t)DRAINED_NS)
+		return false;
+	held_take(bench, judgement, end_ns, ret_held);
+	ret_held->first_ns = end.first_ns;
+	ret_held->unreturned = end;
+	return ret_held->owed == 0;
+}
+
+/* However it came to that. A pool that has not been so large before has yet to show what it keeps.
+ */
+bool standstill_is_overdue(const struct bench *bench, const struct judgement *judgement,
+			   int64_t known_ns, struct held *ret_held)
+{
+	const struct exhausted *exhausted = &judgement->exhausted;
+	int64_t end_ns = exhausted->last_active_ns;
+	struct overdue_end end;
+
+	if (!has_stopped(judgement, known_ns) || judgement->plateau.flat_ns == 0 ||
+	    known_ns - end_ns < (int64_t)DRAINED_QUIET_NS ||
+	    !overdue_find(&judgement->overdue, &judgement->evictions, bench->settings,
+			  judgement->pool, known_ns, &end))
+		return false;
+	held_take(bench, judgement, end_ns, ret_held);
+	for (const struct conn *conn = judgement->pool->oldest; conn; conn = conn->newer)
+		if (conn->state == CONN_OPEN && conn->last_active_ns < ret_held->first_ns)
+			ret_held->first_ns = conn->last_active_ns;
+	ret_held->overdue = end;
+	return true;
 }
 
 /* It has rested like this before, but then it was not short of connections. */

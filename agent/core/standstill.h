@@ -42,6 +42,20 @@ bool standstill_was_held(const struct bench *bench, const struct judgement *judg
 			 int64_t known_ns, struct held *ret_held);
 
 /*
+ * True when it has stopped after it opened its last connections because none of the others was
+ * given back (unreturned.c). *ret_held is as of the last operation.
+ */
+bool standstill_was_unreturned(const struct bench *bench, const struct judgement *judgement,
+			       int64_t known_ns, struct held *ret_held);
+
+/*
+ * True when it has stopped and does not close what would be idle in a rest (overdue.c). *ret_held
+ * is as of the last operation.
+ */
+bool standstill_is_overdue(const struct bench *bench, const struct judgement *judgement,
+			   int64_t known_ns, struct held *ret_held);
+
+/*
  * True when it has stopped after fewer and fewer connections had done the same work as ever
  * (narrow.c). *ret_held is as of the last operation.
  */

@@ -478,7 +478,9 @@ static void exhausted_is_raised_when_each_of_the_last_requests_took_another(void
 			fail_msg("%s: raised at %.0f s", rush->name, line ? line->t : NAN);
 		}
 		if (line)
-			assert_string_equal(line->evidence, "drained");
+			/* One that grew meanwhile tells so by its opens, a little earlier. */
+			assert_true(strcmp(line->evidence, "drained") == 0 ||
+				    strcmp(line->evidence, "not_given_back") == 0);
 		sim_free(sim);
 	}
 }

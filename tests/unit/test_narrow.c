@@ -85,6 +85,7 @@ static bool find(struct world *world, double rate, double flat_s, struct narrow_
 		.last_ns = (int64_t)(world->now_s * 1e9),
 		.flat_ns = (int64_t)(flat_s * 1e9),
 		.rate = rate,
+		.operations = 1,
 		.factor = 2,
 	};
 
@@ -141,7 +142,7 @@ static void narrow_find_of_a_young_pool_or_one_that_grew_returns_false(void **st
 
 	(void)state;
 	setup(&world);
-	work(&world, COUNT, 300, 100);
+	work(&world, COUNT, 150, 100);
 	work(&world, 1, 60, 100);
 	assert_false(find(&world, 100, 1000, &end));
 	setup(&world);
@@ -149,6 +150,21 @@ static void narrow_find_of_a_young_pool_or_one_that_grew_returns_false(void **st
 	work(&world, 1, 60, 100);
 	assert_true(find(&world, 100, 1000, &end));
 	assert_false(find(&world, 100, world.now_s - 20, &end));
+}
+
+/* Ten minutes of a past are less than an hour, so more is asked of what follows. */
+static void narrow_find_after_a_short_past_asks_for_twice_as_much(void **state)
+{
+	struct narrow_end end;
+	struct world world;
+
+	(void)state;
+	setup(&world);
+	work(&world, COUNT, 600, 100);
+	work(&world, 1, 3, 100);
+	assert_false(find(&world, 100, 1000, &end));
+	work(&world, 1, 20, 100);
+	assert_true(find(&world, 100, 1000, &end));
 }
 
 static void narrow_find_counts_no_time_before_a_pause_was_over(void **state)
@@ -172,6 +188,7 @@ int main(void)
 		cmocka_unit_test(narrow_find_where_the_work_fades_returns_false),
 		cmocka_unit_test(narrow_find_where_one_has_been_enough_before_returns_false),
 		cmocka_unit_test(narrow_find_of_a_young_pool_or_one_that_grew_returns_false),
+		cmocka_unit_test(narrow_find_after_a_short_past_asks_for_twice_as_much),
 		cmocka_unit_test(narrow_find_counts_no_time_before_a_pause_was_over),
 	};
 
