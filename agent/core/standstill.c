@@ -27,7 +27,7 @@
 #define FRESH_SHARE 3 /* at the end at most a third may fall silent together */
 #define EXPECTED 10
 #define QUIET_FACTOR 2
-#define WORK_SHARE 0.5f
+#define WORK_SHARE 0.33f
 /* Fewer can be leaked in the same ten seconds; more have stopped together. */
 #define TOGETHER_MIN 3
 /* Time-outs of a minute are as long as any that are common; a tick or two are not known yet. */
