@@ -10,6 +10,7 @@
 
 #include "cli/sample_json.h"
 #include "cli/state_json.h"
+#include "core/conns.h"
 #include "core/detector.h"
 #include "core/format.h"
 #include "core/ledger.h"
@@ -257,6 +258,34 @@ static int run_index(void *userdata)
 	return 0;
 }
 
+/* The same of the connections of a table, which has buckets of its own. */
+static int run_conns(void *userdata)
+{
+	struct pool pool = {.conn_count = 0};
+	struct event event = {.type = EVENT_OPEN};
+	struct conns conns;
+	struct conn *conn;
+	uint64_t count = 0;
+
+	(void)userdata;
+	if (conns_init(&conns, LINKS) < 0)
+		return -ENOMEM;
+	while (count < LINKS) {
+		event.conn = count + 1;
+		if (conns_make(&conns, &event, &conn) < 0)
+			break;
+		conns_insert(&conns, conn, &pool);
+		count++;
+	}
+	for (uint64_t id = 1; id <= count; id++)
+		assert_int_equal(conns_find(&conns, id)->id, id);
+	assert_null(conns_find(&conns, count + 1));
+	conns_drop_pool(&conns, &pool);
+	free(pool.recent);
+	conns_destroy(&conns);
+	return count < LINKS ? -ENOMEM : 0;
+}
+
 static int run_plot(void *userdata)
 {
 	static const double values[] = {1, 2, 3};
@@ -379,6 +408,7 @@ static void parts_with_memory_refused_neither_leak_nor_crash(void **state)
 	for (int for_ever = 0; for_ever <= 1; for_ever++) {
 		assert_true(refused_each(run_databases, NULL, for_ever) >= 4);
 		assert_true(refused_each(run_index, NULL, for_ever) >= 2);
+		assert_true(refused_each(run_conns, NULL, for_ever) > LINKS / CONN_CHUNK);
 		assert_int_equal(refused_each(run_plot, NULL, for_ever), 1);
 		/* The library's too: what it has no memory for it takes for bad JSON. */
 		json_set_alloc_funcs(malloc, free);
