@@ -21,7 +21,6 @@
 struct coverage {
 	struct eprocess scales[COVERAGE_SCALES];
 	struct weights gaps; /* between two uses, in sixteenths of a round */
-	uint32_t remainder; /* of a sixteenth of a round */
 	uint64_t rounds;
 	uint64_t tested_rounds[COVERAGE_SCALES];
 	uint64_t ticked_ns;
@@ -29,6 +28,7 @@ struct coverage {
 	uint64_t sent_bytes; /* since the last tick */
 	float watched_s;
 	float rate, usual_rate; /* bytes a second: of minutes, and of an hour without evidence */
+	uint32_t remainder; /* of a sixteenth of a round */
 };
 
 /* To be called for each change of the pool. */

@@ -32,8 +32,8 @@ struct heartbeat {
 	struct silences benign; /* stretches of beats that spanned a test and ended in work */
 	struct credit credit;
 	bool has_opened; /* since the last test, and no close paid for it */
-	int64_t known_ns; /* as of the last test */
 	uint16_t party_count; /* wraps */
+	int64_t known_ns; /* as of the last test */
 	struct conn *last_opened; /* NULL = none, or no longer in the pool */
 };
 

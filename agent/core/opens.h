@@ -20,6 +20,7 @@
 struct opens {
 	struct eprocess scales[OPENS_SCALES];
 	uint32_t ceiling_base; /* base of the last scale: what opens had shown to be held */
+	uint32_t waiting_count; /* of waiting_ns */
 	struct silences benign; /* that spanned an open and ended in reuse or in an own close */
 	struct credit credit;
 	struct turnover turnover; /* since there is evidence */
@@ -27,7 +28,6 @@ struct opens {
 	uint64_t longest_owed_ns; /* longest time that the peer owed an answer and gave it */
 	uint64_t *waiting_ns; /* OPENS_WAITING_MAX opens to be tested, oldest first; owned; NULL =
 				 none waits */
-	uint32_t waiting_count;
 	int64_t tested_ns; /* time of the last open tested */
 	uint64_t test_count;
 	uint64_t calm_ns; /* time of the last look without an open */

@@ -19,21 +19,21 @@ struct judgement;
 /* Zeroed memory is a pool of which nothing is known. */
 struct plateau {
 	struct credit credit; /* rotation: a close of an old connection pays for an open */
-	uint32_t open; /* established, and kept by the server for a second, as of the last tick */
-	uint32_t highest, highest_before; /* of this epoch, and of the one before */
 	uint64_t epoch_ns; /* when this epoch began */
 	uint64_t flat_ns; /* since when it has not grown and was at its maximum; 0 = it is not */
+	uint32_t open; /* established, and kept by the server for a second, as of the last tick */
+	uint32_t highest, highest_before; /* of this epoch, and of the one before */
 	uint32_t grown_count, refused_count,
 		failed_count; /* unpaid opens, and early closes; since the tick */
 	uint32_t pending_count; /* unpaid opens that the server could still close at once then */
 	/* Connects that failed or were closed at once, of ten seconds each; a ring. */
 	uint16_t refused_slots[PLATEAU_REFUSED_SLOTS]; /* up to UINT16_MAX */
-	uint64_t refused_slot; /* number of the newest slot since time 0 */
 	uint32_t refused; /* the sum: of the last minute, as of the last tick */
 	bool is_refused; /* and the last of them came just now */
+	uint64_t refused_slot; /* number of the newest slot since time 0 */
+	uint64_t pushed_ns; /* when demand pushed against the ceiling last */
+	uint32_t push_count; /* times that it did */
 	uint32_t ceiling; /* learned; 0 = not */
-	uint32_t push_count; /* times that demand pushed against it */
-	uint64_t pushed_ns; /* when it did last */
 };
 
 /* To be called for each change of the pool. */
