@@ -22,6 +22,7 @@
 #define EVENTS_MAX 2000
 #define TIME_MAX_NS (400ULL * 86400 * NS_PER_SEC)
 #define VERDICTS_MAX 4096
+#define LONG_GAPS_MAX 6 /* of an hour and more, which can have 20,000 ticks each */
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -35,7 +36,7 @@ struct world {
 	struct options options;
 	struct pipeline *pipeline;
 	uint64_t now_ns, last_id;
-	uint32_t event_count;
+	uint32_t event_count, long_gap_count;
 	struct slot slots[CONNS];
 	uint8_t states[VERDICTS_MAX]; /* by the verdict's number: 1 + the last state that was told
 				       */
@@ -250,6 +251,7 @@ static void take(struct world *world, const struct step *step)
 	};
 	struct slot *slot = &world->slots[step->which % CONNS];
 	struct event end = {.type = EVENT_END};
+	uint64_t gap_ns;
 
 	switch (step->what % 12) {
 	case 0:
@@ -287,7 +289,9 @@ static void take(struct world *world, const struct step *step)
 	default:
 		feed(world, &end);
 	}
-	world->now_ns += gaps_ns[step->gap % (sizeof(gaps_ns) / sizeof(gaps_ns[0]))];
+	gap_ns = gaps_ns[step->gap % (sizeof(gaps_ns) / sizeof(gaps_ns[0]))];
+	if (gap_ns < 3600 * NS_PER_SEC || world->long_gap_count++ < LONG_GAPS_MAX)
+		world->now_ns += gap_ns;
 }
 
 /* Somewhere between the bounds of the row, which are powers of ten apart. */
