@@ -21,6 +21,7 @@
 #include "bpf/conn.skel.h"
 #include "bpf/iter.skel.h"
 #include "features_bpf.h"
+#include "filter_maps.h"
 #include "log.h"
 #include "pins.h"
 #include "sample_room.h"
@@ -54,67 +55,15 @@ static int on_ring_record(void *context, void *data, size_t size)
 	return 0;
 }
 
-static bool has_pid(const struct probes_filter *filter, const void *key)
-{
-	for (uint32_t i = 0; i < filter->pid_count; i++)
-		if (!memcmp(&filter->pids[i], key, sizeof(uint32_t)))
-			return true;
-	return false;
-}
-
-static bool has_comm(const struct probes_filter *filter, const void *key)
-{
-	for (uint32_t i = 0; i < filter->comm_count; i++)
-		if (!memcmp(filter->comms[i], key, ABI_COMM_SIZE))
-			return true;
-	return false;
-}
-
-/* Takes out of a map of filters what an earlier session has put there and this one does not want.
- */
-static void weed(struct bpf_map *map, const struct probes_filter *filter,
-		 bool (*is_wanted)(const struct probes_filter *filter, const void *key))
-{
-	size_t size = bpf_map__key_size(map);
-	uint8_t key[ABI_COMM_SIZE], next[ABI_COMM_SIZE];
-	bool more = !bpf_map__get_next_key(map, NULL, key, size);
-
-	while (more) {
-		more = !bpf_map__get_next_key(map, key, next, size);
-		if (!is_wanted(filter, key))
-			(void)bpf_map__delete_elem(map, key, size, 0); /* gone is as good */
-		memcpy(key, next, sizeof(key));
-	}
-}
-
-/* A probe may be running on these maps: what is wanted is never missing from them. */
 int probes_set_filter(struct probes *probes, const struct probes_filter *filter)
 {
-	struct probe_config config = {
-		.match_pids = filter->pid_count > 0,
-		.match_comms = filter->comm_count > 0,
-		.cgroup_count = filter->cgroup_count,
-		.tell_short = filter->tell_short,
+	const struct filter_maps maps = {
+		.config = probes->conn->maps.config,
+		.pids = probes->conn->maps.pids,
+		.comms = probes->conn->maps.comms,
 	};
-	uint32_t zero = 0;
-	uint8_t one = 1;
 
-	memcpy(config.port_bitmap, filter->port_bitmap, sizeof(config.port_bitmap));
-	memcpy(config.cgroup_ids, filter->cgroup_ids, sizeof(config.cgroup_ids));
-	for (uint32_t i = 0; i < filter->pid_count; i++)
-		if (bpf_map__update_elem(probes->conn->maps.pids, &filter->pids[i],
-					 sizeof(uint32_t), &one, sizeof(one), BPF_ANY))
-			return -errno;
-	for (uint32_t i = 0; i < filter->comm_count; i++)
-		if (bpf_map__update_elem(probes->conn->maps.comms, filter->comms[i], ABI_COMM_SIZE,
-					 &one, sizeof(one), BPF_ANY))
-			return -errno;
-	if (bpf_map__update_elem(probes->conn->maps.config, &zero, sizeof(zero), &config,
-				 sizeof(config), BPF_ANY))
-		return -errno;
-	weed(probes->conn->maps.pids, filter, has_pid);
-	weed(probes->conn->maps.comms, filter, has_comm);
-	return 0;
+	return filter_maps_write(&maps, filter);
 }
 
 /* The other objects declare the maps of conn.bpf.c; all must be the same ones. */
