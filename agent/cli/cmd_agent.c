@@ -185,6 +185,9 @@ static int on_loop(struct live *live, sd_event *event)
 					       agent);
 	if (r >= 0)
 		r = confine(live);
+	/* Whoever waits for these words may ask from here on: everything listens. */
+	if (r >= 0)
+		live_announce(live);
 	if (r >= 0)
 		service_ready();
 	return r;
@@ -242,7 +245,6 @@ static int run(struct agent *agent)
 	status = live_status(live, r);
 	if (r < 0)
 		return status;
-	live_announce(live);
 	status = live_run(live, agent->options->interval_ns, agent->options->duration_ns);
 	say_losses(live);
 	say_journal(agent);
