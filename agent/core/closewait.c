@@ -9,6 +9,8 @@
  * closes, and opens one instead. So only as many connections are held to be leaked as the pool
  * has grown by since the evidence began; the plain form of this test has no such condition.
  *
+ * It takes a burst for each record; what a single one shows is another file's matter (replaced.c).
+ *
  * Invariant: at most one test in GAP_NS.
  * Does not count connections that were in CLOSE_WAIT when they were found.
  */
@@ -55,6 +57,7 @@ bool closewait_observe(struct closewait **closewait, const struct moment *moment
 		*closewait = calloc(1, sizeof(**closewait));
 	if (!*closewait)
 		return false;
+	replaced_observe(&(*closewait)->replaced, moment, change);
 	if (change->type == CHANGE_PEER_CLOSED)
 		return observe_fin(*closewait, moment, change->pool);
 	if (change_is_own_close(change) && conn_peer_closed_ns(conn) != 0 &&

@@ -9,12 +9,14 @@
 #include "eprocess.h"
 #include "finding.h"
 #include "moment.h"
+#include "replaced.h"
 
 /* Only of pools of which the server has closed a connection. */
 struct closewait {
 	struct eprocess process;
 	uint32_t conn_count; /* of the pool, when there was no evidence last */
 	int64_t known_ns; /* as of the last test */
+	struct replaced replaced; /* the other test on what the server has closed */
 };
 
 /*

@@ -58,6 +58,19 @@ static void find_closewait(const struct judgement *judgement, const struct momen
 	closewait_find(judgement->closewait, moment, judgement->pool, ret_finding);
 }
 
+static double value_replaced(const struct judgement *judgement, const struct moment *moment)
+{
+	if (!judgement->closewait)
+		return 1;
+	return replaced_value(&judgement->closewait->replaced, moment, judgement->pool);
+}
+
+static void find_replaced(const struct judgement *judgement, const struct moment *moment,
+			  struct finding *ret_finding)
+{
+	replaced_find(&judgement->closewait->replaced, moment, judgement->pool, ret_finding);
+}
+
 static double value_inherited(const struct judgement *judgement, const struct moment *moment)
 {
 	(void)moment;
@@ -179,11 +192,11 @@ static const struct test {
 		     struct finding *ret_finding);
 } tests[] = {
 	{BY_ACTION, value_opens, find_opens},	      {BY_ACTION, value_evictions, find_evictions},
-	{BY_ACTION, value_closewait, find_closewait}, {BY_ACTION, value_inherited, find_inherited},
-	{BY_TIME, value_deserted, deserted_find},     {BY_TIME, value_failover, failover_find},
-	{BY_TIME, value_retirement, find_retirement}, {BY_TIME, value_keepalive, find_keepalive},
-	{BY_TIME, value_coverage, find_coverage},     {OF_FLEET, value_spread, spread_find},
-	{HINT, value_heartbeat, find_heartbeat},
+	{BY_ACTION, value_closewait, find_closewait}, {BY_ACTION, value_replaced, find_replaced},
+	{BY_ACTION, value_inherited, find_inherited}, {BY_TIME, value_deserted, deserted_find},
+	{BY_TIME, value_failover, failover_find},     {BY_TIME, value_retirement, find_retirement},
+	{BY_TIME, value_keepalive, find_keepalive},   {BY_TIME, value_coverage, find_coverage},
+	{OF_FLEET, value_spread, spread_find},	      {HINT, value_heartbeat, find_heartbeat},
 };
 
 #define TEST_COUNT (sizeof(tests) / sizeof(tests[0]))

@@ -10,6 +10,7 @@
  * a process holds only so many sessions at a time: where they come at a steady rate and level off
  * at N, the odds that n of them are open and none has ended are exp(-n * n / 2N). For odds of 1
  * to 200, 12 suspects are enough for N = 14, 20 for N = 38, 35 for N = 116, whatever their length.
+ * Those that the server has closed count as if as many had ended: a listener would have woken up.
  *
  * Invariant: looks at connections marked is_suspect only. Does not mark and does not decide.
  */
@@ -61,6 +62,20 @@ static uint64_t sum_silence_ns(const struct judgement *judgement, uint64_t t_ns)
 	return sum_ns;
 }
 
+static uint32_t count_peer_closed(const struct judgement *judgement)
+{
+	uint32_t left = judgement->leak.suspect_count, closed_count = 0;
+
+	for (const struct conn *conn = judgement->pool->oldest; conn && left > 0;
+	     conn = conn->newer) {
+		if (!conn->is_suspect)
+			continue;
+		left--;
+		closed_count += conn->state == CONN_PEER_CLOSED;
+	}
+	return closed_count;
+}
+
 bool habits_outlast(uint64_t exposure_ns, uint32_t count, uint64_t ended_count, uint64_t silence_ns)
 {
 	if (exposure_ns == 0 || count >= COUNT_CERTAIN)
@@ -77,5 +92,6 @@ bool habits_are_outlasted(const struct judgement *judgement, const struct findin
 		judgement->returned_count + closed_count[CLOSE_LOCAL] + closed_count[CLOSE_PEER];
 	uint32_t count = judgement->leak.suspect_count + finding->elsewhere;
 
+	ended_count += count_peer_closed(judgement);
 	return habits_outlast(exposure_ns, count, ended_count, sum_silence_ns(judgement, t_ns));
 }

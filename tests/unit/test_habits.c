@@ -91,6 +91,28 @@ static void habits_are_outlasted_by_number_and_time(void **state)
 	}
 }
 
+/* A session that the server has ended would have ended, if anybody had it. */
+static void habits_of_closed_ones_are_outlasted_by_fewer(void **state)
+{
+	static const struct {
+		uint32_t suspects, closed;
+		bool outlasted;
+	} rows[] = {{11, 11, false}, {12, 12, true}, {12, 11, false}, {19, 18, false}};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct finding finding = {0};
+		struct fixture fixture;
+
+		prepare(&fixture, rows[i].suspects, 0);
+		for (uint32_t k = 0; k < rows[i].closed; k++)
+			fixture.conns[k].state = CONN_PEER_CLOSED;
+		if (habits_are_outlasted(&fixture.judgement, &finding, 3600 * S, 3600 * S) !=
+		    rows[i].outlasted)
+			fail_msg("row %u", (unsigned int)i);
+	}
+}
+
 static void habits_are_outlasted_at_once_without_exposure(void **state)
 {
 	struct fixture fixture;
@@ -105,6 +127,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(habits_vouch_only_in_a_pool_that_is_old_enough),
 		cmocka_unit_test(habits_are_outlasted_by_number_and_time),
+		cmocka_unit_test(habits_of_closed_ones_are_outlasted_by_fewer),
 		cmocka_unit_test(habits_are_outlasted_at_once_without_exposure),
 	};
 
