@@ -21,21 +21,35 @@ struct eprocess_bets {
 
 /* Zeroed memory is a valid new process; eprocess_clear() frees what it has allocated since. */
 struct eprocess {
-	struct eprocess_bets *bets; /* owned; NULL = the wealth of each is 1 */
-	uint64_t began_ns; /* of the first bet, as it was when it had won last */
-	uint32_t base;
-	uint32_t test_count : 31; /* starts at I0; 0 = it has not begun */
+	union {
+		struct eprocess_bets *bets; /* where has_bets; owned */
+		uint64_t began_ns; /* else: of the first bet, as it was when it had won last */
+	};
+	uint64_t known_ns; /* time of the last test, or of a bound that held after it */
+	uint32_t untested; /* from the last test to known_ns, in EPROCESS_UNIT_NS, up to 2^32 - 1 */
+	uint32_t base; /* as began_ns */
+	uint32_t test_count : 30; /* starts at I0; 0 = it has not begun */
 	uint32_t has_tested : 1; /* not only witnessed */
+	uint32_t has_bets : 1; /* else the wealth of each is 1 */
 	uint32_t record, record_before; /* of this epoch, and of the one before */
-	uint64_t epoch_ns; /* when this epoch began */
-	uint64_t last_ns; /* time of the last test */
-	uint64_t witness_ns; /* time of the last bound that held; 0 = none yet */
+	uint32_t
+		epoch; /* when this epoch began, in EPROCESS_EPOCH_UNIT_NS; wraps after two years */
 };
+
+/* A whole number of them is a second, and 2^32 of them are 36 minutes. */
+#define EPROCESS_UNIT_NS 512
+#define EPROCESS_EPOCH_UNIT_NS (1U << 24)
+
+/* There are nine of each pool. */
+_Static_assert(sizeof(struct eprocess) == 40, "what a pool costs is on purpose");
 
 /* Frees its bets; the record stays. */
 void eprocess_clear(struct eprocess *process);
 
-/* True when a test at t_ns is not within gap_ns of the last one. */
+/*
+ * True when a test at t_ns is not within gap_ns of the last one. Of a process that is witnessed the
+ * gap is at most half an hour.
+ */
 bool eprocess_is_due(const struct eprocess *process, uint64_t t_ns, uint64_t gap_ns);
 
 /*

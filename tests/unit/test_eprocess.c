@@ -15,7 +15,7 @@
 
 static void ask(struct eprocess *process, uint32_t x)
 {
-	eprocess_test(process, I0, P_MIN, x, process->last_ns + NS_PER_SEC);
+	eprocess_test(process, I0, P_MIN, x, process->known_ns + NS_PER_SEC);
 }
 
 static void eprocess_first_test_sets_the_base_and_proves_nothing(void **state)
@@ -191,12 +191,33 @@ static void eprocess_witness_makes_history_without_evidence(void **state)
 	for (uint64_t i = 1; i <= 200; i++)
 		eprocess_witness(&process, I0, i == 1 ? 9 : (uint32_t)i % 4, i * 60 * NS_PER_SEC);
 	assert_true(eprocess_value(&process) == 1);
-	assert_true(eprocess_is_due(&process, process.witness_ns + 1, NS_PER_SEC));
+	assert_true(eprocess_is_due(&process, process.known_ns + 1, NS_PER_SEC));
 	while (eprocess_value(&process) < 1e4)
-		eprocess_test(&process, I0, P_MIN, ++x, process.last_ns + 12000 * NS_PER_SEC);
+		eprocess_test(&process, I0, P_MIN, ++x, process.known_ns + 12000 * NS_PER_SEC);
 	assert_in_range(x, 3 + 3, 3 + 4);
 	assert_in_range(eprocess_base(&process), 0, 3);
-	assert_int_equal(eprocess_began_ns(&process), process.witness_ns);
+	assert_int_equal(eprocess_began_ns(&process), 200 * 60 * NS_PER_SEC);
+	eprocess_clear(&process);
+}
+
+/* A bound that held is no test, however many there were. */
+static void eprocess_is_due_counts_from_the_last_test(void **state)
+{
+	const uint64_t begin_ns = 1234567, half_ns = NS_PER_SEC / 2;
+	struct eprocess process = {0};
+	uint64_t t_ns = begin_ns;
+
+	(void)state;
+	eprocess_test(&process, I0, P_MIN, 2, t_ns);
+	eprocess_witness(&process, I0, 1, t_ns += half_ns);
+	assert_false(
+		eprocess_is_due(&process, begin_ns + NS_PER_SEC - EPROCESS_UNIT_NS, NS_PER_SEC));
+	assert_true(eprocess_is_due(&process, begin_ns + NS_PER_SEC, NS_PER_SEC));
+	for (int i = 0; i < 100; i++)
+		eprocess_witness(&process, I0, 1, t_ns += 3600 * NS_PER_SEC);
+	assert_true(eprocess_is_due(&process, t_ns, 1800 * NS_PER_SEC));
+	eprocess_test(&process, I0, P_MIN, 2, t_ns);
+	assert_false(eprocess_is_due(&process, t_ns + NS_PER_SEC - 1, NS_PER_SEC));
 	eprocess_clear(&process);
 }
 
@@ -277,7 +298,7 @@ static void eprocess_extreme_figures_stay_finite(void **state)
 	struct eprocess process = {0};
 
 	(void)state;
-	process.test_count = (UINT32_MAX >> 1) - 1;
+	process.test_count = (UINT32_MAX >> 2) - 1;
 	for (uint32_t x = 0; x < 2000; x++)
 		eprocess_test(&process, UINT32_MAX, 1e-6, x * 1000, x * NS_PER_SEC);
 	assert_true(eprocess_value(&process) >= 1e12 && eprocess_value(&process) < 1e14);
@@ -298,6 +319,7 @@ int main(void)
 		cmocka_unit_test(eprocess_one_record_in_ten_is_slow_but_sure),
 		cmocka_unit_test(eprocess_exchangeable_counts_seldom_reach_an_alarm),
 		cmocka_unit_test(eprocess_witness_makes_history_without_evidence),
+		cmocka_unit_test(eprocess_is_due_counts_from_the_last_test),
 		cmocka_unit_test(eprocess_remember_sets_records_on_which_nothing_is_bet),
 		cmocka_unit_test(eprocess_witness_above_the_record_counts_for_nothing),
 		cmocka_unit_test(eprocess_discount_takes_evidence_back_but_not_below_one),

@@ -35,6 +35,7 @@ static void set_wealth(struct eprocess *process, double wealth)
 		return;
 	process->bets = calloc(1, sizeof(*process->bets));
 	assert_non_null(process->bets);
+	process->has_bets = true;
 	for (unsigned int i = 0; i < EPROCESS_BETS; i++)
 		process->bets->wealth[i] = wealth;
 }

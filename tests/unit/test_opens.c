@@ -30,6 +30,7 @@ static void set_wealth(struct eprocess *process, double wealth)
 {
 	process->bets = calloc(1, sizeof(*process->bets));
 	assert_non_null(process->bets);
+	process->has_bets = true;
 	for (int k = 0; k < EPROCESS_BETS; k++)
 		process->bets->wealth[k] = wealth;
 }
