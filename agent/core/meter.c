@@ -40,11 +40,11 @@ _Static_assert(METER_COARSE_NS % METER_FINE_NS == 0 && METER_LONG_NS % METER_COA
 _Static_assert(METER_FINE_COUNT <= METER_SPANS_MAX && METER_COARSE_COUNT <= METER_SPANS_MAX &&
 		       METER_LONG_COUNT <= METER_SPANS_MAX && METER_SPANS_MAX <= SPAN_LOG_KEEP_MAX,
 	       "a course holds a ring");
+_Static_assert((int)METER_RINGS == SPAN_LOGS, "each ring has a log");
 
 void meter_clear(struct meter *meter)
 {
-	for (int i = 0; i < METER_RINGS; i++)
-		span_log_clear(&meter->past[i]);
+	span_logs_clear(&meter->past);
 }
 
 /* --- spans ------------------------------------------------------------------------------------ */
@@ -91,12 +91,11 @@ static void merge(struct meter_span *into, const struct meter_span *from)
 static void gather(const struct meter *meter, enum meter_ring ring, struct meter_span *span)
 {
 	uint32_t parts = rings[ring].fine_count / rings[ring - 1].fine_count;
-	struct meter_span part;
-	size_t position = 0;
+	struct span_walk walk = {.position = 0};
 
-	while (span_log_next(&meter->past[ring - 1], &position, &part))
-		if ((part.number - 1) / parts + 1 == span->number)
-			merge(span, &part);
+	while (span_logs_next(&meter->past, ring - 1, &walk))
+		if ((walk.span.number - 1) / parts + 1 == span->number)
+			merge(span, &walk.span);
 }
 
 /* The span that runs is over: the next one is that of number. */
@@ -105,14 +104,14 @@ static void turn(struct meter *meter, uint32_t number)
 	uint32_t over = meter->now.number;
 
 	if (over)
-		span_log_add(&meter->past[METER_FINE], &meter->now, METER_FINE_COUNT);
+		span_logs_add(&meter->past, METER_FINE, &meter->now, METER_FINE_COUNT);
 	for (enum meter_ring ring = METER_COARSE; over && ring < METER_RINGS; ring++) {
 		struct meter_span span = {.number = number_in(ring, over)};
 
 		if (span.number == number_in(ring, number))
 			break;
 		gather(meter, ring, &span);
-		span_log_add(&meter->past[ring], &span, rings[ring].count);
+		span_logs_add(&meter->past, ring, &span, rings[ring].count);
 	}
 	memset(&meter->now, 0, sizeof(meter->now));
 	meter->now.number = number;
@@ -146,18 +145,15 @@ static struct meter_span running(const struct meter *meter, enum meter_ring ring
 void meter_recall(const struct meter *meter, enum meter_ring ring, struct meter_course *ret_course)
 {
 	uint32_t last = number_in(ring, meter->now.number);
-	struct meter_span *span;
-	size_t position = 0;
+	struct span_walk walk = {.position = 0};
 
 	ret_course->count = 0;
 	if (!meter->now.number)
 		return;
-	span = &ret_course->spans[0];
-	while (span_log_next(&meter->past[ring], &position, span))
-		if (last - span->number < rings[ring].count)
-			span = &ret_course->spans[++ret_course->count];
-	*span = running(meter, ring);
-	ret_course->count++;
+	while (span_logs_next(&meter->past, ring, &walk))
+		if (last - walk.span.number < rings[ring].count)
+			ret_course->spans[ret_course->count++] = walk.span;
+	ret_course->spans[ret_course->count++] = running(meter, ring);
 }
 
 const struct meter_span *meter_course_find(const struct meter_course *course, uint64_t index)

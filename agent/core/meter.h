@@ -50,7 +50,7 @@ struct meter_told {
 /* Zeroed memory is a valid new meter; meter_clear() frees what it has allocated since. */
 struct meter {
 	struct meter_span now; /* the fine span that runs */
-	struct span_log past[METER_RINGS]; /* those that are over */
+	struct span_logs past; /* those that are over, of each ring */
 	struct meter_told told;
 	float busy[12]; /* the last samples, a ring */
 	uint32_t busy_count; /* samples ever */

@@ -35,26 +35,38 @@ struct meter_span {
 	float busy_sum; /* of each sample the share of connections to which an answer is owed */
 };
 
-/* Spans in the order of their numbers. Zeroed memory is an empty log. */
-struct span_log {
-	uint8_t *bytes; /* owned */
-	uint16_t length, capacity;
-	uint32_t last_number; /* of the span that was added last; 0 = none was */
+/* One log for each length of span. */
+#define SPAN_LOGS 3
+
+/* Spans of each length in the order of their numbers. Zeroed memory is empty. */
+struct span_logs {
+	struct span_block *block; /* owned; NULL = nothing was added yet */
 };
 
 /* At most so many spans back can be kept. */
 #define SPAN_LOG_KEEP_MAX 64
 
+/* Where one is in a log; zeroed memory is before the first. */
+struct span_walk {
+	struct meter_span span;
+	uint16_t position;
+};
+
 /* Frees what it owns; it is empty then. */
-void span_log_clear(struct span_log *log);
+void span_logs_clear(struct span_logs *logs);
 
 /*
- * Adds a span whose number is above all before, and forgets those whose number is keep (up to
- * SPAN_LOG_KEEP_MAX) or more below it. Without memory the span is left out: a log can have gaps.
+ * Adds a span whose number is above all before in that log, and forgets those whose number is keep
+ * (up to SPAN_LOG_KEEP_MAX) or more below it. Without memory the span is left out, and none need be
+ * forgotten: a log can have gaps, and what is too old.
  */
-void span_log_add(struct span_log *log, const struct meter_span *span, uint32_t keep);
+void span_logs_add(struct span_logs *logs, unsigned int log, const struct meter_span *span,
+		   uint32_t keep);
 
-/* The span at *position, which begins at 0 and is moved on. Returns false when there is none. */
-bool span_log_next(const struct span_log *log, size_t *position, struct meter_span *ret_span);
+/* Goes on to the next span of a log, which is walk->span then. Returns false when there is none. */
+bool span_logs_next(const struct span_logs *logs, unsigned int log, struct span_walk *walk);
+
+/* Bytes that the spans of all logs take. */
+size_t span_logs_length(const struct span_logs *logs);
 
 #endif
