@@ -130,6 +130,9 @@ static void learn_rates(struct exhausted *exhausted, const struct settings *sett
 	float work = (float)exhausted->sent_bytes / step_s;
 
 	narrow_sample(&exhausted->narrow, pool, exhausted->last_active_ns, exhausted->sent_bytes);
+	if (exhausted->sent_bytes > 0)
+		dwindle_sample(&exhausted->dwindle, pool, exhausted->narrow.resumed_ns,
+			       exhausted->last_active_ns);
 	exhausted->operation_count = 0;
 	exhausted->sent_bytes = 0;
 	approach(&exhausted->rate, rate, step_s, 60);
@@ -256,6 +259,23 @@ static void add_overdue(const struct overdue_end *end, struct verdict *draft)
 		end->count, limit, end->close_count, idle, end->kept);
 }
 
+static void add_dwindled(const struct held *held, struct verdict *draft)
+{
+	const struct dwindle_step *last = &held->dwindle.last, *earlier = &held->dwindle.earlier;
+	char span[DURATION_SIZE], before[DURATION_SIZE], first[DURATION_SIZE], most[DURATION_SIZE];
+
+	(void)format_duration(last->span_ns, span, sizeof(span));
+	(void)format_duration(last->longest_ns, most, sizeof(most));
+	(void)format_duration(earlier->span_ns, first, sizeof(first));
+	(void)format_duration(earlier->longest_ns, before, sizeof(before));
+	verdict_add_evidence(draft, "dwindled",
+			     "%u of %u connections did all of the work for the last %s of it, and "
+			     "%u for the last %s; before, %u were never enough for longer than %s, "
+			     "and %u for %s",
+			     earlier->left, held->open, first, last->left, span, earlier->left,
+			     before, last->left, most);
+}
+
 /* How its connections fell silent. */
 static void add_course(const struct bench *bench, const struct held *held, enum cause cause,
 		       struct verdict *draft)
@@ -287,6 +307,8 @@ static void add_course(const struct bench *bench, const struct held *held, enum 
 				     "since %s",
 				     held->count, held->open, HELD_FACTOR, first);
 	}
+	if (held->dwindle.last.left > 0)
+		add_dwindled(held, draft);
 	if (held->narrow.left > 0) {
 		(void)format_duration(held->narrow.span_ns, span, sizeof(span));
 		(void)format_duration(held->narrow.usual_ns, usual, sizeof(usual));
@@ -419,7 +441,8 @@ static enum cause find_cause(const struct bench *bench, struct judgement *judgem
 		return CAUSE_NONE;
 	if (standstill_was_held(bench, judgement, moment->known_ns, ret_held))
 		return CAUSE_STOPPED;
-	if (standstill_was_short(bench, judgement, moment->known_ns, ret_held))
+	if (standstill_was_short(bench, judgement, moment->known_ns, ret_held) ||
+	    standstill_has_dwindled(bench, judgement, moment->known_ns, ret_held))
 		return CAUSE_SHORT;
 	*ret_held = *now;
 	if (works_without_rest(bench, judgement, now))

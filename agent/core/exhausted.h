@@ -6,6 +6,7 @@
 #define CONNLEAK_CORE_EXHAUSTED_H
 
 #include "drained.h"
+#include "dwindle.h"
 #include "narrow.h"
 #include "settings.h"
 #include "standing.h"
@@ -40,6 +41,7 @@ struct exhausted {
 	uint64_t last_ns; /* since when one is left; 0 = more are */
 	struct drained drained;
 	struct narrow narrow;
+	struct dwindle dwindle;
 	float work_at_end; /* share of the peak when the last operation was made */
 	float peak_at_end; /* that peak, in bytes a second */
 };

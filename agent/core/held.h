@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "drained.h"
+#include "dwindle.h"
 #include "narrow.h"
 #include "overdue.h"
 #include "unreturned.h"
@@ -36,6 +37,7 @@ struct held {
 	uint32_t lost; /* fell silent one by one since the pool last grew */
 	struct drained_end drained; /* how it went, where that is what tells */
 	struct narrow_end narrow; /* the same; left is 0 where it does not */
+	struct dwindle_end dwindle; /* the same; last.left is 0 where it does not */
 	struct unreturned_end unreturned; /* the same; open_count is 0 where it does not */
 	struct overdue_end overdue; /* the same; count is 0 where it does not */
 	bool is_fair; /* the pool uses them in turn */

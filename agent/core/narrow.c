@@ -102,8 +102,7 @@ void narrow_sample(struct narrow *narrow, const struct pool *pool, int64_t last_
 	}
 }
 
-/* What was sent in the last ticks of work that span takes, a second. */
-static double sent_rate(const struct narrow *narrow, const struct settings *settings,
+double narrow_sent_rate(const struct narrow *narrow, const struct settings *settings,
 			uint64_t span_ns)
 {
 	uint64_t ticks = span_ns / settings->tick_ns + 1;
@@ -157,7 +156,7 @@ bool narrow_find(const struct narrow *narrow, const struct settings *settings,
 		factor = factor_of(&narrow->ranks[i], question);
 		if (factor == 0 || (double)end.span_ns < best * factor * (double)end.usual_ns)
 			continue;
-		end.work = sent_rate(narrow, settings, end.span_ns) / question->rate;
+		end.work = narrow_sent_rate(narrow, settings, end.span_ns) / question->rate;
 		if (end.work < WORK_SHARE)
 			continue;
 		best = (double)end.span_ns / (double)end.usual_ns / factor;

@@ -50,6 +50,10 @@
 #define SHORT_FACTOR 2.0
 #define KNOWN_FACTOR 1.25
 #define SHORT_COUNT_MIN 3
+/* Of the usual bytes; with less to do it needs fewer connections. */
+#define DWINDLED_WORK 0.7f
+/* Of what was sent in the last minute, in the part of it that some connections did alone. */
+#define KEPT_SHARE 0.5
 /* Of all the time in which they fell silent one gap may be half, and more where there are few. */
 #define GAP_SHARE 0.5
 #define GAP_CHANCE 1.2
@@ -139,10 +143,35 @@ static double rate_odds(const struct judgement *judgement, const struct held *he
 	return sum;
 }
 
-/* Those in use at the end are among them: where they are leaked, they were so one by one, too. */
+/* The longest time in which no further one fell silent, against all of it. */
+static bool fell_one_by_one(const struct judgement *judgement, const struct held *held)
+{
+	int64_t before_ns = 0, first_ns = 0, gap_ns = 0, span_ns;
+	uint32_t count = 0;
+
+	for (const struct conn *conn = judgement->pool->oldest; conn; conn = conn->newer) {
+		if (conn->state != CONN_OPEN || heartbeat_is_beating(conn))
+			continue;
+		if (count++ == 0)
+			first_ns = conn->last_active_ns;
+		else if (conn->last_active_ns - before_ns > gap_ns)
+			gap_ns = conn->last_active_ns - before_ns;
+		before_ns = conn->last_active_ns;
+	}
+	span_ns = held->at_ns - first_ns;
+	return count >= SHORT_COUNT_MIN &&
+	       (double)gap_ns <= (GAP_SHARE + GAP_CHANCE / count) * (double)span_ns;
+}
+
+/*
+ * Those in use at the end are among them: where they are leaked, they were so one by one, too. A
+ * pool that has worked to the end with most of them silent for longer than ever has no such depth.
+ */
 static bool fell_at_a_rate(const struct judgement *judgement, const struct held *held)
 {
 	if (held->is_fair)
+		return true;
+	if (held->is_cut_off && 2 * held->beyond >= held->count && fell_one_by_one(judgement, held))
 		return true;
 	for (uint32_t stray = 0; stray <= held->open / STRAY_SHARE; stray++)
 		if (rate_odds(judgement, held, stray) > 0)
@@ -371,26 +400,6 @@ bool standstill_was_held(const struct bench *bench, const struct judgement *judg
 	return true;
 }
 
-/* The longest time in which no further one fell silent, against all of it. */
-static bool fell_one_by_one(const struct judgement *judgement, const struct held *held)
-{
-	int64_t before_ns = 0, first_ns = 0, gap_ns = 0, span_ns;
-	uint32_t count = 0;
-
-	for (const struct conn *conn = judgement->pool->oldest; conn; conn = conn->newer) {
-		if (conn->state != CONN_OPEN || heartbeat_is_beating(conn))
-			continue;
-		if (count++ == 0)
-			first_ns = conn->last_active_ns;
-		else if (conn->last_active_ns - before_ns > gap_ns)
-			gap_ns = conn->last_active_ns - before_ns;
-		before_ns = conn->last_active_ns;
-	}
-	span_ns = held->at_ns - first_ns;
-	return count >= SHORT_COUNT_MIN &&
-	       (double)gap_ns <= (GAP_SHARE + GAP_CHANCE / count) * (double)span_ns;
-}
-
 bool standstill_was_short(const struct bench *bench, const struct judgement *judgement,
 			  int64_t known_ns, struct held *ret_held)
 {
@@ -407,4 +416,33 @@ bool standstill_was_short(const struct bench *bench, const struct judgement *jud
 	held.first_ns = held.at_ns - (int64_t)held.narrow.span_ns;
 	*ret_held = held;
 	return true;
+}
+
+/* Those that were left did as much as all had done before: it is not the work that dwindled. */
+static bool has_kept_up(const struct bench *bench, const struct narrow *narrow, uint64_t span_ns)
+{
+	double usual = narrow_sent_rate(narrow, bench->settings, UINT64_MAX);
+
+	return narrow_sent_rate(narrow, bench->settings, span_ns) >= KEPT_SHARE * usual;
+}
+
+bool standstill_has_dwindled(const struct bench *bench, const struct judgement *judgement,
+			     int64_t known_ns, struct held *ret_held)
+{
+	const struct exhausted *exhausted = &judgement->exhausted;
+	int64_t end_ns = exhausted->last_active_ns;
+	struct dwindle_end end;
+
+	if (!has_stopped(judgement, known_ns) || !is_no_rest(exhausted, known_ns) ||
+	    known_ns - end_ns < (int64_t)UNSURE_NS || exhausted->work_at_end < DWINDLED_WORK ||
+	    !dwindle_find(&exhausted->dwindle, judgement->pool, exhausted->narrow.resumed_ns,
+			  end_ns, &end) ||
+	    !has_kept_up(bench, &exhausted->narrow, end.last.span_ns) ||
+	    !has_kept_up(bench, &exhausted->narrow, end.earlier.span_ns) ||
+	    !is_full(bench, judgement, (uint64_t)end_ns))
+		return false;
+	held_take(bench, judgement, end_ns, ret_held);
+	ret_held->first_ns = end_ns - (int64_t)end.earlier.span_ns;
+	ret_held->dwindle = end;
+	return ret_held->owed == 0;
 }

@@ -62,4 +62,11 @@ bool standstill_is_overdue(const struct bench *bench, const struct judgement *ju
 bool standstill_was_short(const struct bench *bench, const struct judgement *judgement,
 			  int64_t known_ns, struct held *ret_held);
 
+/*
+ * True when it has stopped after fewer and fewer connections had done its work, step by step
+ * (dwindle.c). *ret_held is as of the last operation.
+ */
+bool standstill_has_dwindled(const struct bench *bench, const struct judgement *judgement,
+			     int64_t known_ns, struct held *ret_held);
+
 #endif

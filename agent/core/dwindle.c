@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A load that stops finds its pool as it was at any other time. A pool that was emptied comes to
+ * its end in steps, each of which it had never taken before:
+ *
+ *	#1 *-*--*---*-*--------------	two were never enough for longer than some seconds,
+ *	#2 -*--*--*-------*----------	then they were for twenty,
+ *	#3 *--*-*--*-*-**-****-------	and at the last one was for ten
+ *	#4 -*-*--*--*--*-*---**-*-*-*
+ *
+ * For some ranks k it keeps for how long fewer than k connections have done all of the work by now,
+ * and for how long they did so at the most before. One such record may be chance, or a request that
+ * has become faster; it takes two, of ranks that began at different times: what has changed at once
+ * has not dwindled.
+ *
+ * Invariant: longest is of times that were over when the present one began, and does not fade while
+ * that is a record. So a leak does not raise its own measure, however slow it is (narrow.c knows
+ * the last minutes only), and a process that has worked for a minute has a past.
+ * Does not know whether the pool is full or has stopped (standstill.c).
+ */
+#include "dwindle.h"
+
+#include "heartbeat.h"
+
+#define UNIT_NS (NS_PER_SEC / 16)
+/* The past fades by a thirty-second an epoch: half of it in an hour. */
+#define EPOCH_NS (128 * NS_PER_SEC)
+#define FADE_SHIFT 5
+/* So often it must have been seen to be over. */
+#define COUNT_MIN 5
+#define COUNT_MAX 1000
+/* One of them is so many times as long as ever, the other one so many. */
+#define RECORD_FACTOR 3.0
+#define SECOND_FACTOR 1.5
+/* What is shorter than half a second may be so by chance. */
+#define LONGEST_MIN_NS (NS_PER_SEC / 2)
+#define SPAN_MIN_NS (2 * NS_PER_SEC)
+/* Workers that are told to stop do so within seconds of each other. */
+#define EARLIER_MIN_NS (10 * NS_PER_SEC)
+/* They began at different times when one lasts for so many times as long as the other. */
+#define APART_FACTOR 1.3
+#define APART_NS NS_PER_SEC
+
+static const uint32_t ranks[DWINDLE_RANKS] = {2, 3, 4, 6, 9, 13};
+
+/* Since when fewer than so many did all of the work, for each rank that the pool has. */
+static uint32_t take_ranks(const struct pool *pool, int64_t resumed_ns,
+			   int64_t since_ns[DWINDLE_RANKS])
+{
+	uint32_t count = 0, found = 0;
+
+	for (const struct conn *conn = pool->newest; conn && found < DWINDLE_RANKS;
+	     conn = conn->older) {
+		if (conn->state != CONN_OPEN || heartbeat_is_beating(conn) ||
+		    ++count < ranks[found])
+			continue;
+		since_ns[found++] =
+			conn->last_active_ns > resumed_ns ? conn->last_active_ns : resumed_ns;
+	}
+	return found;
+}
+
+static uint16_t units_of(int64_t span_ns)
+{
+	uint64_t units = span_ns > 0 ? (uint64_t)span_ns / UNIT_NS : 0;
+
+	return units < UINT16_MAX ? (uint16_t)units : UINT16_MAX;
+}
+
+static void learn(struct dwindle_rank *rank, int64_t since_ns, int64_t last_ns)
+{
+	uint32_t since = since_ns > 0 ? (uint32_t)((uint64_t)since_ns / UNIT_NS) : 0;
+
+	if (since != rank->since) {
+		if (rank->since > 0 && rank->run > rank->longest)
+			rank->longest = rank->run;
+		rank->count += rank->since > 0 && rank->count < COUNT_MAX;
+		rank->since = since;
+	}
+	rank->run = units_of(last_ns - since_ns);
+}
+
+static void fade(struct dwindle *dwindle, uint32_t epoch)
+{
+	if (epoch == dwindle->epoch)
+		return;
+	dwindle->epoch = epoch;
+	for (unsigned int i = 0; i < DWINDLE_RANKS; i++) {
+		struct dwindle_rank *rank = &dwindle->ranks[i];
+
+		if (rank->run <= rank->longest)
+			rank->longest -= rank->longest >> FADE_SHIFT;
+	}
+}
+
+void dwindle_sample(struct dwindle *dwindle, const struct pool *pool, int64_t resumed_ns,
+		    int64_t last_ns)
+{
+	int64_t since_ns[DWINDLE_RANKS];
+	uint32_t count = take_ranks(pool, resumed_ns, since_ns);
+
+	fade(dwindle, (uint32_t)((uint64_t)last_ns / EPOCH_NS));
+	for (uint32_t i = 0; i < count; i++)
+		learn(&dwindle->ranks[i], since_ns[i], last_ns);
+	/* A pool that has shrunk begins anew where it grows again. */
+	for (uint32_t i = count; i < DWINDLE_RANKS; i++)
+		dwindle->ranks[i].since = 0;
+}
+
+/* How many times as long as ever; 0 = there is no past to tell. */
+static double factor_of(const struct dwindle_rank *rank, uint32_t left, int64_t span_ns,
+			struct dwindle_step *ret_step)
+{
+	uint64_t longest_ns = rank->longest * UNIT_NS;
+
+	if (rank->since == 0 || rank->count < COUNT_MIN || span_ns < (int64_t)SPAN_MIN_NS)
+		return 0;
+	if (longest_ns < LONGEST_MIN_NS)
+		longest_ns = LONGEST_MIN_NS;
+	*ret_step = (struct dwindle_step){
+		.left = left, .span_ns = (uint64_t)span_ns, .longest_ns = longest_ns};
+	return (double)span_ns / (double)longest_ns;
+}
+
+static bool are_apart(const struct dwindle_step *first, const struct dwindle_step *second)
+{
+	uint64_t shorter_ns = first->span_ns, longer_ns = second->span_ns;
+
+	if (shorter_ns > longer_ns) {
+		shorter_ns = second->span_ns;
+		longer_ns = first->span_ns;
+	}
+	return longer_ns >= EARLIER_MIN_NS && longer_ns - shorter_ns >= APART_NS &&
+	       (double)longer_ns >= APART_FACTOR * (double)shorter_ns;
+}
+
+bool dwindle_find(const struct dwindle *dwindle, const struct pool *pool, int64_t resumed_ns,
+		  int64_t last_ns, struct dwindle_end *ret_end)
+{
+	struct dwindle_step steps[DWINDLE_RANKS];
+	double factors[DWINDLE_RANKS];
+	int64_t since_ns[DWINDLE_RANKS];
+	uint32_t count = take_ranks(pool, resumed_ns, since_ns), best = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		factors[i] = factor_of(&dwindle->ranks[i], ranks[i] - 1, last_ns - since_ns[i],
+				       &steps[i]);
+		if (factors[i] > factors[best])
+			best = i;
+	}
+	if (count == 0 || factors[best] < RECORD_FACTOR)
+		return false;
+	for (uint32_t i = 0; i < count; i++) {
+		if (factors[i] < SECOND_FACTOR || !are_apart(&steps[i], &steps[best]))
+			continue;
+		ret_end->last = steps[i < best ? i : best];
+		ret_end->earlier = steps[i < best ? best : i];
+		return true;
+	}
+	return false;
+}

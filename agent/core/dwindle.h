@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Whether a pool has done its last work with fewer and fewer connections, step by step, where it
+ * never got along with so few for so long in all the time before.
+ */
+#ifndef CONNLEAK_CORE_DWINDLE_H
+#define CONNLEAK_CORE_DWINDLE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "table.h"
+
+#define DWINDLE_RANKS 6
+
+/* Fewer than so many connections do all of the work: for how long, in sixteenths of a second. */
+struct dwindle_rank {
+	uint32_t since; /* when they began to, this time; 0 = not known */
+	uint16_t run; /* for so long by now */
+	uint16_t longest; /* and at the most before this time, fading */
+	uint16_t count; /* how often that was, up to a few */
+};
+
+/* Zeroed memory is a pool of which nothing is known. */
+struct dwindle {
+	struct dwindle_rank ranks[DWINDLE_RANKS];
+	uint32_t epoch; /* number of the one that is running */
+};
+
+/* So many connections did all of the work, for so long, and never before for longer than that. */
+struct dwindle_step {
+	uint32_t left; /* 0 = there is none */
+	uint64_t span_ns, longest_ns;
+};
+
+struct dwindle_end {
+	struct dwindle_step last, earlier;
+};
+
+/*
+ * To be called on each tick in which the pool worked: last_ns is the time of its last operation,
+ * resumed_ns that of its first after a pause (0 = there was none).
+ */
+void dwindle_sample(struct dwindle *dwindle, const struct pool *pool, int64_t resumed_ns,
+		    int64_t last_ns);
+
+/* True when there are two such steps at different times. The arguments are as above. */
+bool dwindle_find(const struct dwindle *dwindle, const struct pool *pool, int64_t resumed_ns,
+		  int64_t last_ns, struct dwindle_end *ret_end);
+
+#endif

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Whether fewer and fewer connections did the work, step by step, for longer than they ever had.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+#include "core/dwindle.h"
+#include "core/types.h"
+
+#define COUNT 4
+#define TICK_S 5
+#define HOUR_S 3600
+
+struct world {
+	struct dwindle dwindle;
+	struct pool pool;
+	struct conn conns[COUNT];
+	double now_s, resumed_s;
+};
+
+static void link_by_activity(struct world *world)
+{
+	struct conn *order[COUNT];
+
+	for (int i = 0; i < COUNT; i++) {
+		int at = i;
+
+		for (; at > 0 && order[at - 1]->last_active_ns > world->conns[i].last_active_ns;
+		     at--)
+			order[at] = order[at - 1];
+		order[at] = &world->conns[i];
+	}
+	world->pool.oldest = order[0];
+	world->pool.newest = order[COUNT - 1];
+	for (int i = 0; i < COUNT; i++) {
+		order[i]->older = i > 0 ? order[i - 1] : NULL;
+		order[i]->newer = i + 1 < COUNT ? order[i + 1] : NULL;
+	}
+}
+
+static void setup(struct world *world)
+{
+	memset(world, 0, sizeof(*world));
+	world->now_s = 1000;
+	world->pool.conn_count = COUNT;
+	for (int i = 0; i < COUNT; i++) {
+		world->conns[i].state = CONN_OPEN;
+		world->conns[i].last_active_ns = (int64_t)(world->now_s * 1e9);
+	}
+}
+
+/* Once a second the next one of the first count connections is used. */
+static void work(struct world *world, uint32_t count, double seconds)
+{
+	double end_s = world->now_s + seconds;
+
+	while (world->now_s < end_s) {
+		uint32_t turn = (uint32_t)world->now_s;
+
+		world->now_s += 1;
+		world->conns[turn % count].last_active_ns = (int64_t)(world->now_s * 1e9);
+		if (turn % TICK_S != TICK_S - 1)
+			continue;
+		link_by_activity(world);
+		dwindle_sample(&world->dwindle, &world->pool, (int64_t)(world->resumed_s * 1e9),
+			       (int64_t)(world->now_s * 1e9));
+	}
+	link_by_activity(world);
+}
+
+static bool find(struct world *world, struct dwindle_end *ret_end)
+{
+	return dwindle_find(&world->dwindle, &world->pool, (int64_t)(world->resumed_s * 1e9),
+			    (int64_t)(world->now_s * 1e9), ret_end);
+}
+
+static void dwindle_find_of_a_pool_that_lost_one_after_the_other_returns_two_steps(void **state)
+{
+	struct dwindle_end end;
+	struct world world;
+
+	(void)state;
+	setup(&world);
+	work(&world, COUNT, 60);
+	assert_false(find(&world, &end));
+	work(&world, 2, 40);
+	work(&world, 1, 20);
+	assert_true(find(&world, &end));
+	assert_int_equal(end.last.left, 1);
+	assert_in_range(end.last.span_ns, 19 * NS_PER_SEC, 22 * NS_PER_SEC);
+	assert_in_range(end.last.longest_ns, NS_PER_SEC / 2, 5 * NS_PER_SEC);
+	assert_in_range(end.earlier.left, 2, 3);
+	assert_in_range(end.earlier.span_ns, 58 * NS_PER_SEC, 65 * NS_PER_SEC);
+	assert_in_range(end.earlier.longest_ns, NS_PER_SEC / 2, 10 * NS_PER_SEC);
+}
+
+/* Half an hour between two leaks: the second one is still measured by what was before the first. */
+static void dwindle_find_where_it_takes_long_remembers_what_was_before(void **state)
+{
+	struct dwindle_end end;
+	struct world world;
+
+	(void)state;
+	setup(&world);
+	work(&world, COUNT, 2 * HOUR_S);
+	work(&world, 3, 1800);
+	work(&world, 2, 1800);
+	assert_true(find(&world, &end));
+	assert_int_equal(end.last.left, 2);
+	assert_int_equal(end.earlier.left, 3);
+	assert_in_range(end.earlier.longest_ns, NS_PER_SEC / 2, 10 * NS_PER_SEC);
+}
+
+static void dwindle_find_where_all_but_one_became_needless_at_once_returns_false(void **state)
+{
+	struct dwindle_end end;
+	struct world world;
+
+	(void)state;
+	setup(&world);
+	work(&world, COUNT, HOUR_S);
+	work(&world, 1, 60);
+	assert_false(find(&world, &end));
+}
+
+static void dwindle_find_where_that_has_been_enough_before_returns_false(void **state)
+{
+	struct dwindle_end end;
+	struct world world;
+
+	(void)state;
+	setup(&world);
+	work(&world, COUNT, HOUR_S / 2);
+	work(&world, 2, 60);
+	work(&world, 1, 30);
+	work(&world, COUNT, HOUR_S / 2);
+	work(&world, 2, 60);
+	work(&world, 1, 30);
+	assert_false(find(&world, &end));
+}
+
+static void dwindle_find_without_a_past_returns_false(void **state)
+{
+	struct dwindle_end end;
+	struct world world;
+
+	(void)state;
+	setup(&world);
+	work(&world, COUNT, 15);
+	work(&world, 2, 40);
+	work(&world, 1, 20);
+	assert_false(find(&world, &end));
+}
+
+static void dwindle_find_counts_no_time_before_a_pause_was_over(void **state)
+{
+	struct dwindle_end end;
+	struct world world;
+
+	(void)state;
+	setup(&world);
+	work(&world, COUNT, 600);
+	work(&world, 2, 40);
+	world.now_s += 600;
+	world.resumed_s = world.now_s;
+	work(&world, 1, 20);
+	assert_false(find(&world, &end));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+			dwindle_find_of_a_pool_that_lost_one_after_the_other_returns_two_steps),
+		cmocka_unit_test(dwindle_find_where_it_takes_long_remembers_what_was_before),
+		cmocka_unit_test(
+			dwindle_find_where_all_but_one_became_needless_at_once_returns_false),
+		cmocka_unit_test(dwindle_find_where_that_has_been_enough_before_returns_false),
+		cmocka_unit_test(dwindle_find_without_a_past_returns_false),
+		cmocka_unit_test(dwindle_find_counts_no_time_before_a_pause_was_over),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
