@@ -32,7 +32,8 @@
  */
 #define LEFT_SHARE 0.1
 #define ROUND_MAX 25.0
-/* Of those that were closed, so many at most were found. */
+#define ROUND_MIN 5 /* connections that were closed in it */
+/* Of those that lie there, or in sum were closed, so many at most were found. */
 #define FOUND_SHARE 0.1
 /* Of those that lie there, so many at least were replaced. */
 #define REPLACED_SHARE 0.5
@@ -83,19 +84,17 @@ static uint32_t present_count(const struct pool *pool)
 	return pool->conn_count - pool->connecting_count;
 }
 
-static bool are_found(const struct replaced *replaced)
+static bool are_found(const struct replaced *replaced, uint32_t count)
 {
-	return replaced->found_count > FOUND_SHARE * replaced->closed_count;
+	return replaced->found_count > FOUND_SHARE * count;
 }
 
 static double value_of_round(const struct replaced *replaced)
 {
-	bool is_swept = replaced->left_count <= 1 ||
-			replaced->left_count <= LEFT_SHARE * replaced->closed_count;
-
-	if (!is_swept && replaced->round > ROUND_MAX)
-		return ROUND_MAX;
-	return replaced->round;
+	if (replaced->left_count <= 1 ||
+	    replaced->left_count <= LEFT_SHARE * replaced->closed_count)
+		return replaced->round;
+	return replaced->round_count < ROUND_MIN ? 1 : fmin(replaced->round, ROUND_MAX);
 }
 
 static void observe_fin(struct replaced *replaced, const struct change *change)
@@ -103,7 +102,7 @@ static void observe_fin(struct replaced *replaced, const struct change *change)
 	const struct pool *pool = change->pool;
 	bool is_later = change->t_ns - replaced->burst_ns >= BURST_NS;
 
-	if (replaced->began_ns == 0 || (is_later && are_found(replaced)))
+	if (replaced->began_ns == 0 || (is_later && are_found(replaced, replaced->closed_count)))
 		*replaced = (struct replaced){
 			.began_ns = change->t_ns,
 			.earlier = 1,
@@ -111,9 +110,13 @@ static void observe_fin(struct replaced *replaced, const struct change *change)
 		};
 	if (is_later || replaced->burst_ns == 0)
 		replaced->burst_ns = change->t_ns;
-	replaced->earlier = fmin(replaced->earlier * value_of_round(replaced), VALUE_MAX);
-	replaced->round = 1;
+	if (replaced->round > 1) {
+		replaced->earlier = fmin(replaced->earlier * value_of_round(replaced), VALUE_MAX);
+		replaced->round = 1;
+		replaced->round_count = 0;
+	}
 	replaced->closed_count++;
+	replaced->round_count++;
 	replaced->present_count = present_count(pool);
 	replaced->left_count = present_count(pool) - pool->peer_closed_count;
 }
@@ -128,10 +131,10 @@ static void observe_established(struct replaced *replaced, const struct moment *
 	if (present <= replaced->present_count)
 		return;
 	replaced->present_count = present;
-	if (pool->peer_closed_count == 0 || are_found(replaced))
+	if (pool->peer_closed_count == 0)
 		return;
 	stock = begin(&finding, replaced, moment, pool);
-	if (stock == 0)
+	if (stock == 0 || are_found(replaced, stock))
 		return;
 	odds = fmax(1 / ((double)stock + 1), ODDS_MIN);
 	replaced->round = fmin(replaced->round * BET / odds, VALUE_MAX);
@@ -154,7 +157,8 @@ void replaced_observe(struct replaced *replaced, const struct moment *moment,
 
 static double value_of(const struct replaced *replaced, uint32_t stock)
 {
-	if (stock == 0 || replaced->grown_count < REPLACED_SHARE * stock || are_found(replaced))
+	if (stock == 0 || replaced->grown_count < REPLACED_SHARE * stock ||
+	    are_found(replaced, stock))
 		return 1;
 	return fmin(replaced->earlier * value_of_round(replaced), VALUE_MAX);
 }

@@ -16,6 +16,7 @@ struct replaced {
 	double earlier; /* what the rounds before are evidence of */
 	double round; /* what was opened since the last FIN is evidence of */
 	uint32_t closed_count; /* by the server since began_ns */
+	uint32_t round_count; /* the same since it has opened others */
 	uint32_t found_count; /* of those it had closed, by the process since */
 	uint32_t left_count; /* connections alive after the last FIN */
 	uint32_t present_count; /* most that it has had since the last FIN, with those in CLOSE_WAIT

@@ -126,6 +126,43 @@ static void replaced_waits_for_what_rested(void **state)
 	sim_free(sim);
 }
 
+/* Of eight that are due two were found; that twenty others rest does not make that few. */
+static void replaced_counts_what_was_found_among_those_that_are_due(void **state)
+{
+	struct sim *sim = work(30);
+
+	(void)state;
+	for (int k = 0; k < 120; k++) {
+		sim_advance(sim, sim->now + 5);
+		use(sim, 20, 10);
+	}
+	hang_up(sim, 0, 30, false);
+	sim_advance(sim, sim->now + 90);
+	sim_close(sim, &sim->conns[20], CLOSE_LOCAL);
+	sim_close(sim, &sim->conns[21], CLOSE_LOCAL);
+	grow(sim, 12);
+	assert_int_equal(sim->line_count, 0);
+	sim_free(sim);
+}
+
+/* One by one, others are opened beside each: that many live says that two pools are at work. */
+static void replaced_by_ones_and_twos_is_no_leak_where_others_live(void **state)
+{
+	struct sim *sim = work(20);
+
+	(void)state;
+	for (uint32_t i = 0; i < 6; i++) {
+		hang_up(sim, i, 1, false);
+		for (int k = 0; k < 20; k++) {
+			sim_advance(sim, sim->now + 5);
+			use(sim, 6, 14);
+		}
+		(void)sim_open(sim);
+	}
+	assert_null(sim_first_by(sim, VERDICT_LEAK, VERDICT_RAISED, "close_wait_replaced"));
+	sim_free(sim);
+}
+
 /* The server closes eight of twelve, again and again, and the process opens eight more. */
 static void replaced_in_part_takes_three_rounds(void **state)
 {
@@ -193,6 +230,8 @@ int main(void)
 		cmocka_unit_test(replaced_all_at_once_is_a_leak_after_one_burst),
 		cmocka_unit_test(replaced_is_no_leak_where_the_pool_looks_after_its_own),
 		cmocka_unit_test(replaced_waits_for_what_rested),
+		cmocka_unit_test(replaced_counts_what_was_found_among_those_that_are_due),
+		cmocka_unit_test(replaced_by_ones_and_twos_is_no_leak_where_others_live),
 		cmocka_unit_test(replaced_in_part_takes_three_rounds),
 		cmocka_unit_test(replaced_is_no_leak_where_one_pool_rests),
 	};
