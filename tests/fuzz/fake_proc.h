@@ -13,11 +13,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "scratch.h"
+
 #define FAKE_PID 2147483600U /* nobody's: the kernel gives out at most 4194304 */
 
 static struct {
 	int proc_fd, pid_fd;
-	char path[32];
+	char path[SCRATCH_PATH_SIZE];
 } fake;
 
 static inline void fake_put(const char *name, const void *bytes, size_t size)
@@ -47,9 +49,7 @@ static inline void fake_make(int file_fd)
 	static const char stat[] = "1 (orders) S 1 1 1 0 0 0 0 0 0 0 0 0 0 0 0 0 1 0 7 0 0 0 0\n";
 	char name[16], exe[32];
 
-	(void)snprintf(fake.path, sizeof(fake.path), "/dev/shm/connleak-fuzz-XXXXXX");
-	if (!mkdtemp(fake.path))
-		abort();
+	scratch_make(fake.path);
 	fake.proc_fd = open(fake.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	(void)snprintf(name, sizeof(name), "%u", FAKE_PID);
 	if (fake.proc_fd < 0 || mkdirat(fake.proc_fd, name, 0700) < 0)

@@ -16,6 +16,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "scratch.h"
 #include "sys/rooted.h"
 
 #define FILE_BYTES 3
@@ -23,7 +24,7 @@
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static char tree_path[40];
+static char tree_path[SCRATCH_PATH_SIZE];
 static int tree_fd;
 static struct stat files[2];
 
@@ -59,8 +60,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 {
 	(void)argc;
 	(void)argv;
-	(void)snprintf(tree_path, sizeof(tree_path), "/dev/shm/connleak-rooted-XXXXXX");
-	require(mkdtemp(tree_path) != NULL, "a directory");
+	scratch_make(tree_path);
 	tree_fd = open(tree_path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	require(tree_fd >= 0 && !mkdirat(tree_fd, "d", 0700) && !mkdirat(tree_fd, "d/e", 0700) &&
 			!atexit(remove_tree),
