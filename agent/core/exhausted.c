@@ -216,7 +216,9 @@ static bool is_turned_away(const struct bench *bench, const struct judgement *ju
 
 /*
  * One connection does the work of all: the next request that is slow holds up the others. As by
- * night one is enough for a pool, the work must be what it was with more of them.
+ * night one is enough for a pool, the work must be what it was with more of them, and one alone
+ * must never have been enough for so long: a load that fades over hours takes its peak with it. A
+ * pool that uses all in turn has no use for one alone, whatever the load.
  */
 static bool is_down_to_one(const struct bench *bench, const struct judgement *judgement,
 			   const struct held *held)
@@ -226,7 +228,7 @@ static bool is_down_to_one(const struct bench *bench, const struct judgement *ju
 	return held->open >= LAST_OF_MIN && held->count + 1 == held->open && held->fresh == 1 &&
 	       exhausted->work_at_end >= LAST_WORK_SHARE &&
 	       exhausted->work_each_at_end >= EXHAUSTED_EACH_FACTOR &&
-	       held_is_most(bench, judgement, held) && standstill_is_short(bench, judgement);
+	       held_is_most(bench, judgement, held) && standstill_is_short(bench, judgement, held);
 }
 
 /* --- what is said ----------------------------------------------------------------------------- */

@@ -274,12 +274,14 @@ static bool is_known_full(const struct bench *bench, const struct judgement *jud
 	       held->at_ns - worked_since_ns(judgement, known_ns) >= (int64_t)WORKED_NS;
 }
 
-bool standstill_is_short(const struct bench *bench, const struct judgement *judgement)
+bool standstill_is_short(const struct bench *bench, const struct judgement *judgement,
+			 const struct held *held)
 {
 	struct narrow_end end;
 
-	return judgement->leak.stage == LEAK_NONE || is_at_ceiling(bench, judgement) ||
-	       was_short(bench, judgement, KNOWN_FACTOR, &end);
+	if (held->is_fair && judgement->leak.stage == LEAK_NONE)
+		return true;
+	return is_at_ceiling(bench, judgement) || was_short(bench, judgement, KNOWN_FACTOR, &end);
 }
 
 /* --- how it came to that ---------------------------------------------------------------------- */

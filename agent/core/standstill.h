@@ -22,10 +22,12 @@ struct judgement;
 bool standstill_is_pause(const struct exhausted *exhausted, uint64_t quiet_ns);
 
 /*
- * False where a pool that leaks may still grow: it has not done with fewer connections for longer
- * than that was ever enough, nor is it at its ceiling.
+ * False where the pool may still grow, or has nothing more to do: it has not done with fewer
+ * connections for longer than that was ever enough, nor is it at its ceiling. One that used all in
+ * turn and is not suspected to grow has done so as soon as it no longer does.
  */
-bool standstill_is_short(const struct bench *bench, const struct judgement *judgement);
+bool standstill_is_short(const struct bench *bench, const struct judgement *judgement,
+			 const struct held *held);
 
 /*
  * True when it has stopped because each of its last requests took another connection (drained.c).
