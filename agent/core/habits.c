@@ -10,17 +10,21 @@
  * a process holds only so many sessions at a time: where they come at a steady rate and level off
  * at N, the odds that n of them are open and none has ended are exp(-n * n / 2N). For odds of 1
  * to 200, 12 suspects are enough for N = 14, 20 for N = 38, 35 for N = 116, whatever their length.
+ * Where the endpoint takes no more than so many, N is no more than that either.
  * Those that the server has closed count as if as many had ended: a listener would have woken up.
  *
  * Invariant: looks at connections marked is_suspect only. Does not mark and does not decide.
  */
 #include "habits.h"
 
+#include <math.h>
+
 /* A kind of connection that a process of this age has not shown before is news. */
 #define COLD_NS (1800 * NS_PER_SEC)
 #define COUNT_ENDING 12 /* where as many others have come back or been closed */
 #define COUNT_ENDLESS 20 /* where hardly anything ever ends, so nothing says that they would */
 #define COUNT_CERTAIN 35 /* without regard to time */
+#define LOG_ODDS 5.3 /* ln 200 */
 
 static uint32_t count_used_once(const struct judgement *judgement)
 {
@@ -84,14 +88,26 @@ bool habits_outlast(uint64_t exposure_ns, uint32_t count, uint64_t ended_count, 
 	       silence_ns >= exposure_ns;
 }
 
+/* So many without an end are more than chance leaves open of as many sessions as there can be. */
+static uint32_t certain_count(uint64_t limit)
+{
+	double count = ceil(sqrt(2 * LOG_ODDS * (double)limit));
+
+	if (limit == 0 || count > COUNT_CERTAIN)
+		return COUNT_CERTAIN;
+	return count < COUNT_ENDLESS ? COUNT_ENDLESS : (uint32_t)count;
+}
+
 bool habits_are_outlasted(const struct judgement *judgement, const struct finding *finding,
-			  uint64_t exposure_ns, uint64_t t_ns)
+			  uint64_t limit, uint64_t exposure_ns, uint64_t t_ns)
 {
 	const uint64_t *closed_count = judgement->pool->totals.closed_count;
 	uint64_t ended_count =
 		judgement->returned_count + closed_count[CLOSE_LOCAL] + closed_count[CLOSE_PEER];
 	uint32_t count = judgement->leak.suspect_count + finding->elsewhere;
 
+	if (count >= certain_count(limit))
+		return true;
 	ended_count += count_peer_closed(judgement);
 	return habits_outlast(exposure_ns, count, ended_count, sum_silence_ns(judgement, t_ns));
 }

@@ -20,9 +20,10 @@ bool habits_outlast(uint64_t exposure_ns, uint32_t count, uint64_t ended_count,
 
 /*
  * Sessions of any usual length and number would have ended by t_ns: the suspects have been silent
- * for exposure_ns in sum, and there are many of them. An exposure_ns of 0 asks for neither.
+ * for exposure_ns in sum, and there are many of them. An exposure_ns of 0 asks for neither. Where
+ * the endpoint is known to take no more than limit connections (0 = not known), fewer are many.
  */
 bool habits_are_outlasted(const struct judgement *judgement, const struct finding *finding,
-			  uint64_t exposure_ns, uint64_t t_ns);
+			  uint64_t limit, uint64_t exposure_ns, uint64_t t_ns);
 
 #endif

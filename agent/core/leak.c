@@ -153,7 +153,8 @@ static bool is_leak(const struct bench *bench, const struct judgement *judgement
 		return false;
 	/* What is left behind is a whole pool, spares and all; its own uses are the evidence. */
 	return finding->inherited || finding->is_one_time || habits_vouch(judgement, finding) ||
-	       habits_are_outlasted(judgement, finding, settings->exposure_ns, t_ns);
+	       habits_are_outlasted(judgement, finding, figures_limit(bench, judgement->pool),
+				    settings->exposure_ns, t_ns);
 }
 
 /* What a growing number of small pools leaves behind, and is no growth of a leak. */

@@ -85,7 +85,7 @@ static void habits_are_outlasted_by_number_and_time(void **state)
 
 		prepare(&fixture, rows[i].suspects, 0);
 		fixture.pool.totals.closed_count[CLOSE_LOCAL] = rows[i].closed;
-		if (habits_are_outlasted(&fixture.judgement, &finding, 3600 * S,
+		if (habits_are_outlasted(&fixture.judgement, &finding, 0, 3600 * S,
 					 rows[i].silence_s * S) != rows[i].outlasted)
 			fail_msg("row %u", (unsigned int)i);
 	}
@@ -107,9 +107,31 @@ static void habits_of_closed_ones_are_outlasted_by_fewer(void **state)
 		prepare(&fixture, rows[i].suspects, 0);
 		for (uint32_t k = 0; k < rows[i].closed; k++)
 			fixture.conns[k].state = CONN_PEER_CLOSED;
-		if (habits_are_outlasted(&fixture.judgement, &finding, 3600 * S, 3600 * S) !=
+		if (habits_are_outlasted(&fixture.judgement, &finding, 0, 3600 * S, 3600 * S) !=
 		    rows[i].outlasted)
 			fail_msg("row %u", (unsigned int)i);
+	}
+}
+
+/* More sessions than the server takes cannot come, so fewer of them are too many. */
+static void habits_are_outlasted_by_fewer_where_a_limit_is_known(void **state)
+{
+	static const struct {
+		uint64_t limit;
+		uint32_t least;
+	} rows[] = {{0, 35}, {5, 20}, {50, 24}, {100, 33}, {500, 35}};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		for (uint32_t less = 0; less <= 1; less++) {
+			struct finding finding = {0};
+			struct fixture fixture;
+
+			prepare(&fixture, rows[i].least - less, 0);
+			if (habits_are_outlasted(&fixture.judgement, &finding, rows[i].limit,
+						 3600 * S, S) != (less == 0))
+				fail_msg("row %u, %u less", (unsigned int)i, less);
+		}
 	}
 }
 
@@ -119,7 +141,7 @@ static void habits_are_outlasted_at_once_without_exposure(void **state)
 
 	(void)state;
 	prepare(&fixture, 5, 0);
-	assert_true(habits_are_outlasted(&fixture.judgement, &(struct finding){0}, 0, 0));
+	assert_true(habits_are_outlasted(&fixture.judgement, &(struct finding){0}, 0, 0, 0));
 }
 
 int main(void)
@@ -128,6 +150,7 @@ int main(void)
 		cmocka_unit_test(habits_vouch_only_in_a_pool_that_is_old_enough),
 		cmocka_unit_test(habits_are_outlasted_by_number_and_time),
 		cmocka_unit_test(habits_of_closed_ones_are_outlasted_by_fewer),
+		cmocka_unit_test(habits_are_outlasted_by_fewer_where_a_limit_is_known),
 		cmocka_unit_test(habits_are_outlasted_at_once_without_exposure),
 	};
 
