@@ -315,7 +315,8 @@ bool standstill_is_drained(const struct bench *bench, const struct judgement *ju
 		return false;
 	/* One that opened for each of them was given none back, or there was more to do. */
 	if (2 * end.opened >= end.count
-		    ? unreturned_count(judgement->pool, end_ns, in_hand_ns(judgement), &grown) == 0
+		    ? unreturned_count(judgement->pool, figures_limit(bench, judgement->pool),
+				       end_ns, in_hand_ns(judgement), &grown) == 0
 		    : !is_full(bench, judgement, (uint64_t)end.first_ns))
 		return false;
 	held_take(bench, judgement, end_ns, &held);
@@ -334,7 +335,8 @@ bool standstill_was_unreturned(const struct bench *bench, const struct judgement
 
 	if (!has_stopped(judgement, known_ns) || !is_no_rest(exhausted, known_ns) ||
 	    judgement->plateau.flat_ns == 0 || known_ns - end_ns < (int64_t)DRAINED_QUIET_NS ||
-	    !unreturned_find(judgement->pool, end_ns, in_hand_ns(judgement), &end) ||
+	    !unreturned_find(judgement->pool, figures_limit(bench, judgement->pool), end_ns,
+			     in_hand_ns(judgement), &end) ||
 	    known_ns - end.first_ns < (int64_t)DRAINED_NS)
 		return false;
 	held_take(bench, judgement, end_ns, ret_held);

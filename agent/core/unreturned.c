@@ -16,8 +16,10 @@
  * seconds; a source that looks late tells the times of sends and receives all the same.
  *
  * Invariant: looks at what the table has, and changes nothing.
- * Does not count an open in place of a closed connection, nor one of a pool's first minutes, when
- * each thread may open its own. Does not know whether the pool has stopped (standstill.c).
+ * Does not count an open in place of a closed connection, nor what the pool opened when it began
+ *and never used since: that lies there free. Nor an open of the first minutes, when each thread may
+ * open its own, unless the endpoint's limit was what ended it: threads stop when all of them have
+ * one. Does not know whether the pool has stopped (standstill.c).
  */
 #include "unreturned.h"
 
@@ -32,6 +34,8 @@
 /* Those that are opened at once are one occasion. */
 #define MOMENT_NS ((int64_t)NS_PER_SEC / 2)
 #define YOUTH_NS ((int64_t)(120 * NS_PER_SEC))
+/* What a pool opens before its first request it opens within so long. */
+#define BEGIN_NS ((int64_t)NS_PER_SEC)
 #define SPAN_NS ((int64_t)(600 * NS_PER_SEC))
 
 /* The latest opens before before_ns, one a moment; 0 = there is none after from_ns. */
@@ -48,6 +52,12 @@ static int64_t find_open(const struct pool *pool, int64_t from_ns, int64_t befor
 	return last_ns;
 }
 
+static bool is_spare(const struct pool *pool, const struct conn *conn)
+{
+	return !conn->has_returned && !conn->age_is_bound &&
+	       conn->open_ns < (int64_t)pool->first_ns + BEGIN_NS;
+}
+
 static void count_silent(const struct pool *pool, int64_t open_ns, uint64_t held_ns,
 			 struct unreturned_end *end)
 {
@@ -55,7 +65,7 @@ static void count_silent(const struct pool *pool, int64_t open_ns, uint64_t held
 	end->had_count = 0;
 	for (const struct conn *conn = pool->oldest; conn; conn = conn->newer) {
 		if (conn->state != CONN_OPEN || conn->open_ns >= open_ns ||
-		    heartbeat_is_beating(conn))
+		    heartbeat_is_beating(conn) || is_spare(pool, conn))
 			continue;
 		end->had_count++;
 		end->silent_count += conn->last_active_ns > conn->open_ns &&
@@ -63,14 +73,16 @@ static void count_silent(const struct pool *pool, int64_t open_ns, uint64_t held
 	}
 }
 
-uint32_t unreturned_count(const struct pool *pool, int64_t end_ns, uint64_t held_ns,
+uint32_t unreturned_count(const struct pool *pool, uint64_t limit, int64_t end_ns, uint64_t held_ns,
 			  struct unreturned_end *ret_end)
 {
+	bool is_at_limit = limit > 0 && pool->conn_count >= limit;
+	int64_t begun_ns = (int64_t)pool->first_ns + (is_at_limit ? BEGIN_NS : YOUTH_NS);
 	int64_t from_ns = end_ns - SPAN_NS, open_ns = end_ns;
 	struct unreturned_end end = {0}, at = {0};
 
-	if (from_ns < (int64_t)pool->first_ns + YOUTH_NS)
-		from_ns = (int64_t)pool->first_ns + YOUTH_NS;
+	if (from_ns < begun_ns)
+		from_ns = begun_ns;
 	while (end.open_count < OPENS_MAX) {
 		open_ns = find_open(pool, from_ns, open_ns);
 		if (open_ns == 0)
@@ -89,11 +101,11 @@ uint32_t unreturned_count(const struct pool *pool, int64_t end_ns, uint64_t held
 	return end.open_count;
 }
 
-bool unreturned_find(const struct pool *pool, int64_t end_ns, uint64_t held_ns,
+bool unreturned_find(const struct pool *pool, uint64_t limit, int64_t end_ns, uint64_t held_ns,
 		     struct unreturned_end *ret_end)
 {
 	struct unreturned_end end;
-	uint32_t count = unreturned_count(pool, end_ns, held_ns, &end);
+	uint32_t count = unreturned_count(pool, limit, end_ns, held_ns, &end);
 
 	if (count < (end.silent_count >= SILENT_MANY ? OPENS_FEW : OPENS_MIN))
 		return false;

@@ -21,13 +21,14 @@ struct unreturned_end {
 
 /*
  * At how many of its last opens, one after the other, most of the pool had been silent for longer
- * than held_ns and was never used again, up to end_ns, the time of the last operation.
+ * than held_ns and was never used again, up to end_ns, the time of the last operation. limit: how
+ * many connections the endpoint is known to take; 0 = not known.
  */
-uint32_t unreturned_count(const struct pool *pool, int64_t end_ns, uint64_t held_ns,
+uint32_t unreturned_count(const struct pool *pool, uint64_t limit, int64_t end_ns, uint64_t held_ns,
 			  struct unreturned_end *ret_end);
 
 /* True when there are as many of them as chance does not explain. */
-bool unreturned_find(const struct pool *pool, int64_t end_ns, uint64_t held_ns,
+bool unreturned_find(const struct pool *pool, uint64_t limit, int64_t end_ns, uint64_t held_ns,
 		     struct unreturned_end *ret_end);
 
 #endif

@@ -51,7 +51,7 @@ static void unreturned_find_where_none_came_back_counts_the_opens(void **state)
 
 	(void)state;
 	setup(&world, 3 * S / 2);
-	assert_true(unreturned_find(&world.pool, END, NS_PER_SEC, &end));
+	assert_true(unreturned_find(&world.pool, 0, END, NS_PER_SEC, &end));
 	assert_int_equal(end.open_count, COUNT - 2);
 	assert_int_equal(end.silent_count, COUNT - 1);
 	assert_int_equal(end.had_count, COUNT - 1);
@@ -66,7 +66,7 @@ static void unreturned_find_where_they_may_be_in_hand_returns_false(void **state
 
 	(void)state;
 	setup(&world, S / 2);
-	assert_false(unreturned_find(&world.pool, END, 6 * NS_PER_SEC, &end));
+	assert_false(unreturned_find(&world.pool, 0, END, 6 * NS_PER_SEC, &end));
 }
 
 /* A burst: all have answered after the last one was opened. */
@@ -79,8 +79,8 @@ static void unreturned_find_where_all_were_at_work_returns_false(void **state)
 	setup(&world, 3 * S / 2);
 	for (int i = 0; i < COUNT - 1; i++)
 		world.conns[i].last_active_ns = END - S;
-	assert_false(unreturned_find(&world.pool, END, NS_PER_SEC, &end));
-	assert_int_equal(unreturned_count(&world.pool, END, NS_PER_SEC, &end), 0);
+	assert_false(unreturned_find(&world.pool, 0, END, NS_PER_SEC, &end));
+	assert_int_equal(unreturned_count(&world.pool, 0, END, NS_PER_SEC, &end), 0);
 }
 
 static void unreturned_find_of_a_young_pool_returns_false(void **state)
@@ -91,7 +91,38 @@ static void unreturned_find_of_a_young_pool_returns_false(void **state)
 	(void)state;
 	setup(&world, 3 * S / 2);
 	world.pool.first_ns = (uint64_t)(GROWS - 60 * S);
-	assert_false(unreturned_find(&world.pool, END, NS_PER_SEC, &end));
+	assert_false(unreturned_find(&world.pool, 0, END, NS_PER_SEC, &end));
+}
+
+/* Threads stop to open connections when each has one; what stops at the limit needed more. */
+static void unreturned_find_of_a_young_pool_at_the_limit_returns_true(void **state)
+{
+	struct unreturned_end end;
+	struct world world;
+
+	(void)state;
+	setup(&world, 3 * S / 2);
+	world.pool.first_ns = (uint64_t)(GROWS - 60 * S);
+	for (int i = 0; i < 2; i++) {
+		world.conns[i].open_ns = GROWS - 60 * S;
+		world.conns[i].has_returned = 1;
+	}
+	assert_true(unreturned_find(&world.pool, COUNT, END, NS_PER_SEC, &end));
+	assert_false(unreturned_find(&world.pool, COUNT + 1, END, NS_PER_SEC, &end));
+}
+
+/* Those who open have another reason to: the pool has what it has never used. */
+static void unreturned_find_does_not_count_what_was_never_used(void **state)
+{
+	struct unreturned_end end;
+	struct world world;
+
+	(void)state;
+	setup(&world, 3 * S / 2);
+	world.pool.first_ns = (uint64_t)S;
+	assert_int_equal(unreturned_count(&world.pool, 0, END, NS_PER_SEC, &end), COUNT - 4);
+	world.conns[0].has_returned = world.conns[1].has_returned = 1;
+	assert_int_equal(unreturned_count(&world.pool, 0, END, NS_PER_SEC, &end), COUNT - 2);
 }
 
 static void unreturned_find_of_opens_in_place_of_closed_ones_returns_false(void **state)
@@ -103,7 +134,7 @@ static void unreturned_find_of_opens_in_place_of_closed_ones_returns_false(void 
 	setup(&world, 3 * S / 2);
 	for (int i = 2; i < COUNT; i++)
 		world.conns[i].is_replacement = 1;
-	assert_false(unreturned_find(&world.pool, END, NS_PER_SEC, &end));
+	assert_false(unreturned_find(&world.pool, 0, END, NS_PER_SEC, &end));
 }
 
 int main(void)
@@ -113,6 +144,8 @@ int main(void)
 		cmocka_unit_test(unreturned_find_where_they_may_be_in_hand_returns_false),
 		cmocka_unit_test(unreturned_find_where_all_were_at_work_returns_false),
 		cmocka_unit_test(unreturned_find_of_a_young_pool_returns_false),
+		cmocka_unit_test(unreturned_find_of_a_young_pool_at_the_limit_returns_true),
+		cmocka_unit_test(unreturned_find_does_not_count_what_was_never_used),
 		cmocka_unit_test(unreturned_find_of_opens_in_place_of_closed_ones_returns_false),
 	};
 
