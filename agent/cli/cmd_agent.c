@@ -186,10 +186,10 @@ static int on_loop(struct live *live, sd_event *event)
 	if (r >= 0)
 		r = confine(live);
 	/* Whoever waits for these words may ask from here on: everything listens. */
-	if (r >= 0)
-		live_announce(live);
-	if (r >= 0)
-		service_ready();
+	if (r < 0)
+		return r;
+	live_announce(live);
+	service_ready();
 	return r;
 }
 
