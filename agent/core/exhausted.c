@@ -60,6 +60,7 @@ enum cause {
 	CAUSE_DRAINED,
 	CAUSE_UNRETURNED,
 	CAUSE_OVERDUE,
+	CAUSE_SPENT,
 	CAUSE_SHORT,
 	CAUSE_BUSY,
 	CAUSE_TURNED_AWAY,
@@ -70,7 +71,7 @@ enum cause {
 static bool has_ended(enum cause cause)
 {
 	return cause == CAUSE_STOPPED || cause == CAUSE_DRAINED || cause == CAUSE_UNRETURNED ||
-	       cause == CAUSE_OVERDUE || cause == CAUSE_SHORT;
+	       cause == CAUSE_OVERDUE || cause == CAUSE_SPENT || cause == CAUSE_SHORT;
 }
 
 /* --- what is learned -------------------------------------------------------------------------- */
@@ -302,6 +303,13 @@ static void add_course(const struct bench *bench, const struct held *held, enum 
 				     held->unreturned.silent_count, held->unreturned.had_count);
 	} else if (cause == CAUSE_OVERDUE) {
 		add_overdue(&held->overdue, draft);
+	} else if (cause == CAUSE_SPENT) {
+		(void)format_duration(held->spent.span_ns, span, sizeof(span));
+		verdict_add_evidence(draft, "spent",
+				     "all %u connections that the endpoint takes are this pool's; "
+				     "%u of them were used for one request and never again, one "
+				     "after the other within %s",
+				     held->spent.count, held->spent.once_count, span);
 	} else if (cause != CAUSE_SHORT) {
 		verdict_add_evidence(draft, "held",
 				     "%u of %u connections are silent for more than %d times as "
@@ -333,7 +341,12 @@ static void add_evidence(const struct bench *bench, const struct judgement *judg
 	(void)format_duration(quiet_ns, quiet, sizeof(quiet));
 	(void)format_duration(exhausted->longest_quiet_ns, longest, sizeof(longest));
 	add_course(bench, held, cause, draft);
-	if (has_ended(cause)) {
+	if (cause == CAUSE_SPENT) {
+		verdict_add_evidence(draft, "no_operation",
+				     "no operation for %s, more than twice as long as the pool had "
+				     "worked",
+				     quiet);
+	} else if (has_ended(cause)) {
 		verdict_add_evidence(draft, "no_operation",
 				     "no operation for %s, in which %.0f were to be expected; the "
 				     "longest pause before was %s",
@@ -439,6 +452,8 @@ static enum cause find_cause(const struct bench *bench, struct judgement *judgem
 		return CAUSE_UNRETURNED;
 	if (standstill_is_overdue(bench, judgement, moment->known_ns, ret_held))
 		return CAUSE_OVERDUE;
+	if (standstill_is_spent(bench, judgement, moment->known_ns, ret_held))
+		return CAUSE_SPENT;
 	if (!plateau_stands(&judgement->plateau, bench->settings, moment->t_ns))
 		return CAUSE_NONE;
 	if (standstill_was_held(bench, judgement, moment->known_ns, ret_held))

@@ -13,6 +13,7 @@
 #include "dwindle.h"
 #include "narrow.h"
 #include "overdue.h"
+#include "spent.h"
 #include "unreturned.h"
 
 struct bench;
@@ -39,6 +40,7 @@ struct held {
 	struct narrow_end narrow; /* the same; left is 0 where it does not */
 	struct dwindle_end dwindle; /* the same; last.left is 0 where it does not */
 	struct unreturned_end unreturned; /* the same; open_count is 0 where it does not */
+	struct spent_end spent; /* the same; count is 0 where it does not */
 	struct overdue_end overdue; /* the same; count is 0 where it does not */
 	bool is_fair; /* the pool uses them in turn */
 	bool is_cut_off; /* the work went on, on fewer of them: it is not the load that fell */

@@ -450,3 +450,17 @@ bool standstill_has_dwindled(const struct bench *bench, const struct judgement *
 	ret_held->dwindle = end;
 	return ret_held->owed == 0;
 }
+
+bool standstill_is_spent(const struct bench *bench, const struct judgement *judgement,
+			 int64_t known_ns, struct held *ret_held)
+{
+	struct spent_end end;
+
+	if (failover_is_left(&judgement->failover) ||
+	    !spent_find(judgement->pool, figures_limit(bench, judgement->pool), known_ns, &end))
+		return false;
+	held_take(bench, judgement, judgement->exhausted.last_active_ns, ret_held);
+	ret_held->first_ns = end.first_ns;
+	ret_held->spent = end;
+	return true;
+}

@@ -71,4 +71,11 @@ bool standstill_was_short(const struct bench *bench, const struct judgement *jud
 bool standstill_has_dwindled(const struct bench *bench, const struct judgement *judgement,
 			     int64_t known_ns, struct held *ret_held);
 
+/*
+ * True when all that the endpoint takes were used once each, and nothing has happened for long
+ * (spent.c). *ret_held is as of the last operation.
+ */
+bool standstill_is_spent(const struct bench *bench, const struct judgement *judgement,
+			 int64_t known_ns, struct held *ret_held);
+
 #endif

@@ -489,6 +489,45 @@ static void exhausted_is_raised_when_each_of_the_last_requests_took_another(void
 	}
 }
 
+/* --- a pool that is dead before it has a past --------------------------------------------------
+ */
+
+static struct sim *new_spent(const char *rule)
+{
+	struct sim *sim = sim_new(1);
+	struct sim_conn *conns[12];
+	char error[200];
+
+	sim->look_s = 1;
+	assert_int_equal(dbkind_add_endpoint(sim->databases, rule, error, sizeof(error)), 0);
+	for (int i = 0; i < 12; i++)
+		conns[i] = sim_open(sim);
+	for (int i = 0; i < 12; i++) {
+		sim_advance(sim, sim->now + 4);
+		conns[i]->sent += (uint64_t)i;
+		sim_use(sim, conns[i]);
+	}
+	for (int second = 0; second < 300; second++)
+		sim_advance(sim, sim->now + 1);
+	sim_end(sim);
+	return sim;
+}
+
+static void exhausted_is_raised_late_where_each_of_the_limit_was_used_once(void **state)
+{
+	struct sim *sim = new_spent("db=10.0.3.7:5432,limit=12");
+	const struct sim_line *line = sim_first_of(sim, VERDICT_EXHAUSTED);
+
+	(void)state;
+	assert_non_null(line);
+	assert_int_equal(line->suspect_count, 12);
+	assert_non_null(strstr(line->summary, "12 of 12 connections"));
+	sim_free(sim);
+	sim = new_spent("db=10.0.3.7:5432,limit=13");
+	assert_null(sim_first_of(sim, VERDICT_EXHAUSTED));
+	sim_free(sim);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -501,6 +540,7 @@ int main(void)
 		cmocka_unit_test(exhausted_is_not_said_of_workers_that_finish_one_by_one),
 		cmocka_unit_test(exhausted_is_told_from_a_stop_by_how_the_last_ones_went),
 		cmocka_unit_test(exhausted_is_raised_when_each_of_the_last_requests_took_another),
+		cmocka_unit_test(exhausted_is_raised_late_where_each_of_the_limit_was_used_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
