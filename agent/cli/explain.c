@@ -190,7 +190,7 @@ enum explain_group explain_group_of(const struct explain *explain, const struct 
 		return EXPLAIN_PEER_CLOSED;
 	if (detector_conn_is_stale(detector, conn, explain->now_ns))
 		return EXPLAIN_STALE;
-	return conn->last_send_ns > conn->last_recv_ns ? EXPLAIN_BUSY : EXPLAIN_IDLE;
+	return conn_is_owed(conn) ? EXPLAIN_BUSY : EXPLAIN_IDLE;
 }
 
 const char *explain_group_name(enum explain_group group)

@@ -299,8 +299,8 @@ static void repeat_counters(const struct live *live, struct event *event)
 		return;
 	event->sent_bytes = conn->sent_bytes;
 	event->received_bytes = conn->received_bytes;
-	event->last_send_ns = conn->last_send_ns;
-	event->last_recv_ns = conn->last_recv_ns;
+	event->last_send_ns = conn_last_send_ns(conn);
+	event->last_recv_ns = conn_last_recv_ns(conn);
 }
 
 /* After all that the look has told, since it goes by what is silent now. */

@@ -337,7 +337,7 @@ bool detector_conn_is_stale(const struct detector *detector, const struct conn *
 	if (!judgement)
 		return silence_ns > settings->t0_ns;
 	limits = opens_limits(&judgement->opens, settings);
-	if (conn->last_send_ns > conn->last_recv_ns)
+	if (conn_is_owed(conn))
 		return silence_ns > limits.owed_ns;
 	return silence_ns > limits.idle_ns;
 }

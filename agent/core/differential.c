@@ -49,8 +49,7 @@ static void measure_connections(const struct bench *bench, const struct pool *po
 			figures->saw_start = false;
 		else
 			figures->start_count += conn->open_ns <= start_ns;
-		figures->owed_count += conn->state == CONN_OPEN &&
-				       conn->last_send_ns > conn->last_recv_ns &&
+		figures->owed_count += conn->state == CONN_OPEN && conn_is_owed(conn) &&
 				       moment.known_ns - conn->last_active_ns > (int64_t)owed_ns;
 	}
 }

@@ -102,8 +102,7 @@ static bool is_fair(const struct bench *bench, const struct judgement *judgement
 
 static bool is_owed(const struct conn *conn, const struct stock_limits *limits, int64_t at_ns)
 {
-	return conn->last_send_ns > conn->last_recv_ns &&
-	       at_ns - conn->last_active_ns < (int64_t)limits->owed_ns;
+	return conn_is_owed(conn) && at_ns - conn->last_active_ns < (int64_t)limits->owed_ns;
 }
 
 /* Connections come in the order of their last operation. */

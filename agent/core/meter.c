@@ -231,7 +231,7 @@ static float log2_us(uint64_t ns)
 
 static uint64_t exchange_ns(const struct conn *conn)
 {
-	uint64_t send_ns = conn->last_send_ns, recv_ns = conn->last_recv_ns;
+	uint64_t send_ns = conn_last_send_ns(conn), recv_ns = conn_last_recv_ns(conn);
 
 	if (!send_ns || !recv_ns)
 		return 0;
@@ -269,8 +269,8 @@ static void observe_active(struct meter_span *span, const struct change *change)
 		span->rtt_count++;
 		span->rtt_log2_sum += log2f((float)conn->rtt_us);
 	}
-	if (conn->last_send_ns && conn->last_recv_ns >= conn->last_send_ns) {
-		uint64_t exchange_ns = conn->last_recv_ns - conn->last_send_ns;
+	if (conn_last_send_ns(conn) && conn_last_recv_ns(conn) >= conn_last_send_ns(conn)) {
+		uint64_t exchange_ns = conn_last_recv_ns(conn) - conn_last_send_ns(conn);
 
 		span->exchange_count++;
 		span->exchange_log2_sum +=
@@ -326,7 +326,7 @@ float meter_busy_share(const struct pool *pool)
 		if (conn->state != CONN_OPEN)
 			continue;
 		open++;
-		busy += conn->last_send_ns > conn->last_recv_ns;
+		busy += conn_is_owed(conn);
 	}
 	return open ? (float)busy / (float)open : 0;
 }

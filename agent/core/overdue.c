@@ -64,7 +64,7 @@ static uint32_t count_silent(const struct pool *pool, int64_t since_ns)
 		if (conn->state != CONN_OPEN)
 			continue;
 		if (conn->last_active_ns >= since_ns || conn->silent_since_seen ||
-		    conn->last_send_ns > conn->last_recv_ns)
+		    conn_is_owed(conn))
 			return 0;
 		count++;
 	}

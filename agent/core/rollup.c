@@ -330,7 +330,7 @@ static enum rollup_state state_of(const struct conn *conn, const struct detector
 		return ROLLUP_PEER_CLOSED;
 	if (detector && detector_conn_is_stale(detector, conn, now_ns))
 		return ROLLUP_STALE;
-	return conn->last_send_ns > conn->last_recv_ns ? ROLLUP_BUSY : ROLLUP_IDLE;
+	return conn_is_owed(conn) ? ROLLUP_BUSY : ROLLUP_IDLE;
 }
 
 /* A forecast gets shorter as time goes by, though the verdict's line is of some ticks ago. */

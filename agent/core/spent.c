@@ -55,7 +55,7 @@ bool spent_find(const struct pool *pool, uint64_t limit, int64_t known_ns,
 		return false;
 	for (const struct conn *conn = pool->oldest; conn; conn = conn->newer) {
 		if (conn->state != CONN_OPEN || conn->age_is_bound || heartbeat_is_beating(conn) ||
-		    conn->last_send_ns > conn->last_recv_ns || is_spare(pool, conn))
+		    conn_is_owed(conn) || is_spare(pool, conn))
 			return false;
 		if (end.count++ == 0)
 			end.first_ns = conn->last_active_ns;

@@ -222,9 +222,9 @@ static int64_t last_send_ns(const struct pool *pool)
 	uint64_t last_ns = 0;
 
 	for (const struct conn *conn = pool->newest; conn; conn = conn->older)
-		if (conn->state == CONN_OPEN && conn->last_send_ns > last_ns &&
+		if (conn->state == CONN_OPEN && conn_last_send_ns(conn) > last_ns &&
 		    !heartbeat_is_beating(conn))
-			last_ns = conn->last_send_ns;
+			last_ns = conn_last_send_ns(conn);
 	return (int64_t)last_ns;
 }
 

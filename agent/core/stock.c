@@ -43,7 +43,7 @@ static bool is_of_kind(const struct stock_limits *limits, const struct conn *con
 	if (limits->idle_ns > 0 && heartbeat_is_monitor(conn) &&
 	    2 * silence_ns <= 3 * heartbeat_gap_ns(conn))
 		return false;
-	return conn->last_send_ns <= conn->last_recv_ns || silence_ns > limits->owed_ns;
+	return !conn_is_owed(conn) || silence_ns > limits->owed_ns;
 }
 
 static bool counts(struct stock_walk *walk, const struct conn *conn, uint64_t silence_ns)

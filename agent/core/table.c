@@ -121,7 +121,7 @@ static void fill_silence(struct change *change, const struct conn *conn, uint64_
 {
 	change->silence_ns = conn_silence_ns(conn, until_ns);
 	change->silent_since_ns = conn->last_active_ns;
-	change->answer_was_owed = conn->last_send_ns > conn->last_recv_ns;
+	change->answer_was_owed = conn_is_owed(conn);
 }
 
 /* --- one function an event ------------------------------------------------------------------- */
@@ -280,6 +280,25 @@ static void note_path(struct conn *conn, const struct event *event)
 	conn->retransmit_count = event->retransmit_count;
 }
 
+/* To be called before last_active_ns follows the later of the two, if it does. */
+static void note_times(struct conn *conn, uint64_t send_ns, uint64_t recv_ns)
+{
+	uint64_t last_send_ns = conn_last_send_ns(conn), last_recv_ns = conn_last_recv_ns(conn);
+	bool is_owed;
+
+	raise_to(&last_send_ns, send_ns);
+	raise_to(&last_recv_ns, recv_ns);
+	if (last_send_ns == 0 && last_recv_ns == 0)
+		return;
+	is_owed = last_send_ns > last_recv_ns;
+	/* Times before the open may count as that of the open, and which came first be lost. */
+	if ((conn->silent_since_seen || conn->last_active_ns <= conn->open_ns) && send_ns > 0 &&
+	    recv_ns > 0)
+		is_owed = send_ns > recv_ns;
+	conn->last_io = is_owed ? IO_SENT : IO_RECEIVED;
+	conn->last_other_ns = is_owed ? last_recv_ns : last_send_ns;
+}
+
 static int apply_io(struct table *table, struct conn *conn, const struct event *event,
 		    struct change *change)
 {
@@ -304,8 +323,7 @@ static int apply_io(struct table *table, struct conn *conn, const struct event *
 		change->received_bytes = event->received_bytes - conn->received_bytes;
 	raise_to(&conn->sent_bytes, event->sent_bytes);
 	raise_to(&conn->received_bytes, event->received_bytes);
-	raise_to(&conn->last_send_ns, send_ns);
-	raise_to(&conn->last_recv_ns, recv_ns);
+	note_times(conn, send_ns, recv_ns);
 	if ((int64_t)active_ns <= conn->last_active_ns)
 		return 0;
 	/* Payload proves the connection, whether or not the source said so. */
@@ -342,11 +360,11 @@ static void fill_idle(struct change *change, const struct conn *conn, uint64_t t
 {
 	change->idle_ns = change->silence_ns;
 	change->idle_since_ns = change->silent_since_ns;
-	if (!change->answer_was_owed || conn->last_recv_ns == 0 ||
-	    t_ns - conn->last_send_ns > GOODBYE_NS)
+	if (!change->answer_was_owed || conn_last_recv_ns(conn) == 0 ||
+	    t_ns - conn_last_send_ns(conn) > GOODBYE_NS)
 		return;
-	change->idle_ns = conn->last_send_ns - conn->last_recv_ns;
-	change->idle_since_ns = (int64_t)conn->last_recv_ns;
+	change->idle_ns = conn_last_send_ns(conn) - conn_last_recv_ns(conn);
+	change->idle_since_ns = (int64_t)conn_last_recv_ns(conn);
 }
 
 static int apply_close(struct table *table, struct conn *conn, const struct event *event,

@@ -67,15 +67,17 @@ struct beat {
 	uint32_t since_s; /* last activity before those; 0 = the clock's origin, or before */
 };
 
+/* Of a connection's last send and last receive, which one is its last activity. */
+enum last_io { IO_NONE, IO_SENT, IO_RECEIVED };
+
 struct conn {
 	/* First what is gone through for all connections of a pool, at each tick. */
 	struct conn *newer, *older; /* neighbours in the pool's order of activity */
 	int64_t last_active_ns; /* last payload byte either way; before the first one, open_ns */
-	uint64_t last_send_ns, last_recv_ns; /* 0 = never, or before the observation */
+	uint64_t last_other_ns; /* where last_io is one of the two: of the other one; 0 = never */
 	uint16_t state : 2; /* enum conn_state */
 	uint16_t age_is_bound : 1; /* its open was not watched: its age is "at least" */
-	uint16_t was_found_open : 1; /* older than the observation */
-	uint16_t idle_is_bound : 1; /* of a seen one whose idle time was not known */
+	uint16_t last_io : 2; /* enum last_io */
 	uint16_t silent_since_seen : 1; /* no payload since it was found or handed over */
 	uint16_t has_returned : 1; /* used again after its first use; the detector's, as is_suspect
 				    */
@@ -104,7 +106,9 @@ struct conn {
 	uint64_t sent_bytes, received_bytes;
 	uint32_t next; /* number of the next one in the same bucket (conns.c); 0 = none */
 	uint32_t address; /* its own, without the port: table_local() */
-	uint32_t rtt_us : 31; /* smoothed round trip; 0 = not measured */
+	uint32_t rtt_us : 29; /* smoothed round trip; 0 = not measured */
+	uint32_t was_found_open : 1; /* older than the observation */
+	uint32_t idle_is_bound : 1; /* of a seen one whose idle time was not known */
 	uint32_t has_fin : 1; /* of the peer: conn_peer_closed_ns() */
 	uint32_t retransmit_count;
 	uint32_t site; /* where it was opened: table_site() of it; 0 = unknown */
@@ -118,9 +122,9 @@ struct conn {
 /* Linux has no more than 2^22 threads; a larger number is nobody's. */
 #define CONN_TID_MAX ((1U << 22) - 1)
 #define CONN_SLOT_MAX ((1U << 5) - 1)
-#define CONN_RTT_US_MAX ((1U << 31) - 1)
+#define CONN_RTT_US_MAX ((1U << 29) - 1)
 /* There may be a million. */
-_Static_assert(sizeof(struct conn) == 136, "what a connection costs is on purpose");
+_Static_assert(sizeof(struct conn) == 128, "what a connection costs is on purpose");
 
 enum change_type {
 	CHANGE_NONE, /* time passed, or nothing that matters */
@@ -236,6 +240,27 @@ const char *table_site(const struct table *table, uint32_t number);
 static inline uint64_t conn_peer_closed_ns(const struct conn *conn)
 {
 	return conn->has_fin ? conn_room_fin_ns(conn) : 0;
+}
+
+/*
+ * When the process sent on it last, and received; 0 = never, or before the observation. Of the
+ * later of the two the kernel's ticks can make a time before the open: it counts as that of the
+ * open.
+ */
+static inline uint64_t conn_last_send_ns(const struct conn *conn)
+{
+	return conn->last_io == IO_SENT ? (uint64_t)conn->last_active_ns : conn->last_other_ns;
+}
+
+static inline uint64_t conn_last_recv_ns(const struct conn *conn)
+{
+	return conn->last_io == IO_RECEIVED ? (uint64_t)conn->last_active_ns : conn->last_other_ns;
+}
+
+/* The last that moved went out: the peer owes an answer. */
+static inline bool conn_is_owed(const struct conn *conn)
+{
+	return conn->last_io == IO_SENT;
 }
 
 /* Time since the last payload byte, or since the open when there was none. */

@@ -109,7 +109,7 @@ static const char *group_of(const struct detector *detector, const struct conn *
 		return "peer_closed";
 	if (detector && detector_conn_is_stale(detector, conn, now_ns))
 		return "stale";
-	return conn->last_send_ns > conn->last_recv_ns ? "busy" : "idle";
+	return conn_is_owed(conn) ? "busy" : "idle";
 }
 
 static int take_conn(struct detail *detail, const struct sample_scene *scene,

@@ -85,7 +85,7 @@ static bool count_conn(const struct conn *conn, bool is_silent, struct sample_ro
 	} else if (is_silent) {
 		row->stale_count++;
 		return true;
-	} else if (conn->last_send_ns > conn->last_recv_ns) {
+	} else if (conn_is_owed(conn)) {
 		row->busy_count++;
 	} else {
 		row->idle_count++;
@@ -100,7 +100,7 @@ static int count_conns(struct sample *sample, const struct sample_scene *scene,
 	struct site_tally tally = {0};
 
 	for (const struct conn *conn = pool->oldest; conn; conn = conn->newer) {
-		is_owed = conn->last_send_ns > conn->last_recv_ns;
+		is_owed = conn_is_owed(conn);
 		is_stale = may_be_stale &&
 			   detector_conn_is_stale(scene->detector, conn, scene->now_ns);
 		/* The longest silent come first; to whom an answer is owed may be silent longer. */

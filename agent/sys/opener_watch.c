@@ -128,8 +128,8 @@ static void tell(struct opener_watch *watch, const struct conn *conn, enum opene
 		.opener = (uint16_t)state,
 		.sent_bytes = conn->sent_bytes,
 		.received_bytes = conn->received_bytes,
-		.last_send_ns = conn->last_send_ns,
-		.last_recv_ns = conn->last_recv_ns,
+		.last_send_ns = conn_last_send_ns(conn),
+		.last_recv_ns = conn_last_recv_ns(conn),
 	};
 
 	if (watch->event_count < sizeof(watch->events) / sizeof(watch->events[0]))

@@ -50,8 +50,8 @@ static void tell(struct sim *sim, const struct sim_conn *sim_conn, enum opener_s
 		.opener = (uint16_t)state,
 		.sent_bytes = conn->sent_bytes,
 		.received_bytes = conn->received_bytes,
-		.last_send_ns = conn->last_send_ns,
-		.last_recv_ns = conn->last_recv_ns,
+		.last_send_ns = conn_last_send_ns(conn),
+		.last_recv_ns = conn_last_recv_ns(conn),
 	};
 
 	sim_event(sim, &event);

@@ -131,7 +131,7 @@ static void overdue_find_where_one_is_in_use_returns_false(void **state)
 
 	(void)state;
 	setup(&world, 20, 0);
-	world.conns[COUNT - 1].last_send_ns = REST_S * S;
+	world.conns[COUNT - 1].last_io = IO_SENT;
 	assert_false(find_after(&world, 60, &end));
 	tear_down(&world);
 }

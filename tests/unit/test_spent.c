@@ -32,8 +32,8 @@ static void setup(struct world *world)
 		conn->state = CONN_OPEN;
 		conn->open_ns = BEGIN;
 		conn->last_active_ns = BEGIN + 4 * (i + 1) * S;
-		conn->last_send_ns = (uint64_t)conn->last_active_ns - 1000;
-		conn->last_recv_ns = (uint64_t)conn->last_active_ns;
+		conn->last_io = IO_RECEIVED;
+		conn->last_other_ns = (uint64_t)conn->last_active_ns - 1000;
 		conn->has_returned = 1;
 		conn->habit = 1;
 		conn->older = i > 0 ? conn - 1 : NULL;
@@ -112,7 +112,7 @@ static void spent_find_where_one_is_not_silent_returns_false(void **state)
 
 	(void)state;
 	setup(&world);
-	world.conns[3].last_send_ns = world.conns[3].last_recv_ns + 1;
+	world.conns[3].last_io = IO_SENT;
 	assert_false(find(&world, COUNT, 200 * S));
 	setup(&world);
 	world.conns[3].age_is_bound = 1;

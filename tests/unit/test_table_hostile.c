@@ -84,8 +84,33 @@ static void table_apply_counters_never_go_down(void **state)
 	event.sent_bytes = 3;
 	change = done(table, event);
 	assert_int_equal(change.conn->sent_bytes, 5 * S);
-	assert_int_equal(change.conn->last_send_ns, 5 * S);
-	assert_int_equal(change.conn->last_recv_ns, 6 * S);
+	assert_int_equal(conn_last_send_ns(change.conn), 5 * S);
+	assert_int_equal(conn_last_recv_ns(change.conn), 6 * S);
+}
+
+/* The kernel stamps payload by its ticks, so what came first may seem older than its connection. */
+static void table_apply_payload_before_the_open_counts_as_at_it(void **state)
+{
+	struct table *table = *state;
+	struct change change;
+
+	(void)open_at(table, 10 * S, 1);
+	change = done(table, io(11 * S, 1, 10 * S - 5, 0));
+	assert_int_equal(change.type, CHANGE_NONE);
+	change.conn = table_find_conn(table, 1);
+	assert_true(conn_is_owed(change.conn));
+	assert_int_equal(conn_last_send_ns(change.conn), 10 * S);
+	assert_int_equal(conn_last_recv_ns(change.conn), 0);
+	(void)done(table, io(12 * S, 1, 10 * S - 5, 10 * S - 3));
+	assert_false(conn_is_owed(change.conn));
+	assert_int_equal(conn_last_recv_ns(change.conn), 10 * S);
+	(void)done(table, io(13 * S, 1, 12 * S + 1, 10 * S - 3));
+	assert_true(conn_is_owed(change.conn));
+	assert_int_equal(conn_last_send_ns(change.conn), 12 * S + 1);
+	assert_int_equal(conn_last_recv_ns(change.conn), 10 * S);
+	(void)done(table, io(14 * S, 1, 12 * S + 1, 12 * S + 1));
+	assert_false(conn_is_owed(change.conn));
+	assert_int_equal(conn_last_send_ns(change.conn), 12 * S + 1);
 }
 
 static void table_apply_limits_are_counted(void **state)
@@ -180,6 +205,7 @@ int main(void)
 		TABLE_TEST(table_apply_repeated_states_count_once),
 		TABLE_TEST(table_apply_hostile_numbers_are_clamped),
 		TABLE_TEST(table_apply_counters_never_go_down),
+		TABLE_TEST(table_apply_payload_before_the_open_counts_as_at_it),
 		cmocka_unit_test(table_apply_limits_are_counted),
 		TABLE_TEST(table_apply_random_events_keep_the_table_consistent),
 	};
