@@ -150,7 +150,8 @@ static int judge(struct detector *detector, struct judgement *judgement,
 	int error;
 
 	count_return(bench->settings, judgement, change);
-	heartbeat_observe(&judgement->heartbeat, &moment, change);
+	credit_observe(&judgement->credit, change, bench->settings->credit_ns);
+	heartbeat_observe(&judgement->heartbeat, change);
 	meter_observe(&judgement->meter, change);
 	states_observe(bench, judgement, change);
 	failover_observe(&judgement->failover, change);
@@ -291,6 +292,8 @@ int detector_tick(struct detector *detector, uint64_t now_ns)
 		int error;
 
 		next = judgement->next;
+		(void)credit_count(&judgement->credit, now_ns,
+				   bench->settings->credit_ns); /* drops the past */
 		(void)opens_advance(&judgement->opens, &moment,
 				    judgement->pool); /* reviewed anyway */
 		opens_witness(&judgement->opens, &moment, judgement->pool);

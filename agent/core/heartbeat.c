@@ -138,14 +138,10 @@ static void note_exchange(struct heartbeat *heartbeat, const struct change *chan
 
 /* --- tests ------------------------------------------------------------------------------------ */
 
-static void observe_close(struct heartbeat *heartbeat, const struct moment *moment,
-			  const struct change *change)
+static void observe_close(struct heartbeat *heartbeat, const struct change *change)
 {
 	const struct conn *conn = change->conn;
-	int64_t age_ns = (int64_t)moment->t_ns - conn->open_ns;
 
-	if (conn->age_is_bound || age_ns >= (int64_t)moment->settings->credit_ns)
-		credit_add(&heartbeat->credit, moment->t_ns, moment->settings->credit_ns);
 	if (heartbeat_is_beating(conn) && change_is_own_close(change))
 		learn_length(heartbeat, heartbeat_length_ns(conn), conn->last_active_ns);
 }
@@ -173,8 +169,7 @@ bool heartbeat_is_companion(const struct conn *conn, uint64_t began_ns)
 	return conn->came_along && !conn->has_returned && conn->open_ns >= (int64_t)began_ns;
 }
 
-void heartbeat_observe(struct heartbeat *heartbeat, const struct moment *moment,
-		       const struct change *change)
+void heartbeat_observe(struct heartbeat *heartbeat, const struct change *change)
 {
 	if (change->type == CHANGE_OPENED)
 		note_open(heartbeat, change->conn);
@@ -183,9 +178,8 @@ void heartbeat_observe(struct heartbeat *heartbeat, const struct moment *moment,
 	if (change->type == CHANGE_ACTIVE)
 		note_exchange(heartbeat, change);
 	else if (change->type == CHANGE_CLOSED)
-		observe_close(heartbeat, moment, change);
-	else if (change->type == CHANGE_OPENED &&
-		 !credit_take(&heartbeat->credit, moment->t_ns, moment->settings->credit_ns))
+		observe_close(heartbeat, change);
+	else if (change->type == CHANGE_OPENED && !change->conn->is_replacement)
 		heartbeat->has_opened = true;
 }
 

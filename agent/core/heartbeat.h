@@ -6,7 +6,6 @@
 #ifndef CONNLEAK_CORE_HEARTBEAT_H
 #define CONNLEAK_CORE_HEARTBEAT_H
 
-#include "credit.h"
 #include "eprocess.h"
 #include "finding.h"
 #include "moment.h"
@@ -30,7 +29,6 @@ struct heartbeat_parties {
 struct heartbeat {
 	struct eprocess process;
 	struct silences benign; /* stretches of beats that spanned a test and ended in work */
-	struct credit credit;
 	bool has_opened; /* since the last test, and no close paid for it */
 	uint16_t party_count; /* wraps */
 	int64_t known_ns; /* as of the last test */
@@ -75,8 +73,7 @@ int64_t heartbeat_worked_ns(const struct conn *conn);
 /*
  * To be called for each change before the other tests: it keeps conn->beat, which they ask.
  */
-void heartbeat_observe(struct heartbeat *heartbeat, const struct moment *moment,
-		       const struct change *change);
+void heartbeat_observe(struct heartbeat *heartbeat, const struct change *change);
 
 /* To be called when a connection goes over to another pool. */
 void heartbeat_forget(struct heartbeat *heartbeat, const struct conn *conn);

@@ -17,6 +17,7 @@ void judgement_free(struct judgement *judgement)
 {
 	if (!judgement)
 		return;
+	credit_clear(&judgement->credit);
 	opens_clear(&judgement->opens);
 	eprocess_clear(&judgement->evictions.process);
 	silence_clear(&judgement->evictions.closed);
@@ -32,5 +33,6 @@ void judgement_free(struct judgement *judgement)
 	eprocess_clear(&judgement->retirement.process);
 	weights_clear(&judgement->retirement.ages);
 	meter_clear(&judgement->meter);
+	plateau_clear(&judgement->plateau);
 	free(judgement);
 }

@@ -7,6 +7,7 @@
 
 #include "closewait.h"
 #include "coverage.h"
+#include "credit.h"
 #include "evictions.h"
 #include "exhausted.h"
 #include "failover.h"
@@ -60,6 +61,7 @@ struct leak {
 struct judgement {
 	struct pool *pool;
 	struct judgement *next, *prev; /* all of the detector */
+	struct credit credit; /* rotation: what closes have paid for */
 	struct opens opens;
 	struct evictions evictions;
 	struct overdue overdue;

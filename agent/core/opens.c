@@ -10,7 +10,7 @@
  * An open is tested when all activity up to it is known: a deep connection of a LIFO pool that was
  * borrowed a moment before the open would otherwise pass for one that lies idle at the open.
  *
- * Six things differ from the plain form of this test:
+ * Five things differ from the plain form of this test:
  * - It runs on several schedules at once, at most one test a second, 8 s and 64 s, and the e-value
  *   is their mean (a mean of e-values is one). A process that opens all the time, like Go's pool
  *   with its two idle connections, makes a hundred tests for one that a leak could make a record,
@@ -26,8 +26,6 @@
  *   may be waiting for the same thing, and a leak must wait as well (turnover.c).
  * - The gaps of a heartbeat set a limit of their own, closer above them, for they are steady; those
  *   of a client's monitors, which nobody ever has in hand, set none.
- * - A close pays only when the connection was older than the credit lasts. A rotation retires old
- *   connections; closes of young ones are churn, which would pay for every leaked open as well.
  *
  * Invariant: what is counted and the samples that set T are both known silences (moment.h).
  * Does not see evictions (evictions.c) nor CLOSE_WAIT (closewait.c).
@@ -159,15 +157,11 @@ void opens_witness(struct opens *opens, const struct moment *moment, const struc
 	eprocess_remember(&opens->scales[CEILING], moment->settings->i0, stock, moment->t_ns);
 }
 
-static void observe_open(struct opens *opens, const struct moment *moment, struct conn *conn)
+static void observe_open(struct opens *opens, const struct moment *moment, const struct conn *conn)
 {
 	uint32_t count = opens->waiting_count;
 
-	if (credit_take(&opens->credit, moment->t_ns, moment->settings->credit_ns)) {
-		conn->is_replacement = true;
-		return;
-	}
-	if (count == OPENS_WAITING_MAX)
+	if (conn->is_replacement || count == OPENS_WAITING_MAX)
 		return;
 	if (count > 0 && moment->t_ns - opens->waiting_ns[count - 1] < gaps_ns[0])
 		return;
@@ -228,13 +222,8 @@ static void learn_silence(struct opens *opens, const struct moment *moment,
 static void observe_close(struct opens *opens, const struct moment *moment,
 			  const struct change *change)
 {
-	const struct conn *conn = change->conn;
-	int64_t age_ns = (int64_t)moment->t_ns - conn->open_ns;
-
-	if (conn->age_is_bound || age_ns >= (int64_t)moment->settings->credit_ns)
-		credit_add(&opens->credit, moment->t_ns, moment->settings->credit_ns);
 	/* One in CLOSE_WAIT was not counted, and how long it lay there says nothing of reuse. */
-	if (change_is_own_close(change) && conn_peer_closed_ns(conn) == 0)
+	if (change_is_own_close(change) && conn_peer_closed_ns(change->conn) == 0)
 		learn_silence(opens, moment, change);
 }
 

@@ -6,7 +6,6 @@
 #ifndef CONNLEAK_CORE_OPENS_H
 #define CONNLEAK_CORE_OPENS_H
 
-#include "credit.h"
 #include "eprocess.h"
 #include "finding.h"
 #include "moment.h"
@@ -22,7 +21,6 @@ struct opens {
 	uint32_t ceiling_base; /* base of the last scale: what opens had shown to be held */
 	uint32_t waiting_count; /* of waiting_ns */
 	struct silences benign; /* that spanned an open and ended in reuse or in an own close */
-	struct credit credit;
 	struct turnover turnover; /* since there is evidence */
 	uint64_t longest_beat_ns; /* longest gap of a heartbeat that spanned an open */
 	uint64_t longest_owed_ns; /* longest time that the peer owed an answer and gave it */

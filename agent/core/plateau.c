@@ -37,6 +37,11 @@ static bool is_early(const struct conn *conn, uint64_t t_ns)
 	       conn->received_bytes < EARLY_BYTES;
 }
 
+void plateau_clear(struct plateau *plateau)
+{
+	credit_clear(&plateau->credit);
+}
+
 void plateau_observe(struct plateau *plateau, const struct settings *settings,
 		     const struct change *change)
 {
@@ -97,15 +102,6 @@ static void sum_refused(struct plateau *plateau, uint64_t now_ns)
 	plateau->is_refused = lately > 0;
 }
 
-static uint32_t credit_sum(const struct credit *credit)
-{
-	uint32_t sum = 0;
-
-	for (int i = 0; i < CREDIT_SLOTS; i++)
-		sum += credit->counts[i];
-	return sum;
-}
-
 static void note_highest(struct plateau *plateau, uint64_t now_ns)
 {
 	if (now_ns - plateau->epoch_ns >= EPOCH_NS) {
@@ -141,6 +137,8 @@ void plateau_sample(struct plateau *plateau, const struct settings *settings,
 	uint32_t young = count_young(pool, now_ns), before = plateau->open, highest;
 	uint32_t pending = young < plateau->grown_count ? young : plateau->grown_count;
 	uint32_t grown = plateau->grown_count - pending;
+	/* Purses are emptied when they are used; this one may be full of old coins. */
+	uint32_t credit = credit_count(&plateau->credit, now_ns, settings->credit_ns);
 	bool has_grown = plateau->pending_count + grown > plateau->refused_count;
 
 	plateau->open = present - young;
@@ -152,14 +150,8 @@ void plateau_sample(struct plateau *plateau, const struct settings *settings,
 	note_highest(plateau, now_ns);
 	highest = plateau->highest > plateau->highest_before ? plateau->highest
 							     : plateau->highest_before;
-	if (present < highest) {
-		/* Purses are emptied when they are used; this one may be full of old coins. */
-		struct credit purse = plateau->credit;
-
-		if (credit_take(&purse, now_ns, settings->credit_ns) &&
-		    present + 1 + credit_sum(&purse) >= highest)
-			highest = present;
-	}
+	if (present < highest && credit > 0 && present + credit >= highest)
+		highest = present;
 	/* What was pending had been opened by the tick before. */
 	if (plateau->open == 0 || present < highest || (has_grown && grown > 0))
 		plateau->flat_ns = 0;

@@ -16,7 +16,7 @@ struct judgement;
 
 #define PLATEAU_REFUSED_SLOTS 6
 
-/* Zeroed memory is a pool of which nothing is known. */
+/* Zeroed memory is a pool of which nothing is known; plateau_clear() frees what it owns. */
 struct plateau {
 	struct credit credit; /* rotation: a close of an old connection pays for an open */
 	uint64_t epoch_ns; /* when this epoch began */
@@ -35,6 +35,8 @@ struct plateau {
 	uint32_t push_count; /* times that it did */
 	uint32_t ceiling; /* learned; 0 = not */
 };
+
+void plateau_clear(struct plateau *plateau);
 
 /* To be called for each change of the pool. */
 void plateau_observe(struct plateau *plateau, const struct settings *settings,

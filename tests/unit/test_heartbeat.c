@@ -20,12 +20,9 @@ struct step {
 static bool beats_after(const struct step *steps, size_t count)
 {
 	struct heartbeat heartbeat = {0};
-	struct settings settings;
 	struct conn conn = {.last_active_ns = 0};
 	struct pool pool = {0};
-	struct moment moment = {.settings = &settings};
 
-	settings_init(&settings);
 	for (size_t i = 0; i < count; i++) {
 		struct change change = {.type = CHANGE_ACTIVE,
 					.pool = &pool,
@@ -36,8 +33,7 @@ static bool beats_after(const struct step *steps, size_t count)
 					.received_bytes = steps[i].received};
 
 		conn.last_active_ns += (int64_t)change.silence_ns;
-		moment.t_ns = (uint64_t)conn.last_active_ns;
-		heartbeat_observe(&heartbeat, &moment, &change);
+		heartbeat_observe(&heartbeat, &change);
 	}
 	silence_clear(&heartbeat.benign);
 	return heartbeat_is_beating(&conn);

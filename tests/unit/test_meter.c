@@ -19,7 +19,6 @@ struct world {
 	struct pool *pool;
 	struct meter meter;
 	struct heartbeat heartbeat;
-	struct settings settings;
 	uint64_t sent[64], received[64];
 };
 
@@ -28,7 +27,6 @@ static struct world *world_new(void)
 	struct world *world = calloc(1, sizeof(*world));
 
 	assert_non_null(world);
-	settings_init(&world->settings);
 	world->table = table_new(NULL);
 	assert_non_null(world->table);
 	return world;
@@ -48,7 +46,6 @@ static uint64_t ns(double seconds)
 
 static void feed(struct world *world, double t, struct event event)
 {
-	struct moment moment = {.settings = &world->settings, .t_ns = ns(t)};
 	struct change change;
 
 	event.t_ns = ns(t);
@@ -58,7 +55,7 @@ static void feed(struct world *world, double t, struct event event)
 	if (change.pool)
 		world->pool = change.pool;
 	if (change.type != CHANGE_NONE && change.type != CHANGE_CHURNED) {
-		heartbeat_observe(&world->heartbeat, &moment, &change);
+		heartbeat_observe(&world->heartbeat, &change);
 		meter_observe(&world->meter, &change);
 	}
 	table_settle(world->table);

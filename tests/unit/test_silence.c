@@ -7,7 +7,6 @@
 
 #include <cmocka.h>
 
-#include "core/credit.h"
 #include "core/silence.h"
 #include "core/types.h"
 
@@ -108,45 +107,6 @@ static void silence_remove_takes_back_as_many_of_about_this_length(void **state)
 	silence_clear(&silences);
 }
 
-static void credit_pays_one_open_for_one_close(void **state)
-{
-	struct credit credit = {0};
-	uint64_t span_ns = 60 * NS_PER_SEC, t_ns = 1000 * NS_PER_SEC;
-
-	(void)state;
-	assert_false(credit_take(&credit, t_ns, span_ns));
-	credit_add(&credit, t_ns, span_ns);
-	credit_add(&credit, t_ns + 10 * NS_PER_SEC, span_ns);
-	assert_true(credit_take(&credit, t_ns + 20 * NS_PER_SEC, span_ns));
-	assert_true(credit_take(&credit, t_ns + 20 * NS_PER_SEC, span_ns));
-	assert_false(credit_take(&credit, t_ns + 20 * NS_PER_SEC, span_ns));
-}
-
-static void credit_expires(void **state)
-{
-	struct credit credit = {0};
-	uint64_t span_ns = 60 * NS_PER_SEC;
-
-	(void)state;
-	credit_add(&credit, 0, span_ns);
-	assert_false(credit_take(&credit, 61 * NS_PER_SEC, span_ns));
-	for (int i = 0; i < 50; i++)
-		credit_add(&credit, 100 * NS_PER_SEC, span_ns);
-	credit_add(&credit, 130 * NS_PER_SEC, span_ns);
-	assert_true(credit_take(&credit, 165 * NS_PER_SEC, span_ns));
-	assert_false(credit_take(&credit, 165 * NS_PER_SEC, span_ns));
-	assert_false(credit_take(&credit, INT64_MAX, span_ns));
-}
-
-static void credit_without_span_is_gone_at_once(void **state)
-{
-	struct credit credit = {0};
-
-	(void)state;
-	credit_add(&credit, 5, 0);
-	assert_false(credit_take(&credit, 5 + CREDIT_SLOTS, 0));
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -156,9 +116,6 @@ int main(void)
 		cmocka_unit_test(silence_quantile_99_ignores_one_in_two_hundred),
 		cmocka_unit_test(silence_add_for_ever_stays_consistent),
 		cmocka_unit_test(silence_remove_takes_back_as_many_of_about_this_length),
-		cmocka_unit_test(credit_pays_one_open_for_one_close),
-		cmocka_unit_test(credit_expires),
-		cmocka_unit_test(credit_without_span_is_gone_at_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
