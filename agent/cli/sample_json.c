@@ -90,7 +90,7 @@ static json_t *closed_json(const struct sample_row *row, int *r)
 
 	for (int i = 0; i < CLOSE_BY_COUNT; i++)
 		add(object, close_by_name((enum close_by)i),
-		    count_json(row->totals.closed_count[i]), r);
+		    count_json(row->totals.counts.closed_count[i]), r);
 	return object;
 }
 
@@ -156,8 +156,8 @@ static json_t *row_json(const struct sample_row *row, int *r)
 	add(object, "limit", row->limit ? count_json(row->limit) : json_null(), r);
 	add(object, "limit_kind", json_string(sample_limit_name(row->limit_kind)), r);
 	add(object, "first_t", json_real(SECONDS(row->first_ns)), r);
-	add(object, "opened", count_json(row->totals.opened_count), r);
-	add(object, "established", count_json(row->totals.established_count), r);
+	add(object, "opened", count_json(row->totals.counts.opened_count), r);
+	add(object, "established", count_json(row->totals.counts.established_count), r);
 	add(object, "failed", failed_json(row, r), r);
 	add(object, "closed", closed_json(row, r), r);
 	add(object, "opens_per_s", figure_json(row->opens_per_s), r);

@@ -152,13 +152,13 @@ static void read_totals(struct reader *reader, struct pool_totals *totals, const
 	struct reader failed = enter(reader, get(reader, "failed"), place);
 	struct reader closed = enter(reader, get(reader, "closed"), place);
 
-	totals->opened_count = read_count(reader, "opened", COUNT_MAX);
-	totals->established_count = read_count(reader, "established", COUNT_MAX);
+	totals->counts.opened_count = read_count(reader, "opened", COUNT_MAX);
+	totals->counts.established_count = read_count(reader, "established", COUNT_MAX);
 	for (int i = 0; i < FAIL_REASON_COUNT; i++)
 		totals->failed_count[i] =
 			read_count(&failed, fail_reason_name((enum fail_reason)i), COUNT_MAX);
 	for (int i = 0; i < CLOSE_BY_COUNT; i++)
-		totals->closed_count[i] =
+		totals->counts.closed_count[i] =
 			read_count(&closed, close_by_name((enum close_by)i), COUNT_MAX);
 	if (!reader->failure)
 		reader->failure = failed.failure ? failed.failure : closed.failure;

@@ -183,17 +183,23 @@ static uint64_t sum(const uint64_t *counts, size_t count)
 	return total;
 }
 
-static struct meter_told told_by(const struct pool_totals *totals)
+static uint32_t failed_count(const struct pool *pool, enum fail_reason reason)
 {
-	const uint64_t *failed = totals->failed_count;
+	return (uint32_t)totals_failed_count_of(pool, reason);
+}
+
+static struct meter_told told_by(const struct pool *pool)
+{
+	const struct pool_tally *totals = &pool->totals;
 
 	return (struct meter_told){
 		.opened_count = (uint32_t)totals->opened_count,
 		.closed_count = (uint32_t)sum(totals->closed_count, CLOSE_BY_COUNT),
-		.failed_count = (uint32_t)sum(failed, FAIL_REASON_COUNT),
-		.unreached_count = (uint32_t)(failed[FAIL_TIMEDOUT] + failed[FAIL_HOSTUNREACH] +
-					      failed[FAIL_NETUNREACH] + failed[FAIL_CANCELED]),
-		.refused_count = (uint32_t)(failed[FAIL_REFUSED] + failed[FAIL_RESET]),
+		.failed_count = (uint32_t)totals_failed_count(pool),
+		.unreached_count =
+			failed_count(pool, FAIL_TIMEDOUT) + failed_count(pool, FAIL_HOSTUNREACH) +
+			failed_count(pool, FAIL_NETUNREACH) + failed_count(pool, FAIL_CANCELED),
+		.refused_count = failed_count(pool, FAIL_REFUSED) + failed_count(pool, FAIL_RESET),
 		.early_close_count = (uint32_t)totals->early_peer_close_count,
 		.retransmit_count = (uint32_t)totals->retransmit_count,
 	};
@@ -202,13 +208,13 @@ static struct meter_told told_by(const struct pool_totals *totals)
 static void begin(struct meter *meter, const struct pool *pool, uint64_t t_ns)
 {
 	meter->first_ns = t_ns ? t_ns : 1;
-	meter->told = told_by(&pool->totals);
+	meter->told = told_by(pool);
 }
 
 /* Counts what the pool's totals have more than the spans. */
 static void catch_up(struct meter *meter, struct meter_span *span, const struct pool *pool)
 {
-	struct meter_told total = told_by(&pool->totals), told = meter->told;
+	struct meter_told total = told_by(pool), told = meter->told;
 
 	span->opened_count += total.opened_count - told.opened_count;
 	span->closed_count += total.closed_count - told.closed_count;

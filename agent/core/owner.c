@@ -218,7 +218,7 @@ void owners_drop_pool(struct owners *owners, struct pool *pool)
 	else
 		owners->last = pool->prev;
 	index_remove(&owners->pools, &pool->link);
-	free(pool->past);
+	free(pool->rare);
 	free(pool->recent);
 	free(pool);
 	if (--client->pool_count == 0)

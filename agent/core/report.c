@@ -136,7 +136,7 @@ static void add_suspects(const struct bench *bench, const struct judgement *judg
 			verdict->suspect_count, verdict->open_count, first, silent);
 }
 
-static uint64_t closed_count(const struct pool_totals *totals)
+static uint64_t closed_count(const struct pool_tally *totals)
 {
 	uint64_t count = 0;
 

@@ -78,11 +78,11 @@ static uint64_t sum_of(const uint64_t *counts, int count)
 
 static struct storm_totals totals_of(const struct pool *pool)
 {
-	const struct pool_totals *totals = &pool->totals;
+	const struct pool_tally *totals = &pool->totals;
 
 	return (struct storm_totals){
 		.opened = (uint32_t)totals->opened_count,
-		.failed = (uint32_t)sum_of(totals->failed_count, FAIL_REASON_COUNT),
+		.failed = (uint32_t)totals_failed_count(pool),
 		.early = (uint32_t)totals->early_peer_close_count,
 		.closed = (uint32_t)sum_of(totals->closed_count, CLOSE_BY_COUNT),
 	};

@@ -245,7 +245,8 @@ static int apply_failed(struct table *table, struct conn *conn, const struct eve
 			struct change *change)
 {
 	change->reason = fail_reason_of(event->error);
-	conn->pool->totals.failed_count[change->reason]++;
+	if (totals_count_failure(conn->pool, change->reason) < 0)
+		return -ENOMEM;
 	fill_silence(change, conn, event->t_ns);
 	conns_close(&table->conns, conn);
 	change->type = CHANGE_FAILED;
@@ -399,17 +400,16 @@ static int apply_exit(struct table *table, const struct event *event, struct cha
 
 static int apply_churn(struct table *table, const struct event *event, struct change *change)
 {
-	struct pool_totals *totals;
 	struct pool *pool;
 	int error = take_pool(table, event, &event->remote, event->netns, &pool);
 
 	if (error < 0)
 		return error;
 	change->pool = pool;
-	totals = event->type == EVENT_PAST ? totals_past(pool) : &pool->totals;
-	if (!totals)
-		return -ENOMEM;
-	totals_add_churn(totals, &event->churn);
+	error = event->type == EVENT_PAST ? totals_add_past(pool, &event->churn)
+					  : totals_add_churn(pool, &event->churn);
+	if (error < 0)
+		return error;
 	change->type = event->type == EVENT_PAST ? CHANGE_PAST : CHANGE_CHURNED;
 	change->churn = &event->churn;
 	return 0;

@@ -51,8 +51,8 @@ struct pool {
 	uint64_t first_ns; /* when the pool was first seen */
 	uint64_t changed_ns; /* when it last had a change of any sort */
 	uint64_t last_open_ns; /* time of the last EVENT_OPEN; 0 = none yet */
-	struct pool_totals totals;
-	struct pool_totals *past; /* of before the observation (totals.h); NULL = none; owned */
+	struct pool_tally totals;
+	struct pool_rare *rare; /* more of them (totals.h); NULL = all are zero; owned */
 	struct judgement *judgement; /* NULL where no detector looks */
 	struct rollup_group *rollup; /* NULL where none looks, or none has yet */
 	struct pool *next_of_client;

@@ -2,14 +2,17 @@
 /*
  * An agent that goes on where another was stopped knows how often a pool was used before, but not
  * when. A detector that saw these counts arrive would take them for a storm; so they are kept
- * apart, and a pool without a past does not pay for one.
+ * apart, and a pool without a past does not pay for one, nor a pool of which no connect has failed
+ * for reasons.
  *
  * Invariant: what is in the past of a pool is not in its totals, nor the other way round.
  * Does not know events; the table says what belongs where.
  */
 #include "totals.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "table.h"
 
@@ -25,46 +28,112 @@ void totals_count_early_close(struct conn *conn, uint64_t t_ns)
 		conn->pool->totals.early_peer_close_count++;
 }
 
-void totals_add_churn(struct pool_totals *totals, const struct churn *churn)
+struct pool_totals totals_now(const struct pool *pool)
 {
-	totals->opened_count += churn->opened_count;
-	totals->established_count += churn->established_count;
-	totals->early_peer_close_count += churn->early_peer_close_count;
-	for (int i = 0; i < FAIL_REASON_COUNT; i++)
-		totals->failed_count[i] += churn->failed_count[i];
-	for (int i = 0; i < CLOSE_BY_COUNT; i++)
-		totals->closed_count[i] += churn->closed_count[i];
+	struct pool_totals now = {.counts = pool->totals};
+
+	if (pool->rare)
+		memcpy(now.failed_count, pool->rare->failed_count, sizeof(now.failed_count));
+	return now;
 }
 
-struct pool_totals *totals_past(struct pool *pool)
+/* NULL when out of memory. */
+static struct pool_rare *take_rare(struct pool *pool)
 {
-	if (!pool->past)
-		pool->past = calloc(1, sizeof(*pool->past));
-	return pool->past;
+	if (!pool->rare)
+		pool->rare = calloc(1, sizeof(*pool->rare));
+	return pool->rare;
+}
+
+static void add_churn(struct pool_tally *counts, const struct churn *churn)
+{
+	counts->opened_count += churn->opened_count;
+	counts->established_count += churn->established_count;
+	counts->early_peer_close_count += churn->early_peer_close_count;
+	for (int i = 0; i < CLOSE_BY_COUNT; i++)
+		counts->closed_count[i] += churn->closed_count[i];
+}
+
+static void add_failures(uint64_t *failed_count, const uint64_t *more)
+{
+	for (int i = 0; i < FAIL_REASON_COUNT; i++)
+		failed_count[i] += more[i];
+}
+
+static bool has_failures(const struct churn *churn)
+{
+	uint64_t any = 0;
+
+	for (int i = 0; i < FAIL_REASON_COUNT; i++)
+		any |= churn->failed_count[i];
+	return any != 0;
+}
+
+int totals_add_churn(struct pool *pool, const struct churn *churn)
+{
+	if (has_failures(churn)) {
+		if (!take_rare(pool))
+			return -ENOMEM;
+		add_failures(pool->rare->failed_count, churn->failed_count);
+	}
+	add_churn(&pool->totals, churn);
+	return 0;
+}
+
+int totals_add_past(struct pool *pool, const struct churn *churn)
+{
+	if (!take_rare(pool))
+		return -ENOMEM;
+	add_failures(pool->rare->past.failed_count, churn->failed_count);
+	add_churn(&pool->rare->past.counts, churn);
+	return 0;
+}
+
+int totals_count_failure(struct pool *pool, enum fail_reason reason)
+{
+	if (!take_rare(pool))
+		return -ENOMEM;
+	pool->rare->failed_count[reason]++;
+	return 0;
+}
+
+uint64_t totals_failed_count_of(const struct pool *pool, enum fail_reason reason)
+{
+	return pool->rare ? pool->rare->failed_count[reason] : 0;
+}
+
+uint64_t totals_failed_count(const struct pool *pool)
+{
+	uint64_t count = 0;
+
+	for (int i = 0; pool->rare && i < FAIL_REASON_COUNT; i++)
+		count += pool->rare->failed_count[i];
+	return count;
 }
 
 void totals_count_past_open(const struct conn *conn)
 {
-	struct pool_totals *past = totals_past(conn->pool);
+	struct pool_rare *rare = take_rare(conn->pool);
 
-	if (!past)
+	if (!rare)
 		return;
-	past->opened_count++;
-	past->established_count += conn->state != CONN_CONNECTING;
+	rare->past.counts.opened_count++;
+	rare->past.counts.established_count += conn->state != CONN_CONNECTING;
 }
 
 struct pool_totals totals_ever(const struct pool *pool)
 {
-	struct pool_totals ever = pool->totals;
+	struct pool_totals ever = totals_now(pool);
+	const struct pool_tally *past;
 
-	if (!pool->past)
+	if (!pool->rare)
 		return ever;
-	ever.opened_count += pool->past->opened_count;
-	ever.established_count += pool->past->established_count;
-	ever.early_peer_close_count += pool->past->early_peer_close_count;
-	for (int i = 0; i < FAIL_REASON_COUNT; i++)
-		ever.failed_count[i] += pool->past->failed_count[i];
+	past = &pool->rare->past.counts;
+	ever.counts.opened_count += past->opened_count;
+	ever.counts.established_count += past->established_count;
+	ever.counts.early_peer_close_count += past->early_peer_close_count;
 	for (int i = 0; i < CLOSE_BY_COUNT; i++)
-		ever.closed_count[i] += pool->past->closed_count[i];
+		ever.counts.closed_count[i] += past->closed_count[i];
+	add_failures(ever.failed_count, pool->rare->past.failed_count);
 	return ever;
 }

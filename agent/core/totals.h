@@ -10,26 +10,48 @@
 struct conn;
 struct pool;
 
-struct pool_totals {
+/* What every pool has. */
+struct pool_tally {
 	uint64_t opened_count; /* seen ones are not opened */
 	uint64_t established_count;
-	uint64_t failed_count[FAIL_REASON_COUNT];
 	uint64_t closed_count[CLOSE_BY_COUNT];
 	uint64_t early_peer_close_count;
 	uint64_t retransmit_count; /* since the pool's connections are observed */
 };
 
-/* Adds connections that nobody has seen one by one. */
-void totals_add_churn(struct pool_totals *totals, const struct churn *churn);
+/* And what there is to a pool of which connects have failed. */
+struct pool_totals {
+	struct pool_tally counts;
+	uint64_t failed_count[FAIL_REASON_COUNT];
+};
+
+/* Of few pools: connects that failed, and the counts of before the observation. */
+struct pool_rare {
+	uint64_t failed_count[FAIL_REASON_COUNT];
+	struct pool_totals past;
+};
+
+/* The counts of this observation. */
+struct pool_totals totals_now(const struct pool *pool);
+
+/* Adds connections that nobody has seen one by one. Returns 0 or -ENOMEM: none is added. */
+int totals_add_churn(struct pool *pool, const struct churn *churn);
+
+/*
+ * The same of before the observation. They are for figures that only grow, as metrics are: nothing
+ * judges them.
+ */
+int totals_add_past(struct pool *pool, const struct churn *churn);
+
+/* A connect has failed. Returns 0 or -ENOMEM: it is not counted. */
+int totals_count_failure(struct pool *pool, enum fail_reason reason);
+
+/* Connects that failed in all, and with a reason. */
+uint64_t totals_failed_count(const struct pool *pool);
+uint64_t totals_failed_count_of(const struct pool *pool, enum fail_reason reason);
 
 /* The peer has ended it at t_ns; counted where that was within a second and after few bytes. */
 void totals_count_early_close(struct conn *conn, uint64_t t_ns);
-
-/*
- * The counts of before the observation, made where there are none yet. They are for figures that
- * only grow, as metrics are: nothing judges them. NULL when out of memory.
- */
-struct pool_totals *totals_past(struct pool *pool);
 
 /* It was opened when somebody counted. Without memory its pool has a shorter past, no more. */
 void totals_count_past_open(const struct conn *conn);

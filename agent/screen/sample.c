@@ -173,7 +173,7 @@ uint64_t sample_closed_count(const struct sample_row *row)
 	uint64_t sum = 0;
 
 	for (int i = 0; i < CLOSE_BY_COUNT; i++)
-		sum += row->totals.closed_count[i];
+		sum += row->totals.counts.closed_count[i];
 	return sum;
 }
 

@@ -59,7 +59,8 @@ static double rate(uint64_t now, uint64_t before, double seconds)
 
 static void set_rates(struct sample_row *row, const struct sample_row *before, double seconds)
 {
-	row->opens_per_s = rate(row->totals.opened_count, before->totals.opened_count, seconds);
+	row->opens_per_s =
+		rate(row->totals.counts.opened_count, before->totals.counts.opened_count, seconds);
 	row->closes_per_s = rate(sample_closed_count(row), sample_closed_count(before), seconds);
 	row->fails_per_s = rate(sample_failed_count(row), sample_failed_count(before), seconds);
 }

@@ -225,7 +225,7 @@ static int take_pool(struct sample *sample, const struct sample_scene *scene,
 	row->remote = pool->remote;
 	row->netns = pool->netns;
 	row->first_ns = pool->first_ns;
-	row->totals = pool->totals;
+	row->totals = totals_now(pool);
 	r = copy_names(sample, scene, pool, row);
 	if (r == 0)
 		r = count_conns(sample, scene, pool, row);

@@ -112,7 +112,7 @@ static void info_text(const struct browse *browse, const struct row *row, char *
 			       remote, pool->database ? pool->database : "unknown database",
 			       pool->open_count, pool->busy_count, pool->idle_count,
 			       pool->stale_count, pool->connecting_count, pool->peer_closed_count,
-			       (unsigned long long)pool->totals.opened_count,
+			       (unsigned long long)pool->totals.counts.opened_count,
 			       (unsigned long long)sample_closed_count(pool),
 			       (unsigned long long)sample_failed_count(pool));
 	else

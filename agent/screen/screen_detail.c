@@ -51,7 +51,7 @@ static void add_figures(struct screen_page *page, const struct sample_row *pool)
 		   pool->busy_count, pool->idle_count, pool->stale_count, pool->connecting_count,
 		   pool->peer_closed_count);
 	screen_add(page, GRID_PLAIN, "%llu opened (%s/s), %llu closed (%s/s), %llu failed",
-		   (unsigned long long)pool->totals.opened_count,
+		   (unsigned long long)pool->totals.counts.opened_count,
 		   columns_rate_text(pool->opens_per_s, opens, sizeof(opens)),
 		   (unsigned long long)sample_closed_count(pool),
 		   columns_rate_text(pool->closes_per_s, closes, sizeof(closes)),

@@ -270,7 +270,7 @@ static void table_apply_failed_counts_the_reason(void **state)
 	memcpy(event.error, "ECONNREFUSED", 13);
 	change = done(table, event);
 	assert_int_equal(change.type, CHANGE_FAILED);
-	assert_int_equal(change.pool->totals.failed_count[FAIL_REFUSED], 1);
+	assert_int_equal(totals_failed_count_of(change.pool, FAIL_REFUSED), 1);
 	assert_int_equal(change.pool->conn_count, 0);
 }
 
@@ -309,7 +309,7 @@ static void table_apply_churn_adds_to_totals_only(void **state)
 	assert_int_equal(change.type, CHANGE_CHURNED);
 	assert_int_equal(change.pool->totals.opened_count, 200);
 	assert_int_equal(change.pool->totals.established_count, 180);
-	assert_int_equal(change.pool->totals.failed_count[FAIL_TIMEDOUT], 20);
+	assert_int_equal(totals_failed_count_of(change.pool, FAIL_TIMEDOUT), 20);
 	assert_int_equal(change.pool->totals.closed_count[CLOSE_LOCAL], 180);
 	assert_int_equal(change.pool->totals.early_peer_close_count, 6);
 	assert_int_equal(change.pool->conn_count, 0);

@@ -64,12 +64,38 @@ static void totals_ever_is_the_past_and_the_present(void **state)
 	assert_int_equal(change.type, CHANGE_CHURNED);
 	assert_int_equal(change.pool->totals.opened_count, 5);
 	ever = totals_ever(change.pool);
-	assert_int_equal(ever.opened_count, 105);
-	assert_int_equal(ever.established_count, 95);
+	assert_int_equal(ever.counts.opened_count, 105);
+	assert_int_equal(ever.counts.established_count, 95);
 	assert_int_equal(ever.failed_count[FAIL_REFUSED], 10);
-	assert_int_equal(ever.closed_count[CLOSE_PEER], 80);
-	assert_int_equal(ever.closed_count[CLOSE_LOCAL], 5);
-	assert_int_equal(ever.early_peer_close_count, 3);
+	assert_int_equal(ever.counts.closed_count[CLOSE_PEER], 80);
+	assert_int_equal(ever.counts.closed_count[CLOSE_LOCAL], 5);
+	assert_int_equal(ever.counts.early_peer_close_count, 3);
+}
+
+/* Only pools of which a connect has failed pay for the reasons. */
+static void totals_now_has_the_failures_of_both_sorts(void **state)
+{
+	struct table *table = *state;
+	struct event churn = on_pool(EVENT_CHURN, 1 * S, 0), open = on_pool(EVENT_OPEN, 2 * S, 1);
+	struct event failed = {.type = EVENT_FAILED, .t_ns = 3 * S, .conn = 1};
+	struct pool_totals now;
+	struct pool *pool;
+
+	churn.churn.opened_count = 7;
+	pool = done(table, churn).pool;
+	assert_null(pool->rare);
+	assert_int_equal(totals_failed_count(pool), 0);
+	churn.churn.failed_count[FAIL_TIMEDOUT] = 5;
+	(void)done(table, churn);
+	(void)done(table, open);
+	memcpy(failed.error, "ECONNREFUSED", 13);
+	(void)done(table, failed);
+	now = totals_now(pool);
+	assert_int_equal(now.counts.opened_count, 15);
+	assert_int_equal(now.failed_count[FAIL_TIMEDOUT], 5);
+	assert_int_equal(now.failed_count[FAIL_REFUSED], 1);
+	assert_int_equal(totals_failed_count(pool), 6);
+	assert_int_equal(totals_failed_count_of(pool, FAIL_REFUSED), 1);
 }
 
 static void totals_ever_has_the_open_of_a_seen_one_whose_age_is_exact(void **state)
@@ -80,18 +106,18 @@ static void totals_ever_has_the_open_of_a_seen_one_whose_age_is_exact(void **sta
 
 	seen.age_ns = 30 * S;
 	pool = done(table, seen).pool;
-	assert_null(pool->past);
+	assert_null(pool->rare);
 	seen.conn = 2;
 	seen.age_is_exact = true;
 	assert_int_equal(done(table, seen).type, CHANGE_SEEN);
 	assert_int_equal(pool->totals.opened_count, 0);
-	assert_int_equal(totals_ever(pool).opened_count, 1);
-	assert_int_equal(totals_ever(pool).established_count, 1);
+	assert_int_equal(totals_ever(pool).counts.opened_count, 1);
+	assert_int_equal(totals_ever(pool).counts.established_count, 1);
 	seen.conn = 3;
 	seen.seen_state = SEEN_CONNECTING;
 	(void)done(table, seen);
-	assert_int_equal(totals_ever(pool).opened_count, 2);
-	assert_int_equal(totals_ever(pool).established_count, 1);
+	assert_int_equal(totals_ever(pool).counts.opened_count, 2);
+	assert_int_equal(totals_ever(pool).counts.established_count, 1);
 }
 
 /* Idle time is told in ticks: it can seem longer than the life of the connection. */
@@ -135,6 +161,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TABLE_TEST(totals_ever_is_the_past_and_the_present),
+		TABLE_TEST(totals_now_has_the_failures_of_both_sorts),
 		TABLE_TEST(totals_ever_has_the_open_of_a_seen_one_whose_age_is_exact),
 		TABLE_TEST(seen_with_an_exact_age_is_never_older_than_that),
 		TABLE_TEST(sweep_frees_a_pool_with_nothing_but_a_past),

@@ -121,16 +121,16 @@ static json_t *counts_of(const struct pool *pool)
 	json_t *counts =
 		json_pack("{s:i, s:s, s:i, s:I, s:I, s:I}", "pid", (int)pool->client->id.pid,
 			  "remote", format_netaddr(&pool->remote, remote, sizeof(remote)), "open",
-			  (int)pool->conn_count, "opened", (json_int_t)ever.opened_count,
-			  "established", (json_int_t)ever.established_count, "early",
-			  (json_int_t)ever.early_peer_close_count);
+			  (int)pool->conn_count, "opened", (json_int_t)ever.counts.opened_count,
+			  "established", (json_int_t)ever.counts.established_count, "early",
+			  (json_int_t)ever.counts.early_peer_close_count);
 
 	for (int i = 0; i < FAIL_REASON_COUNT; i++)
 		json_object_set_new(counts, fail_reason_name((enum fail_reason)i),
 				    json_integer((json_int_t)ever.failed_count[i]));
 	for (int i = 0; i < CLOSE_BY_COUNT; i++)
 		json_object_set_new(counts, close_by_name((enum close_by)i),
-				    json_integer((json_int_t)ever.closed_count[i]));
+				    json_integer((json_int_t)ever.counts.closed_count[i]));
 	return counts;
 }
 
