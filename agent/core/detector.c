@@ -161,7 +161,7 @@ static int judge(struct detector *detector, struct judgement *judgement,
 	retirement_observe(&judgement->retirement, &moment, change);
 	has_tested = opens_observe(&judgement->opens, &moment, change);
 	has_tested |= evictions_observe(&judgement->evictions, &moment, change);
-	overdue_observe(&judgement->overdue, &judgement->evictions, bench->settings, change);
+	overdue_observe(&judgement->overdue, judgement->evictions, bench->settings, change);
 	has_tested |= closewait_observe(&judgement->closewait, &moment, change);
 	error = leak_observe(bench, judgement, change);
 	/* A verdict that stands can wait for the tick, and so can whatever only time decides. */

@@ -10,6 +10,8 @@
  */
 #include "evictions.h"
 
+#include <stdlib.h>
+
 #define EVICTIONS_MIN 8
 #define SHORTEST_NS NS_PER_SEC
 #define GAP_NS (20 * NS_PER_SEC)
@@ -41,16 +43,18 @@ static void take_back(struct evictions *evictions, const struct moment *moment, 
 		eprocess_discount(&evictions->process, COMEBACK_FACTOR);
 }
 
+static bool is_of_idle(const struct change *change, uint64_t silence_ns)
+{
+	return change_is_own_close(change) && conn_peer_closed_ns(change->conn) == 0 &&
+	       silence_ns > SHORTEST_NS;
+}
+
 static bool observe_close(struct evictions *evictions, const struct moment *moment,
-			  const struct change *change)
+			  const struct change *change, uint64_t silence_ns)
 {
 	const struct settings *settings = moment->settings;
-	uint64_t silence_ns = moment_idle_ns(moment, change);
 	struct stock_limits limits;
 
-	if (!change_is_own_close(change) || conn_peer_closed_ns(change->conn) != 0 ||
-	    silence_ns <= SHORTEST_NS)
-		return false;
 	take_back(evictions, moment, silence_ns);
 	silence_add(&evictions->closed, silence_ns < SAMPLE_MAX_NS ? silence_ns : SAMPLE_MAX_NS);
 	if (evictions->closed.total < EVICTIONS_MIN ||
@@ -66,26 +70,47 @@ static bool observe_close(struct evictions *evictions, const struct moment *mome
 	return true;
 }
 
-bool evictions_observe(struct evictions *evictions, const struct moment *moment,
+bool evictions_observe(struct evictions **evictions, const struct moment *moment,
 		       const struct change *change)
 {
-	if (change->type == CHANGE_CLOSED)
-		return observe_close(evictions, moment, change);
-	if (change->type == CHANGE_ACTIVE && !change->answer_was_owed)
-		take_back(evictions, moment, moment_silence_ns(moment, change));
+	if (change->type == CHANGE_CLOSED) {
+		uint64_t silence_ns = moment_idle_ns(moment, change);
+
+		if (!is_of_idle(change, silence_ns))
+			return false;
+		if (!*evictions)
+			*evictions = calloc(1, sizeof(**evictions));
+		return *evictions && observe_close(*evictions, moment, change, silence_ns);
+	}
+	if (*evictions && change->type == CHANGE_ACTIVE && !change->answer_was_owed)
+		take_back(*evictions, moment, moment_silence_ns(moment, change));
 	return false;
+}
+
+void evictions_free(struct evictions *evictions)
+{
+	if (!evictions)
+		return;
+	eprocess_clear(&evictions->process);
+	silence_clear(&evictions->closed);
+	free(evictions);
+}
+
+uint64_t evictions_idle_ns(const struct evictions *evictions, double q)
+{
+	return evictions ? silence_quantile_ns(&evictions->closed, q) : 0;
 }
 
 uint64_t evictions_limit_ns(const struct evictions *evictions, const struct settings *settings)
 {
-	if (evictions->closed.total < EVICTIONS_MIN)
+	if (!evictions || evictions->closed.total < EVICTIONS_MIN)
 		return 0;
 	return limits_of(evictions, settings).idle_ns;
 }
 
 double evictions_value(const struct evictions *evictions)
 {
-	return eprocess_value(&evictions->process);
+	return evictions ? eprocess_value(&evictions->process) : 1;
 }
 
 void evictions_find(const struct evictions *evictions, const struct moment *moment,

@@ -37,13 +37,13 @@ static void find_opens(const struct judgement *judgement, const struct moment *m
 static double value_evictions(const struct judgement *judgement, const struct moment *moment)
 {
 	(void)moment;
-	return evictions_value(&judgement->evictions);
+	return evictions_value(judgement->evictions);
 }
 
 static void find_evictions(const struct judgement *judgement, const struct moment *moment,
 			   struct finding *ret_finding)
 {
-	evictions_find(&judgement->evictions, moment, judgement->pool, ret_finding);
+	evictions_find(judgement->evictions, moment, judgement->pool, ret_finding);
 }
 
 static double value_closewait(const struct judgement *judgement, const struct moment *moment)
@@ -98,7 +98,7 @@ static double value_failover(const struct judgement *judgement, const struct mom
 static double value_retirement(const struct judgement *judgement, const struct moment *moment)
 {
 	(void)moment;
-	return retirement_value(&judgement->retirement);
+	return retirement_value(judgement->retirement);
 }
 
 /*
@@ -133,7 +133,7 @@ static bool are_orphans(const struct finding *finding, const struct pool *pool,
 static void find_retirement(const struct judgement *judgement, const struct moment *moment,
 			    struct finding *ret_finding)
 {
-	retirement_find(&judgement->retirement, moment, judgement->pool, ret_finding);
+	retirement_find(judgement->retirement, moment, judgement->pool, ret_finding);
 	/* A pool that grows may be two, one of which retires nothing. */
 	ret_finding->is_hint = judgement->plateau.flat_ns == 0 ||
 			       judgement->plateau.flat_ns > ret_finding->began_ns;

@@ -19,8 +19,7 @@ void judgement_free(struct judgement *judgement)
 		return;
 	credit_clear(&judgement->credit);
 	opens_clear(&judgement->opens);
-	eprocess_clear(&judgement->evictions.process);
-	silence_clear(&judgement->evictions.closed);
+	evictions_free(judgement->evictions);
 	closewait_free(judgement->closewait);
 	inherited_free(judgement->inherited);
 	free(judgement->deserted);
@@ -30,8 +29,7 @@ void judgement_free(struct judgement *judgement)
 	keepalive_free(judgement->keepalive);
 	eprocess_clear(&judgement->heartbeat.process);
 	silence_clear(&judgement->heartbeat.benign);
-	eprocess_clear(&judgement->retirement.process);
-	weights_clear(&judgement->retirement.ages);
+	retirement_free(judgement->retirement);
 	meter_clear(&judgement->meter);
 	plateau_clear(&judgement->plateau);
 	free(judgement);

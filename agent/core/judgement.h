@@ -63,7 +63,7 @@ struct judgement {
 	struct judgement *next, *prev; /* all of the detector */
 	struct credit credit; /* rotation: what closes have paid for */
 	struct opens opens;
-	struct evictions evictions;
+	struct evictions *evictions; /* owned; NULL = it has closed nothing that was idle */
 	struct overdue overdue;
 	struct closewait *closewait; /* owned; NULL = the server has closed nothing of it */
 	struct inherited *inherited; /* owned; NULL = nothing of it is held by others */
@@ -72,7 +72,7 @@ struct judgement {
 	struct keepalive *keepalive; /* owned; NULL = nothing of it was ever silent for long */
 	struct failover failover;
 	struct heartbeat heartbeat;
-	struct retirement retirement;
+	struct retirement *retirement; /* owned; NULL = it has closed nothing */
 	struct membership membership;
 	struct meter meter;
 	uint32_t returned_count; /* connections that were used again, or closed by the process */

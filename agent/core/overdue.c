@@ -32,9 +32,9 @@
 /* How long what the pool closes had been idle, where that is a habit; 0 = it is none. */
 static uint64_t habit_ns(const struct evictions *evictions)
 {
-	uint64_t late_ns = silence_quantile_ns(&evictions->closed, LATE_SHARE);
+	uint64_t late_ns = evictions_idle_ns(evictions, LATE_SHARE);
 
-	return 2 * silence_quantile_ns(&evictions->closed, EARLY_SHARE) >= late_ns ? late_ns : 0;
+	return 2 * evictions_idle_ns(evictions, EARLY_SHARE) >= late_ns ? late_ns : 0;
 }
 
 void overdue_observe(struct overdue *overdue, const struct evictions *evictions,
@@ -48,7 +48,7 @@ void overdue_observe(struct overdue *overdue, const struct evictions *evictions,
 		overdue->return_count += limit_ns > 0 && change->silence_ns > limit_ns;
 	}
 	if (!change_is_own_close(change) || conn_peer_closed_ns(change->conn) != 0 ||
-	    2 * change->idle_ns < silence_quantile_ns(&evictions->closed, LATE_SHARE))
+	    2 * change->idle_ns < evictions_idle_ns(evictions, LATE_SHARE))
 		return;
 	if (overdue->close_count == 0 || change->pool->conn_count < overdue->left_count)
 		overdue->left_count = change->pool->conn_count;

@@ -14,6 +14,7 @@
 #include "retirement.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "format.h"
 
@@ -125,22 +126,35 @@ static void observe_close(struct retirement *retirement, const struct moment *mo
 			      count_old(&finding, change->pool, &moment->losses), moment->t_ns);
 }
 
-void retirement_observe(struct retirement *retirement, const struct moment *moment,
+void retirement_observe(struct retirement **retirement, const struct moment *moment,
 			const struct change *change)
 {
 	const struct conn *conn = change->conn;
 
-	if (change->type == CHANGE_ACTIVE && !change->answer_was_owed)
-		take_back(retirement, change);
+	if (*retirement && change->type == CHANGE_ACTIVE && !change->answer_was_owed)
+		take_back(*retirement, change);
 	if (!change_is_own_close(change) || conn->age_is_bound || conn_peer_closed_ns(conn) != 0)
 		return;
-	take_back(retirement, change);
-	observe_close(retirement, moment, change);
+	if (!*retirement)
+		*retirement = calloc(1, sizeof(**retirement));
+	if (!*retirement)
+		return;
+	take_back(*retirement, change);
+	observe_close(*retirement, moment, change);
+}
+
+void retirement_free(struct retirement *retirement)
+{
+	if (!retirement)
+		return;
+	eprocess_clear(&retirement->process);
+	weights_clear(&retirement->ages);
+	free(retirement);
 }
 
 double retirement_value(const struct retirement *retirement)
 {
-	double value = eprocess_value(&retirement->process);
+	double value = retirement ? eprocess_value(&retirement->process) : 1;
 
 	return value > 1 && lifetime_ns(retirement) == 0 ? 1 : value;
 }

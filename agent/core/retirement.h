@@ -15,22 +15,28 @@
 /* So that the bins begin at a minute, the shortest lifetime worth one. */
 #define RETIREMENT_UNIT_NS (15 * NS_PER_SEC)
 
-/* Zeroed memory is a valid new test. */
+/* Only of pools that have closed a connection whose age is known. */
 struct retirement {
 	struct eprocess process;
 	struct weights ages; /* at own closes, in RETIREMENT_UNIT_NS */
 	int64_t known_ns; /* as of the last test */
 };
 
-/* To be called for each change of the pool. */
-void retirement_observe(struct retirement *retirement, const struct moment *moment,
+/*
+ * To be called for each change of the pool. Allocates *retirement when the first connection is
+ * closed; without memory it asks again at the next.
+ */
+void retirement_observe(struct retirement **retirement, const struct moment *moment,
 			const struct change *change);
 
-/* The evidence so far, an e-value; 1 = none, or no lifetime. */
+/* The evidence so far, an e-value; 1 = none, or no lifetime. NULL is 1. */
 double retirement_value(const struct retirement *retirement);
 
-/* The finding refers to retirement. */
+/* The finding refers to retirement, which must be there. */
 void retirement_find(const struct retirement *retirement, const struct moment *moment,
 		     const struct pool *pool, struct finding *ret_finding);
+
+/* Accepts NULL. */
+void retirement_free(struct retirement *retirement);
 
 #endif

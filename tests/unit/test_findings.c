@@ -55,7 +55,8 @@ static void findings_best_is_the_highest_where_none_is_conclusive(void **state)
 		judgement->pool = &pool;
 		for (unsigned int k = 0; k < OPENS_SCALES; k++)
 			set_wealth(&judgement->opens.scales[k], rows[i].opens);
-		set_wealth(&judgement->evictions.process, rows[i].evictions);
+		judgement->evictions = calloc(1, sizeof(*judgement->evictions));
+		set_wealth(&judgement->evictions->process, rows[i].evictions);
 		judgement->closewait = calloc(1, sizeof(*judgement->closewait));
 		set_wealth(&judgement->closewait->process, rows[i].closewait);
 		set_wealth(&judgement->heartbeat.process, rows[i].heartbeat);
