@@ -18,6 +18,7 @@
 #include "bound.h"
 #include "census.h"
 #include "score.h"
+#include "stopped.h"
 
 #define NAMED_AFTER_NS (60 * NS_PER_SEC)
 #define COLD_S 1800.0
@@ -42,6 +43,7 @@ struct judge {
 	double tte_s[TTE_POINTS];
 	struct naming *namings; /* of the leak verdicts that stand; owned */
 	struct bound bound;
+	struct stopped stopped;
 	bool has_begun; /* the leak */
 };
 
@@ -276,6 +278,10 @@ static int feed(void *userdata, const struct event *event)
 		bound_observe_open(&judge->bound, world, &judge->options.settings,
 				   judge->result->was_cold);
 	bound_advance(&judge->bound, world);
+	if (event->type == EVENT_IO) {
+		stopped_observe(&judge->stopped, event->last_send_ns);
+		stopped_observe(&judge->stopped, event->last_recv_ns);
+	}
 	if (event->t_ns >= judge->baseline_due_ns)
 		step_baselines(judge, event->t_ns);
 	r = pipeline_feed(judge->pipeline, event);
@@ -285,6 +291,19 @@ static int feed(void *userdata, const struct event *event)
 		(void)fprintf(stderr, "eval: event %d at %.6f was refused: %s\n", event->type,
 			      (double)event->t_ns / 1e9, strerror(r));
 	return r > 0 ? -r : r;
+}
+
+/* Once a second, and from the end of the pool on it looks what its load would have been. */
+static void watch_end(void *self, uint64_t arg)
+{
+	struct judge *judge = self;
+	const struct world *world = judge->world;
+
+	(void)arg;
+	if (world->exhausted_ns <= world->now_ns)
+		stopped_sample(&judge->stopped, &judge->scenario->pools->load, world);
+	if (judge->stopped.count < STOPPED_SECONDS)
+		scenario_at(judge->scenario, 1, watch_end, judge);
 }
 
 /* --- the end ---------------------------------------------------------------------------------- */
@@ -356,6 +375,7 @@ static void settle(struct judge *judge)
 		result->bound_s = seconds_of(judge->bound.reached_ns);
 	result->held_leaked = judge->bound.held_count;
 	result->odds_leaked = judge->bound.odds_count;
+	result->stopped_s = result->exhausted_s + stopped_told_after_s(&judge->stopped);
 	settle_forecasts(judge);
 }
 
@@ -414,6 +434,8 @@ int judge_run(const struct family *family, const char *params, const struct sett
 		r = add_limit(judge);
 		if (r == 0)
 			judge->pipeline = pipeline_new(&judge->options, true, on_verdict, judge);
+		if (family->build == build_exhausted)
+			scenario_at(judge->scenario, 1, watch_end, judge);
 		if (judge->pipeline)
 			r = world_run(judge->world);
 	}

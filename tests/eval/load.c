@@ -68,6 +68,17 @@ static double rate_at(const struct load *load, uint64_t t_ns)
 	}
 }
 
+double load_rate(const struct load *load, const struct world *world)
+{
+	double rate = rate_at(load, world->now_ns);
+
+	if (load->kind == LOAD_BATCH || load->kind == LOAD_CRON)
+		return 0;
+	if (load->kind == LOAD_MMPP)
+		rate *= load->is_busy ? load->factor : 0.5;
+	return rate * window_factor(&world->spike, world->now_ns);
+}
+
 static double peak_rate(const struct load *load)
 {
 	return load->kind == LOAD_SAWTOOTH ? 2 * load->rate : load->rate;

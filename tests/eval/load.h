@@ -39,6 +39,10 @@ void load_init(struct load *load, enum load_kind kind, double rate, struct rng r
 /* The arrival after now. */
 uint64_t load_next_ns(struct load *load, const struct world *world);
 
+/* Requests a second that are to be expected now; those that come at moments of a clock's are none.
+ */
+double load_rate(const struct load *load, const struct world *world);
+
 /* LOAD_KIND_COUNT when the word is none. */
 enum load_kind load_kind_of(const char *word);
 

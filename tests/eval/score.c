@@ -293,6 +293,9 @@ static void score_row(struct score *score, const struct result *result)
 		score_leak(score, result);
 	else if (family_expects(family, &kind) && result_was_due(result, kind))
 		count_share(&score->in_time[kind], result_was_in_time(result, kind));
+	if (family->build == build_exhausted && result_was_due(result, VERDICT_EXHAUSTED))
+		count_share(&score->stopped_bound,
+			    result->stopped_s <= result->onset_s + deadline_s(VERDICT_EXHAUSTED));
 	if (family->class == CLASS_EXHAUSTED) {
 		score_names(score, result);
 		count_share(&score->caught[GROUP_SMALL],
