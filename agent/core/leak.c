@@ -233,7 +233,14 @@ static bool is_held(const struct judgement *judgement, const struct settings *se
 		    uint32_t elsewhere, const struct moment *moment)
 {
 	uint64_t benign_ns = opens_limits(&judgement->opens, settings).idle_ns;
+	uint64_t longest_ns = judgement->opens.benign.longest_ns;
 	uint32_t held = elsewhere;
+
+	/* Evidence keeps its distance from what was benign; to lie there is enough to be held. */
+	if (longest_ns < settings->t0_ns)
+		longest_ns = settings->t0_ns;
+	if (benign_ns > longest_ns)
+		benign_ns = longest_ns;
 
 	for (const struct conn *conn = judgement->pool->oldest; conn; conn = conn->newer)
 		held += conn->is_suspect &&

@@ -165,6 +165,24 @@ static void detector_verdict_stands_while_what_it_named_lies_there(void **state)
 	sim_free(sim);
 }
 
+/* What comes back after half an hour makes evidence slow, and gives nobody back. */
+static void detector_verdict_stands_when_another_silence_was_nearly_as_long(void **state)
+{
+	struct sim *sim = sim_new_quick();
+	struct sim_conn *sleeper = sim_open(sim);
+
+	(void)state;
+	sim_leak_until_raised(sim, 2);
+	churn(sim, 1500);
+	sim_use(sim, sleeper);
+	churn(sim, 3600);
+	assert_null(sim_first(sim, VERDICT_CLEARED));
+	sim_use(sim, sleeper);
+	churn(sim, 3600);
+	assert_null(sim_first(sim, VERDICT_CLEARED));
+	sim_free(sim);
+}
+
 static void detector_verdict_is_cleared_when_most_came_back_and_growth_has_ended(void **state)
 {
 	struct sim *sim = sim_new_quick();
@@ -519,6 +537,7 @@ int main(void)
 		cmocka_unit_test(detector_verdict_is_cleared_when_all_suspects_are_released),
 		cmocka_unit_test(detector_verdict_is_cleared_when_the_process_exits),
 		cmocka_unit_test(detector_verdict_stands_while_what_it_named_lies_there),
+		cmocka_unit_test(detector_verdict_stands_when_another_silence_was_nearly_as_long),
 		cmocka_unit_test(
 			detector_verdict_is_cleared_when_most_came_back_and_growth_has_ended),
 		cmocka_unit_test(detector_suspect_that_comes_back_is_no_longer_named),
