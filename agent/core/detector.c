@@ -19,7 +19,8 @@
 #include "leak.h"
 #include "states.h"
 
-#define REST_NS (600 * NS_PER_SEC)
+/* Some pools close all that they have in a pause, and go on as what they were. */
+#define REST_NS (3600 * NS_PER_SEC)
 /* After this long without events there is nothing that the next tick could find but timers. */
 #define QUIET_NS (3600 * NS_PER_SEC)
 /* Activity in the first second of a connection is its first use, not a return. */
