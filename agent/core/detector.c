@@ -161,6 +161,7 @@ static int judge(struct detector *detector, struct judgement *judgement,
 	keepalive_observe(&judgement->keepalive, &moment, change);
 	retirement_observe(&judgement->retirement, &moment, change);
 	has_tested = opens_observe(&judgement->opens, &moment, change);
+	has_tested |= passed_observe(&judgement->passed, &moment, change);
 	has_tested |= evictions_observe(&judgement->evictions, &moment, change);
 	overdue_observe(&judgement->overdue, judgement->evictions, bench->settings, change);
 	has_tested |= closewait_observe(&judgement->closewait, &moment, change);

@@ -25,6 +25,7 @@ struct finding {
 	float hold_factor; /* so many times as long; 0 = once */
 	bool is_one_time; /* it does not go on, so there is no growth to go by */
 	bool is_hint; /* reason to suspect, but not to raise */
+	bool base_is_leaked; /* where it is a leak, what it counted at the beginning is, too */
 	bool (*counts)(const struct finding *finding, const struct conn *conn); /* which of those */
 	const void *state; /* the test, for counts() and explain() */
 	uint32_t threshold; /* for counts(), in the test's unit */

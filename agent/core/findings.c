@@ -71,6 +71,18 @@ static void find_replaced(const struct judgement *judgement, const struct moment
 	replaced_find(&judgement->closewait->replaced, moment, judgement->pool, ret_finding);
 }
 
+static double value_passed(const struct judgement *judgement, const struct moment *moment)
+{
+	(void)moment;
+	return passed_value(judgement->passed);
+}
+
+static void find_passed(const struct judgement *judgement, const struct moment *moment,
+			struct finding *ret_finding)
+{
+	passed_find(judgement->passed, moment, judgement->pool, ret_finding);
+}
+
 static double value_inherited(const struct judgement *judgement, const struct moment *moment)
 {
 	(void)moment;
@@ -193,10 +205,11 @@ static const struct test {
 } tests[] = {
 	{BY_ACTION, value_opens, find_opens},	      {BY_ACTION, value_evictions, find_evictions},
 	{BY_ACTION, value_closewait, find_closewait}, {BY_ACTION, value_replaced, find_replaced},
-	{BY_ACTION, value_inherited, find_inherited}, {BY_TIME, value_deserted, deserted_find},
-	{BY_TIME, value_failover, failover_find},     {BY_TIME, value_retirement, find_retirement},
-	{BY_TIME, value_keepalive, find_keepalive},   {BY_TIME, value_coverage, find_coverage},
-	{OF_FLEET, value_spread, spread_find},	      {HINT, value_heartbeat, find_heartbeat},
+	{BY_ACTION, value_passed, find_passed},	      {BY_ACTION, value_inherited, find_inherited},
+	{BY_TIME, value_deserted, deserted_find},     {BY_TIME, value_failover, failover_find},
+	{BY_TIME, value_retirement, find_retirement}, {BY_TIME, value_keepalive, find_keepalive},
+	{BY_TIME, value_coverage, find_coverage},     {OF_FLEET, value_spread, spread_find},
+	{HINT, value_heartbeat, find_heartbeat},
 };
 
 #define TEST_COUNT (sizeof(tests) / sizeof(tests[0]))

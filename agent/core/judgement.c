@@ -27,6 +27,7 @@ void judgement_free(struct judgement *judgement)
 		eprocess_clear(&judgement->coverage.scales[i]);
 	weights_clear(&judgement->coverage.gaps);
 	keepalive_free(judgement->keepalive);
+	passed_free(judgement->passed);
 	eprocess_clear(&judgement->heartbeat.process);
 	silence_clear(&judgement->heartbeat.benign);
 	retirement_free(judgement->retirement);

@@ -18,6 +18,7 @@
 #include "opens.h"
 #include "overdue.h"
 #include "oversized.h"
+#include "passed.h"
 #include "plateau.h"
 #include "retirement.h"
 #include "saturated.h"
@@ -70,6 +71,7 @@ struct judgement {
 	struct deserted *deserted; /* owned; NULL = no thread that opened one of it has ended */
 	struct coverage coverage;
 	struct keepalive *keepalive; /* owned; NULL = nothing of it was ever silent for long */
+	struct passed *passed; /* owned; NULL = nothing of it was used again after a silence */
 	struct failover failover;
 	struct heartbeat heartbeat;
 	struct retirement *retirement; /* owned; NULL = it has closed nothing */

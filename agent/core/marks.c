@@ -105,7 +105,8 @@ static void mark_earlier(struct judgement *judgement, const struct finding *find
 
 	stock_begin(&walk, judgement->pool, &finding->limits, losses);
 	while ((conn = stock_next(&walk))) {
-		if (conn->is_suspect || !conn->has_returned)
+		if (conn->is_suspect || !conn->has_returned ||
+		    (finding->counts && !finding->counts(finding, conn)))
 			continue;
 		mark(judgement, conn);
 	}
@@ -368,6 +369,19 @@ bool marks_are_spares(const struct judgement *judgement)
 
 /* --- how sure it is --------------------------------------------------------------------------- */
 
+/* Where some that the server closed are forgotten for sure, the others are that lie there as well.
+ */
+static void mark_forgotten(struct judgement *judgement, const struct finding *finding,
+			   const struct losses *losses)
+{
+	struct stock_walk walk;
+	struct conn *conn;
+
+	stock_begin(&walk, judgement->pool, &finding->limits, losses);
+	while ((conn = stock_next(&walk)))
+		mark(judgement, conn);
+}
+
 void marks_add_proven(struct judgement *judgement, const struct finding *finding,
 		      const struct moment *moment)
 {
@@ -379,7 +393,9 @@ void marks_add_proven(struct judgement *judgement, const struct finding *finding
 		mark_used_once(judgement, finding, moment);
 	if (finding->is_hint)
 		return;
-	if (is_silence && finding->base > 0)
+	if (finding->limits.kind == STOCK_PEER_CLOSED && finding->counts)
+		mark_forgotten(judgement, finding, &moment->losses);
+	if ((is_silence || finding->base_is_leaked) && finding->base > 0)
 		mark_earlier(judgement, finding, &moment->losses);
 	mark_deserted(judgement, moment);
 	mark_beating(judgement, moment);

@@ -110,7 +110,8 @@ struct conn {
 	uint32_t was_found_open : 1; /* older than the observation */
 	uint32_t idle_is_bound : 1; /* of a seen one whose idle time was not known */
 	uint32_t has_fin : 1; /* of the peer: conn_peer_closed_ns() */
-	uint32_t retransmit_count;
+	uint32_t retransmit_count : 31;
+	uint32_t was_passed : 1; /* the pool has reached below it since it was used (passed.c) */
 	uint32_t site; /* where it was opened: table_site() of it; 0 = unknown */
 	uint32_t last_site; /* who sent on it last, the same way */
 	struct beat beat;
@@ -123,6 +124,7 @@ struct conn {
 #define CONN_TID_MAX ((1U << 22) - 1)
 #define CONN_SLOT_MAX ((1U << 5) - 1)
 #define CONN_RTT_US_MAX ((1U << 29) - 1)
+#define CONN_RETRANSMIT_MAX ((1U << 31) - 1)
 /* There may be a million. */
 _Static_assert(sizeof(struct conn) == 128, "what a connection costs is on purpose");
 

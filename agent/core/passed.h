@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The test on order: a pool that hands out what came back last does not reach below a free
+ * connection, so what it passes over is not free.
+ */
+#ifndef CONNLEAK_CORE_PASSED_H
+#define CONNLEAK_CORE_PASSED_H
+
+#include "eprocess.h"
+#include "finding.h"
+#include "moment.h"
+#include "silence.h"
+
+#define PASSED_SCALES 2
+
+/* Only of pools that have used a connection again after a silence. */
+struct passed {
+	struct eprocess scales[PASSED_SCALES];
+	struct silences benign; /* of those that were passed over and used or closed afterwards */
+	/* What was active for the last time in between is passed over, once the look is over. */
+	int64_t from_ns, until_ns;
+	int64_t reached_ns; /* when a connection was reached; 0 = none waits for the look's end */
+	int64_t younger_ns; /* the last that one of those was used before */
+	int64_t known_ns; /* as of the last test */
+	int64_t youngest_ns; /* the same of all that were reached at earlier looks */
+	uint32_t waited_count; /* were reached after others that had come back later */
+	uint32_t back_count; /* were used although they had been passed over */
+};
+
+/*
+ * Returns true when a test was made. Allocates *passed at the first silence that ends in use;
+ * without memory it begins with the next.
+ */
+bool passed_observe(struct passed **passed, const struct moment *moment,
+		    const struct change *change);
+
+/* The evidence so far, an e-value; 1 = none, and of NULL. */
+double passed_value(const struct passed *passed);
+
+/* What the test holds against the pool now; passed is not NULL and stays as long as the finding. */
+void passed_find(const struct passed *passed, const struct moment *moment, const struct pool *pool,
+		 struct finding *ret_finding);
+
+/* Accepts NULL. */
+void passed_free(struct passed *passed);
+
+#endif
