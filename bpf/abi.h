@@ -17,7 +17,7 @@
  * Changed whenever a layout or a meaning below changes, or the meaning of a map: what is pinned
  * under another version is not reused.
  */
-#define ABI_VERSION 9
+#define ABI_VERSION 10
 
 #define ABI_COMM_SIZE 16
 #define ABI_PORT_BITMAP_BYTES 8192
@@ -198,7 +198,7 @@ struct conn_sample {
 	__u32 flags; /* RECORD_SEED, RECORD_HALF_CLOSED */
 	__u16 local_port; /* host byte order; 0 = not bound yet */
 	__u8 connecting; /* 1 = SYN_SENT */
-	__u8 pad;
+	__u8 sent_last; /* 1: both ages are the same, and what was sent came last; not at an end */
 };
 
 /*
@@ -211,7 +211,7 @@ struct io_sample {
 	__u32 jiffies; /* the low bits of jiffies64 when it was taken */
 	__u16 site; /* as in conn_record */
 	__u8 connecting; /* 1 = SYN_SENT */
-	__u8 pad;
+	__u8 sent_last; /* as in conn_sample */
 };
 
 /* What came of a pass of the iterator: in the .bss of iter.bpf.c. */
@@ -243,6 +243,8 @@ struct probe_config {
 	__u32 tell_short; /* 1: short connections go to the ring one by one too, for a recording */
 	__u64 cgroup_ids[ABI_CGROUPS_MAX];
 	__u8 port_bitmap[ABI_PORT_BITMAP_BYTES]; /* bit port % 8 of byte port / 8 */
+	/* Where not everything that is sent has an answer: there sent_last says nothing. */
+	__u8 one_way_bitmap[ABI_PORT_BITMAP_BYTES];
 };
 
 struct listener_key {
@@ -401,6 +403,6 @@ _Static_assert(sizeof(struct process_name) == 24, "process_name has holes");
 _Static_assert(sizeof(struct conn_sample) == 168, "conn_sample has holes");
 _Static_assert(sizeof(struct io_sample) == 48, "io_sample has holes");
 _Static_assert(sizeof(struct end_event) == 192, "end_event has holes");
-_Static_assert(sizeof(struct probe_config) == 8336, "probe_config has holes");
+_Static_assert(sizeof(struct probe_config) == 16528, "probe_config has holes");
 
 #endif

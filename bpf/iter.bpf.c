@@ -15,6 +15,7 @@
  * client's, and finds who holds a connection whose opener no longer does.
  */
 #include "end.bpf.h"
+#include "tie.h"
 
 char LICENSE[] SEC("license") = "Dual BSD/GPL";
 
@@ -201,6 +202,27 @@ static __always_inline bool change_owner(struct conn_record *record, struct sock
 	return true;
 }
 
+/* Nobody waits for an answer on a connection whose end has begun. */
+static __always_inline __u8 is_sent_last(const struct sock *sk, const struct tcp_sock *tp,
+					 const struct conn_io *io)
+{
+	const struct probe_config *cfg;
+	struct tie_facts facts;
+
+	if (io->send_age_jiffies != io->recv_age_jiffies ||
+	    sk->__sk_common.skc_state != TCP_ESTABLISHED)
+		return 0;
+	cfg = get_config();
+	if (!cfg || is_one_way(cfg, remote_port(sk)))
+		return 0;
+	facts.send_next = tp->snd_nxt;
+	facts.send_acked = tp->snd_una;
+	facts.receive_next = tp->rcv_nxt;
+	facts.window_begin = tp->snd_wl1;
+	facts.ack_after_ns = (__u32)(tp->rcv_tstamp - tp->lsndtime) * tick_ns;
+	return tie_is_sent_last(&facts);
+}
+
 /* False: there was no room, or it is not to be told after all. */
 static __always_inline bool tell_news_of(struct conn_record *record, struct sock *sk,
 					 const struct tcp_sock *tp, __u32 news)
@@ -217,6 +239,7 @@ static __always_inline bool tell_news_of(struct conn_record *record, struct sock
 		return false;
 	}
 	fill_sample(sample, record, sk, tp, netns_of(sk));
+	sample->sent_last = is_sent_last(sk, tp, &sample->io);
 	sample->news |= news & (NEWS_OWNER | NEWS_OPEN);
 	record->told |= sample->news & (NEWS_OPEN | NEWS_ESTABLISHED | NEWS_PEER_CLOSED);
 	return true;
@@ -244,7 +267,7 @@ static __always_inline bool tell_io(const struct conn_record *record, const stru
 	sample->jiffies = (__u32)jiffies;
 	sample->site = record->site;
 	sample->connecting = sk->__sk_common.skc_state == TCP_SYN_SENT;
-	sample->pad = 0;
+	sample->sent_last = is_sent_last(sk, tp, &sample->io);
 	return true;
 }
 

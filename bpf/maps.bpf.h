@@ -155,6 +155,11 @@ static __always_inline bool is_watched(const struct probe_config *cfg, __u16 por
 	return cfg->port_bitmap[port >> 3] & (1 << (port & 7));
 }
 
+static __always_inline bool is_one_way(const struct probe_config *cfg, __u16 port)
+{
+	return cfg->one_way_bitmap[port >> 3] & (1 << (port & 7));
+}
+
 /* In or below one of the configured cgroups of the v2 hierarchy. */
 static __noinline bool matches_cgroup(const struct probe_config *cfg, struct task_struct *task)
 {

@@ -174,7 +174,7 @@ static __always_inline void fill_sample(struct conn_sample *sample,
 	sample->flags = record->flags & (RECORD_SEED | RECORD_HALF_CLOSED);
 	sample->news = news_of(record);
 	sample->connecting = sk->__sk_common.skc_state == TCP_SYN_SENT;
-	sample->pad = 0;
+	sample->sent_last = 0;
 }
 
 #endif

@@ -109,6 +109,11 @@ struct tcp_sock {
 	struct inet_connection_sock inet_conn;
 	u64 tcp_clock_cache; /* CLOCK_MONOTONIC when it last had a packet, or sent one */
 	u32 lsndtime;
+	u32 rcv_tstamp; /* when the peer has acknowledged anything last, in jiffies */
+	u32 rcv_nxt;
+	u32 snd_nxt;
+	u32 snd_una;
+	u32 snd_wl1;
 	u32 srtt_us;
 	u32 total_retrans;
 	u64 bytes_received;

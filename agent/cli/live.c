@@ -70,6 +70,7 @@ static int fill_filter(const struct options *options, bool tell_short,
 {
 	memset(ret_filter, 0, sizeof(*ret_filter));
 	dbkind_port_bitmap(options->databases, ret_filter->port_bitmap);
+	dbkind_one_way_bitmap(options->databases, ret_filter->one_way_bitmap);
 	ret_filter->pids = options->pids;
 	ret_filter->pid_count = options->pid_count;
 	ret_filter->comms = options->comms;

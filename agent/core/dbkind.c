@@ -490,6 +490,25 @@ void dbkind_port_bitmap(const struct dbkind *kinds, uint8_t ret_bitmap[static 81
 			ret_bitmap[port / 8] |= (uint8_t)(1 << port % 8);
 }
 
+static bool is_one_way(const char *name)
+{
+	/* COM_STMT_CLOSE of MySQL's protocol; WINDOW_UPDATE and acknowledged PING of RFC 9113. */
+	static const char *const names[] = {"mysql", "mariadb", "tidb", "etcd"};
+
+	for (size_t i = 0; name && i < sizeof(names) / sizeof(names[0]); i++)
+		if (!strcmp(name, names[i]))
+			return true;
+	return false;
+}
+
+void dbkind_one_way_bitmap(const struct dbkind *kinds, uint8_t ret_bitmap[static 8192])
+{
+	memset(ret_bitmap, 0, PORT_COUNT / 8);
+	for (uint32_t port = 0; port < PORT_COUNT; port++)
+		if (is_one_way(dbkind_name(kinds, (uint16_t)port)))
+			ret_bitmap[port / 8] |= (uint8_t)(1 << port % 8);
+}
+
 static bool prefix_matches(const struct endpoint_rule *rule, const uint8_t ip[static 16])
 {
 	size_t whole = rule->prefix_bits / 8;

@@ -49,6 +49,13 @@ const char *dbkind_name(const struct dbkind *kinds, uint16_t port);
 /* One bit a watched port, port % 8 of byte port / 8: what the kernel side filters by. */
 void dbkind_port_bitmap(const struct dbkind *kinds, uint8_t ret_bitmap[static 8192]);
 
+/*
+ * The same, of the watched ports of databases whose clients send what has no answer, and do so when
+ * they have got all that they wait for: MySQL's (closing a prepared statement) and those of HTTP/2
+ * (acknowledging frames). There it means nothing that a client was the last to send.
+ */
+void dbkind_one_way_bitmap(const struct dbkind *kinds, uint8_t ret_bitmap[static 8192]);
+
 /* The most specific rule (longest prefix, then one with a port) that matches; NULL = none. */
 const struct endpoint_rule *dbkind_endpoint(const struct dbkind *kinds,
 					    const struct netaddr *remote);

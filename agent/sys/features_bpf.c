@@ -49,13 +49,15 @@ struct member {
 
 /* Of the kernel's types, what the probes cannot do without. */
 static const struct member members[] = {
-	{"sock", "__sk_common"},	 {"sock", "sk_err"},
-	{"sock_common", "skc_daddr"},	 {"sock_common", "skc_dport"},
-	{"sock_common", "skc_net"},	 {"inet_connection_sock", "icsk_ack"},
-	{"tcp_sock", "lsndtime"},	 {"tcp_sock", "bytes_sent"},
-	{"tcp_sock", "bytes_retrans"},	 {"tcp_sock", "bytes_received"},
-	{"tcp_sock", "srtt_us"},	 {"task_struct", "start_boottime"},
-	{"task_struct", "group_leader"},
+	{"sock", "__sk_common"},	   {"sock", "sk_err"},
+	{"sock_common", "skc_daddr"},	   {"sock_common", "skc_dport"},
+	{"sock_common", "skc_net"},	   {"inet_connection_sock", "icsk_ack"},
+	{"tcp_sock", "lsndtime"},	   {"tcp_sock", "bytes_sent"},
+	{"tcp_sock", "bytes_retrans"},	   {"tcp_sock", "bytes_received"},
+	{"tcp_sock", "srtt_us"},	   {"tcp_sock", "rcv_tstamp"},
+	{"tcp_sock", "rcv_nxt"},	   {"tcp_sock", "snd_nxt"},
+	{"tcp_sock", "snd_una"},	   {"tcp_sock", "snd_wl1"},
+	{"task_struct", "start_boottime"}, {"task_struct", "group_leader"},
 };
 
 static bool load_and_close(enum bpf_prog_type type, const struct bpf_insn *insns, size_t count,

@@ -56,6 +56,7 @@ int filter_maps_write(const struct filter_maps *maps, const struct probes_filter
 	uint8_t one = 1;
 
 	memcpy(config.port_bitmap, filter->port_bitmap, sizeof(config.port_bitmap));
+	memcpy(config.one_way_bitmap, filter->one_way_bitmap, sizeof(config.one_way_bitmap));
 	memcpy(config.cgroup_ids, filter->cgroup_ids, sizeof(config.cgroup_ids));
 	for (uint32_t i = 0; i < filter->pid_count; i++)
 		if (bpf_map__update_elem(maps->pids, &filter->pids[i], sizeof(uint32_t), &one,

@@ -17,6 +17,7 @@ struct probes;
 /* What to watch. Everything is copied. */
 struct probes_filter {
 	uint8_t port_bitmap[ABI_PORT_BITMAP_BYTES];
+	uint8_t one_way_bitmap[ABI_PORT_BITMAP_BYTES]; /* as in struct probe_config */
 	const uint32_t *pids;
 	uint32_t pid_count; /* 0 = all */
 	const char (*comms)[ABI_COMM_SIZE];

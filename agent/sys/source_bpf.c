@@ -162,18 +162,28 @@ struct probes *source_bpf_probes(const struct source_bpf *source)
 
 /* --- progress --------------------------------------------------------------------------------- */
 
+/* What samples of either kind have of it. */
+struct io_told {
+	const struct conn_io *io;
+	uint64_t jiffies; /* when it was read */
+	uint64_t site; /* as in struct conn_record */
+	bool sent_last;
+};
+
 /* The probes count more than payload (tell() in iter.bpf.c), so what they tell may be no news. */
-static void tell_io(struct source_bpf *source, struct live_conn *conn, const struct conn_io *io,
-		    uint64_t jiffies, uint64_t site, uint64_t t_ns)
+static void tell_io(struct source_bpf *source, struct live_conn *conn, const struct io_told *told,
+		    uint64_t t_ns)
 {
+	const struct conn_io *io = told->io;
 	struct event event = {
 		.type = EVENT_IO,
 		.t_ns = t_ns,
 		.conn = conn->id,
 		.sent_bytes = io->sent_bytes,
 		.received_bytes = io->received_bytes,
-		.last_send_ns = stamps_last_send_ns(&source->clock, io, jiffies),
-		.last_recv_ns = stamps_last_recv_ns(&source->clock, io, jiffies),
+		.last_send_ns = stamps_last_send_ns(&source->clock, io, told->jiffies),
+		.last_recv_ns =
+			stamps_last_recv_ns(&source->clock, io, told->jiffies, told->sent_last),
 		.rtt_us = io->srtt_us,
 		.retransmit_count = io->retransmit_count,
 	};
@@ -185,7 +195,7 @@ static void tell_io(struct source_bpf *source, struct live_conn *conn, const str
 	if (!io->sent_bytes && !io->received_bytes)
 		return;
 	site_teller_note_io(&source->teller, conn, &event);
-	site_teller_add_news(&source->teller, conn, conn->is_older ? 0 : site, &event);
+	site_teller_add_news(&source->teller, conn, conn->is_older ? 0 : told->site, &event);
 	emit(source, &event);
 	site_teller_told(&source->teller, conn, &event);
 }
@@ -194,6 +204,12 @@ static void tell_io(struct source_bpf *source, struct live_conn *conn, const str
 static void tell_progress(struct source_bpf *source, struct live_conn *conn,
 			  const struct conn_sample *sample, uint64_t t_ns)
 {
+	const struct io_told told = {
+		.io = &sample->io,
+		.jiffies = sample->jiffies,
+		.site = sample->site,
+		.sent_last = sample->sent_last,
+	};
 	struct event event = {.conn = sample->id};
 	bool seen = sample->news & NEWS_OPEN && is_seen(source, sample);
 
@@ -203,7 +219,7 @@ static void tell_progress(struct source_bpf *source, struct live_conn *conn,
 		event.t_ns = seen ? t_ns : sample->established_ns;
 		emit(source, &event);
 	}
-	tell_io(source, conn, &sample->io, sample->jiffies, sample->site, t_ns);
+	tell_io(source, conn, &told, t_ns);
 	if (sample->news & NEWS_PEER_CLOSED && !seen) {
 		event.type = EVENT_PEER_CLOSED;
 		event.t_ns = sample->peer_closed_ns;
@@ -241,8 +257,13 @@ static void on_io_sample(struct source_bpf *source, const struct io_sample *samp
 			 const struct pass_result *result, uint64_t begun_ns)
 {
 	struct live_conn *conn = live_conns_find(&source->conns, sample->id);
-	uint64_t jiffies = result->jiffies - ((uint32_t)result->jiffies - sample->jiffies);
-	int64_t taken_ns = tick_clock_to_ns(&source->clock, jiffies);
+	const struct io_told told = {
+		.io = &sample->io,
+		.jiffies = result->jiffies - ((uint32_t)result->jiffies - sample->jiffies),
+		.site = sample->site,
+		.sent_last = sample->sent_last,
+	};
+	int64_t taken_ns = tick_clock_to_ns(&source->clock, told.jiffies);
 
 	if (!conn)
 		return;
@@ -251,7 +272,7 @@ static void on_io_sample(struct source_bpf *source, const struct io_sample *samp
 	/* Its tick began before that, maybe before an earlier pass has told of its open. */
 	if (taken_ns > 0 && (uint64_t)taken_ns > begun_ns)
 		begun_ns = (uint64_t)taken_ns;
-	tell_io(source, conn, &sample->io, jiffies, sample->site, begun_ns);
+	tell_io(source, conn, &told, begun_ns);
 }
 
 static void on_end(void *userdata, const struct end_event *end)

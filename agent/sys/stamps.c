@@ -48,10 +48,16 @@ uint64_t stamps_last_send_ns(const struct tick_clock *clock, const struct conn_i
 	return io->sent_bytes ? moment_ns(clock, jiffies - io->send_age_jiffies) : 0;
 }
 
+/*
+ * Made earlier, not the send later: an answer may come in the same tick yet, and is then told to
+ * have come no earlier than what it answers.
+ */
 uint64_t stamps_last_recv_ns(const struct tick_clock *clock, const struct conn_io *io,
-			     uint64_t jiffies)
+			     uint64_t jiffies, bool sent_last)
 {
-	return io->received_bytes ? moment_ns(clock, jiffies - io->recv_age_jiffies) : 0;
+	uint64_t t_ns = io->received_bytes ? moment_ns(clock, jiffies - io->recv_age_jiffies) : 0;
+
+	return sent_last && t_ns > NS_PER_US ? t_ns - NS_PER_US : t_ns;
 }
 
 void stamps_fill_seen(const struct tick_clock *clock, const struct conn_sample *sample,

@@ -19,8 +19,9 @@ int stamps_calibrate(struct tick_clock *ret_clock, struct probes *probes);
  */
 uint64_t stamps_last_send_ns(const struct tick_clock *clock, const struct conn_io *io,
 			     uint64_t jiffies);
+/* With sent_last (as in struct conn_sample) earlier than the last send, by a microsecond. */
 uint64_t stamps_last_recv_ns(const struct tick_clock *clock, const struct conn_io *io,
-			     uint64_t jiffies);
+			     uint64_t jiffies, bool sent_last);
 
 /* Fills in an EVENT_SEEN whose t_ns is set: its state, how long it is silent, how old it is. */
 void stamps_fill_seen(const struct tick_clock *clock, const struct conn_sample *sample,

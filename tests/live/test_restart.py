@@ -384,7 +384,8 @@ def test_other_version_starts_fresh_and_says_so(connleak, bpffs):
     [line] = agent.complaints()
     assert f"{bpffs.DIRECTORY} is of version 1, this is version" in line
     assert "starting fresh" in line
-    assert not [path for path in bpffs.pins() if path.startswith(f"{bpffs.DIRECTORY}/1")]
+    assert not [path for path in bpffs.pins() if path.startswith(f"{bpffs.DIRECTORY}/1/")]
+    assert f"{bpffs.DIRECTORY}/1" not in bpffs.pins()
     assert len(bpffs.pins()) > 8
 
 

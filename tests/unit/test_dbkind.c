@@ -182,6 +182,21 @@ static void dbkind_port_bitmap_has_a_bit_for_each_watched_port(void **state)
 	assert_int_equal(bits, 4);
 }
 
+static void dbkind_one_way_bitmap_has_a_bit_for_each_mysql(void **state)
+{
+	static uint8_t bitmap[8192];
+	unsigned int bits = 0;
+
+	set_ports(*state, "3306,5432,6379,mysql=6033,orders=7000,8000");
+	memset(bitmap, 0xff, sizeof(bitmap));
+	dbkind_one_way_bitmap(*state, bitmap);
+	assert_int_equal(bitmap[3306 / 8], 1 << 3306 % 8);
+	assert_int_equal(bitmap[6033 / 8], 1 << 6033 % 8);
+	for (size_t i = 0; i < sizeof(bitmap); i++)
+		bits += (unsigned int)__builtin_popcount(bitmap[i]);
+	assert_int_equal(bits, 2);
+}
+
 static void dbkind_add_endpoint_most_specific_rule_wins(void **state)
 {
 	add_endpoint(*state, "any=0.0.0.0/0");
@@ -309,6 +324,7 @@ int main(void)
 		TEST(dbkind_set_ports_bad_list_is_refused_and_named),
 		TEST(dbkind_set_ports_tiny_error_buffer_is_not_overrun),
 		TEST(dbkind_port_bitmap_has_a_bit_for_each_watched_port),
+		TEST(dbkind_one_way_bitmap_has_a_bit_for_each_mysql),
 		TEST(dbkind_add_endpoint_most_specific_rule_wins),
 		TEST(dbkind_add_endpoint_odd_prefix_compares_bits),
 		TEST(dbkind_add_endpoint_limit_is_kept),
