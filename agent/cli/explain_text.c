@@ -261,7 +261,7 @@ static int print_group(const struct explain *explain, const struct pool *pool,
 		[EXPLAIN_SUSPECT] = "held to be leaked",
 		[EXPLAIN_STALE] = "silent for longer than is benign in this pool",
 		[EXPLAIN_BUSY] = "busy: an answer is owed",
-		[EXPLAIN_IDLE] = "idle, used not long ago",
+		[EXPLAIN_IDLE] = "idle, no longer than is usual here",
 		[EXPLAIN_CONNECTING] = "connecting",
 		[EXPLAIN_PEER_CLOSED] = "closed by the server and not by the process",
 	};

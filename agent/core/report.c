@@ -216,7 +216,8 @@ static void append_subject(struct verdict *verdict, const char *word)
 
 	(void)format_comm(verdict->comm, comm, sizeof(comm));
 	(void)format_netaddr(&verdict->remote, remote, sizeof(remote));
-	append(verdict, "%s %s[%u]", word, comm, verdict->client.pid);
+	append(verdict, comm[0] != '\0' ? "%s %s[%u]" : "%s %spid %u", word, comm,
+	       verdict->client.pid);
 	if (verdict->pod[0] != '\0')
 		append(verdict, " in %s",
 		       kube_label(verdict->namespace, verdict->pod, verdict->container, pod,

@@ -62,6 +62,15 @@ static void put_sites(FILE *stream, const struct verdict *verdict)
 	}
 }
 
+static void put_evidence(FILE *stream, const struct verdict *verdict)
+{
+	for (uint32_t i = 0; i < verdict->evidence_count; i++) {
+		(void)fputs("  because ", stream);
+		put_safe(stream, verdict->evidence[i].text, sizeof(verdict->evidence[i].text));
+		(void)fputc('\n', stream);
+	}
+}
+
 static void put_rivals(FILE *stream, const struct verdict *verdict)
 {
 	for (uint32_t i = 0; i < verdict->rival_count; i++) {
@@ -94,23 +103,23 @@ static void put_suspects(FILE *stream, const struct verdict *verdict)
 /* Results of the puts are not looked at one by one: the stream remembers an error until the end. */
 int text_write_verdict(FILE *stream, const struct verdict *verdict, int64_t realtime_at_zero_ns)
 {
+	bool is_over = verdict->state == VERDICT_CLEARED;
 	char clock[32];
 
 	errno = 0;
-	(void)fprintf(stream, "%s [%s, %s #%llu] ",
-		      format_clock(verdict->t_ns, realtime_at_zero_ns, clock, sizeof(clock)),
+	(void)format_clock(verdict->t_ns, realtime_at_zero_ns, clock, sizeof(clock));
+	(void)fprintf(stream, is_over ? "%s [was %s, %s #%llu] " : "%s [%s, %s #%llu] ", clock,
 		      severity_name(verdict->severity), verdict_state_name(verdict->state),
 		      (unsigned long long)verdict->id);
 	put_safe(stream, verdict->summary, sizeof(verdict->summary));
 	(void)fputc('\n', stream);
-	for (uint32_t i = 0; i < verdict->evidence_count; i++) {
-		(void)fputs("  because ", stream);
-		put_safe(stream, verdict->evidence[i].text, sizeof(verdict->evidence[i].text));
-		(void)fputc('\n', stream);
+	/* What has been said when it was raised is no news, and no longer so. */
+	if (!is_over) {
+		put_evidence(stream, verdict);
+		put_rivals(stream, verdict);
+		put_sites(stream, verdict);
+		put_suspects(stream, verdict);
 	}
-	put_rivals(stream, verdict);
-	put_sites(stream, verdict);
-	put_suspects(stream, verdict);
 	if (fflush(stream) || ferror(stream))
 		return errno ? -errno : -EIO;
 	return 0;

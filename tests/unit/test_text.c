@@ -65,14 +65,20 @@ static void text_write_verdict_whole_verdict_is_laid_out(void **state)
 	free(text);
 }
 
-static void text_write_verdict_bare_verdict_is_one_line(void **state)
+static void text_write_verdict_cleared_one_is_one_line(void **state)
 {
 	struct verdict verdict = {
-		.t_ns = 830 * NS_PER_SEC, .id = 1, .state = VERDICT_CLEARED, .summary = "gone"};
+		.t_ns = 830 * NS_PER_SEC,
+		.id = 1,
+		.state = VERDICT_CLEARED,
+		.evidence = {{.name = "a", .text = "12 are silent"}},
+		.evidence_count = 1,
+		.summary = "gone",
+	};
 	char *text = written(&verdict, 0);
 
 	(void)state;
-	assert_string_equal(text, "t=830 s [info, cleared #1] gone\n");
+	assert_string_equal(text, "t=830 s [was info, cleared #1] gone\n");
 	free(text);
 }
 
@@ -137,7 +143,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(text_write_verdict_whole_verdict_is_laid_out),
-		cmocka_unit_test(text_write_verdict_bare_verdict_is_one_line),
+		cmocka_unit_test(text_write_verdict_cleared_one_is_one_line),
 		cmocka_unit_test(text_write_verdict_control_characters_are_escaped_once),
 		cmocka_unit_test(text_write_verdict_long_text_keeps_its_characters),
 		cmocka_unit_test(text_write_verdict_long_text_of_escapes_is_whole),
