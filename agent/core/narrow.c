@@ -35,6 +35,7 @@
 #define SPAN_MAX_NS (2 * EPOCH_NS)
 /* As much as it used to be, but for what chance does to some seconds of it. */
 #define WORK_SHARE 0.5
+#define BEFORE_TICKS_MIN 3
 
 static const uint32_t ranks[NARROW_RANKS] = {2, 3, 4, 6, 9, 13};
 
@@ -102,7 +103,8 @@ void narrow_sample(struct narrow *narrow, const struct pool *pool, int64_t last_
 	}
 }
 
-double narrow_sent_rate(const struct narrow *narrow, const struct settings *settings,
+/* What was sent in the last ticks of work that span takes, a second. */
+static double sent_rate(const struct narrow *narrow, const struct settings *settings,
 			uint64_t span_ns)
 {
 	uint64_t ticks = span_ns / settings->tick_ns + 1;
@@ -116,6 +118,21 @@ double narrow_sent_rate(const struct narrow *narrow, const struct settings *sett
 		sum += narrow->sent_bytes[(narrow->tick_count - i) % NARROW_TICKS];
 	/* The last one may have ended at any time of it. */
 	return ticks ? sum / ((double)ticks - 0.5) / ((double)settings->tick_ns / NS_PER_SEC) : 0;
+}
+
+bool narrow_has_kept_up(const struct narrow *narrow, const struct settings *settings,
+			uint64_t span_ns)
+{
+	uint32_t kept = narrow->tick_count < NARROW_TICKS ? narrow->tick_count : NARROW_TICKS;
+	uint64_t ticks = span_ns / settings->tick_ns + 1;
+	double before = 0;
+
+	if (ticks + BEFORE_TICKS_MIN > kept)
+		return true;
+	for (uint64_t i = ticks + 1; i <= kept; i++)
+		before += (double)narrow->sent_bytes[(narrow->tick_count - i) % NARROW_TICKS];
+	before /= (double)(kept - ticks) * (double)settings->tick_ns / NS_PER_SEC;
+	return sent_rate(narrow, settings, span_ns) >= WORK_SHARE * before;
 }
 
 static bool is_long_enough(const struct narrow_question *question, int64_t span_ns)
@@ -156,7 +173,7 @@ bool narrow_find(const struct narrow *narrow, const struct settings *settings,
 		factor = factor_of(&narrow->ranks[i], question);
 		if (factor == 0 || (double)end.span_ns < best * factor * (double)end.usual_ns)
 			continue;
-		end.work = narrow_sent_rate(narrow, settings, end.span_ns) / question->rate;
+		end.work = sent_rate(narrow, settings, end.span_ns) / question->rate;
 		if (end.work < WORK_SHARE)
 			continue;
 		best = (double)end.span_ns / (double)end.usual_ns / factor;

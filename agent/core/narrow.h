@@ -50,8 +50,11 @@ struct narrow_end {
 void narrow_sample(struct narrow *narrow, const struct pool *pool, int64_t last_ns,
 		   uint64_t sent_bytes);
 
-/* Bytes a second that were sent in the last span_ns of work, and no more ticks than are kept. */
-double narrow_sent_rate(const struct narrow *narrow, const struct settings *settings,
+/*
+ * True when in the last span_ns of work as much was sent as in the ticks before them, but for
+ * chance, or where too few of those are kept to tell.
+ */
+bool narrow_has_kept_up(const struct narrow *narrow, const struct settings *settings,
 			uint64_t span_ns);
 
 /* When the pool came to its end, and what it was like before. */

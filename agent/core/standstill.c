@@ -50,10 +50,10 @@
 #define SHORT_FACTOR 2.0
 #define KNOWN_FACTOR 1.25
 #define SHORT_COUNT_MIN 3
+/* Fewer may have been silent for longer than ever by chance. */
+#define BEYOND_MIN 3
 /* Of the usual bytes; with less to do it needs fewer connections. */
 #define DWINDLED_WORK 0.7f
-/* Of what was sent in the last minute, in the part of it that some connections did alone. */
-#define KEPT_SHARE 0.5
 /* Of all the time in which they fell silent one gap may be half, and more where there are few. */
 #define GAP_SHARE 0.5
 #define GAP_CHANCE 1.2
@@ -171,7 +171,8 @@ static bool fell_at_a_rate(const struct judgement *judgement, const struct held 
 {
 	if (held->is_fair)
 		return true;
-	if (held->is_cut_off && 2 * held->beyond >= held->count && fell_one_by_one(judgement, held))
+	if (held->is_cut_off && held->beyond >= BEYOND_MIN && 2 * held->beyond >= held->count &&
+	    fell_one_by_one(judgement, held))
 		return true;
 	for (uint32_t stray = 0; stray <= held->open / STRAY_SHARE; stray++)
 		if (rate_odds(judgement, held, stray) > 0)
@@ -422,14 +423,6 @@ bool standstill_was_short(const struct bench *bench, const struct judgement *jud
 	return true;
 }
 
-/* Those that were left did as much as all had done before: it is not the work that dwindled. */
-static bool has_kept_up(const struct bench *bench, const struct narrow *narrow, uint64_t span_ns)
-{
-	double usual = narrow_sent_rate(narrow, bench->settings, UINT64_MAX);
-
-	return narrow_sent_rate(narrow, bench->settings, span_ns) >= KEPT_SHARE * usual;
-}
-
 bool standstill_has_dwindled(const struct bench *bench, const struct judgement *judgement,
 			     int64_t known_ns, struct held *ret_held)
 {
@@ -440,9 +433,9 @@ bool standstill_has_dwindled(const struct bench *bench, const struct judgement *
 	if (!has_stopped(judgement, known_ns) || !is_no_rest(exhausted, known_ns) ||
 	    known_ns - end_ns < (int64_t)UNSURE_NS || exhausted->work_at_end < DWINDLED_WORK ||
 	    !dwindle_find(&exhausted->dwindle, judgement->pool, exhausted->narrow.resumed_ns,
-			  end_ns, &end) ||
-	    !has_kept_up(bench, &exhausted->narrow, end.last.span_ns) ||
-	    !has_kept_up(bench, &exhausted->narrow, end.earlier.span_ns) ||
+			  last_send_ns(judgement->pool), &end) ||
+	    !narrow_has_kept_up(&exhausted->narrow, bench->settings, end.last.span_ns) ||
+	    !narrow_has_kept_up(&exhausted->narrow, bench->settings, end.earlier.span_ns) ||
 	    !is_full(bench, judgement, (uint64_t)end_ns))
 		return false;
 	held_take(bench, judgement, end_ns, ret_held);

@@ -489,6 +489,45 @@ static void exhausted_is_raised_when_each_of_the_last_requests_took_another(void
 	}
 }
 
+/* When a load stops, what it has begun goes on: slow statements are answered, by fewer and fewer.
+ */
+static void exhausted_is_not_said_where_the_last_statements_end_one_by_one(void **state)
+{
+	static const double ends[] = {0.2, 3, 8, 16, 29};
+	struct sim *sim = sim_new(1);
+	struct sim_conn *conns[5];
+	double stop;
+
+	(void)state;
+	sim->look_s = 1;
+	for (int i = 0; i < 5; i++)
+		conns[i] = sim_open(sim);
+	for (int i = 0; i < 4800; i++) {
+		sim_use(sim, conns[i % 5]);
+		conns[i % 5]->sent +=
+			(uint64_t)(100 * sim_random(sim)); /* else it is a heartbeat */
+		sim_advance(sim, sim->now + 0.125);
+	}
+	stop = sim->now;
+	for (int i = 0; i < 5; i++) {
+		conns[i]->last_send = stop;
+		conns[i]->sent += 2000;
+		conns[i]->is_dirty = true;
+	}
+	for (int i = 0; i < 5; i++) {
+		while (sim->now < stop + ends[i])
+			sim_advance(sim, fmin(sim->now + 1, stop + ends[i]));
+		conns[i]->last_recv = sim->now;
+		conns[i]->received += 100;
+		conns[i]->is_dirty = true;
+	}
+	for (int second = 0; second < 200; second++)
+		sim_advance(sim, sim->now + 1);
+	sim_end(sim);
+	assert_null(sim_first_of(sim, VERDICT_EXHAUSTED));
+	sim_free(sim);
+}
+
 /* --- a pool that is dead before it has a past --------------------------------------------------
  */
 
@@ -540,6 +579,7 @@ int main(void)
 		cmocka_unit_test(exhausted_is_not_said_of_workers_that_finish_one_by_one),
 		cmocka_unit_test(exhausted_is_told_from_a_stop_by_how_the_last_ones_went),
 		cmocka_unit_test(exhausted_is_raised_when_each_of_the_last_requests_took_another),
+		cmocka_unit_test(exhausted_is_not_said_where_the_last_statements_end_one_by_one),
 		cmocka_unit_test(exhausted_is_raised_late_where_each_of_the_limit_was_used_once),
 	};
 

@@ -181,6 +181,21 @@ static void narrow_find_counts_no_time_before_a_pause_was_over(void **state)
 	assert_false(find(&world, 100, 1000, &end));
 }
 
+static void narrow_has_kept_up_where_the_work_went_on_returns_true(void **state)
+{
+	struct world world;
+
+	(void)state;
+	setup(&world);
+	work(&world, COUNT, HOUR_S, 100);
+	work(&world, 1, 20, 100);
+	assert_true(narrow_has_kept_up(&world.narrow, &world.settings, 18 * NS_PER_SEC));
+	work(&world, 1, 20, 20);
+	assert_false(narrow_has_kept_up(&world.narrow, &world.settings, 18 * NS_PER_SEC));
+	/* Before that long a time nothing is known. */
+	assert_true(narrow_has_kept_up(&world.narrow, &world.settings, 90 * NS_PER_SEC));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -190,6 +205,7 @@ int main(void)
 		cmocka_unit_test(narrow_find_of_a_young_pool_or_one_that_grew_returns_false),
 		cmocka_unit_test(narrow_find_after_a_short_past_asks_for_twice_as_much),
 		cmocka_unit_test(narrow_find_counts_no_time_before_a_pause_was_over),
+		cmocka_unit_test(narrow_has_kept_up_where_the_work_went_on_returns_true),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
