@@ -106,6 +106,7 @@ static void step_once(struct world *world, enum step_type type)
 	}
 }
 
+/* To be followed by plateau_clear(). */
 static void run(struct world *world, const struct step *steps, size_t count)
 {
 	memset(world, 0, sizeof(*world));
@@ -163,6 +164,7 @@ static void plateau_stands_where_the_count_is_flat_at_its_maximum(void **state)
 		run(&world, rows[i].steps, COUNT(rows[i].steps));
 		if (plateau_stands(&world.plateau, &world.settings, world.now_ns) != rows[i].stands)
 			fail_msg("%s", rows[i].name);
+		plateau_clear(&world.plateau);
 	}
 }
 
@@ -203,6 +205,7 @@ static void plateau_ceiling_is_what_demand_pushed_against(void **state)
 		    world.plateau.push_count != rows[i].push_count)
 			fail_msg("%s: %u, %u times", rows[i].name, plateau_ceiling(&world.plateau),
 				 world.plateau.push_count);
+		plateau_clear(&world.plateau);
 	}
 }
 
@@ -232,6 +235,7 @@ static void plateau_counts_the_refused_of_a_minute_and_no_older(void **state)
 		if (world.plateau.refused != rows[i].refused ||
 		    world.plateau.is_refused != rows[i].is_refused)
 			fail_msg("%s: %u", rows[i].name, world.plateau.refused);
+		plateau_clear(&world.plateau);
 	}
 }
 
