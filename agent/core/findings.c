@@ -20,7 +20,7 @@
 /* Connections that are opened within so long of each other are one growth. */
 #define GROWTH_NS (30 * NS_PER_SEC)
 
-enum group { BY_ACTION, BY_TIME, OF_FLEET, HINT };
+enum group { BY_ACTION, BY_STEPS, BY_TIME, OF_FLEET, HINT };
 
 static double value_opens(const struct judgement *judgement, const struct moment *moment)
 {
@@ -206,10 +206,10 @@ static const struct test {
 	{BY_ACTION, value_opens, find_opens},	      {BY_ACTION, value_evictions, find_evictions},
 	{BY_ACTION, value_closewait, find_closewait}, {BY_ACTION, value_replaced, find_replaced},
 	{BY_ACTION, value_passed, find_passed},	      {BY_ACTION, value_inherited, find_inherited},
-	{BY_TIME, value_deserted, deserted_find},     {BY_TIME, value_failover, failover_find},
-	{BY_TIME, value_retirement, find_retirement}, {BY_TIME, value_keepalive, find_keepalive},
-	{BY_TIME, value_coverage, find_coverage},     {OF_FLEET, value_spread, spread_find},
-	{HINT, value_heartbeat, find_heartbeat},
+	{BY_STEPS, ladder_value, ladder_find},	      {BY_TIME, value_deserted, deserted_find},
+	{BY_TIME, value_failover, failover_find},     {BY_TIME, value_retirement, find_retirement},
+	{BY_TIME, value_keepalive, find_keepalive},   {BY_TIME, value_coverage, find_coverage},
+	{OF_FLEET, value_spread, spread_find},	      {HINT, value_heartbeat, find_heartbeat},
 };
 
 #define TEST_COUNT (sizeof(tests) / sizeof(tests[0]))

@@ -71,6 +71,17 @@ static bool is_times(int64_t silence_ns, uint32_t factor, uint16_t units)
 	return units < UNITS_MAX && silence_ns >= (int64_t)factor * units * (int64_t)UNIT_NS;
 }
 
+bool held_has_habit(const struct conn *conn)
+{
+	return conn->habit > HABIT_NONE;
+}
+
+bool held_outlasts(const struct conn *conn, uint64_t silence_ns, uint32_t factor)
+{
+	return held_has_habit(conn) && silence_ns <= INT64_MAX &&
+	       is_times((int64_t)silence_ns, factor, conn->longest);
+}
+
 bool held_has(const struct held *held, const struct conn *conn)
 {
 	int64_t silence_ns = held->at_ns - conn->last_active_ns;

@@ -49,6 +49,12 @@ struct held {
 /* To be called for each use: learns how long conn is silent between two of them. */
 void held_learn(struct conn *conn, uint64_t silence_ns);
 
+/* True when conn was used often enough to know how long it is silent between two uses. */
+bool held_has_habit(const struct conn *conn);
+
+/* True when it has a habit, and silence_ns is factor times longer than it ever was silent so. */
+bool held_outlasts(const struct conn *conn, uint64_t silence_ns, uint32_t factor);
+
 /* Counts the pool's connections as they stood at at_ns, of the table's clock. */
 void held_take(const struct bench *bench, const struct judgement *judgement, int64_t at_ns,
 	       struct held *ret_held);

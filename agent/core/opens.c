@@ -28,6 +28,7 @@
  *   of a client's monitors, which nobody ever has in hand, set none.
  *
  * Invariant: what is counted and the samples that set T are both known silences (moment.h).
+ * Where part of a pool rests for long, T is long for all of it; ladder.c is asked beside.
  * Does not see evictions (evictions.c) nor CLOSE_WAIT (closewait.c).
  */
 #include "opens.h"
@@ -65,6 +66,8 @@ void opens_clear(struct opens *opens)
 	for (unsigned int i = 0; i < OPENS_SCALES; i++)
 		eprocess_clear(&opens->scales[i]);
 	silence_clear(&opens->benign);
+	ladder_free(opens->ladder);
+	opens->ladder = NULL;
 	free(opens->waiting_ns);
 	opens->waiting_ns = NULL;
 	opens->waiting_count = 0;
@@ -118,6 +121,7 @@ static void test_open(struct opens *opens, const struct moment *moment, const st
 		if (eprocess_is_due(&opens->scales[i], open_ns, gaps_ns[i]))
 			eprocess_test(&opens->scales[i], settings->i0, settings->p_min, stock,
 				      open_ns);
+	ladder_test(&opens->ladder, moment, pool, &limits, open_ns);
 }
 
 bool opens_advance(struct opens *opens, const struct moment *moment, const struct pool *pool)
@@ -146,11 +150,16 @@ void opens_witness(struct opens *opens, const struct moment *moment, const struc
 
 	if (opens->calm_ns == 0)
 		opens->calm_ns = moment->t_ns;
-	if (moment->t_ns - opens->calm_ns < CALM_GAP_NS || opens_value(opens) > 1)
+	if (moment->t_ns - opens->calm_ns < CALM_GAP_NS)
+		return;
+	if (opens_value(opens) > 1 && !opens->ladder)
 		return;
 	opens->calm_ns = moment->t_ns;
 	limits = opens_limits(opens, moment->settings);
 	limits.known_ns = moment->known_ns;
+	ladder_remember(opens->ladder, moment, pool, &limits);
+	if (opens_value(opens) > 1)
+		return;
 	stock = stock_count(pool, &limits, &moment->losses);
 	for (unsigned int i = 0; i < CEILING; i++)
 		eprocess_witness(&opens->scales[i], moment->settings->i0, stock, moment->t_ns);
@@ -215,6 +224,7 @@ static void learn_silence(struct opens *opens, const struct moment *moment,
 			opens->longest_beat_ns = silence_ns;
 		return;
 	}
+	ladder_take_back(opens->ladder, change->conn, silence_ns);
 	take_back(opens, moment, (uint64_t)opens->tested_ns - (uint64_t)change->silent_since_ns);
 	silence_add(&opens->benign, silence_ns);
 }

@@ -8,6 +8,7 @@
 
 #include "eprocess.h"
 #include "finding.h"
+#include "ladder.h"
 #include "moment.h"
 #include "silence.h"
 #include "turnover.h"
@@ -26,6 +27,7 @@ struct opens {
 	uint64_t longest_owed_ns; /* longest time that the peer owed an answer and gave it */
 	uint64_t *waiting_ns; /* OPENS_WAITING_MAX opens to be tested, oldest first; owned; NULL =
 				 none waits */
+	struct ladder *ladder; /* owned; NULL = T0 is all that it needs */
 	int64_t tested_ns; /* time of the last open tested */
 	uint64_t test_count;
 	uint64_t calm_ns; /* time of the last look without an open */

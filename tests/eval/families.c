@@ -25,6 +25,10 @@ static const struct family families[] = {
 	 "pool=go|tomcat|mongo-node,load=diurnal|mmpp,rate=600|60,after=24h", 1},
 	{"leak-twenty", CLASS_LEAK, T, build_leak,
 	 "pool=pgxpool|pgbouncer|mysql2,max=20,load=poisson|mmpp,rate=60|12,after=0|1h", 2},
+	{"leak-beside", CLASS_LEAK, T, build_leak,
+	 "beside=hikari|tomcat,pool=go|tomcat|hikari-elastic,load=poisson,rate=1200|360|60,after="
+	 "1h",
+	 1},
 	{"leak-ways", CLASS_LEAK, T, build_leak,
 	 "leak=tx|cancel,pool=go|pgxpool,max=60,load=poisson,rate=60|600,after=1h", 2},
 	{"leak-orphan", CLASS_LEAK, T, build_leak_strays,
@@ -129,6 +133,8 @@ static const struct family families[] = {
 	{"consumers", CLASS_HOSTILE, T, build_consumers, "load=poisson,workers=30", 6},
 	{"tails", CLASS_HOSTILE, T, build_steady,
 	 "pool=go|tomcat|hikari-elastic,load=mmpp|bursts,tail=0.01,tail_s=20", 3},
+	{"beside", CLASS_HOSTILE, T, build_steady,
+	 "beside=hikari|tomcat,pool=go|tomcat|hikari-elastic,load=diurnal|mmpp", 2},
 	{"attach", CLASS_HOSTILE, T, build_steady,
 	 "pool=go|tomcat|mongo-node,load=mmpp|diurnal,attach=2h", 2},
 

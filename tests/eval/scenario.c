@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#define RESTING_RPS 0.002 /* between its bursts */
+
 double scenario_draw(struct scenario *scenario, const char *key, double low, double high)
 {
 	double value = low * pow(high / low, rng_unit(&scenario->rng));
@@ -111,6 +113,30 @@ struct pool_model *scenario_add_pool(struct scenario *scenario, struct sim_clien
 	pool->thread_life_s = params_number(scenario->params, "life", 0);
 	pool->reap_s = params_number(scenario->params, "reap", 0);
 	pool->server_idle_s = params_number(scenario->params, "sidle", 0);
+	pool->next = scenario->pools;
+	scenario->pools = pool;
+	return pool;
+}
+
+struct pool_model *scenario_add_resting(struct scenario *scenario, struct sim_client *client)
+{
+	const struct pool_profile *profile;
+	char word[24], stream[32];
+	struct pool_model *pool;
+
+	if (!params_word(scenario->params, "beside", NULL, word, sizeof(word)))
+		return NULL;
+	profile = pool_profile_find(word);
+	if (!profile) {
+		(void)fprintf(stderr, "eval: pool '%s' does not exist\n", word);
+		return NULL;
+	}
+	(void)snprintf(stream, sizeof(stream), "pool %u", scenario->part_count++);
+	pool = pool_new(scenario->world, client, profile, stream, scenario->seed);
+	draw_work(scenario, &pool->work);
+	load_init(&pool->load, LOAD_BURSTS, RESTING_RPS, rng_of(scenario->seed, stream));
+	pool->load.period_s = scenario_draw(scenario, "rest", 600, 3000);
+	pool->load.size = (uint32_t)scenario_draw(scenario, "wakes", 4, 12);
 	pool->next = scenario->pools;
 	scenario->pools = pool;
 	return pool;

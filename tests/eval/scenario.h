@@ -73,6 +73,13 @@ const struct family *family_find(const char *name);
  */
 struct pool_model *scenario_add_pool(struct scenario *scenario, struct sim_client *client,
 				     const char *profile);
+
+/*
+ * A second pool of the same client on the same server, of the profile that parameter beside names,
+ * which rests for half an hour at a time; not started. NULL where there is no such parameter.
+ */
+struct pool_model *scenario_add_resting(struct scenario *scenario, struct sim_client *client);
+
 struct session_model *scenario_add_sessions(struct scenario *scenario, struct sim_client *client,
 					    const char *comm);
 

@@ -18,7 +18,10 @@
 void build_steady(struct scenario *scenario)
 {
 	struct pool_model *pool = scenario_add_pool(scenario, NULL, "hikari");
+	struct pool_model *resting = scenario_add_resting(scenario, pool->client);
 
+	if (resting)
+		pool_start(resting);
 	pool->world->endpoints[0].limit = (uint32_t)params_number(scenario->params, "limit", 0);
 	pool_start(pool);
 	/* A surge can be too much for a small pool, and then it is right to say so. */

@@ -96,10 +96,13 @@ static void set_capacity(struct scenario *scenario, struct pool_model *pool)
 void build_leak(struct scenario *scenario)
 {
 	struct pool_model *pool = scenario_add_pool(scenario, NULL, "go");
+	struct pool_model *resting = scenario_add_resting(scenario, pool->client);
 
 	set_leak(scenario, pool);
 	set_capacity(scenario, pool);
 	pool_start(pool);
+	if (resting)
+		pool_start(resting);
 }
 
 /* Leaks that take no place in the pool run into the server's limit. */

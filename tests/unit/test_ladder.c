@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Two pools of one process: eight connections that rest for twenty minutes at a time, which makes
+ * the limit of the test on opens more than an hour, and others that are used every second.
+ */
+#include "pool_sim.h"
+
+#define RESTING 8
+#define REST_S 1200.0
+#define GROWTH 30
+#define GAP_S 20.0
+
+struct process {
+	struct sim *sim;
+	struct sim_conn *resting[RESTING];
+	struct sim_conn *grown[GROWTH];
+	uint32_t grown_count;
+	struct sim_conn *hot;
+	double wakes_s;
+};
+
+static void use_all(struct sim *sim, struct sim_conn **conns, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++)
+		sim_use(sim, conns[i]);
+}
+
+static void pass(struct process *process, double seconds)
+{
+	struct sim *sim = process->sim;
+	double until = sim->now + seconds;
+
+	while (sim->now < until) {
+		/* At a steady pace they would be heartbeats. */
+		if (sim_random(sim) < 0.6)
+			sim_use(sim, process->hot);
+		if (sim->now >= process->wakes_s) {
+			use_all(sim, process->resting, RESTING);
+			process->wakes_s = sim->now + REST_S * (0.5 + sim_random(sim));
+		}
+		sim_advance(sim, sim->now + 1);
+	}
+}
+
+/* Two hours in which the limit is learned: the process needs one more now and then. */
+static void begin(struct process *process)
+{
+	*process = (struct process){.sim = sim_new(1)};
+	for (int i = 0; i < RESTING; i++)
+		process->resting[i] = sim_open(process->sim);
+	process->hot = sim_open(process->sim);
+	for (int i = 0; i < 6; i++) {
+		struct sim_conn *more;
+
+		pass(process, 1000);
+		more = sim_open(process->sim);
+		pass(process, 200);
+		sim_close(process->sim, more, CLOSE_LOCAL);
+		pass(process, 100);
+	}
+	assert_int_equal(process->sim->line_count, 0);
+}
+
+static void end(struct process *process)
+{
+	sim_end(process->sim);
+	sim_free(process->sim);
+}
+
+static void ladder_finds_what_worked_and_never_came_back(void **state)
+{
+	const struct sim_line *line;
+	struct process process;
+
+	(void)state;
+	begin(&process);
+	while (process.sim->leaked_count < GROWTH && !sim_first(process.sim, VERDICT_RAISED)) {
+		process.hot->state = SIM_LEAKED;
+		process.sim->leaked_count++;
+		process.hot = sim_open(process.sim);
+		pass(&process, GAP_S);
+	}
+	line = sim_first_by(process.sim, VERDICT_LEAK, VERDICT_RAISED, "silent_growth_at_opens");
+	assert_non_null(line);
+	assert_in_range(line->leaked_count, 8, 16);
+	assert_int_equal(line->right_count, line->suspect_count);
+	end(&process);
+}
+
+/* It leaks no more, and what it has leaked lies there. */
+static void ladder_stands_as_long_as_they_lie_there(void **state)
+{
+	struct process process;
+
+	(void)state;
+	begin(&process);
+	while (process.sim->leaked_count < GROWTH) {
+		process.hot->state = SIM_LEAKED;
+		process.sim->leaked_count++;
+		process.hot = sim_open(process.sim);
+		pass(&process, GAP_S);
+	}
+	for (int i = 0; i < 60; i++) {
+		struct sim_conn *more = sim_open(process.sim);
+
+		pass(&process, 61);
+		sim_close(process.sim, more, CLOSE_LOCAL);
+		pass(&process, 30);
+	}
+	assert_non_null(sim_first(process.sim, VERDICT_RAISED));
+	assert_null(sim_first(process.sim, VERDICT_CLEARED));
+	end(&process);
+}
+
+/* Sessions: each is opened, used once and held. */
+static void ladder_says_nothing_of_what_was_used_once(void **state)
+{
+	struct process process;
+
+	(void)state;
+	begin(&process);
+	for (int i = 0; i < GROWTH; i++) {
+		(void)sim_open(process.sim);
+		pass(&process, GAP_S);
+	}
+	sim_expect_no_leak(process.sim, "sessions", 1, false);
+	end(&process);
+}
+
+/* A load that grows for a while: each worked, rests, and is used again. */
+static void ladder_says_nothing_of_what_comes_back(void **state)
+{
+	struct process process;
+
+	(void)state;
+	begin(&process);
+	for (int i = 0; i < GROWTH; i++) {
+		process.grown[process.grown_count++] = process.hot;
+		process.hot = sim_open(process.sim);
+		pass(&process, GAP_S);
+		if (i % 4 == 3)
+			use_all(process.sim, process.grown, process.grown_count - 3);
+	}
+	sim_expect_no_leak(process.sim, "a growing load", 1, false);
+	end(&process);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(ladder_finds_what_worked_and_never_came_back),
+		cmocka_unit_test(ladder_stands_as_long_as_they_lie_there),
+		cmocka_unit_test(ladder_says_nothing_of_what_was_used_once),
+		cmocka_unit_test(ladder_says_nothing_of_what_comes_back),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
