@@ -150,7 +150,7 @@ static void play(struct run *run)
 			open_one(run, pool, next_conn++, 1);
 	for (s = 2; s < 240 && !run->error; s++) {
 		for (uint64_t conn = 1; conn <= 4 * POOLS; conn++)
-			if (conn < 4 * POOLS || s % 10 == 0) /* one is silent for longer */
+			if (conn < 4 * POOLS || s % 12 == 0) /* one is silent for longer */
 				use_one(run, (uint32_t)(conn - 1) / 4, conn, s);
 		if (s % 8 == 0 && leaked++ < LEAKS)
 			open_one(run, 0, next_conn++, s);
