@@ -243,7 +243,7 @@ struct probe_config {
 	__u32 tell_short; /* 1: short connections go to the ring one by one too, for a recording */
 	__u64 cgroup_ids[ABI_CGROUPS_MAX];
 	__u8 port_bitmap[ABI_PORT_BITMAP_BYTES]; /* bit port % 8 of byte port / 8 */
-	/* Where not everything that is sent has an answer: there sent_last says nothing. */
+	/* Where it does not mean work that something was sent last: there sent_last is 0. */
 	__u8 one_way_bitmap[ABI_PORT_BITMAP_BYTES];
 };
 

@@ -493,7 +493,7 @@ void dbkind_port_bitmap(const struct dbkind *kinds, uint8_t ret_bitmap[static 81
 static bool is_one_way(const char *name)
 {
 	/* COM_STMT_CLOSE of MySQL's protocol; WINDOW_UPDATE and acknowledged PING of RFC 9113. */
-	static const char *const names[] = {"mysql", "mariadb", "tidb", "etcd"};
+	static const char *const names[] = {"mysql", "mariadb", "tidb", "etcd", "redis", "valkey"};
 
 	for (size_t i = 0; name && i < sizeof(names) / sizeof(names[0]); i++)
 		if (!strcmp(name, names[i]))

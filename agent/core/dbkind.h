@@ -50,9 +50,10 @@ const char *dbkind_name(const struct dbkind *kinds, uint16_t port);
 void dbkind_port_bitmap(const struct dbkind *kinds, uint8_t ret_bitmap[static 8192]);
 
 /*
- * The same, of the watched ports of databases whose clients send what has no answer, and do so when
- * they have got all that they wait for: MySQL's (closing a prepared statement) and those of HTTP/2
- * (acknowledging frames). There it means nothing that a client was the last to send.
+ * The same, of the watched ports of databases where it does not mean work that a client was the
+ * last to send. Clients of MySQL and of HTTP/2 send what has no answer, when they have got all that
+ * they wait for: to close a prepared statement, to acknowledge a frame. Those of Redis ask for work
+ * where there is none, again and again, and wait (BRPOP).
  */
 void dbkind_one_way_bitmap(const struct dbkind *kinds, uint8_t ret_bitmap[static 8192]);
 

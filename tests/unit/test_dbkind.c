@@ -182,7 +182,7 @@ static void dbkind_port_bitmap_has_a_bit_for_each_watched_port(void **state)
 	assert_int_equal(bits, 4);
 }
 
-static void dbkind_one_way_bitmap_has_a_bit_for_each_mysql(void **state)
+static void dbkind_one_way_bitmap_has_mysql_and_redis(void **state)
 {
 	static uint8_t bitmap[8192];
 	unsigned int bits = 0;
@@ -192,9 +192,10 @@ static void dbkind_one_way_bitmap_has_a_bit_for_each_mysql(void **state)
 	dbkind_one_way_bitmap(*state, bitmap);
 	assert_int_equal(bitmap[3306 / 8], 1 << 3306 % 8);
 	assert_int_equal(bitmap[6033 / 8], 1 << 6033 % 8);
+	assert_int_equal(bitmap[6379 / 8], 1 << 6379 % 8);
 	for (size_t i = 0; i < sizeof(bitmap); i++)
 		bits += (unsigned int)__builtin_popcount(bitmap[i]);
-	assert_int_equal(bits, 2);
+	assert_int_equal(bits, 3);
 }
 
 static void dbkind_add_endpoint_most_specific_rule_wins(void **state)
@@ -324,7 +325,7 @@ int main(void)
 		TEST(dbkind_set_ports_bad_list_is_refused_and_named),
 		TEST(dbkind_set_ports_tiny_error_buffer_is_not_overrun),
 		TEST(dbkind_port_bitmap_has_a_bit_for_each_watched_port),
-		TEST(dbkind_one_way_bitmap_has_a_bit_for_each_mysql),
+		TEST(dbkind_one_way_bitmap_has_mysql_and_redis),
 		TEST(dbkind_add_endpoint_most_specific_rule_wins),
 		TEST(dbkind_add_endpoint_odd_prefix_compares_bits),
 		TEST(dbkind_add_endpoint_limit_is_kept),
