@@ -54,6 +54,11 @@
 #define BEYOND_MIN 3
 /* Of the usual bytes; with less to do it needs fewer connections. */
 #define DWINDLED_WORK 0.7f
+#define DWINDLED_EACH 1.3f
+/* Less than this share of the bytes of before, and it is the load that went. */
+#define FADED_SHARE 0.6
+/* No day ends within less. */
+#define FADING_NS (600 * NS_PER_SEC)
 /* Of all the time in which they fell silent one gap may be half, and more where there are few. */
 #define GAP_SHARE 0.5
 #define GAP_CHANCE 1.2
@@ -379,6 +384,18 @@ static bool is_short_of_all(const struct bench *bench, const struct judgement *j
 	       was_short(bench, judgement, factor, &held->narrow);
 }
 
+/* Since its connections fell silent less was done than before: by night fewer are needed. */
+static bool has_faded(const struct judgement *judgement, int64_t since_ns, int64_t end_ns)
+{
+	struct meter_figures since, before;
+
+	if (since_ns <= 0 || end_ns - since_ns < (int64_t)FADING_NS)
+		return false;
+	meter_sum(&judgement->meter, (uint64_t)since_ns, (uint64_t)end_ns, &since);
+	meter_sum(&judgement->meter, 0, (uint64_t)since_ns, &before);
+	return since.sent_bytes_per_second < FADED_SHARE * before.sent_bytes_per_second;
+}
+
 bool standstill_was_held(const struct bench *bench, const struct judgement *judgement,
 			 int64_t known_ns, struct held *ret_held)
 {
@@ -400,6 +417,9 @@ bool standstill_was_held(const struct bench *bench, const struct judgement *judg
 		return false;
 	if (is_no_rest(exhausted, known_ns) ? !is_known_full(bench, judgement, &held, known_ns)
 					    : !is_short_of_all(bench, judgement, &held))
+		return false;
+	if (judgement->leak.stage == LEAK_NONE &&
+	    has_faded(judgement, held.first_ns, exhausted->last_active_ns))
 		return false;
 	*ret_held = held;
 	return true;
@@ -437,6 +457,9 @@ bool standstill_has_dwindled(const struct bench *bench, const struct judgement *
 	    !narrow_has_kept_up(&exhausted->narrow, bench->settings, end.last.span_ns) ||
 	    !narrow_has_kept_up(&exhausted->narrow, bench->settings, end.earlier.span_ns) ||
 	    !is_full(bench, judgement, (uint64_t)end_ns))
+		return false;
+	/* A day that ends needs fewer and fewer connections, and each does no more than it did. */
+	if (end.earlier.span_ns >= FADING_NS && exhausted->work_each_at_end < DWINDLED_EACH)
 		return false;
 	held_take(bench, judgement, end_ns, ret_held);
 	ret_held->first_ns = end_ns - (int64_t)end.earlier.span_ns;

@@ -88,7 +88,7 @@ static const struct family families[] = {
 	 "mmpp|bursts",
 	 3},
 	{"nights", CLASS_ORDINARY, T, build_steady,
-	 "pool=hikari-ping|tomcat|go|mysql2|mongo-node,load=night", 4},
+	 "pool=hikari-ping|tomcat|go|mysql2|mongo-node|dbcp2|rails|node-pg|pgxpool,load=night", 12},
 	{"on-off", CLASS_ORDINARY, T, build_steady, "pool=hikari|tomcat|go|mysql2,load=onoff", 3},
 	{"deploys", CLASS_ORDINARY, T, build_deploys,
 	 "pool=hikari|go|node-pg|tomcat,load=diurnal|poisson", 2},
