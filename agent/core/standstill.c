@@ -54,7 +54,6 @@
 #define BEYOND_MIN 3
 /* Of the usual bytes; with less to do it needs fewer connections. */
 #define DWINDLED_WORK 0.7f
-#define DWINDLED_EACH 1.3f
 /* Less than this share of the bytes of before, and it is the load that went. */
 #define FADED_SHARE 0.6
 /* No day ends within less. */
@@ -459,7 +458,7 @@ bool standstill_has_dwindled(const struct bench *bench, const struct judgement *
 	    !is_full(bench, judgement, (uint64_t)end_ns))
 		return false;
 	/* A day that ends needs fewer and fewer connections, and each does no more than it did. */
-	if (end.earlier.span_ns >= FADING_NS && exhausted->work_each_at_end < DWINDLED_EACH)
+	if (end.earlier.span_ns >= FADING_NS && exhausted->work_each_at_end < EXHAUSTED_EACH_FACTOR)
 		return false;
 	held_take(bench, judgement, end_ns, ret_held);
 	ret_held->first_ns = end_ns - (int64_t)end.earlier.span_ns;
