@@ -138,6 +138,12 @@ static bool counts(const struct finding *finding, const struct conn *conn)
 		held_outlasts(conn, known_silence_ns(finding, conn), REST_FACTOR));
 }
 
+/* What was leaked before it could be told from what rests, for it has rested since. */
+static bool names(const struct finding *finding, const struct conn *conn)
+{
+	return held_outlasts(conn, known_silence_ns(finding, conn), REST_FACTOR);
+}
+
 static void explain(const struct finding *finding, char *text, size_t size)
 {
 	char limit[DURATION_SIZE];
@@ -194,6 +200,7 @@ void ladder_find(const struct judgement *judgement, const struct moment *moment,
 	if (!ladder)
 		return;
 	ret_finding->counts = counts;
+	ret_finding->names = names;
 	ret_finding->evidence = "silent_growth_at_opens";
 	ret_finding->explain = explain;
 	for (unsigned int i = 0; i < LADDER_STEPS; i++) {

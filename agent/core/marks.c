@@ -100,13 +100,14 @@ void marks_add(struct judgement *judgement, const struct finding *finding,
 static void mark_earlier(struct judgement *judgement, const struct finding *finding,
 			 const struct losses *losses)
 {
+	bool (*names)(const struct finding *finding, const struct conn *conn) =
+		finding->names ? finding->names : finding->counts;
 	struct stock_walk walk;
 	struct conn *conn;
 
 	stock_begin(&walk, judgement->pool, &finding->limits, losses);
 	while ((conn = stock_next(&walk))) {
-		if (conn->is_suspect || !conn->has_returned ||
-		    (finding->counts && !finding->counts(finding, conn)))
+		if (conn->is_suspect || !conn->has_returned || (names && !names(finding, conn)))
 			continue;
 		mark(judgement, conn);
 	}
@@ -395,7 +396,7 @@ void marks_add_proven(struct judgement *judgement, const struct finding *finding
 		return;
 	if (finding->limits.kind == STOCK_PEER_CLOSED && finding->counts)
 		mark_forgotten(judgement, finding, &moment->losses);
-	if ((is_silence || finding->base_is_leaked) && finding->base > 0)
+	if (((is_silence || finding->base_is_leaked) && finding->base > 0) || finding->names)
 		mark_earlier(judgement, finding, &moment->losses);
 	mark_deserted(judgement, moment);
 	mark_beating(judgement, moment);

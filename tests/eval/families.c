@@ -25,7 +25,7 @@ static const struct family families[] = {
 	 "pool=go|tomcat|mongo-node,load=diurnal|mmpp,rate=600|60,after=24h", 1},
 	{"leak-twenty", CLASS_LEAK, T, build_leak,
 	 "pool=pgxpool|pgbouncer|mysql2,max=20,load=poisson|mmpp,rate=60|12,after=0|1h", 2},
-	{"leak-beside", CLASS_LEAK, T, build_leak,
+	{"leak-beside", CLASS_LEAK, T, build_leak_beside,
 	 "beside=hikari|tomcat,pool=go|tomcat|hikari-elastic,load=poisson,rate=1200|360|60,after="
 	 "1h",
 	 1},

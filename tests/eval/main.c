@@ -20,7 +20,7 @@
 #include "core/trace.h"
 #include "report.h"
 
-#define FLOORS_MAX 32
+#define FLOORS_MAX 48
 #define LINE_SIZE 1024
 
 struct arguments {

@@ -143,6 +143,8 @@ static void print_caught(struct score *score)
 	print_bound(&score->caught_of_surplus_bound);
 	print_share("  other ways: orphans, clients, threads, fork, CLOSE_WAIT ...", "",
 		    &score->caught[GROUP_OTHER], -1);
+	print_share("  beside another pool of the process that rests", "",
+		    &score->caught[GROUP_BESIDE], -1);
 	print_share("  pools that are fixed or smaller: at least suspect by then", "",
 		    &score->caught[GROUP_SMALL], -1);
 	print_median("leaked at detection (no surplus), median", &score->at_detection);
@@ -248,6 +250,7 @@ static bool find_figure(const struct score *score, const char *name, size_t leng
 	} figures[] = {
 		{"caught", ratio(&score->caught[GROUP_BIG]), false},
 		{"caught-twenty", ratio(&score->caught[GROUP_TWENTY]), false},
+		{"caught-beside", ratio(&score->caught[GROUP_BESIDE]), false},
 		{"caught-other", ratio(&score->caught[GROUP_OTHER]), false},
 		{"timely", ratio(&score->timely[0]), false},
 		{"leaked", median(&score->over_rate[0]), true},

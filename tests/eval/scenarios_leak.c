@@ -199,6 +199,12 @@ void build_exhausted(struct scenario *scenario)
 	pool_start(pool);
 }
 
+/* The same with parameter beside: a group of its own, for the goals are of one pool. */
+void build_leak_beside(struct scenario *scenario)
+{
+	build_leak(scenario);
+}
+
 /*
  * A deploy that forgets to return on the common path: `share` of all requests leak, so the pool is
  * empty within a minute or a few. Cold, the process does so from its first request on.

@@ -31,6 +31,8 @@ bool result_is_healthy(const struct result *result)
 
 enum leak_group result_group(const struct result *result)
 {
+	if (result_family(result)->build == build_leak_beside)
+		return GROUP_BESIDE;
 	if (result_family(result)->build != build_leak)
 		return GROUP_OTHER;
 	if (result->is_fixed || result->capacity < 20)

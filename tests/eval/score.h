@@ -26,6 +26,7 @@ enum leak_group {
 	GROUP_BIG, /* grows on demand to 50 and more */
 	GROUP_TWENTY,
 	GROUP_SMALL, /* grows on demand to less than 20, or does not grow: suspect is enough */
+	GROUP_BESIDE, /* beside another pool of the process, which rests */
 	GROUP_OTHER, /* other ways of leaking than not returning */
 	GROUP_COUNT,
 };

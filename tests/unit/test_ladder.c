@@ -87,6 +87,28 @@ static void ladder_finds_what_worked_and_never_came_back(void **state)
 	end(&process);
 }
 
+/* What was leaked before the evidence began lies there as well, and rested less than that before.
+ */
+static void ladder_names_what_was_leaked_before_its_evidence(void **state)
+{
+	struct process process;
+	const struct verdict *verdict;
+
+	(void)state;
+	begin(&process);
+	for (int i = 0; i < GROWTH; i++) {
+		process.hot->state = SIM_LEAKED;
+		process.sim->leaked_count++;
+		process.hot = sim_open(process.sim);
+		pass(&process, GAP_S);
+	}
+	verdict = detector_pool_verdict_of(process.sim->detector,
+					   table_first_pool(process.sim->table), VERDICT_LEAK);
+	assert_non_null(verdict);
+	assert_true(verdict->suspect_count + 2 >= process.sim->leaked_count);
+	end(&process);
+}
+
 /* It leaks no more, and what it has leaked lies there. */
 static void ladder_stands_as_long_as_they_lie_there(void **state)
 {
@@ -149,6 +171,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(ladder_finds_what_worked_and_never_came_back),
+		cmocka_unit_test(ladder_names_what_was_leaked_before_its_evidence),
 		cmocka_unit_test(ladder_stands_as_long_as_they_lie_there),
 		cmocka_unit_test(ladder_says_nothing_of_what_was_used_once),
 		cmocka_unit_test(ladder_says_nothing_of_what_comes_back),
