@@ -55,10 +55,13 @@ void overdue_observe(struct overdue *overdue, const struct evictions *evictions,
 	overdue->close_count += overdue->close_count < UINT32_MAX;
 }
 
-/* How many there are; 0 where one of them has been used since, or is being used. */
+/*
+ * How many there are; 0 where one of them has been used since, or is being used, or where most were
+ * used but once: somebody may listen on these, and never gave them back.
+ */
 static uint32_t count_silent(const struct pool *pool, int64_t since_ns)
 {
-	uint32_t count = 0;
+	uint32_t count = 0, returned_count = 0;
 
 	for (const struct conn *conn = pool->newest; conn; conn = conn->older) {
 		if (conn->state != CONN_OPEN)
@@ -67,8 +70,9 @@ static uint32_t count_silent(const struct pool *pool, int64_t since_ns)
 		    conn_is_owed(conn))
 			return 0;
 		count++;
+		returned_count += conn->has_returned;
 	}
-	return count;
+	return 2 * returned_count >= count ? count : 0;
 }
 
 bool overdue_find(const struct overdue *overdue, const struct evictions *evictions,

@@ -58,6 +58,7 @@ static void setup(struct world *world, uint32_t closes, uint32_t left)
 		struct conn *conn = &world->conns[i];
 
 		conn->state = CONN_OPEN;
+		conn->has_returned = true;
 		conn->last_active_ns = (int64_t)(REST_S * S);
 		conn->older = i > 0 ? conn - 1 : NULL;
 		conn->newer = i + 1 < COUNT ? conn + 1 : NULL;
@@ -91,6 +92,22 @@ static void overdue_find_of_what_is_not_closed_counts_it(void **state)
 	assert_int_equal(end.kept, 1);
 	assert_int_equal(end.close_count, 20);
 	assert_true(end.idle_ns >= IDLE_S * S && end.idle_ns < 2 * IDLE_S * S);
+	tear_down(&world);
+}
+
+/* Those that were used once may be listened on. */
+static void overdue_find_of_what_was_never_given_back_returns_false(void **state)
+{
+	struct overdue_end end;
+	struct world world;
+
+	(void)state;
+	setup(&world, 20, 1);
+	for (int i = 0; i < COUNT / 2; i++)
+		world.conns[i].has_returned = false;
+	assert_true(find_after(&world, 2 * IDLE_S, &end));
+	world.conns[COUNT / 2].has_returned = false;
+	assert_false(find_after(&world, 2 * IDLE_S, &end));
 	tear_down(&world);
 }
 
@@ -155,6 +172,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(overdue_find_of_what_is_not_closed_counts_it),
+		cmocka_unit_test(overdue_find_of_what_was_never_given_back_returns_false),
 		cmocka_unit_test(overdue_find_of_the_minimum_that_is_kept_returns_false),
 		cmocka_unit_test(overdue_find_before_it_is_a_habit_returns_false),
 		cmocka_unit_test(overdue_find_where_one_is_in_use_returns_false),
