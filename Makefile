@@ -115,7 +115,8 @@ $(BUILD)/tests/unit/%: $(BUILD)/tests/unit/%.o $(BUILD)/libagent.a $(BUILD)/libc
 	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) $^ $(LIBS) -lcmocka -lm -o $@
 
 # Its own functions come between the core and the allocator.
-$(BUILD)/tests/unit/test_no_memory $(BUILD)/tests/unit/test_no_memory_parts: LDFLAGS += $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc \
+$(BUILD)/tests/unit/test_no_memory $(BUILD)/tests/unit/test_no_memory_parts \
+$(BUILD)/tests/unit/test_no_memory_screen: LDFLAGS += $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc \
 	reallocarray strdup strndup asprintf free)
 
 unit: $(UNIT_BIN)

@@ -1,127 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Memory that is refused to what the scenario of test_no_memory.c does not come to: parts of the
- * core and of the screen by themselves, and verdicts that take long to come about. Together the two
- * refuse every allocation that there is; `make coverage` counts.
+ * core by themselves, and verdicts that take long to come about. Together with those of the screen
+ * (test_no_memory_screen.c) they refuse every allocation that there is; `make coverage` counts.
  */
-#include "refused.h"
+#include "no_memory_world.h"
 
 #include <jansson.h>
 
-#include "cli/sample_json.h"
 #include "cli/state_json.h"
 #include "core/conns.h"
-#include "core/detector.h"
-#include "core/format.h"
 #include "core/ledger.h"
 #include "core/plot.h"
 #include "core/trace.h"
 #include "core/trace_line.h"
-#include "core/view.h"
-#include "screen/detail.h"
-#include "screen/sample_follow.h"
-#include "screen/sample_take.h"
-#include "screen/screen.h"
-
-/* --- a small world ---------------------------------------------------------------------------- */
-
-struct world {
-	struct settings settings;
-	struct dbkind *databases;
-	struct table *table;
-	struct detector *detector;
-	uint32_t raised[VERDICT_KIND_COUNT];
-	int error; /* the first one; nothing is fed any more */
-};
-
-static struct netaddr server_address(void)
-{
-	struct netaddr address;
-
-	assert_int_equal(parse_netaddr("10.0.3.7:5432", &address), 0);
-	return address;
-}
-
-static void world_init(struct world *world)
-{
-	*world = (struct world){.error = -ENOMEM};
-	settings_init(&world->settings);
-	world->databases = dbkind_new();
-	if (world->databases)
-		world->error = dbkind_add_endpoint(world->databases, "orders=10.0.3.7:5432,limit=6",
-						   (char[256]){""}, 256);
-	world->table = table_new(NULL);
-	if (world->table && world->databases)
-		world->detector = detector_new(&world->settings, world->databases, world->table);
-	if (!world->detector)
-		world->error = -ENOMEM;
-}
-
-static void world_clear(struct world *world)
-{
-	detector_free(world->detector);
-	table_free(world->table);
-	dbkind_free(world->databases);
-}
-
-static void drain(struct world *world)
-{
-	const struct verdict *verdict;
-
-	while ((verdict = detector_next(world->detector)))
-		world->raised[verdict->kind] += verdict->state == VERDICT_RAISED;
-}
-
-static void feed(struct world *world, struct event *event, double t_s)
-{
-	struct change change;
-	uint64_t due_ns;
-
-	event->t_ns = (uint64_t)(t_s * 1e6) * 1000;
-	while (!world->error && (due_ns = detector_due_ns(world->detector)) <= event->t_ns) {
-		world->error = detector_tick(world->detector, due_ns);
-		drain(world);
-	}
-	if (world->error)
-		return;
-	world->error = table_apply(world->table, event, &change);
-	if (!world->error)
-		world->error = detector_observe(world->detector, &change);
-	drain(world);
-	table_settle(world->table);
-}
-
-static struct event open_event(enum event_type type, uint32_t pid, uint64_t conn)
-{
-	struct event event = {.type = type,
-			      .conn = conn,
-			      .client = {.pid = pid, .start_ns = 1},
-			      .tid = pid,
-			      .comm = "orders-api",
-			      .remote = server_address()};
-
-	return event;
-}
-
-static void open_one(struct world *world, uint32_t pid, uint64_t conn, double t_s)
-{
-	struct event event = open_event(EVENT_OPEN, pid, conn);
-
-	event.site = conn % 2 ? "OrderRepo.save" : "OrderRepo.find";
-	feed(world, &event, t_s);
-	event = (struct event){.type = EVENT_ESTABLISHED, .conn = conn};
-	feed(world, &event, t_s);
-}
-
-static void use_one(struct world *world, uint64_t conn, double t_s)
-{
-	struct event event = {.type = EVENT_IO, .conn = conn};
-
-	event.last_send_ns = (uint64_t)(t_s * 1e9) - 2 * NS_PER_MS;
-	event.last_recv_ns = (uint64_t)(t_s * 1e9) - NS_PER_MS;
-	event.sent_bytes = event.received_bytes = (uint64_t)(t_s * 100);
-	feed(world, &event, t_s);
-}
 
 /* --- verdicts that take long ------------------------------------------------------------------ */
 
@@ -421,180 +313,11 @@ static void parts_with_memory_refused_neither_leak_nor_crash(void **state)
 	table_free(table);
 }
 
-/* --- tables and the screen -------------------------------------------------------------------- */
-
-static int render(struct world *world)
-{
-	struct conn **conns = NULL;
-	struct view *view = view_connections(true);
-	size_t count = 0;
-	char *text = NULL;
-	int r = view ? view_collect_conns(world->table, &conns, &count) : -ENOMEM;
-
-	for (size_t i = 0; r == 0 && i < count; i++)
-		r = view_add_connection(view, world->table, conns[i], world->databases,
-					100 * NS_PER_SEC);
-	if (r == 0)
-		text = view_render(view);
-	r = text ? 0 : -ENOMEM;
-	free(text);
-	free(conns);
-	view_free(view);
-	return r;
-}
-
-static int run_view(void *userdata)
-{
-	return render(userdata);
-}
-
-static int press(struct browse *browse, uint32_t key)
-{
-	int r = browse_press(browse, key, 0);
-
-	return r < 0 ? r : 0;
-}
-
-static int type(struct browse *browse, const char *keys)
-{
-	int r = 0;
-
-	for (; *keys && r == 0; keys++)
-		r = press(browse, (uint8_t)*keys);
-	return r;
-}
-
-/* As a list, as a page, and as batch mode prints it. */
-static int draw(struct browse *browse, const struct screen_facts *facts)
-{
-	struct grid grid;
-	char *text;
-
-	if (grid_init(&grid, 120, 40, true) < 0)
-		return -ENOMEM;
-	screen_draw(browse, facts, &grid);
-	text = grid_render(&grid);
-	grid_clear(&grid);
-	if (!text)
-		return -ENOMEM;
-	free(text);
-	text = screen_print(browse, facts, true);
-	free(text);
-	return text ? 0 : -ENOMEM;
-}
-
-static int draw_detail(struct browse *browse, const struct sample_scene *scene)
-{
-	struct screen_facts facts = {.source = "own probes"};
-	struct detail *detail = NULL;
-	int r = type(browse, "1");
-
-	if (r == 0)
-		r = press(browse, BROWSE_KEY_ENTER);
-	if (r == 0)
-		r = detail_take(scene, &browse->sample->rows[0], &detail);
-	facts.detail = detail;
-	if (r == 0)
-		r = draw(browse, &facts);
-	detail_free(detail);
-	return r ? r : press(browse, BROWSE_KEY_ESCAPE);
-}
-
-/* Every grouping with a filter, and each twice: the second one holds the order of the first. */
-static int walk(struct browse *browse, struct sample *samples[2])
-{
-	struct screen_facts facts = {.source = "own probes"};
-	int r = 0;
-
-	for (int group = 0; r == 0 && group <= ROWS_GROUP_COUNT; group++) {
-		r = browse_show(browse, samples[0], 1);
-		r = r ? r : press(browse, BROWSE_KEY_DOWN);
-		r = r ? r : browse_show(browse, samples[1], 1);
-		r = r ? r : draw(browse, &facts);
-		r = r ? r : press(browse, BROWSE_KEY_TAB);
-	}
-	r = r ? r : type(browse, "/comm:orders open>0");
-	r = r ? r : press(browse, BROWSE_KEY_ENTER);
-	return r ? r : draw(browse, &facts);
-}
-
-static int run_screen(void *userdata)
-{
-	struct world *world = userdata;
-	struct sample_scene scene = {
-		.table = world->table,
-		.detector = world->detector,
-		.databases = world->databases,
-		.now_ns = 395 * NS_PER_SEC,
-		.with_sites = true,
-	};
-	struct sample *samples[2] = {NULL, NULL};
-	struct browse browse;
-	int r = sample_take(&scene, &samples[0]);
-
-	browse_init(&browse, NS_PER_SEC, false);
-	r = r ? r : sample_take(&scene, &samples[1]);
-	r = r ? r : sample_follow(samples[1], samples[0]);
-	r = r ? r : sample_add_loss(samples[1], "ring_full", 3);
-	r = r ? r : walk(&browse, samples);
-	r = r ? r : draw_detail(&browse, &scene);
-	browse_clear(&browse);
-	sample_free(samples[0]);
-	sample_free(samples[1]);
-	return r;
-}
-
-static char *sample_text(const struct world *world)
-{
-	struct sample_scene scene = {.table = world->table, .with_sites = true};
-	struct sample *sample;
-	char *text;
-
-	assert_int_equal(sample_take(&scene, &sample), 0);
-	text = sample_json_print(sample);
-	assert_non_null(text);
-	sample_free(sample);
-	return text;
-}
-
-/* What top is told by the agent. */
-static int run_answer(void *userdata)
-{
-	struct sample *sample;
-	char error[256];
-	int r = sample_json_decode(userdata, strlen(userdata), &sample, error, sizeof(error));
-
-	if (r == 0)
-		sample_free(sample);
-	return r;
-}
-
-static void screen_with_memory_refused_neither_leaks_nor_crashes(void **state)
-{
-	struct world world;
-	char *text;
-
-	(void)state;
-	world_init(&world);
-	for (uint64_t conn = 1; conn <= 40; conn++)
-		open_one(&world, (uint32_t)(7 + conn % 3), conn, (double)conn);
-	assert_int_equal(world.error, 0);
-	text = sample_text(&world);
-	for (int for_ever = 0; for_ever <= 1; for_ever++) {
-		assert_true(refused_each(run_view, &world, for_ever) > 5);
-		assert_true(refused_each(run_screen, &world, for_ever) > 30);
-		assert_true(refused_each(run_answer, text, for_ever) >= 3);
-	}
-	__real_free(text); /* the library's */
-	world_clear(&world);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(verdicts_with_memory_refused_come_later_or_not_at_all),
 		cmocka_unit_test(parts_with_memory_refused_neither_leak_nor_crash),
-		cmocka_unit_test(screen_with_memory_refused_neither_leaks_nor_crashes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
