@@ -11,6 +11,8 @@
 #include <string.h>
 
 #include "core/dwindle.h"
+
+#include "activity_order.h"
 #include "core/types.h"
 
 #define COUNT 4
@@ -23,26 +25,6 @@ struct world {
 	struct conn conns[COUNT];
 	double now_s, resumed_s;
 };
-
-static void link_by_activity(struct world *world)
-{
-	struct conn *order[COUNT];
-
-	for (int i = 0; i < COUNT; i++) {
-		int at = i;
-
-		for (; at > 0 && order[at - 1]->last_active_ns > world->conns[i].last_active_ns;
-		     at--)
-			order[at] = order[at - 1];
-		order[at] = &world->conns[i];
-	}
-	world->pool.oldest = order[0];
-	world->pool.newest = order[COUNT - 1];
-	for (int i = 0; i < COUNT; i++) {
-		order[i]->older = i > 0 ? order[i - 1] : NULL;
-		order[i]->newer = i + 1 < COUNT ? order[i + 1] : NULL;
-	}
-}
 
 static void setup(struct world *world)
 {
@@ -67,11 +49,11 @@ static void work(struct world *world, uint32_t count, double seconds)
 		world->conns[turn % count].last_active_ns = (int64_t)(world->now_s * 1e9);
 		if (turn % TICK_S != TICK_S - 1)
 			continue;
-		link_by_activity(world);
+		order_by_activity(&world->pool, world->conns, COUNT);
 		dwindle_sample(&world->dwindle, &world->pool, (int64_t)(world->resumed_s * 1e9),
 			       (int64_t)(world->now_s * 1e9));
 	}
-	link_by_activity(world);
+	order_by_activity(&world->pool, world->conns, COUNT);
 }
 
 static bool find(struct world *world, struct dwindle_end *ret_end)
