@@ -22,8 +22,11 @@ test_packages=(git libcmocka-dev liburing-dev clang-format libclang-rt-14-dev sh
 	       iproute2 procps tmux util-linux systemd
 	       runc
 	       qemu-system-x86 busybox cpio gzip kmod xz-utils)
+# Programs in Go and Java, of which the line that leaks is named.
+test_packages+=(golang-go golang-github-lib-pq-dev
+		default-jdk-headless libhikaricp-java libpostgresql-jdbc-java libslf4j-java)
 # Packages, containers and manifests.
-test_packages+=(podman conmon debhelper fakeroot lintian mmdebstrap rpm golang-go
+test_packages+=(podman conmon debhelper fakeroot lintian mmdebstrap rpm
 		golang-github-masterminds-sprig-dev golang-gopkg-yaml.v3-dev python3-yaml)
 lint_packages=(git gcc clang-tidy cppcheck shellcheck codespell gcovr libcmocka-dev
 	       liburing-dev python3)
