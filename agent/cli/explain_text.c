@@ -234,8 +234,8 @@ static int add_conn(struct view *view, const struct table *table, const struct c
 	r |= add_duration(view, (uint64_t)((int64_t)now_ns - conn->open_ns), conn->age_is_bound);
 	r |= add_duration(view, conn_silence_ns(conn, now_ns), conn->idle_is_bound);
 	r |= view_add(view, conn_state_name(conn->state));
-	r |= view_add(view, format_bytes(conn->sent_bytes, text, sizeof(text)));
-	r |= view_add(view, format_bytes(conn->received_bytes, text, sizeof(text)));
+	r |= view_add(view, format_bytes(conn_sent_bytes(conn), text, sizeof(text)));
+	r |= view_add(view, format_bytes(conn_received_bytes(conn), text, sizeof(text)));
 	return r | add_site(view, table, conn);
 }
 

@@ -298,8 +298,8 @@ static void repeat_counters(const struct live *live, struct event *event)
 	conn = table_find_conn(pipeline_table(live->pipeline), event->conn);
 	if (!conn)
 		return;
-	event->sent_bytes = conn->sent_bytes;
-	event->received_bytes = conn->received_bytes;
+	event->sent_bytes = conn_sent_bytes(conn);
+	event->received_bytes = conn_received_bytes(conn);
 	event->last_send_ns = conn_last_send_ns(conn);
 	event->last_recv_ns = conn_last_recv_ns(conn);
 }

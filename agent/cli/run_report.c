@@ -96,8 +96,8 @@ static int add_left(struct run_report *report, const struct table *table, const 
 		.last_site = copy_or_null(table_site(table, conn->last_site)),
 		.open_for_ns = (uint64_t)((int64_t)now_ns - conn->open_ns),
 		.silent_ns = conn_silence_ns(conn, now_ns),
-		.sent_bytes = conn->sent_bytes,
-		.received_bytes = conn->received_bytes,
+		.sent_bytes = conn_sent_bytes(conn),
+		.received_bytes = conn_received_bytes(conn),
 		.until = until,
 	};
 	memcpy(left->comm, conn->pool->client->comm, COMM_SIZE);

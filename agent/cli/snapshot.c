@@ -112,9 +112,9 @@ json_t *snapshot_conn(const struct live *live, const struct conn *conn,
 	r |= json_object_set_new(object, "idle_s",
 				 json_real(SECONDS(conn_silence_ns(conn, live->now_ns))));
 	r |= json_object_set_new(object, "idle_is_bound", json_boolean(conn->idle_is_bound));
-	r |= json_object_set_new(object, "sent", json_integer((json_int_t)conn->sent_bytes));
+	r |= json_object_set_new(object, "sent", json_integer((json_int_t)conn_sent_bytes(conn)));
 	r |= json_object_set_new(object, "received",
-				 json_integer((json_int_t)conn->received_bytes));
+				 json_integer((json_int_t)conn_received_bytes(conn)));
 	r |= set_site(object, "site", table_site(table, conn->site));
 	r |= set_site(object, "last_site", table_site(table, conn->last_site));
 	return finish(object, r);

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * Connections come and go in any order, and pointers to them must stay good, so nothing moves: a
- * new one gets a place that another has left, and a chunk goes when the last one in it does.
+ * new one gets a place that another has left, and a chunk goes when the last one in it does. What
+ * few have stands without gaps beside the chunk: the one of a slot comes after those of lower
+ * slots.
  *
  * Invariant: a chunk is in the list of those with room if and only if one of its bits is not set;
- * at least one of them is.
+ * at least one of them is. A connection has_rare if and only if its chunk has the bit for it.
  */
 #include "conn_room.h"
 
@@ -51,7 +53,8 @@ static struct conn_chunk *make_chunk(struct conn_room *room)
 	if (!chunk)
 		return NULL;
 	chunk->used = 0;
-	chunk->fin_ns = NULL;
+	chunk->rares = NULL;
+	chunk->rare_slots = 0;
 	chunk->number = numbers_take(&room->chunks, chunk);
 	add_roomy(room, chunk);
 	return chunk;
@@ -77,10 +80,67 @@ static struct conn_chunk *chunk_of(struct conn *conn)
 	return (struct conn_chunk *)(void *)(conn - conn->slot);
 }
 
+/* --- what few have ---------------------------------------------------------------------------- */
+
+static uint32_t count_bits(uint32_t bits)
+{
+	uint32_t count = 0;
+
+	for (; bits; bits &= bits - 1)
+		count++;
+	return count;
+}
+
+static uint32_t rare_place(const struct conn *conn)
+{
+	return count_bits(conn_chunk_of(conn)->rare_slots & ((1U << conn->slot) - 1));
+}
+
+const struct conn_rare *conn_room_rare(const struct conn *conn)
+{
+	return &conn_chunk_of(conn)->rares[rare_place(conn)];
+}
+
+struct conn_rare *conn_room_take_rare(struct conn *conn)
+{
+	struct conn_chunk *chunk = chunk_of(conn);
+	uint32_t count = count_bits(chunk->rare_slots), at = rare_place(conn);
+	struct conn_rare *rares;
+
+	if (conn->has_rare)
+		return &chunk->rares[at];
+	rares = reallocarray(chunk->rares, count + 1, sizeof(*rares));
+	if (!rares)
+		return NULL;
+	memmove(&rares[at + 1], &rares[at], (count - at) * sizeof(*rares));
+	rares[at] = (struct conn_rare){0};
+	chunk->rares = rares;
+	chunk->rare_slots |= 1U << conn->slot;
+	conn->has_rare = true;
+	return &rares[at];
+}
+
+static void drop_rare(struct conn *conn)
+{
+	struct conn_chunk *chunk = chunk_of(conn);
+	uint32_t at = rare_place(conn);
+	size_t behind = count_bits(chunk->rare_slots) - at - 1;
+
+	memmove(&chunk->rares[at], &chunk->rares[at + 1], behind * sizeof(*chunk->rares));
+	chunk->rare_slots &= ~(1U << conn->slot);
+	conn->has_rare = false;
+	if (chunk->rare_slots != 0)
+		return;
+	free(chunk->rares);
+	chunk->rares = NULL;
+}
+
 void conn_room_give_back(struct conn_room *room, struct conn *conn)
 {
 	struct conn_chunk *chunk = chunk_of(conn);
 
+	if (conn->has_rare)
+		drop_rare(conn);
 	if (chunk->used == ALL_USED)
 		add_roomy(room, chunk);
 	chunk->used &= ~(1U << conn->slot);
@@ -88,26 +148,5 @@ void conn_room_give_back(struct conn_room *room, struct conn *conn)
 		return;
 	remove_roomy(room, chunk);
 	numbers_give_back(&room->chunks, chunk->number);
-	free(chunk->fin_ns);
 	free(chunk);
-}
-
-int conn_room_prepare_fin(struct conn *conn)
-{
-	struct conn_chunk *chunk = chunk_of(conn);
-
-	if (!chunk->fin_ns)
-		chunk->fin_ns = malloc(CONN_CHUNK * sizeof(*chunk->fin_ns));
-	return chunk->fin_ns ? 0 : -ENOMEM;
-}
-
-void conn_room_set_fin(struct conn *conn, uint64_t t_ns)
-{
-	chunk_of(conn)->fin_ns[conn->slot] = t_ns;
-	conn->has_fin = true;
-}
-
-uint64_t conn_room_fin_ns(const struct conn *conn)
-{
-	return conn_chunk_of(conn)->fin_ns[conn->slot];
 }

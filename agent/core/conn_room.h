@@ -14,8 +14,9 @@
 
 struct conn_chunk {
 	struct conn conns[CONN_CHUNK];
-	uint64_t *fin_ns; /* when their peers closed them; owned; NULL = none has been */
+	struct conn_rare *rares; /* of those that have it, by slot; owned; NULL = none has had it */
 	uint32_t used; /* a bit for each */
+	uint32_t rare_slots; /* the same for those in rares */
 	uint32_t number; /* in conn_room.chunks */
 	struct conn_chunk *next, *prev; /* with room for more; NULL = the last, the first */
 };
@@ -34,11 +35,10 @@ struct conn *conn_room_take(struct conn_room *room);
 void conn_room_give_back(struct conn_room *room, struct conn *conn);
 
 /*
- * Few are closed by their peers and stay, so the time of that is kept beside the chunk. Preparing
- * returns 0 or -ENOMEM; what is set then is conn_peer_closed_ns().
+ * What few connections have, of this one: made where it has none yet, and good until another of the
+ * room gets or loses its own. NULL when out of memory.
  */
-int conn_room_prepare_fin(struct conn *conn);
-void conn_room_set_fin(struct conn *conn, uint64_t t_ns);
+struct conn_rare *conn_room_take_rare(struct conn *conn);
 
 static inline const struct conn_chunk *conn_chunk_of(const struct conn *conn)
 {

@@ -17,9 +17,14 @@
 
 #define BUCKETS_MIN 64
 
+/* One is being made while the last one that ended is still there. */
+_Static_assert(CONN_COUNT_MAX + 2 < 1 << 20, "the bits of an address");
+_Static_assert(2 * (CONN_COUNT_MAX + 2) < 1 << 22, "the bits of a site");
+
 int conns_init(struct conns *conns, uint32_t max_count)
 {
-	*conns = (struct conns){.max_count = max_count, .bucket_count = BUCKETS_MIN};
+	*conns = (struct conns){.bucket_count = BUCKETS_MIN};
+	conns->max_count = max_count < CONN_COUNT_MAX ? max_count : CONN_COUNT_MAX;
 	conns->buckets = calloc(BUCKETS_MIN, sizeof(*conns->buckets));
 	if (!conns->buckets)
 		return -ENOMEM;
@@ -119,6 +124,7 @@ static void take_out(struct conns *conns, const struct conn *conn)
 
 int conns_make(struct conns *conns, const struct event *event, struct conn **ret_conn)
 {
+	uint32_t address = 0, site = 0;
 	struct conn *conn;
 
 	if (conns->count >= conns->max_count)
@@ -126,18 +132,21 @@ int conns_make(struct conns *conns, const struct event *event, struct conn **ret
 	conn = conn_room_take(&conns->room);
 	if (!conn)
 		return -ENOMEM;
-	if (texts_replace_number(&conns->sites, &conn->site, event->site) < 0 ||
-	    (event->local.port &&
-	     texts_replace_bytes(&conns->addresses, &conn->address, event->local.ip,
-				 sizeof(event->local.ip)) < 0)) {
-		conns_free(conns, conn);
-		return -ENOMEM;
-	}
+	if (texts_replace_number(&conns->sites, &site, event->site) < 0)
+		goto no_memory;
+	conn->site = site;
+	if (event->local.port && texts_replace_bytes(&conns->addresses, &address, event->local.ip,
+						     sizeof(event->local.ip)) < 0)
+		goto no_memory;
+	conn->address = address;
 	conn->id = event->conn;
 	conn->tid = event->tid <= CONN_TID_MAX ? event->tid : 0;
 	conn->local_port = event->local.port;
 	*ret_conn = conn;
 	return 0;
+no_memory:
+	conns_free(conns, conn);
+	return -ENOMEM;
 }
 
 void conns_free(struct conns *conns, struct conn *conn)
@@ -194,10 +203,14 @@ void conns_set_state(struct conn *conn, enum conn_state state)
 
 int conns_note_sites(struct conns *conns, struct conn *conn, const struct event *event)
 {
-	if (texts_replace_number(&conns->sites, &conn->site, event->site) < 0 ||
-	    texts_replace_number(&conns->sites, &conn->last_site, event->last_site) < 0)
-		return -ENOMEM;
-	return 0;
+	uint32_t site = conn->site, last_site = conn->last_site;
+	int r = texts_replace_number(&conns->sites, &site, event->site);
+
+	if (r == 0)
+		r = texts_replace_number(&conns->sites, &last_site, event->last_site);
+	conn->site = site;
+	conn->last_site = last_site;
+	return r;
 }
 
 void conns_close(struct conns *conns, struct conn *conn)

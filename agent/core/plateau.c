@@ -34,7 +34,7 @@
 static bool is_early(const struct conn *conn, uint64_t t_ns)
 {
 	return !conn->age_is_bound && (int64_t)t_ns - conn->open_ns < (int64_t)EARLY_NS &&
-	       conn->received_bytes < EARLY_BYTES;
+	       conn_received_bytes(conn) < EARLY_BYTES;
 }
 
 void plateau_clear(struct plateau *plateau)

@@ -100,7 +100,7 @@ void storm_begin(struct judgement *judgement, uint64_t t_ns)
 /* It said something to the server and was not answered. */
 static bool is_unanswered(const struct conn *conn)
 {
-	return !conn->age_is_bound && conn->sent_bytes > 0 && conn->received_bytes == 0;
+	return !conn->age_is_bound && conn_sent_bytes(conn) > 0 && conn_received_bytes(conn) == 0;
 }
 
 void storm_observe(struct judgement *judgement, const struct change *change)

@@ -21,7 +21,6 @@
 #include "owner.h"
 #include "words.h"
 
-#define DEFAULT_MAX_CONNS (1U << 20)
 #define DEFAULT_MAX_POOLS (1U << 16)
 /* A goodbye is answered by the server's FIN, so by a round trip, which may be to another continent.
  */
@@ -49,7 +48,7 @@ struct table *table_new(const struct table_limits *limits)
 		return NULL;
 	if (owners_init(&table->owners, max_pools ? max_pools : DEFAULT_MAX_POOLS) < 0)
 		goto no_owners;
-	if (conns_init(&table->conns, max_conns ? max_conns : DEFAULT_MAX_CONNS) < 0)
+	if (conns_init(&table->conns, max_conns ? max_conns : CONN_COUNT_MAX) < 0)
 		goto no_conns;
 	return table;
 no_conns:
@@ -182,6 +181,8 @@ static int apply_move(struct table *table, const struct event *event, struct con
 
 static int fill_seen(struct conn *conn, const struct event *event)
 {
+	struct conn_rare *rare;
+
 	conn->open_ns = moment_before(event->t_ns, event->age_ns);
 	conn->last_active_ns = (int64_t)event->t_ns;
 	if (event->has_idle)
@@ -201,10 +202,11 @@ static int fill_seen(struct conn *conn, const struct event *event)
 		conn->state = CONN_CONNECTING;
 	if (event->seen_state != SEEN_PEER_CLOSED)
 		return 0;
-	if (conn_room_prepare_fin(conn) < 0)
+	rare = conn_room_take_rare(conn);
+	if (!rare)
 		return -ENOMEM;
 	conn->state = CONN_PEER_CLOSED;
-	conn_room_set_fin(conn, event->t_ns);
+	rare->fin_ns = event->t_ns;
 	return 0;
 }
 
@@ -266,7 +268,7 @@ static uint64_t clamp_to(uint64_t t_ns, uint64_t limit_ns)
 
 static bool is_first_look(const struct conn *conn)
 {
-	return conn->was_found_open && conn->sent_bytes == 0 && conn->received_bytes == 0;
+	return conn->was_found_open && conn_sent_bytes(conn) == 0 && conn_received_bytes(conn) == 0;
 }
 
 static void note_path(struct conn *conn, const struct event *event)
@@ -284,10 +286,12 @@ static void note_path(struct conn *conn, const struct event *event)
 	conn->retransmit_count = retransmit_count;
 }
 
-/* To be called before last_active_ns follows the later of the two, if it does. */
+/* To be called before last_active_ns follows the later of the two, as it does. */
 static void note_times(struct conn *conn, uint64_t send_ns, uint64_t recv_ns)
 {
 	uint64_t last_send_ns = conn_last_send_ns(conn), last_recv_ns = conn_last_recv_ns(conn);
+	uint64_t active_ns = conn->last_active_ns > 0 ? (uint64_t)conn->last_active_ns : 0;
+	uint64_t other_ns;
 	bool is_owed;
 
 	raise_to(&last_send_ns, send_ns);
@@ -300,7 +304,22 @@ static void note_times(struct conn *conn, uint64_t send_ns, uint64_t recv_ns)
 	    recv_ns > 0)
 		is_owed = send_ns > recv_ns;
 	conn->last_io = is_owed ? IO_SENT : IO_RECEIVED;
-	conn->last_other_ns = is_owed ? last_recv_ns : last_send_ns;
+	other_ns = is_owed ? last_recv_ns : last_send_ns;
+	raise_to(&active_ns, send_ns);
+	raise_to(&active_ns, recv_ns);
+	conn->other_span = other_ns > 0 ? conn_span(active_ns - other_ns) : 0;
+}
+
+static void note_bytes(struct conn *conn, const struct event *event, struct change *change)
+{
+	uint64_t sent_bytes = conn_sent_bytes(conn), received_bytes = conn_received_bytes(conn);
+
+	/* The first look at one that was found open tells of its past. */
+	if (!is_first_look(conn) && event->sent_bytes > sent_bytes)
+		change->sent_bytes = event->sent_bytes - sent_bytes;
+	if (!is_first_look(conn) && event->received_bytes > received_bytes)
+		change->received_bytes = event->received_bytes - received_bytes;
+	conn_raise_bytes(conn, event);
 }
 
 static int apply_io(struct table *table, struct conn *conn, const struct event *event,
@@ -310,7 +329,7 @@ static int apply_io(struct table *table, struct conn *conn, const struct event *
 
 	if (event->opener > OPENER_ENDED)
 		return -EINVAL;
-	if (conns_note_sites(&table->conns, conn, event) < 0)
+	if (conns_note_sites(&table->conns, conn, event) < 0 || conn_make_room(conn, event) < 0)
 		return -ENOMEM;
 	looks_note(&table->looks, conn, event);
 	if (openers_note(conn, event))
@@ -320,13 +339,7 @@ static int apply_io(struct table *table, struct conn *conn, const struct event *
 	active_ns = send_ns > recv_ns ? send_ns : recv_ns;
 	fill_silence(change, conn, active_ns);
 	note_path(conn, event);
-	/* The first look at one that was found open tells of its past. */
-	if (!is_first_look(conn) && event->sent_bytes > conn->sent_bytes)
-		change->sent_bytes = event->sent_bytes - conn->sent_bytes;
-	if (!is_first_look(conn) && event->received_bytes > conn->received_bytes)
-		change->received_bytes = event->received_bytes - conn->received_bytes;
-	raise_to(&conn->sent_bytes, event->sent_bytes);
-	raise_to(&conn->received_bytes, event->received_bytes);
+	note_bytes(conn, event, change);
 	note_times(conn, send_ns, recv_ns);
 	if ((int64_t)active_ns <= conn->last_active_ns)
 		return 0;
@@ -344,13 +357,16 @@ static int apply_io(struct table *table, struct conn *conn, const struct event *
 
 static int apply_peer_closed(struct conn *conn, const struct event *event, struct change *change)
 {
+	struct conn_rare *rare;
+
 	if (conn->state == CONN_PEER_CLOSED)
 		return 0;
-	if (conn_room_prepare_fin(conn) < 0)
+	rare = conn_room_take_rare(conn);
+	if (!rare)
 		return -ENOMEM;
 	totals_count_early_close(conn, event->t_ns);
 	conns_set_state(conn, CONN_PEER_CLOSED);
-	conn_room_set_fin(conn, event->t_ns);
+	rare->fin_ns = event->t_ns;
 	change->type = CHANGE_PEER_CLOSED;
 	return 0;
 }

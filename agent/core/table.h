@@ -13,6 +13,7 @@
 #ifndef CONNLEAK_CORE_TABLE_H
 #define CONNLEAK_CORE_TABLE_H
 
+#include "conn.h"
 #include "index.h"
 #include "totals.h"
 #include "types.h"
@@ -20,8 +21,6 @@
 struct judgement; /* the detector's view of a pool; owned by the detector */
 struct rollup_group; /* what a pool's figures are added to; owned by the rollup */
 struct table;
-
-enum conn_state { CONN_CONNECTING, CONN_OPEN, CONN_PEER_CLOSED, CONN_CLOSED };
 
 struct client {
 	struct index_link link;
@@ -58,75 +57,6 @@ struct pool {
 	struct pool *next_of_client;
 	struct pool *next, *prev; /* all pools, in the order of their creation */
 };
-
-/* The last exchange of a connection, for telling heartbeats from work (heartbeat.c). */
-struct beat {
-	uint16_t sent, received; /* bytes */
-	uint16_t gap; /* silence before it, in tenths of a second */
-	uint16_t count; /* so many like it in a row; 0 = it cannot be a beat */
-	uint32_t since_s; /* last activity before those; 0 = the clock's origin, or before */
-};
-
-/* Of a connection's last send and last receive, which one is its last activity. */
-enum last_io { IO_NONE, IO_SENT, IO_RECEIVED };
-
-struct conn {
-	/* First what is gone through for all connections of a pool, at each tick. */
-	struct conn *newer, *older; /* neighbours in the pool's order of activity */
-	int64_t last_active_ns; /* last payload byte either way; before the first one, open_ns */
-	uint64_t last_other_ns; /* where last_io is one of the two: of the other one; 0 = never */
-	uint16_t state : 2; /* enum conn_state */
-	uint16_t age_is_bound : 1; /* its open was not watched: its age is "at least" */
-	uint16_t last_io : 2; /* enum last_io */
-	uint16_t silent_since_seen : 1; /* no payload since it was found or handed over */
-	uint16_t has_returned : 1; /* used again after its first use; the detector's, as is_suspect
-				    */
-	uint16_t is_suspect : 1; /* named by the verdict on its pool */
-	uint16_t
-		is_pinged : 1; /* was silent for the keepalive period, and then not (keepalive.c) */
-	uint16_t came_along : 1; /* opened within a second of another (heartbeat.c) */
-	uint16_t is_replacement : 1; /* opened in place of a closed one (opens.c) */
-	uint16_t fair_count : 5; /* uses in a row that came in turn (coverage.c) */
-	/* Number of the look that told of it last; 0 = none yet. It comes again after 65,535. */
-	uint16_t look;
-	uint32_t tid : 22; /* the thread that opened it; 0 = unknown */
-	uint32_t slot : 5; /* its place in its chunk (conn_room.h) */
-	uint32_t was_told : 1; /* named by the last line of that verdict (told.c) */
-	uint32_t opener : 2; /* enum opener_state: whether that thread has ended */
-	uint32_t outlived : 2; /* 2 = used after that (deserted.c) */
-	/* Silence between two uses, in sixteenths of a second: what it is of late, and the longest
-	 * (held.c); the detector's. */
-	uint16_t habit, longest;
-	uint32_t touched_at; /* the pool's rounds at the last use (coverage.c) */
-	uint64_t id;
-	struct pool *pool;
-	/* Signed: what a source found already open can be older than its clock's origin. */
-	int64_t open_ns; /* where age_is_bound: the latest moment at which it can have been opened
-			  */
-	uint64_t sent_bytes, received_bytes;
-	uint32_t next; /* number of the next one in the same bucket (conns.c); 0 = none */
-	uint32_t address; /* its own, without the port: table_local() */
-	uint32_t rtt_us : 29; /* smoothed round trip; 0 = not measured */
-	uint32_t was_found_open : 1; /* older than the observation */
-	uint32_t idle_is_bound : 1; /* of a seen one whose idle time was not known */
-	uint32_t has_fin : 1; /* of the peer: conn_peer_closed_ns() */
-	uint32_t retransmit_count : 31;
-	uint32_t was_passed : 1; /* the pool has reached below it since it was used (passed.c) */
-	uint32_t site; /* where it was opened: table_site() of it; 0 = unknown */
-	uint32_t last_site; /* who sent on it last, the same way */
-	struct beat beat;
-	uint16_t local_port; /* 0 = unknown */
-	uint16_t party; /* those that came along have the same number (heartbeat.c) */
-};
-
-#define CONN_FAIR_MAX 31
-/* Linux has no more than 2^22 threads; a larger number is nobody's. */
-#define CONN_TID_MAX ((1U << 22) - 1)
-#define CONN_SLOT_MAX ((1U << 5) - 1)
-#define CONN_RTT_US_MAX ((1U << 29) - 1)
-#define CONN_RETRANSMIT_MAX ((1U << 31) - 1)
-/* There may be a million. */
-_Static_assert(sizeof(struct conn) == 128, "what a connection costs is on purpose");
 
 enum change_type {
 	CHANGE_NONE, /* time passed, or nothing that matters */
@@ -169,7 +99,7 @@ struct change {
 };
 
 struct table_limits {
-	uint32_t max_conns; /* 0 = the default, 1,048,576 */
+	uint32_t max_conns; /* 0 = the default and the most, a million */
 	uint32_t max_pools; /* 0 = the default, 65,536 */
 };
 
@@ -198,9 +128,6 @@ void table_settle(struct table *table);
  * have seen no change for 10 minutes, then clients without pools.
  */
 void table_sweep(struct table *table, uint64_t now_ns);
-
-/* Of one that has_fin; conn_room.c. */
-uint64_t conn_room_fin_ns(const struct conn *conn);
 
 /* NULL when there is none. */
 struct conn *table_find_conn(const struct table *table, uint64_t id);
@@ -237,40 +164,5 @@ struct netaddr table_local(const struct table *table, const struct conn *conn);
 
 /* What the number of a site stands for; NULL = unknown. Valid while a connection has the number. */
 const char *table_site(const struct table *table, uint32_t number);
-
-/* When its peer closed it; 0 = not. */
-static inline uint64_t conn_peer_closed_ns(const struct conn *conn)
-{
-	return conn->has_fin ? conn_room_fin_ns(conn) : 0;
-}
-
-/*
- * When the process sent on it last, and received; 0 = never, or before the observation. Of the
- * later of the two the kernel's ticks can make a time before the open: it counts as that of the
- * open.
- */
-static inline uint64_t conn_last_send_ns(const struct conn *conn)
-{
-	return conn->last_io == IO_SENT ? (uint64_t)conn->last_active_ns : conn->last_other_ns;
-}
-
-static inline uint64_t conn_last_recv_ns(const struct conn *conn)
-{
-	return conn->last_io == IO_RECEIVED ? (uint64_t)conn->last_active_ns : conn->last_other_ns;
-}
-
-/* The last that moved went out: the peer owes an answer. */
-static inline bool conn_is_owed(const struct conn *conn)
-{
-	return conn->last_io == IO_SENT;
-}
-
-/* Time since the last payload byte, or since the open when there was none. */
-static inline uint64_t conn_silence_ns(const struct conn *conn, uint64_t now_ns)
-{
-	if ((int64_t)now_ns <= conn->last_active_ns)
-		return 0;
-	return now_ns - (uint64_t)conn->last_active_ns;
-}
 
 #endif

@@ -22,7 +22,7 @@
 void totals_count_early_close(struct conn *conn, uint64_t t_ns)
 {
 	if (conn->age_is_bound || conn_peer_closed_ns(conn) != 0 ||
-	    conn->received_bytes >= EARLY_BYTES)
+	    conn_received_bytes(conn) >= EARLY_BYTES)
 		return;
 	if (t_ns - (uint64_t)conn->open_ns < EARLY_NS)
 		conn->pool->totals.early_peer_close_count++;

@@ -51,7 +51,7 @@ void turnover_observe(struct turnover *turnover, const struct change *change)
 		note_churn(turnover, change->churn);
 	} else if (change_is_own_close(change) && !conn->has_returned) {
 		/* Used once and done. */
-		turnover->returned_bytes += (float)conn->sent_bytes;
+		turnover->returned_bytes += (float)conn_sent_bytes(conn);
 	}
 }
 

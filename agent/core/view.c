@@ -307,8 +307,8 @@ int view_add_connection(struct view *view, const struct table *table, const stru
 	r |= view_add(view, conn_state_name(conn->state));
 	r |= add_duration(view, age_ns, conn->age_is_bound);
 	r |= add_duration(view, conn_silence_ns(conn, now_ns), conn->idle_is_bound);
-	r |= add_bytes(view, conn->sent_bytes);
-	r |= add_bytes(view, conn->received_bytes);
+	r |= add_bytes(view, conn_sent_bytes(conn));
+	r |= add_bytes(view, conn_received_bytes(conn));
 	if (view->column_count > SITE_COLUMNS_AT) {
 		r |= add_site(view, table_site(table, conn->site));
 		r |= add_site(view, table_site(table, conn->last_site));

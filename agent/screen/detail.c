@@ -128,8 +128,8 @@ static int take_conn(struct detail *detail, const struct sample_scene *scene,
 		.idle_s = (double)conn_silence_ns(conn, scene->now_ns) / NS_PER_SEC,
 		.age_is_bound = conn->age_is_bound,
 		.idle_is_bound = conn->idle_is_bound,
-		.sent_bytes = conn->sent_bytes,
-		.received_bytes = conn->received_bytes,
+		.sent_bytes = conn_sent_bytes(conn),
+		.received_bytes = conn_received_bytes(conn),
 	};
 	r |= sample_copy_text(detail->store, table_site(scene->table, conn->site), &ret_conn->site);
 	r |= sample_copy_text(detail->store, table_site(scene->table, conn->last_site),

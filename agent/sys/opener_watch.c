@@ -126,8 +126,8 @@ static void tell(struct opener_watch *watch, const struct conn *conn, enum opene
 		.t_ns = watch->looked_ns,
 		.conn = conn->id,
 		.opener = (uint16_t)state,
-		.sent_bytes = conn->sent_bytes,
-		.received_bytes = conn->received_bytes,
+		.sent_bytes = conn_sent_bytes(conn),
+		.received_bytes = conn_received_bytes(conn),
 		.last_send_ns = conn_last_send_ns(conn),
 		.last_recv_ns = conn_last_recv_ns(conn),
 	};

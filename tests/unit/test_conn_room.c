@@ -122,7 +122,7 @@ static void conn_room_fills_what_others_have_left_first(void **state)
 	conn_room_free(&room);
 }
 
-static void conn_room_keeps_the_time_of_a_fin_for_whom_it_is(void **state)
+static void conn_room_keeps_what_is_rare_for_whom_it_is(void **state)
 {
 	struct taken taken[2 * CONN_CHUNK];
 	struct conn_room room = {.roomy = NULL};
@@ -132,17 +132,23 @@ static void conn_room_keeps_the_time_of_a_fin_for_whom_it_is(void **state)
 		take(&room, &taken[i], i);
 		assert_int_equal(conn_peer_closed_ns(taken[i].conn), 0);
 	}
+	/* From the middle to both ends. */
 	for (uint32_t i = 0; i < CONN_CHUNK; i += 2) {
-		assert_int_equal(conn_room_prepare_fin(taken[i].conn), 0);
-		assert_int_equal(conn_peer_closed_ns(taken[i].conn), 0);
-		conn_room_set_fin(taken[i].conn, 1000 + i);
+		uint32_t at = (i * 5 + 16) % CONN_CHUNK;
+		struct conn_rare *rare = conn_room_take_rare(taken[at].conn);
+
+		assert_int_equal(rare->fin_ns, 0);
+		rare->fin_ns = 1000 + at;
+		assert_ptr_equal(conn_room_take_rare(taken[at].conn), rare);
 	}
 	for (uint32_t i = 0; i < 2 * CONN_CHUNK; i++)
 		assert_int_equal(conn_peer_closed_ns(taken[i].conn),
 				 i < CONN_CHUNK && i % 2 == 0 ? 1000 + i : 0);
 	give_back(&room, &taken[4]);
 	take(&room, &taken[4], 4);
-	assert_int_equal(conn_peer_closed_ns(taken[4].conn), 0);
+	for (uint32_t i = 0; i < 2 * CONN_CHUNK; i++)
+		assert_int_equal(conn_peer_closed_ns(taken[i].conn),
+				 i < CONN_CHUNK && i % 2 == 0 && i != 4 ? 1000 + i : 0);
 	for (uint32_t i = 0; i < 2 * CONN_CHUNK; i++)
 		give_back(&room, &taken[i]);
 	conn_room_free(&room);
@@ -153,7 +159,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(conn_room_keeps_places_and_numbers_whatever_goes),
 		cmocka_unit_test(conn_room_fills_what_others_have_left_first),
-		cmocka_unit_test(conn_room_keeps_the_time_of_a_fin_for_whom_it_is),
+		cmocka_unit_test(conn_room_keeps_what_is_rare_for_whom_it_is),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

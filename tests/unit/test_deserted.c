@@ -48,8 +48,8 @@ static void tell(struct sim *sim, const struct sim_conn *sim_conn, enum opener_s
 		.type = EVENT_IO,
 		.conn = conn->id,
 		.opener = (uint16_t)state,
-		.sent_bytes = conn->sent_bytes,
-		.received_bytes = conn->received_bytes,
+		.sent_bytes = conn_sent_bytes(conn),
+		.received_bytes = conn_received_bytes(conn),
 		.last_send_ns = conn_last_send_ns(conn),
 		.last_recv_ns = conn_last_recv_ns(conn),
 	};

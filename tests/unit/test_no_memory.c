@@ -102,6 +102,8 @@ static void use_one(struct run *run, uint32_t pool, uint64_t conn, uint64_t s)
 
 	fill(&event, EVENT_IO, pool, conn, s);
 	event.sent_bytes = event.received_bytes = s * 100;
+	if (conn == 7)
+		event.received_bytes += 1ULL << 32;
 	event.last_send_ns = event.t_ns - 2 * NS_PER_MS;
 	event.last_recv_ns = event.t_ns - NS_PER_MS;
 	event.last_site = "OrderRepo.find";

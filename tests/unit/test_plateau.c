@@ -35,7 +35,7 @@ struct world {
 
 static void observe(struct world *world, enum change_type type, int64_t open_ns)
 {
-	struct conn conn = {.open_ns = open_ns, .received_bytes = 100};
+	struct conn conn = {.open_ns = open_ns, .received_low = 100};
 	struct change change = {.type = type, .t_ns = world->now_ns, .conn = &conn};
 
 	change.by = CLOSE_LOCAL;

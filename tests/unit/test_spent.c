@@ -33,7 +33,7 @@ static void setup(struct world *world)
 		conn->open_ns = BEGIN;
 		conn->last_active_ns = BEGIN + 4 * (i + 1) * S;
 		conn->last_io = IO_RECEIVED;
-		conn->last_other_ns = (uint64_t)conn->last_active_ns - 1000;
+		conn->other_span = conn_span(1000);
 		conn->has_returned = 1;
 		conn->habit = 1;
 		conn->older = i > 0 ? conn - 1 : NULL;

@@ -153,7 +153,7 @@ static void table_apply_io_without_newer_times_is_no_activity(void **state)
 	change = done(table, io(9 * S, 1, 4 * S, 3 * S));
 	assert_int_equal(change.type, CHANGE_NONE);
 	assert_int_equal(change.conn->last_active_ns, 4 * S);
-	assert_int_equal(change.conn->sent_bytes, 9 * S);
+	assert_int_equal(conn_sent_bytes(change.conn), 9 * S);
 }
 
 static void table_apply_seen_knows_bounds(void **state)

@@ -65,7 +65,7 @@ static void turnover_heartbeats_are_no_work(void **state)
 
 static void turnover_what_is_closed_was_given_back(void **state)
 {
-	struct conn conn = {.open_ns = 0, .sent_bytes = 100};
+	struct conn conn = {.open_ns = 0, .sent_low = 100};
 	struct change change = {.type = CHANGE_CLOSED, .conn = &conn, .by = CLOSE_LOCAL};
 	struct turnover turnover = {0};
 
