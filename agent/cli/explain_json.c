@@ -182,7 +182,7 @@ static int collect_ids(struct explain_steps *steps)
 		const struct pool *pool = explain->pools[i].pool;
 		const struct conn *conn = pool ? pool->oldest : NULL;
 
-		for (; conn && done < count; conn = conn->newer)
+		for (; conn && done < count; conn = conn_newer(conn))
 			steps->ids[done++] = conn->id;
 		steps->ends[i] = done;
 	}

@@ -271,7 +271,7 @@ static int print_group(const struct explain *explain, const struct pool *pool,
 	char *text = NULL;
 	int r = view ? 0 : -ENOMEM;
 
-	for (const struct conn *conn = pool->oldest; conn && !r; conn = conn->newer)
+	for (const struct conn *conn = pool->oldest; conn && !r; conn = conn_newer(conn))
 		if (explain_group_of(explain, conn) == group && count++ < CONNS_SHOWN)
 			r = add_conn(view, table, conn, explain->now_ns) ? -ENOMEM : 0;
 	if (r == 0 && count > 0) {

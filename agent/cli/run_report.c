@@ -137,7 +137,7 @@ int run_report_note(struct run_report *report, const struct table *table, const 
 int run_report_finish(struct run_report *report, const struct table *table, uint64_t now_ns)
 {
 	for (struct pool *pool = table_first_pool(table); pool; pool = pool->next)
-		for (struct conn *conn = pool->oldest; conn; conn = conn->newer)
+		for (struct conn *conn = pool->oldest; conn; conn = conn_newer(conn))
 			if (conn->state != CONN_CONNECTING &&
 			    add_left(report, table, conn, now_ns, UNTIL_NOW) < 0)
 				return -ENOMEM;

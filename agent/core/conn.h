@@ -31,7 +31,8 @@ enum last_io { IO_NONE, IO_SENT, IO_RECEIVED };
 
 struct conn {
 	/* First what is gone through for all connections of a pool, at each tick. */
-	struct conn *newer, *older; /* neighbours in the pool's order of activity */
+	/* Numbers of its neighbours in the pool's order of activity: conn_newer(), conn_older(). */
+	uint32_t newer, older;
 	int64_t last_active_ns; /* last payload byte either way; before the first one, open_ns */
 	/* Where last_io is one of the two: how long before it the other one was, conn_span(). */
 	uint32_t other_span;
@@ -87,7 +88,7 @@ struct conn {
 #define CONN_RETRANSMIT_MAX ((1U << 31) - 1)
 /* So many have room for a site and a last one of their own, and an address. */
 #define CONN_COUNT_MAX 1000000
-_Static_assert(sizeof(struct conn) == 112, "what a connection costs is on purpose");
+_Static_assert(sizeof(struct conn) == 104, "what a connection costs is on purpose");
 
 /* Of one that has_rare; conn_room.c. */
 const struct conn_rare *conn_room_rare(const struct conn *conn);

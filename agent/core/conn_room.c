@@ -52,6 +52,7 @@ static struct conn_chunk *make_chunk(struct conn_room *room)
 	chunk = malloc(sizeof(*chunk));
 	if (!chunk)
 		return NULL;
+	chunk->room = room;
 	chunk->used = 0;
 	chunk->rares = NULL;
 	chunk->rare_slots = 0;

@@ -7,13 +7,14 @@
 #ifndef CONNLEAK_CORE_CONN_ROOM_H
 #define CONNLEAK_CORE_CONN_ROOM_H
 
+#include "conn.h"
 #include "numbers.h"
-#include "table.h"
 
 #define CONN_CHUNK (CONN_SLOT_MAX + 1)
 
 struct conn_chunk {
 	struct conn conns[CONN_CHUNK];
+	const struct conn_room *room; /* that it is of */
 	struct conn_rare *rares; /* of those that have it, by slot; owned; NULL = none has had it */
 	uint32_t used; /* a bit for each */
 	uint32_t rare_slots; /* the same for those in rares */
@@ -57,6 +58,18 @@ static inline struct conn *conn_room_at(const struct conn_room *room, uint32_t n
 	struct conn_chunk *chunk = numbers_at(&room->chunks, number / CONN_CHUNK);
 
 	return &chunk->conns[number % CONN_CHUNK];
+}
+
+/* Its neighbours in the order of activity (order.h): active after it, and before it; NULL = none.
+ */
+static inline struct conn *conn_newer(const struct conn *conn)
+{
+	return conn->newer ? conn_room_at(conn_chunk_of(conn)->room, conn->newer) : NULL;
+}
+
+static inline struct conn *conn_older(const struct conn *conn)
+{
+	return conn->older ? conn_room_at(conn_chunk_of(conn)->room, conn->older) : NULL;
 }
 
 #endif

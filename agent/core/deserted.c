@@ -131,13 +131,13 @@ static uint32_t collect(const struct pool *pool, int64_t silent_before_ns, struc
 	const struct conn *conn = pool->oldest, *end = NULL;
 	uint32_t count = 0, walked;
 
-	for (walked = 0; conn && walked < CONNS_MAX; walked++, conn = conn->newer)
+	for (walked = 0; conn && walked < CONNS_MAX; walked++, conn = conn_newer(conn))
 		count += add_case(conn, silent_before_ns, &cases[count]);
 	if (!conn)
 		return count;
-	end = conn->older;
+	end = conn_older(conn);
 	conn = pool->newest;
-	for (walked = 0; conn != end && walked < CONNS_MAX; walked++, conn = conn->older)
+	for (walked = 0; conn != end && walked < CONNS_MAX; walked++, conn = conn_older(conn))
 		count += add_case(conn, silent_before_ns, &cases[count]);
 	return count;
 }

@@ -44,7 +44,7 @@ static void measure_connections(const struct bench *bench, const struct pool *po
 	    OWED_FACTOR * 1000 * figures->before.exchange_us > (double)owed_ns)
 		owed_ns = (uint64_t)(OWED_FACTOR * 1000 * figures->before.exchange_us);
 	figures->saw_start = true;
-	for (const struct conn *conn = pool->oldest; conn; conn = conn->newer) {
+	for (const struct conn *conn = pool->oldest; conn; conn = conn_newer(conn)) {
 		if (conn->age_is_bound)
 			figures->saw_start = false;
 		else

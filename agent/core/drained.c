@@ -64,7 +64,7 @@ void drained_sample(struct drained *drained, const struct pool *pool, int64_t kn
 		struct drained_span *span = &drained->spans[i];
 
 		for (; conn && known_ns - conn->last_active_ns < (int64_t)spans_ns[i];
-		     conn = conn->older)
+		     conn = conn_older(conn))
 			count += is_counted(conn);
 		turn_epoch(span, (uint32_t)((uint64_t)known_ns / (EPOCH_SPANS * spans_ns[i])));
 		if (count > span->most)
@@ -80,7 +80,7 @@ static uint32_t take_end(const struct pool *pool, int64_t end_ns, uint64_t span_
 	int64_t moment_ns = INT64_MAX;
 	uint32_t moments = 0;
 
-	for (const struct conn *conn = pool->newest; conn; conn = conn->older) {
+	for (const struct conn *conn = pool->newest; conn; conn = conn_older(conn)) {
 		if (end_ns - conn->last_active_ns >= (int64_t)span_ns)
 			break;
 		if (!is_counted(conn))

@@ -50,7 +50,7 @@ static uint32_t take_ranks(const struct pool *pool, int64_t resumed_ns,
 	uint32_t count = 0, found = 0;
 
 	for (const struct conn *conn = pool->newest; conn && found < DWINDLE_RANKS;
-	     conn = conn->older) {
+	     conn = conn_older(conn)) {
 		if (conn->state != CONN_OPEN || heartbeat_is_beating(conn) ||
 		    ++count < ranks[found])
 			continue;

@@ -241,7 +241,7 @@ static int name_suspects(const struct judgement *judgement, const struct held *h
 	if (!draft->suspects)
 		return -ENOMEM;
 	for (const struct conn *conn = judgement->pool->oldest;
-	     conn && draft->suspect_count < held->open; conn = conn->newer)
+	     conn && draft->suspect_count < held->open; conn = conn_newer(conn))
 		if (conn->state == CONN_OPEN && (has_ended(cause) || held_has(held, conn)))
 			draft->suspects[draft->suspect_count++] = conn->id;
 	return 0;

@@ -91,10 +91,10 @@ static const struct conn *suspects_next(struct suspects *suspects)
 	const struct conn *conn = suspects->next;
 
 	while (suspects->left > 0 && conn && !conn->is_suspect)
-		conn = conn->newer;
+		conn = conn_newer(conn);
 	if (suspects->left > 0 && conn) {
 		suspects->left--;
-		suspects->next = conn->newer;
+		suspects->next = conn_newer(conn);
 		return conn;
 	}
 	suspects->next = NULL;

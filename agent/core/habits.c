@@ -31,7 +31,7 @@ static uint32_t count_used_once(const struct judgement *judgement)
 	uint32_t left = judgement->leak.suspect_count, once_count = 0;
 
 	for (const struct conn *conn = judgement->pool->oldest; conn && left > 0;
-	     conn = conn->newer) {
+	     conn = conn_newer(conn)) {
 		if (!conn->is_suspect)
 			continue;
 		left--;
@@ -56,7 +56,7 @@ static uint64_t sum_silence_ns(const struct judgement *judgement, uint64_t t_ns)
 	uint64_t sum_ns = 0;
 
 	for (const struct conn *conn = judgement->pool->oldest; conn && left > 0;
-	     conn = conn->newer) {
+	     conn = conn_newer(conn)) {
 		if (!conn->is_suspect)
 			continue;
 		left--;
@@ -71,7 +71,7 @@ static uint32_t count_peer_closed(const struct judgement *judgement)
 	uint32_t left = judgement->leak.suspect_count, closed_count = 0;
 
 	for (const struct conn *conn = judgement->pool->oldest; conn && left > 0;
-	     conn = conn->newer) {
+	     conn = conn_newer(conn)) {
 		if (!conn->is_suspect)
 			continue;
 		left--;

@@ -220,7 +220,7 @@ void heartbeat_find_parties(struct heartbeat_parties *ret_parties, const struct 
 			    const struct moment *moment)
 {
 	memset(ret_parties, 0, sizeof(*ret_parties));
-	for (const struct conn *conn = pool->newest; conn; conn = conn->older) {
+	for (const struct conn *conn = pool->newest; conn; conn = conn_older(conn)) {
 		if (heartbeat_is_beating(conn))
 			set_bit(ret_parties->beating, conn);
 		else if (conn->has_returned)

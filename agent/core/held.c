@@ -154,7 +154,7 @@ void held_take(const struct bench *bench, const struct judgement *judgement, int
 		.is_cut_off = exhausted_is_cut_off(&judgement->exhausted),
 	};
 
-	for (const struct conn *conn = judgement->pool->oldest; conn; conn = conn->newer) {
+	for (const struct conn *conn = judgement->pool->oldest; conn; conn = conn_newer(conn)) {
 		if (conn->state != CONN_OPEN)
 			continue;
 		silence_ns = at_ns - conn->last_active_ns;
@@ -180,7 +180,7 @@ static int64_t last_gap_ns(const struct judgement *judgement, const struct held 
 	const struct conn *conn = judgement->pool->newest;
 	bool has_last = false;
 
-	for (; conn; conn = conn->older) {
+	for (; conn; conn = conn_older(conn)) {
 		if (conn->state != CONN_OPEN)
 			continue;
 		if (has_last)
@@ -208,7 +208,7 @@ static bool is_at_a_rate(const struct judgement *judgement, const struct held *h
 	if (held->is_cut_off && held->beyond >= BEYOND_MIN && 2 * held->beyond >= held->count &&
 	    span_ns < (int64_t)(held->steps * BEYOND_SLOW_NS))
 		return true;
-	for (; conn; conn = conn->newer) {
+	for (; conn; conn = conn_newer(conn)) {
 		if (conn->state != CONN_OPEN || !held_has(held, conn))
 			continue;
 		if (conn->is_suspect)

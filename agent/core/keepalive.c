@@ -96,7 +96,7 @@ static bool is_common(const struct keepalive *keepalive, const struct moment *mo
 	int64_t missed_ns = used_ns - (int64_t)((MISSED_FACTOR - 1) * keepalive->period_ns);
 	uint32_t fit = 0, pinged = 0, all = 0;
 
-	for (const struct conn *conn = pool->oldest; conn; conn = conn->newer) {
+	for (const struct conn *conn = pool->oldest; conn; conn = conn_newer(conn)) {
 		if (conn->state != CONN_OPEN || conn->last_active_ns < missed_ns)
 			continue;
 		all++;

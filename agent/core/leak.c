@@ -247,7 +247,7 @@ static bool is_held(const struct judgement *judgement, const struct settings *se
 	if (strcmp(judgement->leak.basis->test, "ladder") == 0)
 		benign_ns = judgement->leak.basis->limits.idle_ns;
 
-	for (const struct conn *conn = judgement->pool->oldest; conn; conn = conn->newer)
+	for (const struct conn *conn = judgement->pool->oldest; conn; conn = conn_newer(conn))
 		held += conn->is_suspect &&
 			(heartbeat_is_beating(conn) ||
 			 moment->known_ns - conn->last_active_ns > (int64_t)benign_ns);

@@ -420,7 +420,7 @@ static uint32_t count_remaining(const struct ledger_entry *entry, const struct t
 {
 	uint32_t count = 0;
 
-	for (const struct conn *conn = pool->oldest; conn; conn = conn->newer)
+	for (const struct conn *conn = pool->oldest; conn; conn = conn_newer(conn))
 		count += conn->last_active_ns <= (int64_t)entry->known_ns &&
 			 is_named(entry, table, conn);
 	return count;

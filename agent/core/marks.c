@@ -53,7 +53,7 @@ void marks_clear(struct judgement *judgement)
 {
 	struct conn *conn = judgement->pool->oldest;
 
-	for (; conn && judgement->leak.suspect_count > 0; conn = conn->newer)
+	for (; conn && judgement->leak.suspect_count > 0; conn = conn_newer(conn))
 		marks_remove(&judgement->leak, conn);
 }
 
@@ -62,7 +62,7 @@ static uint32_t count_beating(const struct judgement *judgement)
 	const struct conn *conn = judgement->pool->newest;
 	uint32_t count = 0;
 
-	for (; conn; conn = conn->older)
+	for (; conn; conn = conn_older(conn))
 		count += conn->is_suspect && heartbeat_is_beating(conn);
 	return count;
 }
@@ -268,7 +268,7 @@ static bool find_trickle(struct trickle *trickle, const struct judgement *judgem
 	uint32_t suspect_count = judgement->leak.suspect_count, used_count = 0;
 
 	*trickle = (struct trickle){0};
-	for (const struct conn *conn = judgement->pool->oldest; conn; conn = conn->newer) {
+	for (const struct conn *conn = judgement->pool->oldest; conn; conn = conn_newer(conn)) {
 		if (conn->is_suspect && is_unused(conn)) {
 			if (trickle->count++ == 0)
 				trickle->first_ns = conn->last_active_ns;
@@ -303,7 +303,7 @@ static int64_t find_source_ns(const struct trickle *trickle, struct stock_walk w
 /* Those of its own that a pool has not used yet are silent as well, and are none of them. */
 static void unmark_others(struct judgement *judgement)
 {
-	for (struct conn *conn = judgement->pool->oldest; conn; conn = conn->newer)
+	for (struct conn *conn = judgement->pool->oldest; conn; conn = conn_newer(conn))
 		if (!conn->has_returned && !is_unused(conn))
 			marks_remove(&judgement->leak, conn);
 }
@@ -344,7 +344,7 @@ static bool is_spare(const struct conn *conn)
 
 	if (conn->has_returned || conn->age_is_bound)
 		return false;
-	for (; other; other = other->older)
+	for (; other; other = conn_older(other))
 		if (other->has_returned && !heartbeat_may_be(other) &&
 		    llabs(other->open_ns - conn->open_ns) <= AT_ONCE_NS)
 			return true;
@@ -361,7 +361,7 @@ bool marks_are_spares(const struct judgement *judgement)
 	const struct conn *conn = judgement->pool->oldest;
 	uint32_t asked_count = 0, spare_count = 0;
 
-	for (; conn && asked_count < SPARES_ASKED_MAX; conn = conn->newer) {
+	for (; conn && asked_count < SPARES_ASKED_MAX; conn = conn_newer(conn)) {
 		asked_count += conn->is_suspect;
 		spare_count += conn->is_suspect && is_spare(conn);
 	}

@@ -328,7 +328,7 @@ float meter_busy_share(const struct pool *pool)
 {
 	uint32_t open = 0, busy = 0;
 
-	for (const struct conn *conn = pool->oldest; conn; conn = conn->newer) {
+	for (const struct conn *conn = pool->oldest; conn; conn = conn_newer(conn)) {
 		if (conn->state != CONN_OPEN)
 			continue;
 		open++;

@@ -44,7 +44,7 @@ static int64_t since(const struct narrow *narrow, const struct pool *pool, uint3
 {
 	uint32_t count = 0;
 
-	for (const struct conn *conn = pool->newest; conn; conn = conn->older) {
+	for (const struct conn *conn = pool->newest; conn; conn = conn_older(conn)) {
 		if (conn->state != CONN_OPEN || heartbeat_is_beating(conn) || ++count < rank)
 			continue;
 		return conn->last_active_ns > narrow->resumed_ns ? conn->last_active_ns

@@ -49,7 +49,8 @@ void openers_count(const struct pool *pool, struct openers *ret_openers)
 	uint32_t tids[TIDS_MAX], count = 0;
 	struct openers openers = {0};
 
-	for (const struct conn *conn = pool->oldest; conn && count < TIDS_MAX; conn = conn->newer) {
+	for (const struct conn *conn = pool->oldest; conn && count < TIDS_MAX;
+	     conn = conn_newer(conn)) {
 		if (!conn->is_suspect || conn->tid == 0)
 			continue;
 		tids[count++] = conn->tid;
@@ -59,7 +60,7 @@ void openers_count(const struct pool *pool, struct openers *ret_openers)
 	qsort(tids, count, sizeof(tids[0]), compare);
 	count = drop_equal(tids, count);
 	openers.thread_count = count;
-	for (const struct conn *conn = pool->oldest; conn && count > 0; conn = conn->newer) {
+	for (const struct conn *conn = pool->oldest; conn && count > 0; conn = conn_newer(conn)) {
 		const uint32_t *found = NULL;
 		uint32_t tid = conn->tid;
 

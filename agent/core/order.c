@@ -41,7 +41,7 @@ static struct conn *find_recent(struct pool *pool, int64_t second)
 
 static struct conn *find_place(struct pool *pool, int64_t second)
 {
-	struct conn *place = pool->newest;
+	struct conn *place = pool->newest, *newer;
 
 	if (!place || order_second(place->last_active_ns) <= second)
 		return place;
@@ -51,11 +51,12 @@ static struct conn *find_place(struct pool *pool, int64_t second)
 	if (!place) {
 		place = pool->newest;
 		while (order_second(place->last_active_ns) > second)
-			place = place->older;
+			place = conn_older(place);
 	}
 	/* A second whose slot was taken over by a later one can lie in between. */
-	while (place->newer && order_second(place->newer->last_active_ns) <= second)
-		place = place->newer;
+	for (newer = conn_newer(place); newer && order_second(newer->last_active_ns) <= second;
+	     newer = conn_newer(place))
+		place = newer;
 	return place;
 }
 
@@ -73,21 +74,31 @@ static void remember(struct pool *pool, struct conn *conn, int64_t second)
 		*slot = conn;
 }
 
+static uint32_t number_of(const struct conn *conn)
+{
+	return conn ? conn_number(conn) : 0;
+}
+
+static void link_both(struct pool *pool, struct conn *older, struct conn *newer)
+{
+	if (older)
+		older->newer = number_of(newer);
+	else
+		pool->oldest = newer;
+	if (newer)
+		newer->older = number_of(older);
+	else
+		pool->newest = older;
+}
+
 void order_insert(struct pool *pool, struct conn *conn)
 {
 	int64_t second = order_second(conn->last_active_ns);
-	struct conn *place = find_place(pool, second);
+	struct conn *place = find_place(pool, second), *newer;
 
-	conn->older = place;
-	conn->newer = place ? place->newer : pool->oldest;
-	if (conn->older)
-		conn->older->newer = conn;
-	else
-		pool->oldest = conn;
-	if (conn->newer)
-		conn->newer->older = conn;
-	else
-		pool->newest = conn;
+	newer = place ? conn_newer(place) : pool->oldest;
+	link_both(pool, place, conn);
+	link_both(pool, conn, newer);
 	remember(pool, conn, second);
 }
 
@@ -95,25 +106,18 @@ static void forget(struct pool *pool, const struct conn *conn)
 {
 	int64_t second = order_second(conn->last_active_ns);
 	struct conn **slot = pool->recent ? recent_slot(pool, second) : NULL;
+	struct conn *older;
 
 	if (!slot || *slot != conn)
 		return;
-	*slot = NULL;
-	if (conn->older && order_second(conn->older->last_active_ns) == second)
-		*slot = conn->older;
+	older = conn_older(conn);
+	*slot = older && order_second(older->last_active_ns) == second ? older : NULL;
 }
 
 void order_remove(struct pool *pool, struct conn *conn)
 {
 	forget(pool, conn);
-	if (conn->older)
-		conn->older->newer = conn->newer;
-	else
-		pool->oldest = conn->newer;
-	if (conn->newer)
-		conn->newer->older = conn->older;
-	else
-		pool->newest = conn->older;
-	conn->older = NULL;
-	conn->newer = NULL;
+	link_both(pool, conn_older(conn), conn_newer(conn));
+	conn->older = 0;
+	conn->newer = 0;
 }

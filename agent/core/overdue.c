@@ -63,7 +63,7 @@ static uint32_t count_silent(const struct pool *pool, int64_t since_ns)
 {
 	uint32_t count = 0, returned_count = 0;
 
-	for (const struct conn *conn = pool->newest; conn; conn = conn->older) {
+	for (const struct conn *conn = pool->newest; conn; conn = conn_older(conn)) {
 		if (conn->state != CONN_OPEN)
 			continue;
 		if (conn->last_active_ns >= since_ns || conn->silent_since_seen ||

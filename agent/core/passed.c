@@ -63,7 +63,7 @@ static void mark(const struct passed *passed, const struct pool *pool)
 {
 	for (struct conn *conn = pool->oldest;
 	     conn && order_second(conn->last_active_ns) <= order_second(passed->until_ns);
-	     conn = conn->newer)
+	     conn = conn_newer(conn))
 		if (conn->last_active_ns > passed->from_ns &&
 		    conn->last_active_ns < passed->until_ns && may_be_free(conn))
 			conn->was_passed = true;

@@ -125,7 +125,7 @@ static uint32_t count_young(const struct pool *pool, uint64_t now_ns)
 	int64_t from_ns = (int64_t)now_ns - (int64_t)EARLY_NS;
 	uint32_t count = 0;
 
-	for (; conn && conn->last_active_ns > from_ns; conn = conn->older)
+	for (; conn && conn->last_active_ns > from_ns; conn = conn_older(conn))
 		count += conn->state == CONN_OPEN && !conn->age_is_bound && conn->open_ns > from_ns;
 	return count;
 }

@@ -255,7 +255,7 @@ static uint32_t newer_count(const struct pool *pool, uint64_t since_ns)
 {
 	uint32_t count = 0;
 
-	for (const struct conn *conn = pool->oldest; conn; conn = conn->newer)
+	for (const struct conn *conn = pool->oldest; conn; conn = conn_newer(conn))
 		count += !conn->age_is_bound && conn->open_ns > (int64_t)since_ns;
 	return count;
 }
@@ -265,7 +265,7 @@ static uint32_t peer_closed_count(const struct pool *pool)
 {
 	uint32_t count = 0;
 
-	for (const struct conn *conn = pool->oldest; conn; conn = conn->newer)
+	for (const struct conn *conn = pool->oldest; conn; conn = conn_newer(conn))
 		count += conn->is_suspect && conn->state == CONN_PEER_CLOSED;
 	return count;
 }

@@ -359,7 +359,7 @@ static void add_pool(struct rollup *rollup, struct rollup_group *group, const st
 	group->pool_count++;
 	if (rule && group != &rollup->other)
 		group->limit = rule->limit;
-	for (const struct conn *conn = pool->oldest; conn; conn = conn->newer)
+	for (const struct conn *conn = pool->oldest; conn; conn = conn_newer(conn))
 		group->state_count[state_of(conn, detector, now_ns)]++;
 	for (int kind = 0; detector && kind < VERDICT_KIND_COUNT; kind++) {
 		const struct verdict *verdict =

@@ -50,7 +50,7 @@ static double busy_share(const struct judgement *judgement)
 		return NAN;
 	if (!(busy >= SLACK_SHARE))
 		return busy;
-	for (const struct conn *conn = judgement->pool->oldest; conn; conn = conn->newer)
+	for (const struct conn *conn = judgement->pool->oldest; conn; conn = conn_newer(conn))
 		working += is_working(conn);
 	if (working == 0)
 		return 0;
@@ -65,7 +65,7 @@ static uint64_t spread_ns(const struct judgement *judgement, const struct moment
 	const struct conn *conn = judgement->pool->oldest;
 	int64_t active_ns = moment->known_ns;
 
-	for (; conn; conn = conn->newer) {
+	for (; conn; conn = conn_newer(conn)) {
 		if (!is_working(conn))
 			continue;
 		active_ns = conn->last_active_ns;

@@ -53,7 +53,7 @@ bool spent_find(const struct pool *pool, uint64_t limit, int64_t known_ns,
 
 	if (limit < COUNT_MIN || pool->conn_count < limit)
 		return false;
-	for (const struct conn *conn = pool->oldest; conn; conn = conn->newer) {
+	for (const struct conn *conn = pool->oldest; conn; conn = conn_newer(conn)) {
 		if (conn->state != CONN_OPEN || conn->age_is_bound || heartbeat_is_beating(conn) ||
 		    conn_is_owed(conn) || is_spare(pool, conn))
 			return false;

@@ -106,7 +106,7 @@ static bool grew_without_need(const struct bench *bench, const struct judgement 
 	int64_t last_ns = 0;
 	struct held held;
 
-	for (const struct conn *conn = judgement->pool->oldest; conn; conn = conn->newer)
+	for (const struct conn *conn = judgement->pool->oldest; conn; conn = conn_newer(conn))
 		if (conn->state == CONN_OPEN && !conn->age_is_bound && conn->open_ns > last_ns)
 			last_ns = conn->open_ns;
 	if (last_ns == 0)
@@ -130,7 +130,7 @@ static double rate_odds(const struct judgement *judgement, const struct held *he
 	double least_s = exhausted->expected > 0 ? 1 / (double)exhausted->expected : 1;
 	double silence_s, longest_s = 0, sum = 0;
 
-	for (const struct conn *conn = judgement->pool->oldest; conn; conn = conn->newer) {
+	for (const struct conn *conn = judgement->pool->oldest; conn; conn = conn_newer(conn)) {
 		if (conn->state != CONN_OPEN || conn->last_active_ns >= held->at_ns)
 			continue;
 		if (stray > 0) {
@@ -153,7 +153,7 @@ static bool fell_one_by_one(const struct judgement *judgement, const struct held
 	int64_t before_ns = 0, first_ns = 0, gap_ns = 0, span_ns;
 	uint32_t count = 0;
 
-	for (const struct conn *conn = judgement->pool->oldest; conn; conn = conn->newer) {
+	for (const struct conn *conn = judgement->pool->oldest; conn; conn = conn_newer(conn)) {
 		if (conn->state != CONN_OPEN || heartbeat_is_beating(conn))
 			continue;
 		if (count++ == 0)
@@ -226,7 +226,7 @@ static int64_t last_send_ns(const struct pool *pool)
 {
 	uint64_t last_ns = 0;
 
-	for (const struct conn *conn = pool->newest; conn; conn = conn->older)
+	for (const struct conn *conn = pool->newest; conn; conn = conn_older(conn))
 		if (conn->state == CONN_OPEN && conn_last_send_ns(conn) > last_ns &&
 		    !heartbeat_is_beating(conn))
 			last_ns = conn_last_send_ns(conn);
@@ -366,7 +366,7 @@ bool standstill_is_overdue(const struct bench *bench, const struct judgement *ju
 			  judgement->pool, known_ns, &end))
 		return false;
 	held_take(bench, judgement, end_ns, ret_held);
-	for (const struct conn *conn = judgement->pool->oldest; conn; conn = conn->newer)
+	for (const struct conn *conn = judgement->pool->oldest; conn; conn = conn_newer(conn))
 		if (conn->state == CONN_OPEN && conn->last_active_ns < ret_held->first_ns)
 			ret_held->first_ns = conn->last_active_ns;
 	ret_held->overdue = end;

@@ -63,14 +63,14 @@ struct conn *stock_next(struct stock_walk *walk)
 	struct conn *conn = walk->next;
 
 	for (; conn && order_second(conn->last_active_ns) <= walk->last_second;
-	     conn = conn->newer) {
+	     conn = conn_newer(conn)) {
 		uint64_t silence_ns;
 
 		if (conn->last_active_ns >= known_ns)
 			continue;
 		silence_ns = (uint64_t)known_ns - (uint64_t)conn->last_active_ns;
 		if (silence_ns > walk->limits.idle_ns && counts(walk, conn, silence_ns)) {
-			walk->next = conn->newer;
+			walk->next = conn_newer(conn);
 			return conn;
 		}
 	}

@@ -228,7 +228,7 @@ static uint32_t count_unanswered(const struct pool *pool, uint64_t t_ns)
 {
 	uint32_t count = 0;
 
-	for (const struct conn *conn = pool->oldest; conn; conn = conn->newer) {
+	for (const struct conn *conn = pool->oldest; conn; conn = conn_newer(conn)) {
 		int64_t age_ns = (int64_t)t_ns - conn->open_ns;
 
 		count += is_unanswered(conn) && conn->state == CONN_OPEN &&
@@ -262,7 +262,7 @@ static bool is_stampede(const struct judgement *judgement, uint64_t t_ns)
 
 	if (judgement->pool->conn_count < OPEN_FACTOR * judgement->storm.open_average)
 		return false;
-	for (const struct conn *conn = judgement->pool->oldest; conn; conn = conn->newer) {
+	for (const struct conn *conn = judgement->pool->oldest; conn; conn = conn_newer(conn)) {
 		int64_t age_ns = (int64_t)t_ns - conn->open_ns;
 
 		if (conn->age_is_bound || age_ns > (int64_t)OVER_NS || age_ns < (int64_t)YOUNG_NS)

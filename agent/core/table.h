@@ -13,7 +13,7 @@
 #ifndef CONNLEAK_CORE_TABLE_H
 #define CONNLEAK_CORE_TABLE_H
 
-#include "conn.h"
+#include "conn_room.h"
 #include "index.h"
 #include "totals.h"
 #include "types.h"

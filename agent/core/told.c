@@ -20,7 +20,7 @@ void told_take(struct told *told, const struct pool *pool, uint32_t elsewhere_co
 	told->elsewhere_count = elsewhere_count;
 	told->gone_count = 0;
 	told->t_ns = t_ns;
-	for (struct conn *conn = pool->oldest; conn; conn = conn->newer) {
+	for (struct conn *conn = pool->oldest; conn; conn = conn_newer(conn)) {
 		conn->was_told = conn->is_suspect;
 		told->count += conn->is_suspect;
 	}

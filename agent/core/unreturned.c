@@ -44,7 +44,7 @@ static int64_t find_open(const struct pool *pool, int64_t from_ns, int64_t befor
 	int64_t last_ns = 0;
 
 	for (const struct conn *conn = pool->newest; conn && conn->last_active_ns >= from_ns;
-	     conn = conn->older)
+	     conn = conn_older(conn))
 		if (conn->state == CONN_OPEN && !conn->age_is_bound && !conn->is_replacement &&
 		    conn->open_ns >= from_ns && conn->open_ns < before_ns &&
 		    conn->open_ns > last_ns)
@@ -63,7 +63,7 @@ static void count_silent(const struct pool *pool, int64_t open_ns, uint64_t held
 {
 	end->silent_count = 0;
 	end->had_count = 0;
-	for (const struct conn *conn = pool->oldest; conn; conn = conn->newer) {
+	for (const struct conn *conn = pool->oldest; conn; conn = conn_newer(conn)) {
 		if (conn->state != CONN_OPEN || conn->open_ns >= open_ns ||
 		    heartbeat_is_beating(conn) || is_spare(pool, conn))
 			continue;

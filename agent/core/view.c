@@ -216,7 +216,7 @@ uint32_t pool_stale_count(const struct pool *pool, const struct detector *detect
 	if (!detector)
 		return 0;
 	/* The longest silent come first. */
-	for (const struct conn *conn = pool->oldest; conn; conn = conn->newer) {
+	for (const struct conn *conn = pool->oldest; conn; conn = conn_newer(conn)) {
 		if (!detector_conn_is_stale(detector, conn, now_ns))
 			break;
 		count++;
@@ -380,7 +380,8 @@ int view_collect_conns(const struct table *table, struct conn ***ret_conns, size
 	for (size_t i = 0; i < pool_count; i++) {
 		size_t first = count;
 
-		for (struct conn *conn = pools[i]->oldest; conn && count < room; conn = conn->newer)
+		for (struct conn *conn = pools[i]->oldest; conn && count < room;
+		     conn = conn_newer(conn))
 			conns[count++] = conn;
 		qsort(conns + first, count - first, sizeof(*conns), compare_conns);
 	}

@@ -149,7 +149,7 @@ static int take_conns(struct detail *detail, const struct sample_scene *scene,
 	detail->conns = sample_alloc(detail->store, pool->conn_count * sizeof(*detail->conns));
 	if (!detail->conns)
 		return -ENOMEM;
-	for (; conn && r == 0 && detail->conn_count < pool->conn_count; conn = conn->newer)
+	for (; conn && r == 0 && detail->conn_count < pool->conn_count; conn = conn_newer(conn))
 		r = take_conn(detail, scene, conn, &detail->conns[detail->conn_count++]);
 	detail_order(detail);
 	return r;

@@ -99,7 +99,7 @@ static int count_conns(struct sample *sample, const struct sample_scene *scene,
 	bool may_be_stale = scene->detector != NULL, is_owed, is_stale;
 	struct site_tally tally = {0};
 
-	for (const struct conn *conn = pool->oldest; conn; conn = conn->newer) {
+	for (const struct conn *conn = pool->oldest; conn; conn = conn_newer(conn)) {
 		is_owed = conn_is_owed(conn);
 		is_stale = may_be_stale &&
 			   detector_conn_is_stale(scene->detector, conn, scene->now_ns);

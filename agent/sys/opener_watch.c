@@ -175,7 +175,7 @@ static uint32_t look_at_silent(struct opener_watch *watch, const struct pool *po
 	uint32_t ended_count = 0, open_count = 0;
 
 	for (const struct conn *conn = pool->oldest; conn && is_silent(watch, conn);
-	     conn = conn->newer) {
+	     conn = conn_newer(conn)) {
 		if (open_count >= POOL_MAX || watch->walked_count++ >= WALK_MAX)
 			break;
 		open_count += conn->opener != OPENER_ENDED;
@@ -190,16 +190,17 @@ static void look_at_all(struct opener_watch *watch, const struct pool *pool)
 	const struct conn *conn = pool->oldest, *end = NULL;
 	uint32_t count = 0;
 
-	for (; conn && count < POOL_MAX && watch->walked_count < WALK_MAX; conn = conn->newer) {
+	for (; conn && count < POOL_MAX && watch->walked_count < WALK_MAX;
+	     conn = conn_newer(conn)) {
 		watch->walked_count++;
 		count += conn->opener != OPENER_ENDED;
 		(void)look_at(watch, conn, true);
 	}
 	if (!conn)
 		return;
-	end = conn->older;
+	end = conn_older(conn);
 	conn = pool->newest;
-	for (count = 0; conn != end && count < POOL_MAX; conn = conn->older, count++)
+	for (count = 0; conn != end && count < POOL_MAX; conn = conn_older(conn), count++)
 		(void)look_at(watch, conn, true);
 }
 

@@ -113,7 +113,7 @@ static bool has_silent(const struct pool *pool, uint64_t now_ns)
 	unsigned int count = 0;
 
 	for (; conn && count < SILENT_COUNT && conn_silence_ns(conn, now_ns) > SILENT_NS;
-	     conn = conn->newer)
+	     conn = conn_newer(conn))
 		count++;
 	return count >= SILENT_COUNT;
 }

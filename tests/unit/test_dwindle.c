@@ -22,7 +22,7 @@
 struct world {
 	struct dwindle dwindle;
 	struct pool pool;
-	struct conn conns[COUNT];
+	struct conn *conns[COUNT];
 	double now_s, resumed_s;
 };
 
@@ -31,9 +31,10 @@ static void setup(struct world *world)
 	memset(world, 0, sizeof(*world));
 	world->now_s = 1000;
 	world->pool.conn_count = COUNT;
+	make_by_hand(world->conns, COUNT);
 	for (int i = 0; i < COUNT; i++) {
-		world->conns[i].state = CONN_OPEN;
-		world->conns[i].last_active_ns = (int64_t)(world->now_s * 1e9);
+		world->conns[i]->state = CONN_OPEN;
+		world->conns[i]->last_active_ns = (int64_t)(world->now_s * 1e9);
 	}
 }
 
@@ -46,7 +47,7 @@ static void work(struct world *world, uint32_t count, double seconds)
 		uint32_t turn = (uint32_t)world->now_s;
 
 		world->now_s += 1;
-		world->conns[turn % count].last_active_ns = (int64_t)(world->now_s * 1e9);
+		world->conns[turn % count]->last_active_ns = (int64_t)(world->now_s * 1e9);
 		if (turn % TICK_S != TICK_S - 1)
 			continue;
 		order_by_activity(&world->pool, world->conns, COUNT);

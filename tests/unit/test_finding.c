@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "activity_order.h"
 #include "core/finding.h"
 
 #define S NS_PER_SEC
@@ -22,19 +23,20 @@ static void finding_count_takes_what_is_silent_and_picked(void **state)
 	const struct losses nothing = {.last_ns = INT64_MIN};
 	struct finding finding = {.limits = {.known_ns = 100 * S, .idle_ns = 10 * S},
 				  .counts = has_come_along};
-	struct conn conns[4] = {
-		{.state = CONN_OPEN, .last_active_ns = 20 * S, .came_along = true},
-		{.state = CONN_OPEN, .last_active_ns = 30 * S},
-		{.state = CONN_CONNECTING, .last_active_ns = 40 * S, .came_along = true},
-		{.state = CONN_OPEN, .last_active_ns = 95 * S, .came_along = true},
-	};
-	struct pool pool = {.oldest = conns};
+	static const int64_t active_ns[] = {20 * S, 30 * S, 40 * S, 95 * S};
+	struct pool pool = {0};
+	struct conn *conns[4];
 
 	(void)state;
-	for (int i = 0; i < 3; i++)
-		conns[i].newer = &conns[i + 1];
+	make_by_hand(conns, 4);
+	for (int i = 0; i < 4; i++) {
+		conns[i]->state = i == 2 ? CONN_CONNECTING : CONN_OPEN;
+		conns[i]->last_active_ns = active_ns[i];
+		conns[i]->came_along = i != 1;
+	}
+	order_as_they_come(&pool, conns, 4);
 	assert_int_equal(finding_count(&finding, &pool, &nothing), 1);
-	conns[1].came_along = true;
+	conns[1]->came_along = true;
 	assert_int_equal(finding_count(&finding, &pool, &nothing), 2);
 	finding.limits.idle_ns = S;
 	assert_int_equal(finding_count(&finding, &pool, &nothing), 3);

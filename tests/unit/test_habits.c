@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "activity_order.h"
 #include "core/habits.h"
 
 #define S NS_PER_SEC
@@ -17,23 +18,23 @@
 struct fixture {
 	struct judgement judgement;
 	struct pool pool;
-	struct conn conns[CONNS];
+	struct conn *conns[CONNS];
 };
 
 /* So many suspects, silent since t = 0; the first of them have been used again before that. */
 static void prepare(struct fixture *fixture, uint32_t suspects, uint32_t returned)
 {
 	memset(fixture, 0, sizeof(*fixture));
+	make_by_hand(fixture->conns, CONNS);
 	fixture->judgement.pool = &fixture->pool;
 	fixture->judgement.leak.suspect_count = suspects;
 	for (uint32_t i = 0; i < CONNS; i++) {
-		struct conn *conn = &fixture->conns[i];
+		struct conn *conn = fixture->conns[i];
 
 		conn->is_suspect = i < suspects;
 		conn->has_returned = i < returned;
-		conn->newer = i + 1 < CONNS ? conn + 1 : NULL;
 	}
-	fixture->pool.oldest = fixture->conns;
+	order_as_they_come(&fixture->pool, fixture->conns, CONNS);
 }
 
 static void habits_vouch_only_in_a_pool_that_is_old_enough(void **state)
@@ -106,7 +107,7 @@ static void habits_of_closed_ones_are_outlasted_by_fewer(void **state)
 
 		prepare(&fixture, rows[i].suspects, 0);
 		for (uint32_t k = 0; k < rows[i].closed; k++)
-			fixture.conns[k].state = CONN_PEER_CLOSED;
+			fixture.conns[k]->state = CONN_PEER_CLOSED;
 		if (habits_are_outlasted(&fixture.judgement, &finding, 0, 3600 * S, 3600 * S) !=
 		    rows[i].outlasted)
 			fail_msg("row %u", (unsigned int)i);

@@ -23,7 +23,7 @@ struct world {
 	struct narrow narrow;
 	struct settings settings;
 	struct pool pool;
-	struct conn conns[COUNT];
+	struct conn *conns[COUNT];
 	double now_s;
 };
 
@@ -33,9 +33,10 @@ static void setup(struct world *world)
 	settings_init(&world->settings);
 	world->now_s = 1000;
 	world->pool.conn_count = COUNT;
+	make_by_hand(world->conns, COUNT);
 	for (int i = 0; i < COUNT; i++) {
-		world->conns[i].state = CONN_OPEN;
-		world->conns[i].last_active_ns = (int64_t)(world->now_s * 1e9);
+		world->conns[i]->state = CONN_OPEN;
+		world->conns[i]->last_active_ns = (int64_t)(world->now_s * 1e9);
 	}
 }
 
@@ -49,7 +50,7 @@ static void work(struct world *world, uint32_t count, double seconds, uint64_t b
 		uint32_t turn = (uint32_t)world->now_s;
 
 		world->now_s += 1;
-		world->conns[turn % count].last_active_ns = (int64_t)(world->now_s * 1e9);
+		world->conns[turn % count]->last_active_ns = (int64_t)(world->now_s * 1e9);
 		sent_bytes += bytes;
 		if (turn % TICK_S != TICK_S - 1)
 			continue;

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 
+#include "activity_order.h"
 #include "core/openers.h"
 
 #define COUNT 8
@@ -38,18 +39,15 @@ static void openers_count_tells_threads_apart(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		const struct row *row = &rows[i];
-		struct conn conns[COUNT] = {0};
-		struct pool pool = {.oldest = &conns[0]};
+		struct conn *conns[COUNT];
+		struct pool pool = {0};
 		struct openers openers;
 
-		for (int k = 0; k < COUNT; k++) {
-			conns[k].tid = row->conns[k].tid;
-			conns[k].is_suspect = row->conns[k].is_suspect;
-			if (k + 1 < COUNT &&
-			    (row->conns[k + 1].tid || row->conns[k + 1].is_suspect))
-				conns[k].newer = &conns[k + 1];
-			else
-				break;
+		make_by_hand(conns, COUNT);
+		for (int k = 0; k < COUNT && (row->conns[k].tid || row->conns[k].is_suspect); k++) {
+			conns[k]->tid = row->conns[k].tid;
+			conns[k]->is_suspect = row->conns[k].is_suspect;
+			order_insert(&pool, conns[k]);
 		}
 		openers_count(&pool, &openers);
 		if (openers.suspect_count != row->openers.suspect_count ||
@@ -82,15 +80,18 @@ static void openers_note_ended_is_told_once_and_stays(void **state)
 
 static void openers_count_knows_who_has_ended(void **state)
 {
-	struct conn conns[3] = {
-		{.tid = 11, .is_suspect = 1, .opener = OPENER_ENDED, .newer = &conns[1]},
-		{.tid = 12, .is_suspect = 1, .opener = OPENER_RUNNING, .newer = &conns[2]},
-		{.tid = 13, .opener = OPENER_ENDED},
-	};
-	struct pool pool = {.oldest = &conns[0]};
 	struct openers openers;
+	struct pool pool = {0};
+	struct conn *conns[3];
 
 	(void)state;
+	make_by_hand(conns, 3);
+	for (uint32_t i = 0; i < 3; i++) {
+		conns[i]->tid = 11 + i;
+		conns[i]->is_suspect = i < 2;
+		conns[i]->opener = i == 1 ? OPENER_RUNNING : OPENER_ENDED;
+	}
+	order_as_they_come(&pool, conns, 3);
 	openers_count(&pool, &openers);
 	assert_int_equal(openers.ended_count, 1);
 }

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <string.h>
 
+#include "activity_order.h"
 #include "core/overdue.h"
 
 #define COUNT 6
@@ -20,7 +21,7 @@ struct world {
 	struct evictions *evictions;
 	struct overdue overdue;
 	struct pool pool;
-	struct conn conns[COUNT];
+	struct conn *conns[COUNT];
 };
 
 static void close_one(struct world *world, double idle_s, uint32_t left)
@@ -51,20 +52,18 @@ static void close_one(struct world *world, double idle_s, uint32_t left)
 static void setup(struct world *world, uint32_t closes, uint32_t left)
 {
 	memset(world, 0, sizeof(*world));
+	make_by_hand(world->conns, COUNT);
 	settings_init(&world->settings);
 	for (uint32_t i = 0; i < closes; i++)
 		close_one(world, IDLE_S, left);
 	for (int i = 0; i < COUNT; i++) {
-		struct conn *conn = &world->conns[i];
+		struct conn *conn = world->conns[i];
 
 		conn->state = CONN_OPEN;
 		conn->has_returned = true;
 		conn->last_active_ns = (int64_t)(REST_S * S);
-		conn->older = i > 0 ? conn - 1 : NULL;
-		conn->newer = i + 1 < COUNT ? conn + 1 : NULL;
 	}
-	world->pool.oldest = &world->conns[0];
-	world->pool.newest = &world->conns[COUNT - 1];
+	order_as_they_come(&world->pool, world->conns, COUNT);
 	world->pool.conn_count = COUNT;
 }
 
@@ -104,9 +103,9 @@ static void overdue_find_of_what_was_never_given_back_returns_false(void **state
 	(void)state;
 	setup(&world, 20, 1);
 	for (int i = 0; i < COUNT / 2; i++)
-		world.conns[i].has_returned = false;
+		world.conns[i]->has_returned = false;
 	assert_true(find_after(&world, 2 * IDLE_S, &end));
-	world.conns[COUNT / 2].has_returned = false;
+	world.conns[COUNT / 2]->has_returned = false;
 	assert_false(find_after(&world, 2 * IDLE_S, &end));
 	tear_down(&world);
 }
@@ -147,7 +146,7 @@ static void overdue_find_where_one_is_in_use_returns_false(void **state)
 
 	(void)state;
 	setup(&world, 20, 0);
-	world.conns[COUNT - 1].last_io = IO_SENT;
+	world.conns[COUNT - 1]->last_io = IO_SENT;
 	assert_false(find_after(&world, 60, &end));
 	tear_down(&world);
 }
@@ -161,7 +160,7 @@ static void overdue_find_where_they_were_used_again_returns_false(void **state)
 	(void)state;
 	setup(&world, 20, 0);
 	change.pool = &world.pool;
-	change.conn = &world.conns[0];
+	change.conn = world.conns[0];
 	for (int i = 0; i < 2; i++)
 		overdue_observe(&world.overdue, world.evictions, &world.settings, &change);
 	assert_false(find_after(&world, 60, &end));

@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <string.h>
 
+#include "activity_order.h"
 #include "core/spent.h"
 #include "core/types.h"
 
@@ -19,15 +20,16 @@
 
 struct world {
 	struct pool pool;
-	struct conn conns[COUNT];
+	struct conn *conns[COUNT];
 };
 
 /* All opened at the begin, and one used after the other. */
 static void setup(struct world *world)
 {
 	memset(world, 0, sizeof(*world));
+	make_by_hand(world->conns, COUNT);
 	for (int i = 0; i < COUNT; i++) {
-		struct conn *conn = &world->conns[i];
+		struct conn *conn = world->conns[i];
 
 		conn->state = CONN_OPEN;
 		conn->open_ns = BEGIN;
@@ -36,11 +38,8 @@ static void setup(struct world *world)
 		conn->other_span = conn_span(1000);
 		conn->has_returned = 1;
 		conn->habit = 1;
-		conn->older = i > 0 ? conn - 1 : NULL;
-		conn->newer = i + 1 < COUNT ? conn + 1 : NULL;
 	}
-	world->pool.oldest = &world->conns[0];
-	world->pool.newest = &world->conns[COUNT - 1];
+	order_as_they_come(&world->pool, world->conns, COUNT);
 	world->pool.conn_count = COUNT;
 	world->pool.first_ns = (uint64_t)BEGIN;
 }
@@ -88,8 +87,8 @@ static void spent_find_where_there_may_be_more_returns_false(void **state)
 	assert_false(find(&world, 0, 200 * S));
 	assert_false(find(&world, COUNT + 1, 200 * S));
 	/* One was never used. */
-	world.conns[0].last_active_ns = BEGIN + S / 100;
-	world.conns[0].has_returned = 0;
+	world.conns[0]->last_active_ns = BEGIN + S / 100;
+	world.conns[0]->has_returned = 0;
 	assert_false(find(&world, COUNT, 200 * S));
 }
 
@@ -99,9 +98,9 @@ static void spent_find_where_they_were_used_again_returns_false(void **state)
 
 	(void)state;
 	setup(&world);
-	world.conns[3].habit = world.conns[7].habit = 20;
+	world.conns[3]->habit = world.conns[7]->habit = 20;
 	assert_true(find(&world, COUNT, 200 * S));
-	world.conns[5].habit = 20;
+	world.conns[5]->habit = 20;
 	assert_false(find(&world, COUNT, 200 * S));
 }
 
@@ -112,10 +111,10 @@ static void spent_find_where_one_is_not_silent_returns_false(void **state)
 
 	(void)state;
 	setup(&world);
-	world.conns[3].last_io = IO_SENT;
+	world.conns[3]->last_io = IO_SENT;
 	assert_false(find(&world, COUNT, 200 * S));
 	setup(&world);
-	world.conns[3].age_is_bound = 1;
+	world.conns[3]->age_is_bound = 1;
 	assert_false(find(&world, COUNT, 200 * S));
 }
 
@@ -127,11 +126,11 @@ static void spent_find_where_all_were_used_at_once_returns_false(void **state)
 	(void)state;
 	setup(&world);
 	for (int i = 0; i < COUNT; i++)
-		world.conns[i].last_active_ns = END - (COUNT - i) * S / 2;
+		world.conns[i]->last_active_ns = END - (COUNT - i) * S / 2;
 	assert_false(find(&world, COUNT, 200 * S));
 	setup(&world);
 	for (int i = 0; i < COUNT; i++)
-		world.conns[i].last_active_ns = i < COUNT / 2 ? BEGIN + S : END;
+		world.conns[i]->last_active_ns = i < COUNT / 2 ? BEGIN + S : END;
 	assert_false(find(&world, COUNT, 200 * S));
 }
 

@@ -12,9 +12,9 @@ static void expect_order(const struct pool *pool, const uint64_t *ids, size_t co
 	for (size_t i = 0; i < count; i++) {
 		assert_non_null(conn);
 		assert_int_equal(conn->id, ids[i]);
-		assert_ptr_equal(conn->older, before);
+		assert_ptr_equal(conn_older(conn), before);
 		before = conn;
-		conn = conn->newer;
+		conn = conn_newer(conn);
 	}
 	assert_null(conn);
 	assert_ptr_equal(pool->newest, before);

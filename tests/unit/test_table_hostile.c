@@ -149,12 +149,12 @@ static void expect_consistent(struct table *table)
 	for (const struct pool *pool = table_first_pool(table); pool; pool = pool->next) {
 		uint32_t count = 0, connecting = 0, peer_closed = 0;
 
-		for (const struct conn *conn = pool->oldest; conn; conn = conn->newer) {
+		for (const struct conn *conn = pool->oldest; conn; conn = conn_newer(conn)) {
 			assert_ptr_equal(conn->pool, pool);
 			assert_ptr_equal(table_find_conn(table, conn->id), conn);
-			if (conn->newer)
+			if (conn_newer(conn))
 				assert_true(order_second(conn->last_active_ns) <=
-					    order_second(conn->newer->last_active_ns));
+					    order_second(conn_newer(conn)->last_active_ns));
 			count++;
 			connecting += conn->state == CONN_CONNECTING;
 			peer_closed += conn->state == CONN_PEER_CLOSED;

@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "activity_order.h"
 #include "core/told.h"
 
 #define S NS_PER_SEC
@@ -17,7 +18,7 @@
 struct fixture {
 	struct settings settings;
 	struct pool pool;
-	struct conn conns[CONNS];
+	struct conn *conns[CONNS];
 	struct told told;
 	uint32_t marked;
 };
@@ -26,18 +27,17 @@ static void prepare(struct fixture *fixture)
 {
 	memset(fixture, 0, sizeof(*fixture));
 	settings_init(&fixture->settings);
-	for (uint32_t i = 0; i + 1 < CONNS; i++)
-		fixture->conns[i].newer = &fixture->conns[i + 1];
-	fixture->pool.oldest = fixture->conns;
+	make_by_hand(fixture->conns, CONNS);
+	order_as_they_come(&fixture->pool, fixture->conns, CONNS);
 }
 
 static void mark(struct fixture *fixture, uint32_t from, uint32_t count, bool is_suspect)
 {
 	for (uint32_t i = from; i < from + count; i++) {
 		fixture->marked += is_suspect;
-		fixture->marked -= fixture->conns[i].is_suspect;
-		fixture->conns[i].is_suspect = is_suspect;
-		told_observe(&fixture->told, &fixture->conns[i]);
+		fixture->marked -= fixture->conns[i]->is_suspect;
+		fixture->conns[i]->is_suspect = is_suspect;
+		told_observe(&fixture->told, fixture->conns[i]);
 	}
 }
 

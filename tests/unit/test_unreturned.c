@@ -8,6 +8,7 @@
 #include <cmocka.h>
 #include <string.h>
 
+#include "activity_order.h"
 #include "core/types.h"
 #include "core/unreturned.h"
 
@@ -19,28 +20,26 @@
 
 struct world {
 	struct pool pool;
-	struct conn conns[COUNT];
+	struct conn *conns[COUNT];
 };
 
 /* Each was used for the last time so long before the next one was opened; the last one at END. */
 static void setup(struct world *world, int64_t before_ns)
 {
 	memset(world, 0, sizeof(*world));
+	make_by_hand(world->conns, COUNT);
 	for (int i = 0; i < COUNT; i++) {
-		struct conn *conn = &world->conns[i];
+		struct conn *conn = world->conns[i];
 
 		conn->state = CONN_OPEN;
 		conn->open_ns = i < 2 ? S : GROWS + (i - 2) * 2 * S;
 		conn->last_active_ns = GROWS + (i - 1) * 2 * S - before_ns;
 		if (i == 0)
 			conn->last_active_ns = GROWS - before_ns;
-		conn->older = i > 0 ? conn - 1 : NULL;
-		conn->newer = i + 1 < COUNT ? conn + 1 : NULL;
 	}
-	world->conns[1].last_active_ns = world->conns[0].last_active_ns;
-	world->conns[COUNT - 1].last_active_ns = END;
-	world->pool.oldest = &world->conns[0];
-	world->pool.newest = &world->conns[COUNT - 1];
+	world->conns[1]->last_active_ns = world->conns[0]->last_active_ns;
+	world->conns[COUNT - 1]->last_active_ns = END;
+	order_as_they_come(&world->pool, world->conns, COUNT);
 	world->pool.conn_count = COUNT;
 }
 
@@ -56,7 +55,7 @@ static void unreturned_find_where_none_came_back_counts_the_opens(void **state)
 	assert_int_equal(end.silent_count, COUNT - 1);
 	assert_int_equal(end.had_count, COUNT - 1);
 	assert_true(end.span_ns == (uint64_t)(END - GROWS));
-	assert_true(end.first_ns == world.conns[0].last_active_ns);
+	assert_true(end.first_ns == world.conns[0]->last_active_ns);
 }
 
 static void unreturned_find_where_they_may_be_in_hand_returns_false(void **state)
@@ -78,7 +77,7 @@ static void unreturned_find_where_all_were_at_work_returns_false(void **state)
 	(void)state;
 	setup(&world, 3 * S / 2);
 	for (int i = 0; i < COUNT - 1; i++)
-		world.conns[i].last_active_ns = END - S;
+		world.conns[i]->last_active_ns = END - S;
 	assert_false(unreturned_find(&world.pool, 0, END, NS_PER_SEC, &end));
 	assert_int_equal(unreturned_count(&world.pool, 0, END, NS_PER_SEC, &end), 0);
 }
@@ -104,8 +103,8 @@ static void unreturned_find_of_a_young_pool_at_the_limit_returns_true(void **sta
 	setup(&world, 3 * S / 2);
 	world.pool.first_ns = (uint64_t)(GROWS - 60 * S);
 	for (int i = 0; i < 2; i++) {
-		world.conns[i].open_ns = GROWS - 60 * S;
-		world.conns[i].has_returned = 1;
+		world.conns[i]->open_ns = GROWS - 60 * S;
+		world.conns[i]->has_returned = 1;
 	}
 	assert_true(unreturned_find(&world.pool, COUNT, END, NS_PER_SEC, &end));
 	assert_false(unreturned_find(&world.pool, COUNT + 1, END, NS_PER_SEC, &end));
@@ -121,7 +120,7 @@ static void unreturned_find_does_not_count_what_was_never_used(void **state)
 	setup(&world, 3 * S / 2);
 	world.pool.first_ns = (uint64_t)S;
 	assert_int_equal(unreturned_count(&world.pool, 0, END, NS_PER_SEC, &end), COUNT - 4);
-	world.conns[0].has_returned = world.conns[1].has_returned = 1;
+	world.conns[0]->has_returned = world.conns[1]->has_returned = 1;
 	assert_int_equal(unreturned_count(&world.pool, 0, END, NS_PER_SEC, &end), COUNT - 2);
 }
 
@@ -133,7 +132,7 @@ static void unreturned_find_of_opens_in_place_of_closed_ones_returns_false(void 
 	(void)state;
 	setup(&world, 3 * S / 2);
 	for (int i = 2; i < COUNT; i++)
-		world.conns[i].is_replacement = 1;
+		world.conns[i]->is_replacement = 1;
 	assert_false(unreturned_find(&world.pool, 0, END, NS_PER_SEC, &end));
 }
 
