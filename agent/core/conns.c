@@ -20,6 +20,7 @@
 /* One is being made while the last one that ended is still there. */
 _Static_assert(CONN_COUNT_MAX + 2 < 1 << 20, "the bits of an address");
 _Static_assert(2 * (CONN_COUNT_MAX + 2) < 1 << 22, "the bits of a site");
+_Static_assert((CONN_COUNT_MAX + 3) * CONN_CHUNK < 1 << CONN_NUMBER_BITS, "those of a number");
 
 int conns_init(struct conns *conns, uint32_t max_count)
 {
@@ -112,12 +113,18 @@ static void insert(struct conns *conns, struct conn *conn)
 
 static void take_out(struct conns *conns, const struct conn *conn)
 {
-	uint32_t *link = bucket_of(conns, conn->id), number = conn_number(conn);
+	uint32_t *bucket = bucket_of(conns, conn->id), number = conn_number(conn);
+	struct conn *before;
 
-	while (*link != number)
-		link = &conn_room_at(&conns->room, *link)->next;
-	*link = conn->next;
 	conns->count--;
+	if (*bucket == number) {
+		*bucket = conn->next;
+		return;
+	}
+	before = conn_room_at(&conns->room, *bucket);
+	while (before->next != number)
+		before = conn_room_at(&conns->room, before->next);
+	before->next = conn->next;
 }
 
 /* --- from beginning to end -------------------------------------------------------------------- */

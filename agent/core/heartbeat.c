@@ -17,7 +17,8 @@
  * other connections are silent the test on opens may raise the leak, and this one names their
  * heartbeats.
  *
- * Invariant: beat.count says how many exchanges in a row were alike, the latest included.
+ * Invariant: beat_count says how many exchanges in a row were alike, the latest included, as far as
+ * it goes.
  * Does not see what a look has lumped together before it knows the beat.
  */
 #include "heartbeat.h"
@@ -48,7 +49,7 @@
 
 int64_t heartbeat_worked_ns(const struct conn *conn)
 {
-	return heartbeat_is_beating(conn) ? (int64_t)(conn->beat.since_s * NS_PER_SEC)
+	return heartbeat_is_beating(conn) ? (int64_t)(conn->beat_since_s * NS_PER_SEC)
 					  : conn->last_active_ns;
 }
 
@@ -63,6 +64,8 @@ static uint64_t limit_ns(const struct heartbeat *heartbeat)
 {
 	return LIMIT_FACTOR * silence_quantile_ns(&heartbeat->benign, LIMIT_QUANTILE);
 }
+
+_Static_assert(HEARTBEAT_MIN < CONN_BEAT_MAX, "opens.c asks whether it has just begun to beat");
 
 /* --- beats ------------------------------------------------------------------------------------ */
 
@@ -113,20 +116,19 @@ static uint32_t count_beats(const struct beat *beat, const struct change *change
 static void note_exchange(struct heartbeat *heartbeat, const struct change *change)
 {
 	struct conn *conn = change->conn;
-	struct beat next = {0};
 	uint64_t gap = change->silence_ns / GAP_UNIT_NS;
+	bool can_be = change->silence_ns >= GAP_MIN_NS && gap <= UINT16_MAX &&
+		      change->sent_bytes <= UINT16_MAX && change->received_bytes <= UINT16_MAX;
+	struct beat next = {0};
 
-	if (change->silence_ns >= GAP_MIN_NS && gap <= UINT16_MAX &&
-	    change->sent_bytes <= UINT16_MAX && change->received_bytes <= UINT16_MAX)
+	if (can_be)
 		next = (struct beat){.sent = (uint16_t)change->sent_bytes,
 				     .received = (uint16_t)change->received_bytes,
-				     .gap = (uint16_t)gap,
-				     .count = 1,
-				     .since_s = seconds_of(change->silent_since_ns)};
-	if (next.count > 0 && conn->beat.count > 0 && next.sent == conn->beat.sent &&
+				     .gap = (uint16_t)gap};
+	if (can_be && conn->beat_count > 0 && next.sent == conn->beat.sent &&
 	    next.received == conn->beat.received && is_steady(next.gap, conn->beat.gap)) {
-		if (conn->beat.count < UINT16_MAX)
-			conn->beat.count++;
+		if (conn->beat_count < CONN_BEAT_MAX)
+			conn->beat_count++;
 		return;
 	}
 	if (heartbeat_is_beating(conn) && count_beats(&conn->beat, change) > 0)
@@ -134,6 +136,8 @@ static void note_exchange(struct heartbeat *heartbeat, const struct change *chan
 	if (heartbeat_is_beating(conn))
 		learn_length(heartbeat, heartbeat_length_ns(conn), change->silent_since_ns);
 	conn->beat = next;
+	conn->beat_count = can_be;
+	conn->beat_since_s = can_be ? seconds_of(change->silent_since_ns) : 0;
 }
 
 /* --- tests ------------------------------------------------------------------------------------ */

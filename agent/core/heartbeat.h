@@ -38,7 +38,7 @@ struct heartbeat {
 /* Exchanges bytes with nobody's work in them. */
 static inline bool heartbeat_is_beating(const struct conn *conn)
 {
-	return conn->beat.count >= HEARTBEAT_MIN;
+	return conn->beat_count >= HEARTBEAT_MIN;
 }
 
 /* The gap of its beats. */
@@ -51,7 +51,7 @@ static inline uint64_t heartbeat_gap_ns(const struct conn *conn)
 static inline bool heartbeat_is_monitor(const struct conn *conn)
 {
 	return heartbeat_is_beating(conn) && !conn->age_is_bound &&
-	       (int64_t)(conn->beat.since_s * NS_PER_SEC) <= conn->open_ns + HEARTBEAT_FIRST_NS;
+	       (int64_t)(conn->beat_since_s * NS_PER_SEC) <= conn->open_ns + HEARTBEAT_FIRST_NS;
 }
 
 /*
@@ -60,8 +60,8 @@ static inline bool heartbeat_is_monitor(const struct conn *conn)
 static inline bool heartbeat_may_be(const struct conn *conn)
 {
 	return heartbeat_is_beating(conn) ||
-	       (conn->beat.count > 0 && !conn->age_is_bound &&
-		(int64_t)(conn->beat.since_s * NS_PER_SEC) <= conn->open_ns + HEARTBEAT_FIRST_NS);
+	       (conn->beat_count > 0 && !conn->age_is_bound &&
+		(int64_t)(conn->beat_since_s * NS_PER_SEC) <= conn->open_ns + HEARTBEAT_FIRST_NS);
 }
 
 /* How long a connection has done nothing but beat, to the second; 0 where it does not. */

@@ -271,9 +271,9 @@ static void observe_active(struct meter_span *span, const struct change *change)
 
 	span->operation_count++;
 	span->sent_bytes += (float)change->sent_bytes;
-	if (conn->rtt_us > 0) {
+	if (conn_rtt_us(conn) > 0) {
 		span->rtt_count++;
-		span->rtt_log2_sum += log2f((float)conn->rtt_us);
+		span->rtt_log2_sum += log2f((float)conn_rtt_us(conn));
 	}
 	if (conn_last_send_ns(conn) && conn_last_recv_ns(conn) >= conn_last_send_ns(conn)) {
 		uint64_t exchange_ns = conn_last_recv_ns(conn) - conn_last_send_ns(conn);

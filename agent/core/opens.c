@@ -195,9 +195,9 @@ static void take_back(struct opens *opens, const struct moment *moment, uint64_t
 /* Before the third one nobody can know that they are beats. */
 static void forget_first_beats(struct opens *opens, const struct conn *conn)
 {
-	int64_t since_ns = (int64_t)(conn->beat.since_s * NS_PER_SEC);
+	int64_t since_ns = (int64_t)(conn->beat_since_s * NS_PER_SEC);
 
-	if (conn->beat.count == HEARTBEAT_MIN && opens->tested_ns > since_ns)
+	if (conn->beat_count == HEARTBEAT_MIN && opens->tested_ns > since_ns)
 		silence_remove(&opens->benign, heartbeat_gap_ns(conn), HEARTBEAT_MIN - 1);
 }
 

@@ -273,17 +273,13 @@ static bool is_first_look(const struct conn *conn)
 
 static void note_path(struct conn *conn, const struct event *event)
 {
-	uint32_t retransmit_count = event->retransmit_count;
+	uint32_t before = conn_retransmit_count(conn);
 
 	if (event->rtt_us > 0)
-		conn->rtt_us = event->rtt_us < CONN_RTT_US_MAX ? event->rtt_us : CONN_RTT_US_MAX;
-	if (retransmit_count > CONN_RETRANSMIT_MAX)
-		retransmit_count = CONN_RETRANSMIT_MAX;
-	if (retransmit_count <= conn->retransmit_count)
-		return;
-	if (!is_first_look(conn))
-		conn->pool->totals.retransmit_count += retransmit_count - conn->retransmit_count;
-	conn->retransmit_count = retransmit_count;
+		conn_set_rtt(conn, event);
+	if (event->retransmit_count > before && !is_first_look(conn))
+		conn->pool->totals.retransmit_count += event->retransmit_count - before;
+	conn_raise_retransmits(conn, event);
 }
 
 /* To be called before last_active_ns follows the later of the two, as it does. */

@@ -44,6 +44,34 @@ static void conn_raise_bytes_goes_on_beyond_32_bits_and_never_down(void **state)
 	conn_room_free(&room);
 }
 
+static void conn_figures_of_a_bad_path_are_told_in_full(void **state)
+{
+	struct event event = {.rtt_us = 180, .retransmit_count = 511};
+	struct conn_room room = {.roomy = NULL};
+	struct conn *conn = conn_room_take(&room);
+
+	(void)state;
+	assert_int_equal(conn_make_room(conn, &event), 0);
+	conn_set_rtt(conn, &event);
+	conn_raise_retransmits(conn, &event);
+	assert_false(conn->has_rare);
+	assert_int_equal(conn_rtt_us(conn), 180);
+	assert_int_equal(conn_retransmit_count(conn), 511);
+	event = (struct event){.rtt_us = 3000000, .retransmit_count = UINT32_MAX};
+	assert_int_equal(conn_make_room(conn, &event), 0);
+	conn_set_rtt(conn, &event);
+	conn_raise_retransmits(conn, &event);
+	assert_int_equal(conn_rtt_us(conn), 3000000);
+	assert_true(conn_retransmit_count(conn) == UINT32_MAX);
+	event = (struct event){.rtt_us = 5, .retransmit_count = 600};
+	conn_set_rtt(conn, &event);
+	conn_raise_retransmits(conn, &event);
+	assert_int_equal(conn_rtt_us(conn), 5);
+	assert_true(conn_retransmit_count(conn) == UINT32_MAX);
+	conn_room_give_back(&room, conn);
+	conn_room_free(&room);
+}
+
 static void conn_span_is_exact_to_its_unit_and_never_longer(void **state)
 {
 	static const struct {
@@ -76,6 +104,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(conn_span_is_exact_to_its_unit_and_never_longer),
+		cmocka_unit_test(conn_figures_of_a_bad_path_are_told_in_full),
 		cmocka_unit_test(conn_raise_bytes_goes_on_beyond_32_bits_and_never_down),
 	};
 

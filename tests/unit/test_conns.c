@@ -142,7 +142,7 @@ static void conn_memory_is_within_its_budget(void **state)
 	(void)state;
 	assert_true(sizeof(struct conn_chunk) + 2 * sizeof(size_t) +
 			    CONN_CHUNK * 2 * sizeof(uint32_t) <=
-		    CONN_CHUNK * 152);
+		    CONN_CHUNK * 108);
 }
 
 #define CONNS_TEST(function) cmocka_unit_test_setup_teardown(function, make_conns, drop_conns)

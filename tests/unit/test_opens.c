@@ -110,12 +110,12 @@ static void opens_observe_heartbeats_set_a_limit_of_their_own(void **state)
 	prepare(&fixture);
 	(void)observe(&fixture, CHANGE_OPENED, 12 * S, 12 * S, 0, 0);
 	(void)observe(&fixture, CHANGE_ESTABLISHED, 13 * S, 13 * S, 0, 0);
-	fixture.conn.beat.count = HEARTBEAT_MIN;
-	fixture.conn.beat.since_s = 3; /* it had worked until then */
+	fixture.conn.beat_count = HEARTBEAT_MIN;
+	fixture.conn.beat_since_s = 3; /* it had worked until then */
 	(void)observe(&fixture, CHANGE_ACTIVE, 21 * S, 20 * S, 10 * S, 10 * S);
 	assert_int_equal(fixture.opens.benign.total, 0);
 	assert_int_equal(opens_limits(&fixture.opens, &fixture.settings).idle_ns, 15 * S);
-	fixture.conn.beat.count = 0;
+	fixture.conn.beat_count = 0;
 	(void)observe(&fixture, CHANGE_ACTIVE, 31 * S, 30 * S, 10 * S, 20 * S);
 	assert_int_equal(opens_limits(&fixture.opens, &fixture.settings).idle_ns, 80 * S);
 	opens_clear(&fixture.opens);
@@ -131,10 +131,12 @@ static void opens_observe_monitors_set_no_limit(void **state)
 	(void)observe(&fixture, CHANGE_OPENED, 12 * S, 12 * S, 0, 0);
 	(void)observe(&fixture, CHANGE_ESTABLISHED, 13 * S, 13 * S, 0, 0);
 	fixture.conn.open_ns = S;
-	fixture.conn.beat = (struct beat){.gap = 100, .count = 1, .since_s = 1};
+	fixture.conn.beat.gap = 100;
+	fixture.conn.beat_count = 1;
+	fixture.conn.beat_since_s = 1;
 	(void)observe(&fixture, CHANGE_ACTIVE, 21 * S, 20 * S, 11 * S, 10 * S);
 	assert_int_equal(opens_limits(&fixture.opens, &fixture.settings).idle_ns, 36 * S);
-	fixture.conn.beat.count = HEARTBEAT_MIN;
+	fixture.conn.beat_count = HEARTBEAT_MIN;
 	(void)observe(&fixture, CHANGE_ACTIVE, 31 * S, 30 * S, 21 * S, 10 * S);
 	assert_int_equal(fixture.opens.benign.total, 0);
 	assert_int_equal(opens_limits(&fixture.opens, &fixture.settings).idle_ns, 10 * S);

@@ -52,7 +52,7 @@ static void turnover_one_request_in_ten_on_an_old_connection_is_work(void **stat
 
 static void turnover_heartbeats_are_no_work(void **state)
 {
-	struct conn monitor = {.open_ns = -100 * S, .beat.count = HEARTBEAT_MIN};
+	struct conn monitor = {.open_ns = -100 * S, .beat_count = HEARTBEAT_MIN};
 	struct turnover turnover = {0};
 	struct conn conn = {.open_ns = 0};
 
