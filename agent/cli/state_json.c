@@ -145,10 +145,10 @@ char *state_encode(const struct ledger *ledger, const struct fleets *fleets,
 			failed = true;
 	for (const struct fleet *fleet = fleets_first(fleets); fleet && count < BASELINES_MAX;
 	     fleet = fleet->next) {
-		if (fleet->baseline.plateau == 0)
+		if (!fleet->baseline)
 			continue;
 		count++;
-		if (json_array_append_new(baselines, baseline_json(&fleet->baseline, &failed)))
+		if (json_array_append_new(baselines, baseline_json(fleet->baseline, &failed)))
 			failed = true;
 	}
 	set(root, "verdicts", verdicts, &failed);

@@ -9,9 +9,9 @@
  * processes of two deploys cannot be compared, as their cgroup changes with each. Mixing up two
  * programs would be worse than not to know the one before.
  *
- * Invariant: a fleet without members has a baseline with a plateau; there are at most FLEETS_MAX
- * of these, the ones that emptied last. A server has at least one fleet.
- * Does not judge (spread.c, oversized.c) and does not keep anything over a restart.
+ * Invariant: a baseline has a plateau, and a fleet without members has a baseline; there are at
+ * most FLEETS_MAX of these, the ones that emptied last. A server has at least one fleet. Does not
+ * judge (spread.c, oversized.c) and does not keep anything over a restart.
  */
 #include "fleet.h"
 
@@ -192,6 +192,7 @@ static void drop_fleet(struct fleets *fleets, struct fleet *fleet)
 		drop_server(fleets, server);
 	for (unsigned int i = 0; i < FLEET_SCALES; i++)
 		eprocess_clear(&fleet->scales[i]);
+	free(fleet->baseline);
 	free(fleet->former);
 	free(fleet);
 }
@@ -200,20 +201,19 @@ static void drop_fleet(struct fleets *fleets, struct fleet *fleet)
 static struct fleet *take_fleet(struct fleets *fleets, const char *key, struct server *server)
 {
 	uint64_t hash = index_mix(text_hash(key) + server->link.key);
+	size_t key_size = strlen(key) + 1;
 	struct fleet *fleet;
 
 	for (struct index_link *at = index_bucket(&fleets->fleets, hash); at; at = at->next)
 		if (at->key == hash && FLEET_OF(at)->server == server &&
-		    strcmp(FLEET_OF(at)->baseline.workload, key) == 0)
+		    strcmp(FLEET_OF(at)->workload, key) == 0)
 			return FLEET_OF(at);
-	fleet = calloc(1, sizeof(*fleet));
+	fleet = calloc(1, sizeof(*fleet) + key_size);
 	if (!fleet)
 		return NULL;
 	fleet->server = server;
 	server->fleet_count++;
-	(void)snprintf(fleet->baseline.workload, sizeof(fleet->baseline.workload), "%s", key);
-	fleet->baseline.remote = server->remote;
-	fleet->baseline.netns = server->netns;
+	memcpy(fleet->workload, key, key_size);
 	index_insert(&fleets->fleets, &fleet->link, hash);
 	link_first(fleets, fleet);
 	fleets->empty_count++;
@@ -279,11 +279,39 @@ int fleet_join(struct bench *bench, struct judgement *judgement, uint64_t t_ns)
 	return 0;
 }
 
+const struct baseline *fleet_baseline(const struct fleet *fleet)
+{
+	static const struct baseline nothing;
+
+	return fleet->baseline ? fleet->baseline : &nothing;
+}
+
+/* NULL when out of memory. */
+static struct baseline *take_baseline(struct fleet *fleet)
+{
+	struct baseline *baseline = fleet->baseline;
+
+	if (baseline)
+		return baseline;
+	baseline = calloc(1, sizeof(*baseline));
+	if (!baseline)
+		return NULL;
+	(void)snprintf(baseline->workload, sizeof(baseline->workload), "%s", fleet->workload);
+	baseline->remote = fleet->server->remote;
+	baseline->netns = fleet->server->netns;
+	fleet->baseline = baseline;
+	return baseline;
+}
+
+/* Without memory a process that replaces it is compared with nothing. */
 static void keep_baseline(struct fleet *fleet, const struct membership *membership, uint64_t t_ns)
 {
-	struct baseline *baseline = &fleet->baseline;
+	struct baseline *baseline;
 
 	if (membership->settled == 0 || t_ns - membership->joined_ns < LIFE_MIN_NS)
+		return;
+	baseline = take_baseline(fleet);
+	if (!baseline)
 		return;
 	if (baseline->plateau == 0 || t_ns - baseline->epoch_ns >= EPOCH_NS) {
 		baseline->plateau_before = baseline->plateau;
@@ -312,7 +340,7 @@ static void drop_oldest(struct fleets *fleets)
 	}
 }
 
-/* A process that replaces it is to be compared with it; without memory with nothing. */
+/* The same. */
 static void keep_figures(struct fleet *fleet, const struct meter *meter, uint64_t t_ns)
 {
 	struct meter_figures figures;
@@ -351,7 +379,7 @@ void fleet_leave(struct bench *bench, struct judgement *judgement, uint64_t t_ns
 	if (--fleet->member_count > 0)
 		return;
 	bench->fleets->empty_count++;
-	if (fleet->baseline.plateau == 0) {
+	if (!fleet->baseline) {
 		bench->fleets->empty_count--;
 		drop_fleet(bench->fleets, fleet);
 		return;
@@ -422,6 +450,7 @@ const struct fleet *fleets_first(const struct fleets *fleets)
 
 int fleets_import(struct fleets *fleets, const struct baseline *baseline)
 {
+	struct baseline *kept;
 	struct fleet *fleet;
 
 	if (baseline->workload[0] == '\0' || baseline->remote.port == 0 || baseline->plateau == 0 ||
@@ -429,11 +458,18 @@ int fleets_import(struct fleets *fleets, const struct baseline *baseline)
 		return -EINVAL;
 	if (fleets->empty_count >= FLEETS_MAX)
 		return -ENOSPC;
-	fleet = find_or_make(fleets, baseline->workload, &baseline->remote, baseline->netns);
-	if (!fleet)
+	kept = malloc(sizeof(*kept));
+	if (!kept)
 		return -ENOMEM;
-	fleet->baseline = *baseline;
-	fleet->baseline.netns = fleet->server->netns;
-	fleet->baseline.joined_ns = 0;
+	fleet = find_or_make(fleets, baseline->workload, &baseline->remote, baseline->netns);
+	if (!fleet) {
+		free(kept);
+		return -ENOMEM;
+	}
+	*kept = *baseline;
+	kept->netns = fleet->server->netns;
+	kept->joined_ns = 0;
+	free(fleet->baseline);
+	fleet->baseline = kept;
 	return 0;
 }

@@ -59,11 +59,14 @@ struct fleet {
 	struct judgement *leader; /* the one with most of the stock; NULL = none */
 	uint32_t stock, holder_count; /* silent connections, and processes that have them */
 	struct eprocess scales[FLEET_SCALES];
-	struct baseline baseline;
+	/* What is known of the processes that have left; owned; NULL = nothing: fleet_baseline().
+	 */
+	struct baseline *baseline;
 	/* What the process did that left last, of those observed for as long as a comparison needs;
 	 * owned; NULL = none yet. */
 	struct meter_figures *former;
 	uint64_t longest_quiet_ns; /* longest pause of the processes that have left */
+	char workload[]; /* fleet_key() of each */
 };
 
 /* Part of a judgement. Zeroed memory belongs to no fleet. */
@@ -100,6 +103,9 @@ void fleets_advance(struct bench *bench, const struct moment *moment);
 
 /* "name of the workload" as far as a socket's owner shows it, for struct baseline. */
 const char *fleet_key(const struct client *client, char *buffer, size_t size);
+
+/* All zero where nothing is known. */
+const struct baseline *fleet_baseline(const struct fleet *fleet);
 
 /* The first fleet, then fleet->next, for those who keep baselines. */
 const struct fleet *fleets_first(const struct fleets *fleets);

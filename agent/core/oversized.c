@@ -42,7 +42,7 @@ enum reason { NO_REASON, BY_STEP, BY_REFUSALS, BY_LIMIT };
 
 static uint32_t former_plateau(const struct judgement *judgement)
 {
-	const struct baseline *baseline = &judgement->membership.fleet->baseline;
+	const struct baseline *baseline = fleet_baseline(judgement->membership.fleet);
 
 	return baseline->plateau > baseline->plateau_before ? baseline->plateau
 							    : baseline->plateau_before;
@@ -61,7 +61,7 @@ static bool is_accompanied(const struct judgement *judgement)
 	const struct judgement *other = judgement->membership.fleet->first;
 
 	/* The one that went came after this one, or together with it: this one is no successor. */
-	if (judgement->membership.fleet->baseline.joined_ns + TOGETHER_NS > joined_ns)
+	if (fleet_baseline(judgement->membership.fleet)->joined_ns + TOGETHER_NS > joined_ns)
 		return true;
 	for (; other; other = other->membership.next) {
 		if (other == judgement || other->pool->conn_count == 0)
@@ -96,7 +96,8 @@ static bool is_from_traffic(const struct judgement *judgement)
 	const struct membership *membership = &judgement->membership;
 	double open = judgement->plateau.open;
 
-	if ((double)judgement->coverage.rate <= TRAFFIC_FACTOR * membership->fleet->baseline.rate)
+	if ((double)judgement->coverage.rate <=
+	    TRAFFIC_FACTOR * fleet_baseline(membership->fleet)->rate)
 		return false;
 	return membership->first_count < open ||
 	       busy_of(judgement) * open > former_plateau(judgement) * FITS_SHARE;
@@ -152,7 +153,7 @@ static enum reason reason_of(const struct bench *bench, struct judgement *judgem
 static void add_step(const struct bench *bench, const struct judgement *judgement,
 		     struct verdict *draft)
 {
-	const struct baseline *baseline = &judgement->membership.fleet->baseline;
+	const struct baseline *baseline = fleet_baseline(judgement->membership.fleet);
 	char known[48];
 
 	(void)format_clock(baseline->known_ns, bench->realtime_at_zero_ns, known, sizeof(known));

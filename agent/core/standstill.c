@@ -213,10 +213,11 @@ static int64_t worked_since_ns(const struct judgement *judgement, int64_t known_
 	const struct fleet *fleet = judgement->membership.fleet;
 	uint64_t quiet_ns = (uint64_t)(known_ns - judgement->exhausted.last_active_ns);
 	uint64_t since_ns = judgement->pool->first_ns;
+	uint64_t joined_ns = fleet ? fleet_baseline(fleet)->joined_ns : 0;
 
-	if (fleet && fleet->baseline.joined_ns > 0 && fleet->baseline.joined_ns < since_ns &&
+	if (joined_ns > 0 && joined_ns < since_ns &&
 	    quiet_ns >= QUIET_FACTOR * fleet->longest_quiet_ns)
-		since_ns = fleet->baseline.joined_ns;
+		since_ns = joined_ns;
 	return (int64_t)since_ns;
 }
 

@@ -122,9 +122,9 @@ static void fleet_leave_keeps_the_baseline(void **state)
 	fleet = fleets_first(detector_fleets(sim->detector));
 	assert_non_null(fleet);
 	assert_int_equal(fleet->member_count, 0);
-	assert_string_equal(fleet->baseline.workload, "/srv/orders");
-	assert_int_equal(fleet->baseline.plateau, 10);
-	assert_int_equal(fleet->baseline.remote.port, 5432);
+	assert_string_equal(fleet_baseline(fleet)->workload, "/srv/orders");
+	assert_int_equal(fleet_baseline(fleet)->plateau, 10);
+	assert_int_equal(fleet_baseline(fleet)->remote.port, 5432);
 	/* And what it did, for the process that comes after it. */
 	assert_non_null(fleet->former);
 	assert_int_equal(fleet->former->opened_count, 10);
@@ -157,13 +157,14 @@ static void fleets_import_gives_back_what_was_kept(void **state)
 
 	(void)state;
 	live_and_go(sim, 100);
-	kept = fleets_first(detector_fleets(sim->detector))->baseline;
+	kept = *fleet_baseline(fleets_first(detector_fleets(sim->detector)));
 	sim_free(sim);
 	assert_int_equal(fleets_import(detector_fleets(next->detector), &kept), 0);
 	assert_int_equal(fleet_count(next), 1);
 	open_by(next, 200, "/srv/orders", NULL, "10.0.3.7:5432");
 	assert_int_equal(fleet_count(next), 1);
-	assert_int_equal(fleets_first(detector_fleets(next->detector))->baseline.plateau, 10);
+	assert_int_equal(fleet_baseline(fleets_first(detector_fleets(next->detector)))->plateau,
+			 10);
 	sim_free(next);
 }
 

@@ -139,7 +139,7 @@ static void state_decode_same_boot_gives_back_what_was_kept(void **state)
 	assert_memory_equal(&entry->suspects[1], &(struct netaddr[]){address(40002)},
 			    sizeof(struct netaddr));
 	assert_int_equal(ledger_next_id(kept.ledger), 30);
-	baseline = &fleets_first(kept.fleets)->baseline;
+	baseline = fleets_first(kept.fleets)->baseline;
 	assert_string_equal(baseline->workload, "orders-api");
 	assert_int_equal(baseline->plateau, 20);
 	assert_true(baseline->rate == 1234.5 && baseline->busy == 0.25);
@@ -163,9 +163,9 @@ static void state_decode_other_boot_keeps_baselines_and_ends_verdicts(void **sta
 	assert_true(ledger_review(kept.ledger, table, now.t_ns, &line));
 	assert_non_null(strstr(line.verdict->summary, "the host was restarted"));
 	/* 500 s old when it was kept, 600 s ago. */
-	assert_int_equal(fleets_first(kept.fleets)->baseline.known_ns, (9000 - 1100) * SEC);
+	assert_int_equal(fleets_first(kept.fleets)->baseline->known_ns, (9000 - 1100) * SEC);
 	/* Older than this boot. */
-	assert_int_equal(fleets_first(kept.fleets)->baseline.epoch_ns, (9000 - 4600) * SEC);
+	assert_int_equal(fleets_first(kept.fleets)->baseline->epoch_ns, (9000 - 4600) * SEC);
 	free(text);
 	table_free(table);
 	drop_kept(&kept);
