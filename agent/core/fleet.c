@@ -415,7 +415,7 @@ static void add_up(struct judgement *judgement)
 
 	server->open_count += pool->conn_count - pool->connecting_count;
 	server->suspect_count += judgement->leak.stage != LEAK_NONE;
-	server->early_close_count += pool->totals.early_peer_close_count;
+	server->early_close_count += totals_count_of(pool, COUNT_EARLY_PEER_CLOSE);
 	if (!server->largest || pool->conn_count > server->largest->pool->conn_count)
 		server->largest = judgement;
 }

@@ -101,9 +101,10 @@ static uint32_t certain_count(uint64_t limit)
 bool habits_are_outlasted(const struct judgement *judgement, const struct finding *finding,
 			  uint64_t limit, uint64_t exposure_ns, uint64_t t_ns)
 {
-	const uint64_t *closed_count = judgement->pool->totals.closed_count;
-	uint64_t ended_count =
-		judgement->returned_count + closed_count[CLOSE_LOCAL] + closed_count[CLOSE_PEER];
+	const struct pool *pool = judgement->pool;
+	uint64_t ended_count = judgement->returned_count +
+			       totals_count_of(pool, COUNT_CLOSED + CLOSE_LOCAL) +
+			       totals_count_of(pool, COUNT_CLOSED + CLOSE_PEER);
 	uint32_t count = judgement->leak.suspect_count + finding->elsewhere;
 
 	if (count >= certain_count(limit))

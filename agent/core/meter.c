@@ -174,15 +174,6 @@ const struct meter_span *meter_course_find(const struct meter_course *course, ui
 
 /* --- what the totals say ---------------------------------------------------------------------- */
 
-static uint64_t sum(const uint64_t *counts, size_t count)
-{
-	uint64_t total = 0;
-
-	for (size_t i = 0; i < count; i++)
-		total += counts[i];
-	return total;
-}
-
 static uint32_t failed_count(const struct pool *pool, enum fail_reason reason)
 {
 	return (uint32_t)totals_failed_count_of(pool, reason);
@@ -190,18 +181,16 @@ static uint32_t failed_count(const struct pool *pool, enum fail_reason reason)
 
 static struct meter_told told_by(const struct pool *pool)
 {
-	const struct pool_tally *totals = &pool->totals;
-
 	return (struct meter_told){
-		.opened_count = (uint32_t)totals->opened_count,
-		.closed_count = (uint32_t)sum(totals->closed_count, CLOSE_BY_COUNT),
+		.opened_count = pool->counts[COUNT_OPENED],
+		.closed_count = (uint32_t)totals_closed_count(pool),
 		.failed_count = (uint32_t)totals_failed_count(pool),
 		.unreached_count =
 			failed_count(pool, FAIL_TIMEDOUT) + failed_count(pool, FAIL_HOSTUNREACH) +
 			failed_count(pool, FAIL_NETUNREACH) + failed_count(pool, FAIL_CANCELED),
 		.refused_count = failed_count(pool, FAIL_REFUSED) + failed_count(pool, FAIL_RESET),
-		.early_close_count = (uint32_t)totals->early_peer_close_count,
-		.retransmit_count = (uint32_t)totals->retransmit_count,
+		.early_close_count = pool->counts[COUNT_EARLY_PEER_CLOSE],
+		.retransmit_count = pool->counts[COUNT_RETRANSMIT],
 	};
 }
 

@@ -136,15 +136,6 @@ static void add_suspects(const struct bench *bench, const struct judgement *judg
 			verdict->suspect_count, verdict->open_count, first, silent);
 }
 
-static uint64_t closed_count(const struct pool_tally *totals)
-{
-	uint64_t count = 0;
-
-	for (int i = 0; i < CLOSE_BY_COUNT; i++)
-		count += totals->closed_count[i];
-	return count;
-}
-
 static void add_process(const struct bench *bench, const struct judgement *judgement,
 			struct verdict *verdict)
 {
@@ -156,7 +147,7 @@ static void add_process(const struct bench *bench, const struct judgement *judge
 	verdict_add_evidence(verdict, "process_opened",
 			     "the process opened %" PRIu64 " connections to this endpoint and "
 			     "%" PRIu64 " were closed since %s",
-			     pool->totals.opened_count, closed_count(&pool->totals), since);
+			     totals_count_of(pool, COUNT_OPENED), totals_closed_count(pool), since);
 	verdict_add_evidence(verdict, "observed_since", "observed since %s, for %s", since, span);
 	if (bench->losses.count > 0)
 		verdict_add_evidence(verdict, "records_lost",

@@ -67,24 +67,13 @@ struct surge {
 	double threshold, threshold_soft;
 };
 
-static uint64_t sum_of(const uint64_t *counts, int count)
-{
-	uint64_t sum = 0;
-
-	for (int i = 0; i < count; i++)
-		sum += counts[i];
-	return sum;
-}
-
 static struct storm_totals totals_of(const struct pool *pool)
 {
-	const struct pool_tally *totals = &pool->totals;
-
 	return (struct storm_totals){
-		.opened = (uint32_t)totals->opened_count,
+		.opened = pool->counts[COUNT_OPENED],
 		.failed = (uint32_t)totals_failed_count(pool),
-		.early = (uint32_t)totals->early_peer_close_count,
-		.closed = (uint32_t)sum_of(totals->closed_count, CLOSE_BY_COUNT),
+		.early = pool->counts[COUNT_EARLY_PEER_CLOSE],
+		.closed = (uint32_t)totals_closed_count(pool),
 	};
 }
 

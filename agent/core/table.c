@@ -113,7 +113,7 @@ static int place_conn(struct table *table, const struct event *event, struct con
 static void establish(struct conn *conn)
 {
 	conns_set_state(conn, CONN_OPEN);
-	conn->pool->totals.established_count++;
+	totals_add(conn->pool, COUNT_ESTABLISHED, 1);
 }
 
 static void fill_silence(struct change *change, const struct conn *conn, uint64_t until_ns)
@@ -141,8 +141,7 @@ static int apply_open(struct table *table, const struct event *event, struct cha
 	error = place_conn(table, event, conn);
 	if (error < 0)
 		return error;
-	conn->pool->totals.opened_count++;
-	conn->pool->last_open_ns = event->t_ns;
+	totals_add(conn->pool, COUNT_OPENED, 1);
 	change->type = CHANGE_OPENED;
 	change->conn = conn;
 	return 0;
@@ -278,7 +277,7 @@ static void note_path(struct conn *conn, const struct event *event)
 	if (event->rtt_us > 0)
 		conn_set_rtt(conn, event);
 	if (event->retransmit_count > before && !is_first_look(conn))
-		conn->pool->totals.retransmit_count += event->retransmit_count - before;
+		totals_add(conn->pool, COUNT_RETRANSMIT, event->retransmit_count - before);
 	conn_raise_retransmits(conn, event);
 }
 
@@ -390,7 +389,7 @@ static int apply_close(struct table *table, struct conn *conn, const struct even
 		return -EINVAL;
 	if (event->by == CLOSE_RESET)
 		totals_count_early_close(conn, event->t_ns);
-	conn->pool->totals.closed_count[event->by]++;
+	totals_add(conn->pool, COUNT_CLOSED + event->by, 1);
 	fill_silence(change, conn, event->t_ns);
 	fill_idle(change, conn, event->t_ns);
 	/* Its last figures came with the close: no look at the others. */

@@ -45,13 +45,12 @@ struct pool {
 	uint32_t conn_count; /* all states but CONN_CLOSED */
 	uint32_t connecting_count;
 	uint32_t peer_closed_count;
+	uint32_t counts[POOL_COUNTS]; /* the low halves of enum pool_count: totals_count_of() */
 	struct conn *oldest, *newest; /* by last_active_ns: silent longest ... least (order.h) */
 	struct conn **recent; /* POOL_RECENT of them (order.c); owned; NULL = the pool is small */
 	uint64_t first_ns; /* when the pool was first seen */
 	uint64_t changed_ns; /* when it last had a change of any sort */
-	uint64_t last_open_ns; /* time of the last EVENT_OPEN; 0 = none yet */
-	struct pool_tally totals;
-	struct pool_rare *rare; /* more of them (totals.h); NULL = all are zero; owned */
+	struct pool_rare *rare; /* more counts (totals.h); NULL = all are zero; owned */
 	struct judgement *judgement; /* NULL where no detector looks */
 	struct rollup_group *rollup; /* NULL where none looks, or none has yet */
 	struct pool *next_of_client;

@@ -73,12 +73,9 @@ void timeline_sample(struct timeline *timeline, const struct pool *pool, uint32_
 		.busy_sum = meter_busy_share(pool),
 		.sample_count = 1,
 	};
-	uint64_t closed = 0;
 
-	for (int i = 0; i < CLOSE_BY_COUNT; i++)
-		closed += pool->totals.closed_count[i];
-	sample.opened_count = news(&timeline->opened_told, pool->totals.opened_count);
-	sample.closed_count = news(&timeline->closed_told, closed);
+	sample.opened_count = news(&timeline->opened_told, totals_count_of(pool, COUNT_OPENED));
+	sample.closed_count = news(&timeline->closed_told, totals_closed_count(pool));
 	merge(column, &sample);
 }
 

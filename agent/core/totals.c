@@ -25,16 +25,7 @@ void totals_count_early_close(struct conn *conn, uint64_t t_ns)
 	    conn_received_bytes(conn) >= EARLY_BYTES)
 		return;
 	if (t_ns - (uint64_t)conn->open_ns < EARLY_NS)
-		conn->pool->totals.early_peer_close_count++;
-}
-
-struct pool_totals totals_now(const struct pool *pool)
-{
-	struct pool_totals now = {.counts = pool->totals};
-
-	if (pool->rare)
-		memcpy(now.failed_count, pool->rare->failed_count, sizeof(now.failed_count));
-	return now;
+		totals_add(conn->pool, COUNT_EARLY_PEER_CLOSE, 1);
 }
 
 /* NULL when out of memory. */
@@ -43,6 +34,50 @@ static struct pool_rare *take_rare(struct pool *pool)
 	if (!pool->rare)
 		pool->rare = calloc(1, sizeof(*pool->rare));
 	return pool->rare;
+}
+
+uint64_t totals_count_of(const struct pool *pool, enum pool_count which)
+{
+	uint64_t high = pool->rare ? pool->rare->high[which] : 0;
+
+	return high << 32 | pool->counts[which];
+}
+
+uint64_t totals_closed_count(const struct pool *pool)
+{
+	uint64_t count = 0;
+
+	for (int by = 0; by < CLOSE_BY_COUNT; by++)
+		count += totals_count_of(pool, COUNT_CLOSED + by);
+	return count;
+}
+
+void totals_add(struct pool *pool, enum pool_count which, uint64_t more)
+{
+	uint64_t sum = totals_count_of(pool, which) + more;
+
+	if (sum > UINT32_MAX && !take_rare(pool))
+		sum = UINT32_MAX;
+	pool->counts[which] = (uint32_t)sum;
+	if (pool->rare)
+		pool->rare->high[which] = (uint32_t)(sum >> 32);
+}
+
+struct pool_totals totals_now(const struct pool *pool)
+{
+	struct pool_totals now = {
+		.counts = {
+			.opened_count = totals_count_of(pool, COUNT_OPENED),
+			.established_count = totals_count_of(pool, COUNT_ESTABLISHED),
+			.early_peer_close_count = totals_count_of(pool, COUNT_EARLY_PEER_CLOSE),
+			.retransmit_count = totals_count_of(pool, COUNT_RETRANSMIT),
+		}};
+
+	for (int by = 0; by < CLOSE_BY_COUNT; by++)
+		now.counts.closed_count[by] = totals_count_of(pool, COUNT_CLOSED + by);
+	if (pool->rare)
+		memcpy(now.failed_count, pool->rare->failed_count, sizeof(now.failed_count));
+	return now;
 }
 
 static void add_churn(struct pool_tally *counts, const struct churn *churn)
@@ -76,7 +111,11 @@ int totals_add_churn(struct pool *pool, const struct churn *churn)
 			return -ENOMEM;
 		add_failures(pool->rare->failed_count, churn->failed_count);
 	}
-	add_churn(&pool->totals, churn);
+	totals_add(pool, COUNT_OPENED, churn->opened_count);
+	totals_add(pool, COUNT_ESTABLISHED, churn->established_count);
+	totals_add(pool, COUNT_EARLY_PEER_CLOSE, churn->early_peer_close_count);
+	for (int by = 0; by < CLOSE_BY_COUNT; by++)
+		totals_add(pool, COUNT_CLOSED + by, churn->closed_count[by]);
 	return 0;
 }
 

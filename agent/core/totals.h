@@ -10,13 +10,23 @@
 struct conn;
 struct pool;
 
-/* What every pool has. */
+/* What is counted of every pool: the low half where most have no more, the rest in pool_rare. */
+enum pool_count {
+	COUNT_OPENED, /* seen ones are not opened */
+	COUNT_ESTABLISHED,
+	COUNT_EARLY_PEER_CLOSE,
+	COUNT_RETRANSMIT, /* since the pool's connections are observed */
+	COUNT_CLOSED, /* and as many behind it: COUNT_CLOSED + enum close_by */
+	POOL_COUNTS = COUNT_CLOSED + CLOSE_BY_COUNT,
+};
+
+/* The same in full. */
 struct pool_tally {
-	uint64_t opened_count; /* seen ones are not opened */
+	uint64_t opened_count;
 	uint64_t established_count;
 	uint64_t closed_count[CLOSE_BY_COUNT];
 	uint64_t early_peer_close_count;
-	uint64_t retransmit_count; /* since the pool's connections are observed */
+	uint64_t retransmit_count;
 };
 
 /* And what there is to a pool of which connects have failed. */
@@ -25,14 +35,25 @@ struct pool_totals {
 	uint64_t failed_count[FAIL_REASON_COUNT];
 };
 
-/* Of few pools: connects that failed, and the counts of before the observation. */
+/*
+ * Of few pools: connects that failed, the counts of before the observation, and the upper halves of
+ * those since.
+ */
 struct pool_rare {
+	uint32_t high[POOL_COUNTS];
 	uint64_t failed_count[FAIL_REASON_COUNT];
 	struct pool_totals past;
 };
 
 /* The counts of this observation. */
 struct pool_totals totals_now(const struct pool *pool);
+
+/* One of them, and all that were closed. */
+uint64_t totals_count_of(const struct pool *pool, enum pool_count which);
+uint64_t totals_closed_count(const struct pool *pool);
+
+/* Adds to it. Without memory one that has reached 2^32 stays below it. */
+void totals_add(struct pool *pool, enum pool_count which, uint64_t more);
 
 /* Adds connections that nobody has seen one by one. Returns 0 or -ENOMEM: none is added. */
 int totals_add_churn(struct pool *pool, const struct churn *churn);

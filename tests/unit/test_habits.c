@@ -85,7 +85,7 @@ static void habits_are_outlasted_by_number_and_time(void **state)
 		struct fixture fixture;
 
 		prepare(&fixture, rows[i].suspects, 0);
-		fixture.pool.totals.closed_count[CLOSE_LOCAL] = rows[i].closed;
+		fixture.pool.counts[COUNT_CLOSED + CLOSE_LOCAL] = rows[i].closed;
 		if (habits_are_outlasted(&fixture.judgement, &finding, 0, 3600 * S,
 					 rows[i].silence_s * S) != rows[i].outlasted)
 			fail_msg("row %u", (unsigned int)i);

@@ -18,7 +18,7 @@ static void timeline_sample_first_minute_has_a_column_a_second(void **state)
 	(void)state;
 	for (uint64_t t = 0; t < 60; t++) {
 		pool.conn_count = (uint32_t)t + 1;
-		pool.totals.opened_count++;
+		pool.counts[COUNT_OPENED]++;
 		timeline_sample(&timeline, &pool, 3, (100 + t) * NS_PER_SEC);
 	}
 	assert_int_equal(timeline.count, 60);
@@ -39,8 +39,8 @@ static void timeline_sample_longer_time_doubles_the_columns(void **state)
 
 	(void)state;
 	for (uint64_t t = 0; t < 3600; t++) {
-		pool.totals.opened_count += 2;
-		pool.totals.closed_count[t % CLOSE_BY_COUNT]++;
+		pool.counts[COUNT_OPENED] += 2;
+		pool.counts[COUNT_CLOSED + t % CLOSE_BY_COUNT]++;
 		timeline_sample(&timeline, &pool, 0, t * NS_PER_SEC);
 	}
 	assert_int_equal(timeline.column_ns, 64 * NS_PER_SEC);
@@ -75,11 +75,11 @@ static void timeline_sample_gap_leaves_columns_unknown(void **state)
 static void timeline_sample_pool_that_came_back_counts_from_zero(void **state)
 {
 	struct timeline timeline = {0};
-	struct pool pool = {.totals = {.opened_count = 10}};
+	struct pool pool = {.counts = {[COUNT_OPENED] = 10}};
 
 	(void)state;
 	timeline_sample(&timeline, &pool, 0, NS_PER_SEC);
-	pool.totals.opened_count = 3;
+	pool.counts[COUNT_OPENED] = 3;
 	timeline_sample(&timeline, &pool, 0, 2 * NS_PER_SEC);
 	assert_int_equal(timeline.columns[0].opened_count, 10);
 	assert_int_equal(timeline.columns[1].opened_count, 3);
@@ -94,7 +94,7 @@ static void run_meter(struct meter *meter, struct pool *pool, uint64_t from_s, u
 		struct conn conn = {.pool = pool};
 
 		change.conn = &conn;
-		pool->totals.opened_count++;
+		pool->counts[COUNT_OPENED]++;
 		pool->conn_count++;
 		meter_observe(meter, &change);
 		if (t % 5 == 0)

@@ -59,10 +59,10 @@ static void totals_ever_is_the_past_and_the_present(void **state)
 	churn.churn.closed_count[CLOSE_LOCAL] = 5;
 	change = done(table, past);
 	assert_int_equal(change.type, CHANGE_PAST);
-	assert_int_equal(change.pool->totals.opened_count, 0);
+	assert_int_equal(totals_now(change.pool).counts.opened_count, 0);
 	change = done(table, churn);
 	assert_int_equal(change.type, CHANGE_CHURNED);
-	assert_int_equal(change.pool->totals.opened_count, 5);
+	assert_int_equal(totals_now(change.pool).counts.opened_count, 5);
 	ever = totals_ever(change.pool);
 	assert_int_equal(ever.counts.opened_count, 105);
 	assert_int_equal(ever.counts.established_count, 95);
@@ -110,7 +110,7 @@ static void totals_ever_has_the_open_of_a_seen_one_whose_age_is_exact(void **sta
 	seen.conn = 2;
 	seen.age_is_exact = true;
 	assert_int_equal(done(table, seen).type, CHANGE_SEEN);
-	assert_int_equal(pool->totals.opened_count, 0);
+	assert_int_equal(totals_now(pool).counts.opened_count, 0);
 	assert_int_equal(totals_ever(pool).counts.opened_count, 1);
 	assert_int_equal(totals_ever(pool).counts.established_count, 1);
 	seen.conn = 3;
@@ -155,11 +155,29 @@ static void sweep_frees_a_pool_with_nothing_but_a_past(void **state)
 	assert_int_equal(table_pool_count(table), 0);
 }
 
+static void totals_go_on_beyond_32_bits(void **state)
+{
+	struct event churn = on_pool(EVENT_CHURN, 1 * S, 0);
+	struct change change;
+
+	churn.churn.opened_count = UINT32_MAX;
+	churn.churn.closed_count[CLOSE_PEER] = 7;
+	change = done(*state, churn);
+	assert_null(change.pool->rare);
+	change = done(*state, on_pool(EVENT_OPEN, 2 * S, 1));
+	assert_true(totals_count_of(change.pool, COUNT_OPENED) == 1ULL << 32);
+	churn.t_ns = 3 * S;
+	change = done(*state, churn);
+	assert_true(totals_now(change.pool).counts.opened_count == (1ULL << 33) - 1);
+	assert_int_equal(totals_closed_count(change.pool), 14);
+}
+
 #define TABLE_TEST(function) cmocka_unit_test_setup_teardown(function, make_table, drop_table)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		TABLE_TEST(totals_go_on_beyond_32_bits),
 		TABLE_TEST(totals_ever_is_the_past_and_the_present),
 		TABLE_TEST(totals_now_has_the_failures_of_both_sorts),
 		TABLE_TEST(totals_ever_has_the_open_of_a_seen_one_whose_age_is_exact),
