@@ -5,7 +5,7 @@
  * of verdict is a file beside leak.c with a state in struct judgement and a call in
  * states_review().
  *
- * Invariant: pool->judgement and the list agree; the order of changes and ticks alone decides.
+ * Invariant: pool->dossier and the list agree; the order of changes and ticks alone decides.
  * Does not apply events, free pools or ask the clock.
  */
 #include "detector.h"
@@ -26,9 +26,16 @@
 /* Activity in the first second of a connection is its first use, not a return. */
 #define FIRST_USE_NS NS_PER_SEC
 
+/* A judgement as those see it who only look. */
+struct look {
+	const struct pool *pool; /* NULL = of none, or no longer */
+	struct judgement room;
+};
+
 struct detector {
 	struct bench bench;
-	struct judgement *first;
+	struct dossiers dossiers;
+	struct look *look; /* owned */
 	uint64_t due_ns;
 	uint64_t last_event_ns;
 };
@@ -44,8 +51,9 @@ struct detector *detector_new(const struct settings *settings, const struct dbki
 	detector->bench.databases = databases;
 	detector->bench.table = table;
 	detector->bench.fleets = fleets_new();
-	if (!detector->bench.fleets) {
-		free(detector);
+	detector->look = calloc(1, sizeof(*detector->look));
+	if (!detector->bench.fleets || !detector->look) {
+		detector_free(detector);
 		return NULL;
 	}
 	detector->bench.losses.last_ns = INT64_MIN;
@@ -61,59 +69,50 @@ void detector_set_realtime(struct detector *detector, int64_t realtime_at_zero_n
 void detector_set_databases(struct detector *detector, const struct dbkind *databases)
 {
 	detector->bench.databases = databases;
-	for (const struct judgement *judgement = detector->first; judgement;
-	     judgement = judgement->next)
-		fleet_take_limit(&detector->bench, judgement);
+	for (const struct dossier *dossier = detector->dossiers.first; dossier;
+	     dossier = dossier->next)
+		fleet_take_limit(&detector->bench, dossier);
 }
 
 /* --- judgements ------------------------------------------------------------------------------- */
 
 static struct judgement *take_judgement(struct detector *detector, struct pool *pool, uint64_t t_ns)
 {
-	struct judgement *judgement = pool->judgement;
+	struct dossier *dossier = pool->dossier;
 
-	if (judgement)
-		return judgement;
-	judgement = calloc(1, sizeof(*judgement));
-	if (!judgement)
-		return NULL;
-	judgement->pool = pool;
-	if (fleet_join(&detector->bench, judgement, t_ns) < 0) {
-		free(judgement);
-		return NULL;
+	if (!dossier) {
+		dossier = dossier_new(&detector->dossiers, pool);
+		if (!dossier)
+			return NULL;
+		if (fleet_join(&detector->bench, dossier, t_ns) < 0) {
+			dossier_free(&detector->dossiers, dossier);
+			return NULL;
+		}
+		states_begin(dossier->judgement, t_ns);
 	}
-	states_begin(judgement, t_ns);
-	judgement->next = detector->first;
-	if (judgement->next)
-		judgement->next->prev = judgement;
-	detector->first = judgement;
-	pool->judgement = judgement;
-	return judgement;
+	return dossier_open(&detector->dossiers, dossier);
 }
 
-static void drop_judgement(struct detector *detector, struct judgement *judgement)
+static void drop_dossier(struct detector *detector, struct dossier *dossier)
 {
+	struct judgement room, *judgement = dossier_look(dossier, &room);
+
 	leak_destroy(judgement);
 	states_destroy(&detector->bench, judgement);
-	fleet_leave(&detector->bench, judgement, detector->last_event_ns);
-	if (judgement->prev)
-		judgement->prev->next = judgement->next;
-	else
-		detector->first = judgement->next;
-	if (judgement->next)
-		judgement->next->prev = judgement->prev;
-	judgement->pool->judgement = NULL;
-	judgement_free(judgement);
+	fleet_leave(&detector->bench, dossier, judgement, detector->last_event_ns);
+	dossier_free(&detector->dossiers, dossier);
 }
 
 void detector_free(struct detector *detector)
 {
 	if (!detector)
 		return;
-	while (detector->first)
-		drop_judgement(detector, detector->first);
+	while (detector->dossiers.first)
+		drop_dossier(detector, detector->dossiers.first);
+	dossiers_clear(&detector->dossiers);
 	fleets_free(detector->bench.fleets);
 	verdict_queue_destroy(&detector->bench.queue);
+	free(detector->look);
 	free(detector);
 }
 
@@ -144,6 +143,7 @@ static void count_return(const struct settings *settings, struct judgement *judg
 static int judge(struct detector *detector, struct judgement *judgement,
 		 const struct change *change)
 {
+	struct dossier *dossier = change->pool->dossier;
 	struct bench *bench = &detector->bench;
 	struct moment moment =
 		moment_of(bench->settings, bench->table, &bench->losses, change->t_ns);
@@ -161,6 +161,7 @@ static int judge(struct detector *detector, struct judgement *judgement,
 	keepalive_observe(&judgement->keepalive, &moment, change);
 	retirement_observe(&judgement->retirement, &moment, change);
 	has_tested = opens_observe(&judgement->opens, &moment, change);
+	dossier->has_tested |= has_tested;
 	has_tested |= passed_observe(&judgement->passed, &moment, change);
 	has_tested |= evictions_observe(&judgement->evictions, &moment, change);
 	overdue_observe(&judgement->overdue, judgement->evictions, bench->settings, change);
@@ -174,13 +175,17 @@ static int judge(struct detector *detector, struct judgement *judgement,
 
 static int observe_move(struct detector *detector, const struct change *change)
 {
-	struct judgement *before = change->pool_before->judgement;
+	struct dossier *dossier = change->pool_before->dossier;
 	struct bench *bench = &detector->bench;
+	struct judgement *before;
 	struct moment moment;
 	int r;
 
-	if (!before)
+	if (!dossier)
 		return 0;
+	before = dossier_open(&detector->dossiers, dossier);
+	if (!before)
+		return -ENOMEM;
 	moment = moment_of(bench->settings, bench->table, &bench->losses, change->t_ns);
 	heartbeat_forget(&before->heartbeat, change->conn);
 	r = leak_observe(bench, before, change);
@@ -194,14 +199,14 @@ static int observe_move(struct detector *detector, const struct change *change)
 static int observe_exit(struct detector *detector, const struct change *change)
 {
 	for (struct pool *pool = change->client->pools; pool; pool = pool->next_of_client) {
+		struct judgement *judgement = pool->dossier ? pool->dossier->judgement : NULL;
 		int error;
 
-		if (!pool->judgement)
+		if (!judgement) /* what is packed has no verdict */
 			continue;
-		error = leak_client_exited(&detector->bench, pool->judgement, change->t_ns);
+		error = leak_client_exited(&detector->bench, judgement, change->t_ns);
 		if (error == 0)
-			error = states_client_exited(&detector->bench, pool->judgement,
-						     change->t_ns);
+			error = states_client_exited(&detector->bench, judgement, change->t_ns);
 		if (error < 0)
 			return error;
 	}
@@ -229,6 +234,7 @@ int detector_observe(struct detector *detector, const struct change *change)
 	struct judgement *judgement;
 
 	note_time(detector, change->t_ns);
+	detector->look->pool = NULL;
 	switch (change->type) {
 	case CHANGE_NONE:
 	case CHANGE_PAST:
@@ -277,42 +283,54 @@ static void sample_meter(const struct detector *detector, struct judgement *judg
 		     stock_count(judgement->pool, &limits, &bench->losses), now_ns);
 }
 
+static int review(struct detector *detector, struct judgement *judgement,
+		  const struct moment *moment)
+{
+	struct bench *bench = &detector->bench;
+	struct pool *pool = judgement->pool;
+	uint64_t now_ns = moment->t_ns;
+	int error;
+
+	fleet_follow(judgement, bench->settings, now_ns);
+	(void)credit_count(&judgement->credit, now_ns,
+			   bench->settings->credit_ns); /* drops the past */
+	pool->dossier->has_tested |=
+		opens_advance(&judgement->opens, moment, pool); /* reviewed anyway */
+	opens_witness(&judgement->opens, moment, pool);
+	failover_advance(judgement, moment);
+	deserted_advance(judgement, moment);
+	coverage_advance(&judgement->coverage, moment, pool);
+	keepalive_advance(judgement->keepalive, moment, pool);
+	heartbeat_advance(&judgement->heartbeat, moment, pool);
+	inherited_advance(judgement->inherited, moment, pool, bench->table);
+	sample_meter(detector, judgement, now_ns);
+	error = leak_review(bench, judgement, now_ns);
+	return error < 0 ? error : states_review(bench, judgement, now_ns);
+}
+
 int detector_tick(struct detector *detector, uint64_t now_ns)
 {
 	struct bench *bench = &detector->bench;
 	uint64_t tick_ns = bench->settings->tick_ns;
 	uint64_t step_ns = tick_ns;
-	struct judgement *next;
+	struct dossier *next;
 	struct moment moment;
 
 	if (now_ns > detector->last_event_ns && now_ns - detector->last_event_ns > QUIET_NS)
 		step_ns = (QUIET_NS / tick_ns + 1) * tick_ns;
 	detector->due_ns = (now_ns / tick_ns) * tick_ns + step_ns;
+	detector->look->pool = NULL;
 	moment = moment_of(bench->settings, bench->table, &bench->losses, now_ns);
 	fleets_advance(bench, &moment);
-	for (struct judgement *judgement = detector->first; judgement; judgement = next) {
-		int error;
+	for (struct dossier *dossier = detector->dossiers.first; dossier; dossier = next) {
+		struct judgement *judgement = dossier_open(&detector->dossiers, dossier);
+		int error = judgement ? review(detector, judgement, &moment) : -ENOMEM;
 
-		next = judgement->next;
-		(void)credit_count(&judgement->credit, now_ns,
-				   bench->settings->credit_ns); /* drops the past */
-		(void)opens_advance(&judgement->opens, &moment,
-				    judgement->pool); /* reviewed anyway */
-		opens_witness(&judgement->opens, &moment, judgement->pool);
-		failover_advance(judgement, &moment);
-		deserted_advance(judgement, &moment);
-		coverage_advance(&judgement->coverage, &moment, judgement->pool);
-		keepalive_advance(judgement->keepalive, &moment, judgement->pool);
-		heartbeat_advance(&judgement->heartbeat, &moment, judgement->pool);
-		inherited_advance(judgement->inherited, &moment, judgement->pool, bench->table);
-		sample_meter(detector, judgement, now_ns);
-		error = leak_review(bench, judgement, now_ns);
-		if (error == 0)
-			error = states_review(bench, judgement, now_ns);
+		next = dossier->next;
 		if (error < 0)
 			return error;
 		if (is_over(judgement, now_ns))
-			drop_judgement(detector, judgement);
+			drop_dossier(detector, dossier);
 	}
 	return 0;
 }
@@ -329,11 +347,26 @@ uint32_t detector_standing_count(const struct detector *detector, enum verdict_k
 	return (unsigned int)kind < VERDICT_KIND_COUNT ? detector->bench.standing_count[kind] : 0;
 }
 
+/* As of the last change; NULL where it is not judged. Valid until another pool is looked at. */
+static const struct judgement *look_at(const struct detector *detector, const struct pool *pool)
+{
+	struct look *look = detector->look;
+
+	if (!pool->dossier)
+		return NULL;
+	if (pool->dossier->judgement)
+		return pool->dossier->judgement;
+	if (look->pool != pool)
+		(void)dossier_look(pool->dossier, &look->room); /* which is &look->room */
+	look->pool = pool;
+	return &look->room;
+}
+
 bool detector_conn_is_stale(const struct detector *detector, const struct conn *conn,
 			    uint64_t now_ns)
 {
 	const struct settings *settings = detector->bench.settings;
-	const struct judgement *judgement = conn->pool->judgement;
+	const struct judgement *judgement = look_at(detector, conn->pool);
 	struct stock_limits limits;
 	uint64_t silence_ns = conn_silence_ns(conn, now_ns);
 
@@ -349,22 +382,40 @@ bool detector_conn_is_stale(const struct detector *detector, const struct conn *
 
 const struct meter *detector_pool_meter(const struct detector *detector, const struct pool *pool)
 {
-	(void)detector; /* as below */
-	return pool->judgement ? &pool->judgement->meter : NULL;
+	const struct judgement *judgement = look_at(detector, pool);
+
+	return judgement ? &judgement->meter : NULL;
+}
+
+uint32_t detector_pool_ceiling(const struct detector *detector, const struct pool *pool)
+{
+	const struct judgement *judgement = look_at(detector, pool);
+
+	return judgement ? plateau_ceiling(&judgement->plateau) : 0;
+}
+
+/* What is packed has none. */
+static const struct judgement *find_open(const struct pool *pool)
+{
+	return pool->dossier ? pool->dossier->judgement : NULL;
 }
 
 const struct verdict *detector_pool_verdict(const struct detector *detector,
 					    const struct pool *pool)
 {
+	const struct judgement *judgement = find_open(pool);
+
 	(void)detector; /* a pool's judgement belongs to the one detector of its table */
-	return pool->judgement ? states_worst(pool->judgement) : NULL;
+	return judgement ? states_worst(judgement) : NULL;
 }
 
 const struct verdict *detector_pool_verdict_of(const struct detector *detector,
 					       const struct pool *pool, enum verdict_kind kind)
 {
-	(void)detector;
-	return pool->judgement ? states_verdict(pool->judgement, kind) : NULL;
+	const struct judgement *judgement = find_open(pool);
+
+	(void)detector; /* as above */
+	return judgement ? states_verdict(judgement, kind) : NULL;
 }
 
 struct fleets *detector_fleets(const struct detector *detector)

@@ -62,8 +62,14 @@ uint32_t detector_standing_count(const struct detector *detector, enum verdict_k
 bool detector_conn_is_stale(const struct detector *detector, const struct conn *conn,
 			    uint64_t now_ns);
 
-/* What is measured of a pool; NULL where it is not judged. */
+/*
+ * What is measured of a pool; NULL where it is not judged. Valid until the detector is asked about
+ * another pool, or sees a change.
+ */
 const struct meter *detector_pool_meter(const struct detector *detector, const struct pool *pool);
+
+/* Most connections that it opens, as learned; 0 = unknown. */
+uint32_t detector_pool_ceiling(const struct detector *detector, const struct pool *pool);
 
 /* The verdict that stands or is suspected for a pool; NULL when there is none. */
 const struct verdict *detector_pool_verdict(const struct detector *detector,

@@ -86,10 +86,11 @@ static void measure_others(const struct bench *bench, const struct pool *pool, u
 
 	for (; at && figures->other_count < OTHERS_MAX; at = at->next) {
 		struct meter_figures other;
+		struct judgement room;
 
-		if (!at->judgement || is_same_endpoint(&at->remote, &pool->remote))
+		if (!at->dossier || is_same_endpoint(&at->remote, &pool->remote))
 			continue;
-		meter_sum(&at->judgement->meter, from_ns, t_ns, &other);
+		meter_sum(&dossier_look(at->dossier, &room)->meter, from_ns, t_ns, &other);
 		if (other.connect_count + other.failed_count + other.operation_count == 0)
 			continue;
 		figures->other_count++;
@@ -100,7 +101,7 @@ static void measure_others(const struct bench *bench, const struct pool *pool, u
 static void measure_time(const struct judgement *judgement, enum verdict_kind kind,
 			 uint64_t began_ns, uint64_t t_ns, struct rival_figures *figures)
 {
-	const struct fleet *fleet = judgement->membership.fleet;
+	const struct fleet *fleet = judgement->dossier->membership.fleet;
 	const struct meter *meter = &judgement->meter;
 	uint64_t first_ns = meter->first_ns;
 

@@ -77,21 +77,23 @@ static bool is_left(const struct judgement *judgement, const struct moment *mome
 
 static bool is_other_server(const struct pool *pool, const struct pool *other)
 {
-	return other != pool && other->judgement && other->netns == pool->netns &&
+	return other != pool && other->dossier && other->netns == pool->netns &&
 	       other->remote.port == pool->remote.port;
 }
 
 /* It began when this one ended, and does as much as this one did. */
 static bool is_heir(const struct judgement *judgement, const struct pool *other,
-		    const struct moment *moment)
+		    const struct moment *moment, float *ret_rate)
 {
 	const struct exhausted *then = &judgement->exhausted, *now;
 	int64_t since_ns = (int64_t)other->first_ns - then->last_active_ns;
+	struct judgement room;
 
 	if (!is_other_server(judgement->pool, other) || since_ns < -(int64_t)turn_ns(judgement) ||
 	    since_ns > (int64_t)turn_ns(judgement))
 		return false;
-	now = &other->judgement->exhausted;
+	now = &dossier_look(other->dossier, &room)->exhausted;
+	*ret_rate = now->expected;
 	return now->expected >= WORK_SHARE * then->expected &&
 	       moment->known_ns - now->last_active_ns < (int64_t)REST_NS;
 }
@@ -127,17 +129,18 @@ static void find_heir(struct judgement *judgement, const struct moment *moment)
 {
 	const struct pool *other = judgement->pool->client->pools;
 	int64_t since_ns = moment->known_ns - judgement->exhausted.last_active_ns;
+	float rate = 0;
 
 	/* Who has not shown it by then is none; pools that rest for days cost nothing. */
 	if (since_ns > 2 * quiet_ns(judgement, moment->settings))
 		return;
-	while (other && !is_heir(judgement, other, moment))
+	while (other && !is_heir(judgement, other, moment, &rate))
 		other = other->next_of_client;
 	if (!other)
 		return;
 	judgement->failover.was_left = true;
 	judgement->failover.heir = other->remote;
-	judgement->failover.heir_rate = other->judgement->exhausted.expected;
+	judgement->failover.heir_rate = rate;
 }
 
 void failover_advance(struct judgement *judgement, const struct moment *moment)

@@ -245,20 +245,20 @@ void fleets_free(struct fleets *fleets)
 
 /* --- members ---------------------------------------------------------------------------------- */
 
-void fleet_take_limit(const struct bench *bench, const struct judgement *judgement)
+void fleet_take_limit(const struct bench *bench, const struct dossier *dossier)
 {
 	const struct endpoint_rule *rule = NULL;
 
 	if (bench->databases)
-		rule = dbkind_endpoint(bench->databases, &judgement->pool->remote);
-	judgement->membership.fleet->server->limit =
+		rule = dbkind_endpoint(bench->databases, &dossier->pool->remote);
+	dossier->membership.fleet->server->limit =
 		rule && rule->limit < UINT32_MAX ? (uint32_t)rule->limit : 0;
 }
 
-int fleet_join(struct bench *bench, struct judgement *judgement, uint64_t t_ns)
+int fleet_join(struct bench *bench, struct dossier *dossier, uint64_t t_ns)
 {
-	struct membership *membership = &judgement->membership;
-	const struct pool *pool = judgement->pool;
+	struct membership *membership = &dossier->membership;
+	const struct pool *pool = dossier->pool;
 	char key[FLEET_KEY_SIZE];
 	struct fleet *fleet;
 
@@ -269,13 +269,13 @@ int fleet_join(struct bench *bench, struct judgement *judgement, uint64_t t_ns)
 	if (fleet->member_count++ == 0)
 		bench->fleets->empty_count--;
 	membership->fleet = fleet;
-	fleet_take_limit(bench, judgement);
+	fleet_take_limit(bench, dossier);
 	membership->joined_ns = t_ns;
-	membership->early_close_count = fleet->server->early_close_count;
+	dossier->judgement->career.early_close_count = fleet->server->early_close_count;
 	membership->next = fleet->first;
 	if (membership->next)
-		membership->next->membership.prev = judgement;
-	fleet->first = judgement;
+		membership->next->membership.prev = dossier;
+	fleet->first = dossier;
 	return 0;
 }
 
@@ -304,11 +304,12 @@ static struct baseline *take_baseline(struct fleet *fleet)
 }
 
 /* Without memory a process that replaces it is compared with nothing. */
-static void keep_baseline(struct fleet *fleet, const struct membership *membership, uint64_t t_ns)
+static void keep_baseline(struct fleet *fleet, const struct membership *membership,
+			  const struct career *career, uint64_t t_ns)
 {
 	struct baseline *baseline;
 
-	if (membership->settled == 0 || t_ns - membership->joined_ns < LIFE_MIN_NS)
+	if (career->settled == 0 || t_ns - membership->joined_ns < LIFE_MIN_NS)
 		return;
 	baseline = take_baseline(fleet);
 	if (!baseline)
@@ -319,10 +320,10 @@ static void keep_baseline(struct fleet *fleet, const struct membership *membersh
 		baseline->rate = 0;
 		baseline->epoch_ns = t_ns;
 	}
-	if (membership->settled > baseline->plateau)
-		baseline->plateau = membership->settled;
-	baseline->rate = fmax(baseline->rate, (double)membership->rate_peak);
-	baseline->busy = (double)membership->busy;
+	if (career->settled > baseline->plateau)
+		baseline->plateau = career->settled;
+	baseline->rate = fmax(baseline->rate, (double)career->rate_peak);
+	baseline->busy = (double)career->busy;
 	baseline->known_ns = t_ns;
 	baseline->joined_ns = membership->joined_ns;
 }
@@ -354,14 +355,15 @@ static void keep_figures(struct fleet *fleet, const struct meter *meter, uint64_
 		*fleet->former = figures;
 }
 
-void fleet_leave(struct bench *bench, struct judgement *judgement, uint64_t t_ns)
+void fleet_leave(struct bench *bench, struct dossier *dossier, const struct judgement *judgement,
+		 uint64_t t_ns)
 {
-	struct membership *membership = &judgement->membership;
+	struct membership *membership = &dossier->membership;
 	struct fleet *fleet = membership->fleet;
 
 	if (!fleet)
 		return;
-	keep_baseline(fleet, membership, t_ns);
+	keep_baseline(fleet, membership, &judgement->career, t_ns);
 	keep_figures(fleet, &judgement->meter, t_ns);
 	if (judgement->exhausted.longest_quiet_ns > fleet->longest_quiet_ns)
 		fleet->longest_quiet_ns = judgement->exhausted.longest_quiet_ns;
@@ -371,9 +373,9 @@ void fleet_leave(struct bench *bench, struct judgement *judgement, uint64_t t_ns
 		fleet->first = membership->next;
 	if (membership->next)
 		membership->next->membership.prev = membership->prev;
-	if (fleet->leader == judgement)
+	if (fleet->leader == dossier)
 		fleet->leader = NULL;
-	if (fleet->server->largest == judgement)
+	if (fleet->server->largest == dossier)
 		fleet->server->largest = NULL;
 	*membership = (struct membership){0};
 	if (--fleet->member_count > 0)
@@ -391,33 +393,33 @@ void fleet_leave(struct bench *bench, struct judgement *judgement, uint64_t t_ns
 
 /* --- time ------------------------------------------------------------------------------------- */
 
-static void follow(struct judgement *judgement, const struct settings *settings, uint64_t t_ns)
+void fleet_follow(struct judgement *judgement, const struct settings *settings, uint64_t t_ns)
 {
-	struct membership *membership = &judgement->membership;
+	struct career *career = &judgement->career;
 	double busy = meter_busy(&judgement->meter, BUSY_SAMPLES);
 
-	if (t_ns - membership->joined_ns <= FIRST_NS &&
-	    judgement->pool->conn_count > membership->first_count)
-		membership->first_count = judgement->pool->conn_count;
+	if (t_ns - judgement->dossier->membership.joined_ns <= FIRST_NS &&
+	    judgement->pool->conn_count > career->first_count)
+		career->first_count = judgement->pool->conn_count;
 	if (plateau_stands(&judgement->plateau, settings, t_ns) &&
-	    judgement->plateau.open > membership->settled)
-		membership->settled = judgement->plateau.open;
+	    judgement->plateau.open > career->settled)
+		career->settled = judgement->plateau.open;
 	if (!isnan(busy))
-		membership->busy += BUSY_WEIGHT * ((float)busy - membership->busy);
-	if (judgement->coverage.rate > membership->rate_peak)
-		membership->rate_peak = judgement->coverage.rate;
+		career->busy += BUSY_WEIGHT * ((float)busy - career->busy);
+	if (judgement->coverage.rate > career->rate_peak)
+		career->rate_peak = judgement->coverage.rate;
 }
 
-static void add_up(struct judgement *judgement)
+static void add_up(struct dossier *dossier)
 {
-	struct server *server = judgement->membership.fleet->server;
-	const struct pool *pool = judgement->pool;
+	struct server *server = dossier->membership.fleet->server;
+	const struct pool *pool = dossier->pool;
 
 	server->open_count += pool->conn_count - pool->connecting_count;
-	server->suspect_count += judgement->leak.stage != LEAK_NONE;
+	server->suspect_count += dossier_is_suspected(dossier);
 	server->early_close_count += totals_count_of(pool, COUNT_EARLY_PEER_CLOSE);
 	if (!server->largest || pool->conn_count > server->largest->pool->conn_count)
-		server->largest = judgement;
+		server->largest = dossier;
 }
 
 void fleets_advance(struct bench *bench, const struct moment *moment)
@@ -431,12 +433,9 @@ void fleets_advance(struct bench *bench, const struct moment *moment)
 		fleet->server->largest = NULL;
 	}
 	for (fleet = bench->fleets->first; fleet; fleet = fleet->next) {
-		struct judgement *member = fleet->first;
-
-		for (; member; member = member->membership.next) {
-			follow(member, moment->settings, moment->t_ns);
+		for (struct dossier *member = fleet->first; member;
+		     member = member->membership.next)
 			add_up(member);
-		}
 		spread_advance(fleet, moment);
 	}
 }

@@ -17,8 +17,10 @@
 #include "table.h"
 
 struct bench;
+struct dossier;
 struct judgement;
 struct moment;
+struct settings;
 
 #define FLEET_KEY_SIZE 256
 #define FLEET_SCALES 2
@@ -47,16 +49,16 @@ struct server {
 	uint32_t open_count; /* of this host, as of the last tick */
 	uint32_t suspect_count; /* pools that are suspected or worse, the same */
 	uint64_t early_close_count; /* closes by the server within 1 s, of all pools there are */
-	struct judgement *largest; /* the same */
+	struct dossier *largest; /* the same */
 };
 
 struct fleet {
 	struct index_link link;
 	struct fleet *next, *prev; /* all, the one that emptied last first */
 	struct server *server;
-	struct judgement *first; /* by membership.next, the latest to come first */
+	struct dossier *first; /* by membership.next, the latest to come first */
 	uint32_t member_count;
-	struct judgement *leader; /* the one with most of the stock; NULL = none */
+	struct dossier *leader; /* the one with most of the stock; NULL = none */
 	uint32_t stock, holder_count; /* silent connections, and processes that have them */
 	struct eprocess scales[FLEET_SCALES];
 	/* What is known of the processes that have left; owned; NULL = nothing: fleet_baseline().
@@ -69,14 +71,17 @@ struct fleet {
 	char workload[]; /* fleet_key() of each */
 };
 
-/* Part of a judgement. Zeroed memory belongs to no fleet. */
+/* What the others of the fleet see of a pool: part of its dossier. Zeroed memory is of no fleet. */
 struct membership {
 	struct fleet *fleet;
-	struct judgement *next, *prev;
+	struct dossier *next, *prev;
 	uint64_t joined_ns;
-	uint64_t tested_count; /* opens tested when stock was counted */
 	uint32_t stock; /* silent connections at the last open tested */
 	uint32_t base; /* the most of these in its first ten minutes */
+};
+
+/* What a process has been like, for those who come after it: part of its judgement. */
+struct career {
 	uint32_t first_count; /* most connections open in its first seconds */
 	uint32_t settled; /* most that were open for a minute without growth */
 	uint64_t early_close_count; /* of the server, on the tick before it came */
@@ -89,17 +94,24 @@ struct fleets;
 struct fleets *fleets_new(void);
 void fleets_free(struct fleets *fleets);
 
-/* Returns 0 or -ENOMEM. */
-int fleet_join(struct bench *bench, struct judgement *judgement, uint64_t t_ns);
+/* To be called with a new dossier. Returns 0 or -ENOMEM. */
+int fleet_join(struct bench *bench, struct dossier *dossier, uint64_t t_ns);
 
 /* Looks up what the server of its pool is configured to take; for all members after a reload. */
-void fleet_take_limit(const struct bench *bench, const struct judgement *judgement);
+void fleet_take_limit(const struct bench *bench, const struct dossier *dossier);
 
-/* Leaves what is known of the process with the fleet. Accepts one that belongs to none. */
-void fleet_leave(struct bench *bench, struct judgement *judgement, uint64_t t_ns);
+/*
+ * Leaves what is known of the process with the fleet: its judgement. Accepts a dossier that belongs
+ * to none.
+ */
+void fleet_leave(struct bench *bench, struct dossier *dossier, const struct judgement *judgement,
+		 uint64_t t_ns);
 
 /* To be called on each tick, before the pools are reviewed. */
 void fleets_advance(struct bench *bench, const struct moment *moment);
+
+/* To be called on each tick for each pool, before it is reviewed. */
+void fleet_follow(struct judgement *judgement, const struct settings *settings, uint64_t t_ns);
 
 /* "name of the workload" as far as a socket's owner shows it, for struct baseline. */
 const char *fleet_key(const struct client *client, char *buffer, size_t size);

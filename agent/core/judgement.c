@@ -13,10 +13,8 @@
 #include "deserted.h"
 #include "inherited.h"
 
-void judgement_free(struct judgement *judgement)
+void judgement_clear(struct judgement *judgement)
 {
-	if (!judgement)
-		return;
 	credit_clear(&judgement->credit);
 	opens_clear(&judgement->opens);
 	evictions_free(judgement->evictions);
@@ -33,5 +31,4 @@ void judgement_free(struct judgement *judgement)
 	retirement_free(judgement->retirement);
 	meter_clear(&judgement->meter);
 	plateau_clear(&judgement->plateau);
-	free(judgement);
 }

@@ -8,6 +8,7 @@
 #include "closewait.h"
 #include "coverage.h"
 #include "credit.h"
+#include "dossier.h"
 #include "evictions.h"
 #include "exhausted.h"
 #include "failover.h"
@@ -59,9 +60,10 @@ struct leak {
 	struct told told; /* whom the last line named */
 };
 
+/* Packed while nothing happens to the pool (dossier.h), so what is zero costs nothing. */
 struct judgement {
+	const struct dossier *dossier; /* that it is in */
 	struct pool *pool;
-	struct judgement *next, *prev; /* all of the detector */
 	struct credit credit; /* rotation: what closes have paid for */
 	struct opens opens;
 	struct evictions *evictions; /* owned; NULL = it has closed nothing that was idle */
@@ -75,7 +77,7 @@ struct judgement {
 	struct failover failover;
 	struct heartbeat heartbeat;
 	struct retirement *retirement; /* owned; NULL = it has closed nothing */
-	struct membership membership;
+	struct career career; /* so far */
 	struct meter meter;
 	uint32_t returned_count; /* connections that were used again, or closed by the process */
 	struct leak leak;
@@ -86,7 +88,7 @@ struct judgement {
 	struct oversized oversized;
 };
 
-/* Frees it with all that its tests have allocated; accepts NULL. It is in no list any more. */
-void judgement_free(struct judgement *judgement);
+/* Frees what its tests have allocated, and not itself. */
+void judgement_clear(struct judgement *judgement);
 
 #endif

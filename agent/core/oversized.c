@@ -42,7 +42,7 @@ enum reason { NO_REASON, BY_STEP, BY_REFUSALS, BY_LIMIT };
 
 static uint32_t former_plateau(const struct judgement *judgement)
 {
-	const struct baseline *baseline = fleet_baseline(judgement->membership.fleet);
+	const struct baseline *baseline = fleet_baseline(judgement->dossier->membership.fleet);
 
 	return baseline->plateau > baseline->plateau_before ? baseline->plateau
 							    : baseline->plateau_before;
@@ -57,17 +57,18 @@ static bool is_explained(const struct judgement *judgement)
 /* A process that was there before this one is still there, or another one has the verdict. */
 static bool is_accompanied(const struct judgement *judgement)
 {
-	uint64_t joined_ns = judgement->membership.joined_ns;
-	const struct judgement *other = judgement->membership.fleet->first;
+	uint64_t joined_ns = judgement->dossier->membership.joined_ns;
+	const struct dossier *other = judgement->dossier->membership.fleet->first;
 
 	/* The one that went came after this one, or together with it: this one is no successor. */
-	if (fleet_baseline(judgement->membership.fleet)->joined_ns + TOGETHER_NS > joined_ns)
+	if (fleet_baseline(judgement->dossier->membership.fleet)->joined_ns + TOGETHER_NS >
+	    joined_ns)
 		return true;
 	for (; other; other = other->membership.next) {
-		if (other == judgement || other->pool->conn_count == 0)
+		if (other == judgement->dossier || other->pool->conn_count == 0)
 			continue;
 		if (other->membership.joined_ns + TOGETHER_NS < joined_ns ||
-		    other->oversized.standing.verdict)
+		    (other->judgement && other->judgement->oversized.standing.verdict))
 			return true;
 	}
 	return false;
@@ -77,7 +78,7 @@ static double busy_of(const struct judgement *judgement)
 {
 	double busy = meter_busy(&judgement->meter, BUSY_SAMPLES);
 
-	return isnan(busy) ? NAN : fmax(busy, (double)judgement->membership.busy);
+	return isnan(busy) ? NAN : fmax(busy, (double)judgement->career.busy);
 }
 
 static bool is_larger(const struct judgement *judgement, double factor, double more)
@@ -93,43 +94,41 @@ static bool is_larger(const struct judgement *judgement, double factor, double m
  */
 static bool is_from_traffic(const struct judgement *judgement)
 {
-	const struct membership *membership = &judgement->membership;
+	const struct fleet *fleet = judgement->dossier->membership.fleet;
 	double open = judgement->plateau.open;
 
-	if ((double)judgement->coverage.rate <=
-	    TRAFFIC_FACTOR * fleet_baseline(membership->fleet)->rate)
+	if ((double)judgement->coverage.rate <= TRAFFIC_FACTOR * fleet_baseline(fleet)->rate)
 		return false;
-	return membership->first_count < open ||
+	return judgement->career.first_count < open ||
 	       busy_of(judgement) * open > former_plateau(judgement) * FITS_SHARE;
 }
 
 static bool is_step(const struct bench *bench, const struct judgement *judgement, uint64_t t_ns)
 {
 	const struct settings *settings = bench->settings;
-	const struct membership *membership = &judgement->membership;
 
-	return t_ns - membership->joined_ns >= settings->overlap_ns &&
+	return t_ns - judgement->dossier->membership.joined_ns >= settings->overlap_ns &&
 	       plateau_stands(&judgement->plateau, settings, t_ns) &&
 	       is_larger(judgement, settings->oversized_factor, settings->oversized_more) &&
-	       membership->first_count >= FIRST_SHARE * judgement->plateau.open &&
+	       judgement->career.first_count >= FIRST_SHARE * judgement->plateau.open &&
 	       !is_from_traffic(judgement) && busy_of(judgement) < settings->oversized_busy;
 }
 
 static bool is_refused(const struct bench *bench, const struct judgement *judgement)
 {
-	const struct membership *membership = &judgement->membership;
+	const struct server *server = judgement->dossier->membership.fleet->server;
 
-	return membership->early_close_count == 0 &&
-	       membership->fleet->server->early_close_count >= REFUSED_MIN &&
+	return judgement->career.early_close_count == 0 &&
+	       server->early_close_count >= REFUSED_MIN &&
 	       is_larger(judgement, REFUSED_FACTOR, REFUSED_MORE) &&
 	       busy_of(judgement) < bench->settings->oversized_busy;
 }
 
 static bool is_beyond_limit(const struct bench *bench, struct judgement *judgement, uint64_t t_ns)
 {
-	const struct server *server = judgement->membership.fleet->server;
+	const struct server *server = judgement->dossier->membership.fleet->server;
 	bool is_met = server->limit > 0 && server->open_count > server->limit &&
-		      server->largest == judgement && server->suspect_count == 0 &&
+		      server->largest == judgement->dossier && server->suspect_count == 0 &&
 		      busy_of(judgement) < bench->settings->oversized_busy;
 
 	return standing_lasts(&judgement->oversized.standing.since_ns, is_met, t_ns, LIMIT_NS);
@@ -153,7 +152,7 @@ static enum reason reason_of(const struct bench *bench, struct judgement *judgem
 static void add_step(const struct bench *bench, const struct judgement *judgement,
 		     struct verdict *draft)
 {
-	const struct baseline *baseline = fleet_baseline(judgement->membership.fleet);
+	const struct baseline *baseline = fleet_baseline(judgement->dossier->membership.fleet);
 	char known[48];
 
 	(void)format_clock(baseline->known_ns, bench->realtime_at_zero_ns, known, sizeof(known));
@@ -162,7 +161,7 @@ static void add_step(const struct bench *bench, const struct judgement *judgemen
 			     "(the last until %s), this one keeps %u, %u of them from its first "
 			     "seconds on",
 			     former_plateau(judgement), known, judgement->plateau.open,
-			     judgement->membership.first_count);
+			     judgement->career.first_count);
 	verdict_add_evidence(draft, "traffic",
 			     "it sends %.0f bytes/s, the former ones sent up to %.0f",
 			     (double)judgement->coverage.rate, baseline->rate);
@@ -171,7 +170,7 @@ static void add_step(const struct bench *bench, const struct judgement *judgemen
 static void write_draft(const struct bench *bench, const struct judgement *judgement,
 			enum reason reason, struct verdict *draft)
 {
-	const struct server *server = judgement->membership.fleet->server;
+	const struct server *server = judgement->dossier->membership.fleet->server;
 	double busy = 100 * busy_of(judgement);
 
 	report_begin(draft, "OVERSIZED");
@@ -208,15 +207,15 @@ static void write_draft(const struct bench *bench, const struct judgement *judge
 static int tell(struct bench *bench, struct judgement *judgement, enum reason reason, uint64_t t_ns)
 {
 	struct standing *standing = &judgement->oversized.standing;
-	const struct server *server = judgement->membership.fleet->server;
+	const struct server *server = judgement->dossier->membership.fleet->server;
 	struct verdict draft;
 
 	standing_draft(bench, judgement, VERDICT_OVERSIZED, t_ns, &draft);
 	draft.severity = SEVERITY_WARNING;
 	if (reason == BY_REFUSALS || (server->limit > 0 && server->open_count > server->limit))
 		draft.severity = SEVERITY_CRITICAL;
-	draft.since_ns =
-		standing->verdict ? standing->verdict->since_ns : judgement->membership.joined_ns;
+	draft.since_ns = standing->verdict ? standing->verdict->since_ns
+					   : judgement->dossier->membership.joined_ns;
 	if (draft.since_ns == 0)
 		draft.since_ns = t_ns;
 	write_draft(bench, judgement, reason, &draft);
@@ -229,7 +228,7 @@ static int tell(struct bench *bench, struct judgement *judgement, enum reason re
 
 static bool is_over(const struct bench *bench, const struct judgement *judgement)
 {
-	const struct server *server = judgement->membership.fleet->server;
+	const struct server *server = judgement->dossier->membership.fleet->server;
 
 	if (is_explained(judgement) ||
 	    !(RELIEF * busy_of(judgement) < bench->settings->oversized_busy))
@@ -246,7 +245,7 @@ int oversized_review(struct bench *bench, struct judgement *judgement, uint64_t 
 	struct standing *standing = &oversized->standing;
 	enum reason reason;
 
-	if (!judgement->membership.fleet)
+	if (!judgement->dossier->membership.fleet)
 		return 0;
 	if (!standing->verdict) {
 		reason = reason_of(bench, judgement, t_ns);

@@ -36,23 +36,25 @@ static double value_of(const struct fleet *fleet)
 
 /* --- counts ----------------------------------------------------------------------------------- */
 
-static uint32_t held_by(const struct judgement *member)
+static uint32_t held_by(const struct dossier *member)
 {
 	return finding_excess(member->membership.stock, member->membership.base);
 }
 
 /* Returns true when the member has tested an open since it was counted last. */
-static bool recount(struct fleet *fleet, struct judgement *member, const struct moment *moment)
+static bool recount(struct fleet *fleet, struct dossier *member, const struct moment *moment)
 {
 	struct membership *membership = &member->membership;
-	struct stock_limits limits = opens_limits(&member->opens, moment->settings);
-	bool has_tested = member->opens.test_count != membership->tested_count;
+	bool has_tested = member->has_tested;
 	uint32_t before = membership->stock;
+	struct stock_limits limits;
+	struct judgement room;
 
 	if (!has_tested && before == 0)
 		return false;
+	limits = opens_limits(&dossier_look(member, &room)->opens, moment->settings);
 	membership->stock = stock_count(member->pool, &limits, &moment->losses);
-	membership->tested_count = member->opens.test_count;
+	member->has_tested = false;
 	if (moment->t_ns - membership->joined_ns < WARM_UP_NS &&
 	    membership->base < membership->stock)
 		membership->base = membership->stock;
@@ -65,10 +67,10 @@ static bool recount(struct fleet *fleet, struct judgement *member, const struct 
 
 static void choose_leader(struct fleet *fleet)
 {
-	struct judgement *most = NULL;
+	struct dossier *most = NULL;
 
-	for (struct judgement *member = fleet->first; member; member = member->membership.next) {
-		if (member->leak.stage != LEAK_NONE) {
+	for (struct dossier *member = fleet->first; member; member = member->membership.next) {
+		if (dossier_is_suspected(member)) {
 			most = member;
 			break;
 		}
@@ -86,7 +88,7 @@ void spread_advance(struct fleet *fleet, const struct moment *moment)
 		return;
 	fleet->stock = 0;
 	fleet->holder_count = 0;
-	for (struct judgement *member = fleet->first; member; member = member->membership.next) {
+	for (struct dossier *member = fleet->first; member; member = member->membership.next) {
 		has_tested |= recount(fleet, member, moment);
 		fleet->stock += held_by(member);
 		fleet->holder_count += held_by(member) > 0;
@@ -102,9 +104,9 @@ void spread_advance(struct fleet *fleet, const struct moment *moment)
 
 double spread_value(const struct judgement *judgement)
 {
-	const struct fleet *fleet = judgement->membership.fleet;
+	const struct fleet *fleet = judgement->dossier->membership.fleet;
 
-	if (!fleet || fleet->member_count < 2 || fleet->leader != judgement)
+	if (!fleet || fleet->member_count < 2 || fleet->leader != judgement->dossier)
 		return 1;
 	return value_of(fleet);
 }
@@ -112,20 +114,20 @@ double spread_value(const struct judgement *judgement)
 static void explain(const struct finding *finding, char *text, size_t size)
 {
 	const struct judgement *judgement = finding->state;
-	const struct fleet *fleet = judgement->membership.fleet;
+	const struct fleet *fleet = judgement->dossier->membership.fleet;
 
 	(void)snprintf(
 		text, size,
 		"%u connections are silent in %u of %u processes of this workload, %u of them "
 		"in this one; %u when it began (e-value %.3g)",
-		fleet->stock, fleet->holder_count, fleet->member_count, held_by(judgement),
+		fleet->stock, fleet->holder_count, fleet->member_count, held_by(judgement->dossier),
 		finding->base, finding->value);
 }
 
 void spread_find(const struct judgement *judgement, const struct moment *moment,
 		 struct finding *ret_finding)
 {
-	const struct fleet *fleet = judgement->membership.fleet;
+	const struct fleet *fleet = judgement->dossier->membership.fleet;
 	const struct eprocess *best = &fleet->scales[0];
 	uint32_t growth;
 
@@ -137,9 +139,10 @@ void spread_find(const struct judgement *judgement, const struct moment *moment,
 	ret_finding->base = eprocess_base(best);
 	ret_finding->began_ns = eprocess_began_ns(best);
 	ret_finding->limits = opens_limits(&judgement->opens, moment->settings);
-	ret_finding->stock = judgement->membership.stock;
+	ret_finding->stock = judgement->dossier->membership.stock;
 	growth = finding_excess(fleet->stock, ret_finding->base);
-	ret_finding->excess = held_by(judgement) < growth ? held_by(judgement) : growth;
+	ret_finding->excess =
+		held_by(judgement->dossier) < growth ? held_by(judgement->dossier) : growth;
 	ret_finding->elsewhere = growth - ret_finding->excess;
 	ret_finding->is_hint = fleet->stock < HOLDING_MEAN * fleet->holder_count;
 	ret_finding->hold_ns = moment->settings->coverage_hold_ns;

@@ -210,7 +210,7 @@ static bool is_no_rest(const struct exhausted *exhausted, int64_t known_ns)
 /* Since when it, or the process before it, has worked without such a rest. */
 static int64_t worked_since_ns(const struct judgement *judgement, int64_t known_ns)
 {
-	const struct fleet *fleet = judgement->membership.fleet;
+	const struct fleet *fleet = judgement->dossier->membership.fleet;
 	uint64_t quiet_ns = (uint64_t)(known_ns - judgement->exhausted.last_active_ns);
 	uint64_t since_ns = judgement->pool->first_ns;
 	uint64_t joined_ns = fleet ? fleet_baseline(fleet)->joined_ns : 0;

@@ -510,7 +510,7 @@ void table_sweep(struct table *table, uint64_t now_ns)
 
 	for (; pool; pool = next) {
 		next = pool->next;
-		if (pool->conn_count > 0 || pool->judgement)
+		if (pool->conn_count > 0 || pool->dossier)
 			continue;
 		if (pool->client->exited ||
 		    (now_ns > pool->changed_ns && now_ns - pool->changed_ns >= POOL_REST_NS))

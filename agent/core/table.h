@@ -8,7 +8,7 @@
  *	                     +-- longest silent first ... most recently active last, by seconds
  *
  * Owner of all three is the table. A conn stays valid until table_settle() after the change
- * that closed it; a pool while it has connections or a judgement; a client while it has pools.
+ * that closed it; a pool while it has connections or a dossier; a client while it has pools.
  */
 #ifndef CONNLEAK_CORE_TABLE_H
 #define CONNLEAK_CORE_TABLE_H
@@ -18,7 +18,7 @@
 #include "totals.h"
 #include "types.h"
 
-struct judgement; /* the detector's view of a pool; owned by the detector */
+struct dossier; /* the detector's view of a pool; owned by the detector */
 struct rollup_group; /* what a pool's figures are added to; owned by the rollup */
 struct table;
 
@@ -51,7 +51,7 @@ struct pool {
 	uint64_t first_ns; /* when the pool was first seen */
 	uint64_t changed_ns; /* when it last had a change of any sort */
 	struct pool_rare *rare; /* more counts (totals.h); NULL = all are zero; owned */
-	struct judgement *judgement; /* NULL where no detector looks */
+	struct dossier *dossier; /* NULL where no detector looks */
 	struct rollup_group *rollup; /* NULL where none looks, or none has yet */
 	struct pool *next_of_client;
 	struct pool *next, *prev; /* all pools, in the order of their creation */
@@ -123,7 +123,7 @@ int table_apply(struct table *table, const struct event *event, struct change *r
 void table_settle(struct table *table);
 
 /*
- * Frees pools that have neither connections nor a judgement and whose client has exited or which
+ * Frees pools that have neither connections nor a dossier and whose client has exited or which
  * have seen no change for 10 minutes, then clients without pools.
  */
 void table_sweep(struct table *table, uint64_t now_ns);

@@ -14,7 +14,6 @@
 #include <string.h>
 
 #include "core/format.h"
-#include "core/judgement.h"
 #include "core/view.h"
 
 struct detail *detail_new(void)
@@ -243,6 +242,7 @@ int detail_take(const struct sample_scene *scene, const struct sample_row *row,
 		struct detail **ret_detail)
 {
 	const struct pool *pool = find_pool(scene->table, row);
+	const struct meter *meter;
 	struct detail *detail;
 	int r;
 
@@ -261,8 +261,9 @@ int detail_take(const struct sample_scene *scene, const struct sample_row *row,
 		detail_free(detail);
 		return r;
 	}
-	if (scene->detector && pool->judgement)
-		take_course(detail, &pool->judgement->meter, scene->now_ns);
+	meter = scene->detector ? detector_pool_meter(scene->detector, pool) : NULL;
+	if (meter)
+		take_course(detail, meter, scene->now_ns);
 	*ret_detail = detail;
 	return 0;
 }

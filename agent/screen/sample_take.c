@@ -14,7 +14,6 @@
 #include "core/cgroup.h"
 #include "core/dbkind.h"
 #include "core/format.h"
-#include "core/judgement.h"
 
 /* The sites of one pool while they are counted. */
 struct site_tally {
@@ -218,6 +217,7 @@ static int take_pool(struct sample *sample, const struct sample_scene *scene,
 {
 	struct sample_row *row = sample_add_row(sample);
 	const struct verdict *verdict;
+	const struct meter *meter;
 	struct verdict told;
 	int r;
 
@@ -234,12 +234,14 @@ static int take_pool(struct sample *sample, const struct sample_scene *scene,
 		row->exited_ns = pool->changed_ns; /* the end of its last connection */
 	}
 	sample->conn_count += row->open_count;
-	if (!scene->detector || !pool->judgement)
+	meter = scene->detector ? detector_pool_meter(scene->detector, pool) : NULL;
+	if (!meter)
 		return r;
-	copy_course(&pool->judgement->meter, scene->now_ns, row);
-	if (!row->limit && plateau_ceiling(&pool->judgement->plateau)) {
-		row->limit = plateau_ceiling(&pool->judgement->plateau);
-		row->limit_kind = SAMPLE_LIMIT_LEARNED;
+	copy_course(meter, scene->now_ns, row);
+	if (!row->limit) {
+		row->limit = detector_pool_ceiling(scene->detector, pool);
+		if (row->limit)
+			row->limit_kind = SAMPLE_LIMIT_LEARNED;
 	}
 	verdict = detector_pool_verdict(scene->detector, pool);
 	if (verdict && verdict->state != VERDICT_CLEARED) {

@@ -384,7 +384,7 @@ int main(int argc, char **argv)
 	bench_tick(json, 1000, 10);
 	bench_tick(json, 10000, 10);
 	bench_tick(json, 10, 10000);
-	bench_memory(json, 100, 10, 9);
+	bench_memory(json, 1000, 10, 9); /* many more than are open at a time (dossier.h) */
 	bench_memory(json, 10, 100, 9);
 	bench_memory(json, 1, 1000, 9);
 	bench_screen(json, 500, 20);

@@ -104,7 +104,7 @@ static void desert(struct sim *sim, const struct thread *workers, int count)
 
 static double value_of(const struct sim *sim)
 {
-	return deserted_value(table_first_pool(sim->table)->judgement->deserted);
+	return deserted_value(table_first_pool(sim->table)->dossier->judgement->deserted);
 }
 
 static void deserted_connections_are_a_leak(void **state)

@@ -476,20 +476,20 @@ static void detector_conn_is_stale_beyond_the_pools_limit(void **state)
 	sim_free(sim);
 }
 
-static void detector_judgement_of_an_empty_pool_is_freed(void **state)
+static void detector_dossier_of_an_empty_pool_is_freed(void **state)
 {
 	struct sim *sim = sim_new(1);
 
 	(void)state;
 	sim_close(sim, sim_open(sim), CLOSE_LOCAL);
-	assert_non_null(table_first_pool(sim->table)->judgement);
+	assert_non_null(table_first_pool(sim->table)->dossier);
 	/* mysql2 and others close all in a pause, and go on after it. */
 	sim_advance(sim, 3590);
 	sim_end(sim);
-	assert_non_null(table_first_pool(sim->table)->judgement);
+	assert_non_null(table_first_pool(sim->table)->dossier);
 	sim_advance(sim, 3620);
 	sim_end(sim);
-	assert_null(table_first_pool(sim->table)->judgement);
+	assert_null(table_first_pool(sim->table)->dossier);
 	sim_free(sim);
 }
 
@@ -552,7 +552,7 @@ int main(void)
 		cmocka_unit_test(detector_verdict_names_pod_and_container),
 		cmocka_unit_test(detector_due_is_every_tick_and_rare_after_an_hour),
 		cmocka_unit_test(detector_conn_is_stale_beyond_the_pools_limit),
-		cmocka_unit_test(detector_judgement_of_an_empty_pool_is_freed),
+		cmocka_unit_test(detector_dossier_of_an_empty_pool_is_freed),
 		cmocka_unit_test(detector_moved_suspect_leaves_the_verdict),
 		cmocka_unit_test(detector_same_events_give_the_same_lines),
 	};

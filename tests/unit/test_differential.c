@@ -21,10 +21,11 @@ struct sim_conn {
 	bool is_open, is_leaked;
 };
 
-/* The pools of one process, one an endpoint, with a judgement each but without a detector. */
+/* The pools of one process, one an endpoint, with a dossier each but without a detector. */
 struct world {
 	struct settings settings;
 	struct bench bench;
+	struct dossiers dossiers;
 	struct judgement *judgements[2];
 	struct sim_conn conns[2][CONNS_MAX];
 	uint32_t conn_count[2];
@@ -54,11 +55,10 @@ static struct world *world_new(void)
 static void world_free(struct world *world)
 {
 	for (int i = 0; i < 2; i++) {
-		if (world->judgements[i]) {
-			world->judgements[i]->pool->judgement = NULL;
-			judgement_free(world->judgements[i]);
-		}
+		if (world->judgements[i])
+			dossier_free(&world->dossiers, world->judgements[i]->pool->dossier);
 	}
+	dossiers_clear(&world->dossiers);
 	table_free(world->bench.table);
 	free(world);
 }
@@ -78,10 +78,8 @@ static void feed(struct world *world, unsigned int which, double t, struct event
 	event.remote = (struct netaddr){.port = (uint16_t)(5432 + which)};
 	assert_int_equal(table_apply(world->bench.table, &event, &change), 0);
 	if (change.pool && !*judgement) {
-		*judgement = calloc(1, sizeof(**judgement));
-		assert_non_null(*judgement);
-		(*judgement)->pool = change.pool;
-		change.pool->judgement = *judgement;
+		assert_non_null(dossier_new(&world->dossiers, change.pool));
+		*judgement = change.pool->dossier->judgement;
 	}
 	if (change.type != CHANGE_NONE)
 		meter_observe(&(*judgement)->meter, &change);
@@ -257,14 +255,14 @@ static void differential_fill_leak_from_the_start_is_compared_with_the_process_b
 	meter_sum(&former->judgements[0]->meter, 0, ns(former->now), &figures);
 	begin(world, 4, 1, 4);
 	leak(world, 8, 4);
-	world->judgements[0]->membership.fleet = &fleet;
+	world->judgements[0]->pool->dossier->membership.fleet = &fleet;
 	verdict = judge(world, VERDICT_LEAK, 1001);
 	assert_ruling(&verdict, RIVAL_TRAFFIC_SPIKE, RULING_RULED_OUT);
 	assert_non_null(strstr(verdict.rivals[0].text, "in the process before"));
 	assert_ruling(&verdict, RIVAL_SLOW_DATABASE, RULING_RULED_OUT);
 	verdict = judge(world, VERDICT_OVERSIZED, 1001);
 	assert_ruling(&verdict, RIVAL_TRAFFIC_SPIKE, RULING_CANNOT_TELL);
-	world->judgements[0]->membership.fleet = NULL;
+	world->judgements[0]->pool->dossier->membership.fleet = NULL;
 	world_free(world);
 	world_free(former);
 }

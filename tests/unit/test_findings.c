@@ -44,6 +44,7 @@ static void findings_best_is_the_highest_where_none_is_conclusive(void **state)
 {
 	struct settings settings;
 	const struct moment moment = {.settings = &settings, .losses = {.last_ns = INT64_MIN}};
+	const struct dossier dossier = {.pool = NULL};
 
 	(void)state;
 	settings_init(&settings);
@@ -53,6 +54,7 @@ static void findings_best_is_the_highest_where_none_is_conclusive(void **state)
 		struct finding finding;
 
 		judgement->pool = &pool;
+		judgement->dossier = &dossier;
 		for (unsigned int k = 0; k < OPENS_SCALES; k++)
 			set_wealth(&judgement->opens.scales[k], rows[i].opens);
 		judgement->evictions = calloc(1, sizeof(*judgement->evictions));
@@ -65,7 +67,8 @@ static void findings_best_is_the_highest_where_none_is_conclusive(void **state)
 			fail_msg("%s: %s", rows[i].name, finding.test);
 		assert_true(findings_value(judgement, &moment) == rows[i].value);
 		assert_int_equal(finding.excess, 0);
-		judgement_free(judgement);
+		judgement_clear(judgement);
+		free(judgement);
 	}
 }
 

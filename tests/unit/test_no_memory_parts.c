@@ -10,6 +10,7 @@
 
 #include "cli/state_json.h"
 #include "core/conns.h"
+#include "core/judgement.h"
 #include "core/ledger.h"
 #include "core/plot.h"
 #include "core/trace.h"
@@ -290,12 +291,41 @@ static int run_state(void *userdata)
 	return r;
 }
 
+/* What cannot be packed stays open; what cannot be opened stays packed. Some more than are open. */
+#define DOSSIERS (DOSSIERS_OPEN + 4)
+
+static int run_dossiers(void *userdata)
+{
+	struct dossiers dossiers = {0};
+	struct pool *pools = userdata;
+	uint32_t count = 0;
+	int r = 0;
+
+	for (; count < DOSSIERS && dossier_new(&dossiers, &pools[count]); count++)
+		dossier_open(&dossiers, pools[count].dossier)->returned_count = count;
+	for (uint32_t i = 0; i < count; i++) {
+		struct dossier *dossier = pools[i].dossier;
+		const struct judgement *judgement = dossier_open(&dossiers, dossier);
+		struct judgement room;
+
+		r = judgement ? r : -ENOMEM;
+		assert_true(!judgement == !!dossier->packed);
+		assert_int_equal(dossier_look(dossier, &room)->returned_count, i);
+	}
+	while (dossiers.first)
+		dossier_free(&dossiers, dossiers.first);
+	dossiers_clear(&dossiers);
+	return count < DOSSIERS ? -ENOMEM : r;
+}
+
 static void parts_with_memory_refused_neither_leak_nor_crash(void **state)
 {
+	struct pool *pools = calloc(DOSSIERS, sizeof(*pools));
 	struct table *table = table_new(NULL);
 	char *text = state_text();
 
 	(void)state;
+	assert_non_null(pools);
 	assert_non_null(table);
 	for (int for_ever = 0; for_ever <= 1; for_ever++) {
 		assert_true(refused_each(run_databases, NULL, for_ever) >= 4);
@@ -308,8 +338,10 @@ static void parts_with_memory_refused_neither_leak_nor_crash(void **state)
 		json_set_alloc_funcs(__real_malloc, __real_free);
 		assert_true(refused_each(run_ledger, table, for_ever) >= 4);
 		assert_true(refused_each(run_state, text, for_ever) > 5);
+		assert_true(refused_each(run_dossiers, pools, for_ever) > 2 * DOSSIERS);
 	}
 	free(text);
+	free(pools);
 	table_free(table);
 }
 

@@ -248,7 +248,7 @@ static void storm_ends_with_the_process(void **state)
 	sim_end(sim);
 	assert_int_equal(sim_last(sim)->state, VERDICT_CLEARED);
 	assert_int_equal(sim->line_count, 2);
-	assert_null(table_first_pool(sim->table)->judgement);
+	assert_null(table_first_pool(sim->table)->dossier);
 	sim_free(sim);
 }
 

@@ -362,10 +362,10 @@ static void table_sweep_frees_what_is_over(void **state)
 	assert_int_equal(table_pool_count(table), 2);
 	table_sweep(table, 600 * S - 1);
 	assert_int_equal(table_pool_count(table), 2);
-	table_first_pool(table)->judgement = (struct judgement *)table;
+	table_first_pool(table)->dossier = (struct dossier *)table;
 	table_sweep(table, 600 * S);
 	assert_int_equal(table_pool_count(table), 2);
-	table_first_pool(table)->judgement = NULL;
+	table_first_pool(table)->dossier = NULL;
 	table_sweep(table, 600 * S);
 	assert_int_equal(table_pool_count(table), 1);
 	assert_int_equal(table_first_pool(table)->client->id.pid, 3);

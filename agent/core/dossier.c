@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: Apache-2.0
+/*
+ * A judgement is two thousand bytes, of which three hundred to five hundred are not zero. So those
+ * that nothing has happened to for the longest time are packed, byte by byte: no test knows of it,
+ * and none has to be written with its memory in mind.
+ *
+ * Invariant: either judgement or packed is set. One with a verdict is open, for evidence refers to
+ * the test that it is of, by its address. Does not know what is in a judgement.
+ */
+#include "dossier.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "judgement.h"
+#include "parcel.h"
+#include "states.h"
+
+_Static_assert(sizeof(struct judgement) % PARCEL_UNIT == 0, "it can be packed");
+
+/* --- packed and open -------------------------------------------------------------------------- */
+
+static bool may_rest(const struct judgement *judgement)
+{
+	return judgement->leak.stage == LEAK_NONE && !states_stand(judgement);
+}
+
+static void give_back(struct dossiers *dossiers, struct judgement *judgement)
+{
+	if (dossiers->spare)
+		free(judgement);
+	else
+		dossiers->spare = judgement;
+}
+
+/* Without memory it stays open, until it has been opened again and is the oldest once more. */
+static void pack(struct dossiers *dossiers, struct dossier *dossier)
+{
+	struct judgement *judgement = dossier->judgement;
+	uint8_t packed[PARCEL_MAX(sizeof(*judgement))];
+	size_t length;
+
+	/* These are known without it. */
+	judgement->dossier = NULL;
+	judgement->pool = NULL;
+	length = parcel_pack(judgement, sizeof(*judgement), packed);
+	dossier->packed = malloc(length);
+	if (!dossier->packed) {
+		judgement->dossier = dossier;
+		judgement->pool = dossier->pool;
+		return;
+	}
+	memcpy(dossier->packed, packed, length);
+	dossier->judgement = NULL;
+	give_back(dossiers, judgement);
+}
+
+static void unpack(const struct dossier *dossier, struct judgement *ret_judgement)
+{
+	parcel_unpack(dossier->packed, ret_judgement, sizeof(*ret_judgement));
+	ret_judgement->dossier = dossier;
+	ret_judgement->pool = dossier->pool;
+}
+
+/* In place of the one that was opened longest ago, unless there was no memory to open that. */
+static void note_open(struct dossiers *dossiers, struct dossier *dossier)
+{
+	struct dossier **place = &dossiers->open[dossiers->position++ % DOSSIERS_OPEN];
+
+	if (*place) {
+		(*place)->is_listed = false;
+		if ((*place)->judgement && may_rest((*place)->judgement))
+			pack(dossiers, *place);
+	}
+	dossier->is_listed = true;
+	*place = dossier;
+}
+
+struct judgement *dossier_open(struct dossiers *dossiers, struct dossier *dossier)
+{
+	struct judgement *judgement;
+
+	if (!dossier->is_listed)
+		note_open(dossiers, dossier);
+	if (dossier->judgement)
+		return dossier->judgement;
+	judgement = dossiers->spare ? dossiers->spare : malloc(sizeof(*judgement));
+	dossiers->spare = NULL;
+	if (!judgement)
+		return NULL;
+	unpack(dossier, judgement);
+	free(dossier->packed);
+	dossier->packed = NULL;
+	dossier->judgement = judgement;
+	return judgement;
+}
+
+struct judgement *dossier_look(const struct dossier *dossier, struct judgement *room)
+{
+	if (dossier->judgement)
+		return dossier->judgement;
+	unpack(dossier, room);
+	return room;
+}
+
+bool dossier_is_suspected(const struct dossier *dossier)
+{
+	return dossier->judgement && dossier->judgement->leak.stage != LEAK_NONE;
+}
+
+/* --- coming and going ------------------------------------------------------------------------- */
+
+struct dossier *dossier_new(struct dossiers *dossiers, struct pool *pool)
+{
+	struct dossier *dossier = calloc(1, sizeof(*dossier));
+
+	if (!dossier)
+		return NULL;
+	dossier->judgement = calloc(1, sizeof(*dossier->judgement));
+	if (!dossier->judgement) {
+		free(dossier);
+		return NULL;
+	}
+	dossier->judgement->dossier = dossier;
+	dossier->judgement->pool = pool;
+	dossier->pool = pool;
+	dossier->next = dossiers->first;
+	if (dossier->next)
+		dossier->next->prev = dossier;
+	dossiers->first = dossier;
+	pool->dossier = dossier;
+	return dossier;
+}
+
+static void forget_open(struct dossiers *dossiers, const struct dossier *dossier)
+{
+	for (unsigned int i = 0; i < DOSSIERS_OPEN; i++)
+		if (dossiers->open[i] == dossier)
+			dossiers->open[i] = NULL;
+}
+
+void dossier_free(struct dossiers *dossiers, struct dossier *dossier)
+{
+	struct judgement room;
+
+	judgement_clear(dossier_look(dossier, &room));
+	if (dossier->is_listed)
+		forget_open(dossiers, dossier);
+	if (dossier->judgement)
+		give_back(dossiers, dossier->judgement);
+	free(dossier->packed);
+	if (dossier->prev)
+		dossier->prev->next = dossier->next;
+	else
+		dossiers->first = dossier->next;
+	if (dossier->next)
+		dossier->next->prev = dossier->prev;
+	dossier->pool->dossier = NULL;
+	free(dossier);
+}
+
+void dossiers_clear(struct dossiers *dossiers)
+{
+	free(dossiers->spare);
+	dossiers->spare = NULL;
+}

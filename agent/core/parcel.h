@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Memory most of whose bytes are zero, without these: counters are small for the room that they
+ * have, and most of what could be known of something is not.
+ */
+#ifndef CONNLEAK_CORE_PARCEL_H
+#define CONNLEAK_CORE_PARCEL_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* What is packed is so many bytes, or a multiple of them. */
+#define PARCEL_UNIT sizeof(uint64_t)
+
+/* Room for whatever size bytes come to: of each unit a byte more, and of eight units another. */
+#define PARCEL_MAX(size) ((size) + (size) / 8 + ((size) + 63) / 64)
+
+/* Returns the length of what is packed, at most PARCEL_MAX(size). */
+size_t parcel_pack(const void *data, size_t size, uint8_t *ret_packed);
+
+/* size is that of what was packed. */
+void parcel_unpack(const uint8_t *packed, void *ret_data, size_t size);
+
+#endif
