@@ -164,25 +164,57 @@ static bool are_spares(const struct judgement *judgement, const struct finding *
 	return !finding->counts && !finding->is_one_time && marks_are_spares(judgement);
 }
 
-static int review_suspect(struct bench *bench, struct judgement *judgement,
-			  const struct finding *finding, const struct moment *moment)
+/* How long it takes to believe the evidence, for tests that the pool's own acts trigger. */
+static uint64_t hold_ns_of(const struct settings *settings, const struct finding *finding)
 {
-	uint64_t hold_ns = bench->settings->hold_ns;
-	struct leak *leak = &judgement->leak;
-	uint64_t t_ns = moment->t_ns;
+	uint64_t hold_ns = settings->hold_ns;
 
 	if (hold_ns < finding->hold_ns)
 		hold_ns = finding->hold_ns;
 	if (finding->hold_factor > 0)
 		hold_ns = (uint64_t)((double)hold_ns * finding->hold_factor);
+	return hold_ns;
+}
+
+/*
+ * A warning that comes after the end is none. Where work goes on beside what is silent, and the
+ * end may come before the wait is over, there is nothing to wait for.
+ */
+static bool ends_within(const struct bench *bench, const struct judgement *judgement,
+			const struct finding *finding, uint64_t left_ns)
+{
+	struct verdict figures = {0};
+
+	if (finding->hold_ns > 0 || finding->hold_factor > 0)
+		return false;
+	figures_fill(bench, judgement, finding, &figures);
+	return figures.exhausts_in_low_s <= (double)left_ns / NS_PER_SEC;
+}
+
+static bool is_held_for_long(const struct bench *bench, const struct judgement *judgement,
+			     const struct finding *finding, uint64_t t_ns)
+{
+	const struct leak *leak = &judgement->leak;
+	uint64_t hold_ns = hold_ns_of(bench->settings, finding);
+	/* Tests that only time triggers must go on saying it; for the others the pool has acted. */
+	uint64_t held_ns = t_ns - (finding->hold_ns ? leak->met_ns : leak->suspect_ns);
+
+	return held_ns >= hold_ns || ends_within(bench, judgement, finding, hold_ns - held_ns);
+}
+
+static int review_suspect(struct bench *bench, struct judgement *judgement,
+			  const struct finding *finding, const struct moment *moment)
+{
+	struct leak *leak = &judgement->leak;
+	uint64_t t_ns = moment->t_ns;
+
 	if (!is_leak(bench, judgement, finding, t_ns) || are_spares(judgement, finding)) {
 		leak->met_ns = NEVER;
 		return 0;
 	}
 	if (leak->met_ns == NEVER)
 		leak->met_ns = t_ns;
-	/* Tests that only time triggers must go on saying it; for the others the pool has acted. */
-	if (t_ns - (finding->hold_ns ? leak->met_ns : leak->suspect_ns) < hold_ns)
+	if (!is_held_for_long(bench, judgement, finding, t_ns))
 		return 0;
 	leak->stage = LEAK_RAISED;
 	*leak->basis = *finding;

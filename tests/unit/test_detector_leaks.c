@@ -236,6 +236,39 @@ static void detector_orphans_are_named_whole_and_alone(void **state)
 	sim_free(sim);
 }
 
+/* The limit is the endpoint's. */
+static double run_towards(uint32_t limit, double gap_s, uint32_t *ret_open_count)
+{
+	struct sim *sim = sim_new_quick();
+	char rule[64], error[128];
+	double held_s;
+
+	(void)snprintf(rule, sizeof(rule), "db=10.0.3.7:5432,limit=%u", limit);
+	assert_int_equal(dbkind_add_endpoint(sim->databases, rule, error, sizeof(error)), 0);
+	for (int i = 0; i < 4; i++)
+		(void)sim_open(sim);
+	use_for(sim, 60);
+	for (uint32_t i = 0; i < 100 && !sim_first(sim, VERDICT_RAISED); i++) {
+		leak_number(sim, (uint32_t)(sim_open(sim) - sim->conns));
+		use_for(sim, gap_s);
+	}
+	assert_non_null(sim_first(sim, VERDICT_RAISED));
+	held_s = sim_first(sim, VERDICT_RAISED)->t - sim_first(sim, VERDICT_SUSPECT)->t;
+	*ret_open_count = sim_live_count(sim);
+	sim_free(sim);
+	return held_s;
+}
+
+/* A warning that comes after the end is none; and where there is time, it takes its time. */
+static void detector_hold_is_over_where_the_end_comes_before(void **state)
+{
+	uint32_t open_count;
+
+	(void)state;
+	assert_true(run_towards(1000, 2, &open_count) >= 10);
+	assert_true(run_towards(open_count, 2, &open_count) < 10);
+}
+
 /* The server hangs up after 8 s; the process never notices and opens another one. */
 static void detector_close_wait_leak_is_raised(void **state)
 {
@@ -326,6 +359,7 @@ int main(void)
 		cmocka_unit_test(detector_those_before_the_evidence_are_named_in_the_end),
 		cmocka_unit_test(detector_connection_per_request_is_raised_and_all_named),
 		cmocka_unit_test(detector_orphans_are_named_whole_and_alone),
+		cmocka_unit_test(detector_hold_is_over_where_the_end_comes_before),
 		cmocka_unit_test(detector_close_wait_leak_is_raised),
 		cmocka_unit_test(detector_evictions_tell_a_leak_without_opens),
 		cmocka_unit_test(detector_a_single_connection_is_a_leak_where_that_is_asked_for),
