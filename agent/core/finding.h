@@ -14,6 +14,7 @@ struct finding {
 	const char *test; /* static: "opens" */
 	double value; /* e-value; 1 = nothing */
 	uint64_t began_ns; /* when the evidence began to grow */
+	uint64_t base_ns; /* when the base was counted, where that was earlier; 0 = then */
 	uint32_t base; /* the stock then, not part of the growth */
 	uint32_t stock; /* as of the last test, under the limits of now */
 	uint32_t excess; /* of the stock above the base, as far as it can be leaked */

@@ -95,11 +95,10 @@ struct stock_limits opens_limits(const struct opens *opens, const struct setting
 /* The most that opens had shown to be held, when the bets began that have not lost since. */
 static void note_held(struct opens *opens)
 {
-	uint64_t began_ns;
-
 	opens->ceiling_base = eprocess_record(&opens->scales[0]);
+	opens->ceiling_base_ns = opens->scales[0].known_ns;
 	(void)eprocess_find_earliest(&opens->scales[0], EVIDENCE_MIN, &opens->ceiling_base,
-				     &began_ns); /* or else that */
+				     &opens->ceiling_base_ns); /* or else that */
 }
 
 static void test_open(struct opens *opens, const struct moment *moment, const struct pool *pool,
@@ -260,9 +259,24 @@ double opens_value(const struct opens *opens)
 	return sum / OPENS_SCALES;
 }
 
-static uint32_t base_of(const struct opens *opens, unsigned int scale, uint32_t base)
+/*
+ * Begins the finding there if that is earlier. Where the ceiling speaks, what was held before is
+ * what the opens had shown by then.
+ */
+static void begin_with(const struct opens *opens, unsigned int scale, uint32_t base,
+		       uint64_t began_ns, struct finding *finding)
 {
-	return scale == CEILING && opens->ceiling_base < base ? opens->ceiling_base : base;
+	uint64_t base_ns = began_ns;
+
+	if (scale == CEILING && opens->ceiling_base < base) {
+		base = opens->ceiling_base;
+		base_ns = opens->ceiling_base_ns;
+	}
+	if (base >= finding->base)
+		return;
+	finding->base = base;
+	finding->base_ns = base_ns;
+	finding->began_ns = began_ns;
 }
 
 void opens_find(const struct opens *opens, const struct moment *moment, const struct pool *pool,
@@ -275,18 +289,16 @@ void opens_find(const struct opens *opens, const struct moment *moment, const st
 			best = i;
 	ret_finding->test = "opens";
 	ret_finding->value = opens_value(opens);
-	ret_finding->base = base_of(opens, best, eprocess_base(&opens->scales[best]));
-	ret_finding->began_ns = eprocess_began_ns(&opens->scales[best]);
+	ret_finding->base = UINT32_MAX;
+	begin_with(opens, best, eprocess_base(&opens->scales[best]),
+		   eprocess_began_ns(&opens->scales[best]), ret_finding);
 	for (unsigned int i = 0; i < OPENS_SCALES; i++) {
 		uint64_t began_ns;
 		uint32_t base;
 
-		if (!eprocess_find_earliest(&opens->scales[i], moment->settings->alarm, &base,
-					    &began_ns) ||
-		    base_of(opens, i, base) >= ret_finding->base)
-			continue;
-		ret_finding->base = base_of(opens, i, base);
-		ret_finding->began_ns = began_ns;
+		if (eprocess_find_earliest(&opens->scales[i], moment->settings->alarm, &base,
+					   &began_ns))
+			begin_with(opens, i, base, began_ns, ret_finding);
 	}
 	if (turnover_has_stopped(&opens->turnover))
 		ret_finding->hold_factor = STALL_FACTOR;

@@ -20,6 +20,7 @@
 struct opens {
 	struct eprocess scales[OPENS_SCALES];
 	uint32_t ceiling_base; /* base of the last scale: what opens had shown to be held */
+	uint64_t ceiling_base_ns; /* when they had */
 	uint32_t waiting_count; /* of waiting_ns */
 	struct silences benign; /* that spanned an open and ended in reuse or in an own close */
 	struct turnover turnover; /* since there is evidence */

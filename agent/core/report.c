@@ -65,7 +65,8 @@ static void add_stock(const struct bench *bench, const struct judgement *judgeme
 	char text[sizeof(verdict->evidence[0].text)];
 
 	(void)format_duration(finding->limits.idle_ns, limit, sizeof(limit));
-	(void)format_clock(finding->began_ns, bench->realtime_at_zero_ns, began, sizeof(began));
+	(void)format_clock(finding->base_ns > 0 ? finding->base_ns : finding->began_ns,
+			   bench->realtime_at_zero_ns, began, sizeof(began));
 	if (finding->explain) {
 		finding->explain(finding, text, sizeof(text));
 		verdict_add_evidence(verdict, finding->evidence, "%s", text);

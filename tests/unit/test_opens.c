@@ -205,6 +205,38 @@ static void opens_observe_open_that_a_close_paid_for_is_not_tested(void **state)
 	opens_clear(&fixture.opens);
 }
 
+/* The ceiling counts what lies idle as well; what was held then is what the opens had shown. */
+static void opens_find_base_is_told_with_the_time_at_which_it_was_counted(void **state)
+{
+	struct eprocess *ceiling;
+	struct finding finding;
+	struct fixture fixture;
+	struct moment moment = {.settings = &fixture.settings, .losses = {.last_ns = INT64_MIN}};
+
+	(void)state;
+	prepare(&fixture);
+	ceiling = &fixture.opens.scales[OPENS_SCALES - 1];
+	ceiling->test_count = 100;
+	set_wealth(ceiling, 1e6);
+	for (int k = 0; k < EPROCESS_BETS; k++) {
+		ceiling->bets->base[k] = 10;
+		ceiling->bets->began_ns[k] = 500 * S;
+	}
+	fixture.opens.ceiling_base = 2;
+	fixture.opens.ceiling_base_ns = 100 * S;
+	finding = (struct finding){0};
+	opens_find(&fixture.opens, &moment, &fixture.pool, &finding);
+	assert_int_equal(finding.base, 2);
+	assert_int_equal(finding.base_ns, 100 * S);
+	assert_int_equal(finding.began_ns, 500 * S);
+	fixture.opens.ceiling_base = 12;
+	finding = (struct finding){0};
+	opens_find(&fixture.opens, &moment, &fixture.pool, &finding);
+	assert_int_equal(finding.base, 10);
+	assert_int_equal(finding.base_ns, 500 * S);
+	opens_clear(&fixture.opens);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -216,6 +248,7 @@ int main(void)
 		cmocka_unit_test(opens_witness_counts_two_a_minute_and_none_under_suspicion),
 		cmocka_unit_test(opens_observe_comeback_takes_nine_tenths_of_the_evidence),
 		cmocka_unit_test(opens_observe_open_that_a_close_paid_for_is_not_tested),
+		cmocka_unit_test(opens_find_base_is_told_with_the_time_at_which_it_was_counted),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
