@@ -13,6 +13,7 @@
 
 #include <stdlib.h>
 
+#include "apart.h"
 #include "deserted.h"
 #include "habits.h"
 
@@ -67,6 +68,24 @@ static uint32_t count_beating(const struct judgement *judgement)
 	return count;
 }
 
+/* What rests together, in a second pool perhaps, is not part of what falls silent one by one. */
+static void find_apart(struct apart *apart, struct judgement *judgement,
+		       const struct finding *finding, const struct losses *losses)
+{
+	uint32_t left = judgement->leak.suspect_count;
+	struct conn *conn = judgement->pool->oldest;
+
+	*apart = (struct apart){0};
+	if (!apart_is_asked(finding))
+		return;
+	apart_find(apart, judgement->pool, &finding->limits, losses);
+	for (; conn && left > 0; conn = conn_newer(conn)) {
+		left -= conn->is_suspect;
+		if (apart_has(apart, conn))
+			marks_remove(&judgement->leak, conn);
+	}
+}
+
 /*
  * Where part of the stock was there before the evidence began, only what fell silent since can
  * belong to the growth; the longest silent first, for the benign ones come back.
@@ -78,13 +97,16 @@ void marks_add(struct judgement *judgement, const struct finding *finding,
 	struct leak *leak = &judgement->leak;
 	uint32_t most = finding->excess;
 	struct stock_walk walk;
+	struct apart apart;
 	struct conn *conn;
 
+	find_apart(&apart, judgement, finding, losses);
 	if (leak->suspect_count >= most && !finding->is_hint)
 		most += count_beating(judgement);
 	stock_begin(&walk, judgement->pool, &finding->limits, losses);
 	while (leak->suspect_count < most && (conn = stock_next(&walk))) {
-		if (conn->is_suspect || (finding->counts && !finding->counts(finding, conn)))
+		if (conn->is_suspect || apart_has(&apart, conn) ||
+		    (finding->counts && !finding->counts(finding, conn)))
 			continue;
 		if (finding->base > 0 &&
 		    conn->last_active_ns <= (int64_t)finding->began_ns - limit_ns)
@@ -103,11 +125,14 @@ static void mark_earlier(struct judgement *judgement, const struct finding *find
 	bool (*names)(const struct finding *finding, const struct conn *conn) =
 		finding->names ? finding->names : finding->counts;
 	struct stock_walk walk;
+	struct apart apart;
 	struct conn *conn;
 
+	find_apart(&apart, judgement, finding, losses);
 	stock_begin(&walk, judgement->pool, &finding->limits, losses);
 	while ((conn = stock_next(&walk))) {
-		if (conn->is_suspect || !conn->has_returned || (names && !names(finding, conn)))
+		if (conn->is_suspect || !conn->has_returned || apart_has(&apart, conn) ||
+		    (names && !names(finding, conn)))
 			continue;
 		mark(judgement, conn);
 	}
@@ -126,6 +151,7 @@ static void mark_beyond(struct judgement *judgement, const struct finding *findi
 	const struct silences *benign = &judgement->opens.benign;
 	struct stock_limits limits = finding->limits;
 	struct stock_walk walk;
+	struct apart apart;
 	struct conn *conn;
 	double in_use;
 
@@ -138,9 +164,11 @@ static void mark_beyond(struct judgement *judgement, const struct finding *findi
 	if (in_use > WRONG_SHARE * judgement->leak.suspect_count * (benign->total + 1) ||
 	    limits.idle_ns >= finding->limits.idle_ns)
 		return;
+	find_apart(&apart, judgement, finding, &moment->losses);
 	stock_begin(&walk, judgement->pool, &limits, &moment->losses);
 	while ((conn = stock_next(&walk))) {
-		if (conn->is_suspect || (!conn->has_returned && conn->last_active_ns <= stock_ns))
+		if (conn->is_suspect || apart_has(&apart, conn) ||
+		    (!conn->has_returned && conn->last_active_ns <= stock_ns))
 			continue;
 		mark(judgement, conn);
 	}

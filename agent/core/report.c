@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "apart.h"
 #include "dbkind.h"
 #include "deserted.h"
 #include "differential.h"
@@ -135,6 +136,40 @@ static void add_suspects(const struct bench *bench, const struct judgement *judg
 			verdict, "suspects",
 			"%u of %u open connections; the first fell silent at %s, %s ago",
 			verdict->suspect_count, verdict->open_count, first, silent);
+}
+
+/* Who counts the silent ones finds more of them than are named, and asks why. */
+static void add_resting(const struct bench *bench, const struct judgement *judgement,
+			const struct finding *finding, struct verdict *verdict)
+{
+	uint32_t spare_count = 0, together_count = 0;
+	char until[CLOCK_SIZE], gap[DURATION_SIZE];
+	struct stock_walk walk;
+	struct apart apart;
+	struct conn *conn;
+
+	if (!apart_is_asked(finding))
+		return;
+	apart_find(&apart, judgement->pool, &finding->limits, &bench->losses);
+	stock_begin(&walk, judgement->pool, &finding->limits, &bench->losses);
+	while ((conn = stock_next(&walk))) {
+		spare_count += apart_has(&apart, conn) && apart_is_spare(conn);
+		together_count += apart_has(&apart, conn) && !apart_is_spare(conn);
+	}
+	if (spare_count > 0)
+		verdict_add_evidence(verdict, "unused_replacements",
+				     "silent besides: %u opened in place of closed ones and never "
+				     "used; no request can have lost what it never had",
+				     spare_count);
+	if (together_count == 0)
+		return;
+	(void)format_clock((uint64_t)apart.until_ns, bench->realtime_at_zero_ns, until,
+			   sizeof(until));
+	verdict_add_evidence(verdict, "resting_together",
+			     "silent besides: %u that fell silent together by %s, and then none "
+			     "did for %s; what rests like that may be another pool of the process",
+			     together_count, until,
+			     format_duration((uint64_t)apart.gap_ns, gap, sizeof(gap)));
 }
 
 static void add_process(const struct bench *bench, const struct judgement *judgement,
@@ -434,6 +469,7 @@ void report_write(const struct bench *bench, const struct judgement *judgement,
 	add_stock(bench, judgement, finding, verdict);
 	add_benign(judgement, verdict);
 	add_suspects(bench, judgement, verdict);
+	add_resting(bench, judgement, finding, verdict);
 	plateau_add_evidence(bench, judgement, verdict);
 	add_process(bench, judgement, verdict);
 	add_openers(bench, judgement, verdict);

@@ -236,6 +236,57 @@ static void detector_orphans_are_named_whole_and_alone(void **state)
 	sim_free(sim);
 }
 
+static bool has_evidence(const struct sim *sim, const char *name)
+{
+	const struct verdict *verdict =
+		detector_pool_verdict_of(sim->detector, table_first_pool(sim->table), VERDICT_LEAK);
+
+	for (uint32_t i = 0; verdict && i < verdict->evidence_count; i++)
+		if (strcmp(verdict->evidence[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/*
+ * Two pools of a process for one server: one is used every ten minutes, and rests when the other
+ * one begins to leak; one of its own was retired by then. Only what the other loses is named, and
+ * only that is its growth.
+ */
+static void detector_what_rests_in_a_second_pool_is_not_named(void **state)
+{
+	struct sim *sim = sim_new(1);
+	const struct sim_line *line;
+
+	(void)state;
+	for (int i = 0; i < 16; i++)
+		(void)sim_open(sim);
+	for (uint32_t i = 0; i < 8; i++)
+		sim->conns[i].state = SIM_BUSY; /* not used by use_for() */
+	for (int wake = 0; wake < 4; wake++) {
+		for (uint32_t i = 0; i < 8; i++) {
+			sim->conns[i].sent += (uint64_t)(sim_random(sim) * 1000); /* no beat */
+			sim_use(sim, &sim->conns[i]);
+		}
+		use_for(sim, wake < 3 ? 600 : 300);
+	}
+	sim_close(sim, &sim->conns[0], CLOSE_LOCAL);
+	sim_open(sim)->state = SIM_BUSY;
+	use_for(sim, 120);
+	for (uint32_t i = 8; i < 60 && !sim_first(sim, VERDICT_RAISED); i++) {
+		leak_number(sim, i);
+		(void)sim_open(sim);
+		use_for(sim, 12);
+	}
+	line = sim_first(sim, VERDICT_RAISED);
+	assert_non_null(line);
+	assert_true(line->right_count >= 5);
+	assert_int_equal(line->right_count, line->suspect_count);
+	assert_true(fabs(line->growth_per_hour - 300) < 60);
+	assert_true(has_evidence(sim, "resting_together"));
+	assert_true(has_evidence(sim, "unused_replacements"));
+	sim_free(sim);
+}
+
 /* The limit is the endpoint's. */
 static double run_towards(uint32_t limit, double gap_s, uint32_t *ret_open_count)
 {
@@ -359,6 +410,7 @@ int main(void)
 		cmocka_unit_test(detector_those_before_the_evidence_are_named_in_the_end),
 		cmocka_unit_test(detector_connection_per_request_is_raised_and_all_named),
 		cmocka_unit_test(detector_orphans_are_named_whole_and_alone),
+		cmocka_unit_test(detector_what_rests_in_a_second_pool_is_not_named),
 		cmocka_unit_test(detector_hold_is_over_where_the_end_comes_before),
 		cmocka_unit_test(detector_close_wait_leak_is_raised),
 		cmocka_unit_test(detector_evictions_tell_a_leak_without_opens),
