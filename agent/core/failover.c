@@ -209,7 +209,8 @@ void failover_find(const struct judgement *judgement, const struct moment *momen
 	};
 	ret_finding->stock = stock_count(judgement->pool, &ret_finding->limits, &moment->losses);
 	ret_finding->excess = ret_finding->stock;
-	ret_finding->hold_ns = settings->left_ns;
+	/* Beyond the hour for which some pools keep what is idle (settings.c). */
+	ret_finding->hold_ns = settings->left_ns / 2;
 	ret_finding->is_one_time = true;
 	ret_finding->state = judgement;
 	ret_finding->evidence = "left_behind";

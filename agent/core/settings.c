@@ -124,8 +124,9 @@ static const struct setting_row rows[] = {
 	 "age at which a connection that the server has closed counts as forgotten; pools "
 	 "notice at the next borrow or housekeeping, 30 s as a rule"},
 	{"LEFT", "s", 1, 86400, 2700,
-	 "silence of a whole pool after which another server can have taken its place, and as much "
-	 "again before a leak is raised; pools close what is idle or old within 30 min"},
+	 "silence of a whole pool after which another server can have taken its place, and half as "
+	 "much again before a leak is raised; pools close what is idle or old within 30 min as a "
+	 "rule, and within an hour"},
 };
 
 static const struct field fields[] = {

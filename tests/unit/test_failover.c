@@ -79,7 +79,8 @@ static void failover_leaves_a_pool_behind_and_it_is_named(void **state)
 	assert_string_equal(line->evidence, "left_behind");
 	assert_int_equal(line->suspect_count, CONNS);
 	assert_int_equal(line->right_count, CONNS);
-	assert_true(line->t > 2 * HOUR_S);
+	/* Some pools keep what is idle for an hour, so it is said after that, and soon. */
+	assert_true(line->t > 2 * HOUR_S && line->t < 2.2 * HOUR_S);
 	assert_true(isnan(line->growth_per_hour));
 	assert_non_null(strstr(line->summary, "turned to 10.0.3.8:5432"));
 	/* The heir may rest: what is left stays left. It is used again: no longer. */
@@ -147,16 +148,20 @@ static void failover_to_a_server_known_before_is_none(void **state)
 
 static void failover_that_closes_what_it_leaves_is_none(void **state)
 {
-	struct sim_conn *before[CONNS], *after[CONNS];
-	struct sim *sim = fail_over(before, after);
+	static const double closes_after_h[] = {0.4, 1.05};
 
 	(void)state;
-	work(sim, after, 0.4);
-	for (int i = 0; i < CONNS; i++)
-		sim_close(sim, before[i], CLOSE_LOCAL);
-	work(sim, after, 2);
-	assert_null(sim_first(sim, VERDICT_RAISED));
-	sim_free(sim);
+	for (int i = 0; i < 2; i++) {
+		struct sim_conn *before[CONNS], *after[CONNS];
+		struct sim *sim = fail_over(before, after);
+
+		work(sim, after, closes_after_h[i]);
+		for (int k = 0; k < CONNS; k++)
+			sim_close(sim, before[k], CLOSE_LOCAL);
+		work(sim, after, 2);
+		assert_null(sim_first(sim, VERDICT_RAISED));
+		sim_free(sim);
+	}
 }
 
 static void failover_in_which_the_old_pool_beats_is_none(void **state)
