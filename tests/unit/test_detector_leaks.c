@@ -287,15 +287,22 @@ static void detector_what_rests_in_a_second_pool_is_not_named(void **state)
 	sim_free(sim);
 }
 
-/* The limit is the endpoint's. */
-static double run_towards(uint32_t limit, double gap_s, uint32_t *ret_open_count)
+static struct sim *sim_new_limited(uint32_t limit)
 {
 	struct sim *sim = sim_new_quick();
 	char rule[64], error[128];
-	double held_s;
 
 	(void)snprintf(rule, sizeof(rule), "db=10.0.3.7:5432,limit=%u", limit);
 	assert_int_equal(dbkind_add_endpoint(sim->databases, rule, error, sizeof(error)), 0);
+	return sim;
+}
+
+/* The limit is the endpoint's. */
+static double run_towards(uint32_t limit, double gap_s, uint32_t *ret_open_count)
+{
+	struct sim *sim = sim_new_limited(limit);
+	double held_s;
+
 	for (int i = 0; i < 4; i++)
 		(void)sim_open(sim);
 	use_for(sim, 60);
@@ -318,6 +325,25 @@ static void detector_hold_is_over_where_the_end_comes_before(void **state)
 	(void)state;
 	assert_true(run_towards(1000, 2, &open_count) >= 10);
 	assert_true(run_towards(open_count, 2, &open_count) < 10);
+}
+
+/* All requests wait for the same thing, for half a minute: each needs a connection of its own. */
+static void detector_hold_is_not_over_where_all_work_has_stopped(void **state)
+{
+	struct sim *sim = sim_new_limited(50);
+
+	(void)state;
+	for (int i = 0; i < 8; i++)
+		(void)sim_open(sim);
+	use_for(sim, 300);
+	for (int i = 0; i < 36; i++) {
+		(void)sim_open(sim);
+		sim_advance(sim, sim->now + 1);
+	}
+	use_for(sim, 60);
+	assert_non_null(sim_first(sim, VERDICT_SUSPECT));
+	assert_null(sim_first(sim, VERDICT_RAISED));
+	sim_free(sim);
 }
 
 /* The server hangs up after 8 s; the process never notices and opens another one. */
@@ -412,6 +438,7 @@ int main(void)
 		cmocka_unit_test(detector_orphans_are_named_whole_and_alone),
 		cmocka_unit_test(detector_what_rests_in_a_second_pool_is_not_named),
 		cmocka_unit_test(detector_hold_is_over_where_the_end_comes_before),
+		cmocka_unit_test(detector_hold_is_not_over_where_all_work_has_stopped),
 		cmocka_unit_test(detector_close_wait_leak_is_raised),
 		cmocka_unit_test(detector_evictions_tell_a_leak_without_opens),
 		cmocka_unit_test(detector_a_single_connection_is_a_leak_where_that_is_asked_for),
