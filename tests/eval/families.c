@@ -41,6 +41,8 @@ static const struct family families[] = {
 	{"leak-cw", CLASS_LEAK, T, build_leak_close_wait,
 	 "pool=mysql2,idle=0,load=bursts,sidle=30|120,dur=4h", 3},
 	{"leak-failover", CLASS_LEAK, T, build_leak_failover, "pool=hikari,after=1h", 3},
+	{"leak-reload", CLASS_LEAK, T, build_leak_reload,
+	 "pool=hikari|hikari-ping,every=3600,load=poisson|diurnal", 1},
 	{"leak-nopool", CLASS_LEAK, T, build_leak_sessions, "rate=60|600,after=0|1h", 3},
 
 	{"held-leak-demand", CLASS_LEAK, H, build_leak,

@@ -4,7 +4,8 @@
  * truth is noted at the moment from which nobody will use or close the connection.
  *
  * Invariant: a connection that is noted as leaked is never used, returned or closed by the model
- * afterwards (heartbeats of a leaked client go on, since its threads do).
+ * afterwards (heartbeats of a leaked client go on, since its threads do, and a pool that a reload
+ * has left goes on retiring its own).
  */
 #include "pool_model.h"
 

@@ -299,7 +299,7 @@ static void on_arrival(void *self, uint64_t arg)
 	uint64_t next_ns;
 
 	(void)arg;
-	if (pool->is_stopped)
+	if (pool->is_stopped || pool->is_left)
 		return;
 	next_ns = load_next_ns(&pool->load, pool->world);
 	if (next_ns != NEVER_NS)
@@ -336,6 +336,8 @@ static void give_back(struct pool_model *pool, struct sim_conn *conn)
 		return;
 	}
 	add_idle(pool, conn);
+	if (pool->is_left)
+		conn_leak(conn);
 	pool_serve(pool);
 }
 
@@ -437,4 +439,11 @@ void pool_stop(struct pool_model *pool)
 	pool->is_stopped = true;
 	while (pool->oldest_idle)
 		pool_close_idle(pool, pool->oldest_idle);
+}
+
+void pool_leave(struct pool_model *pool)
+{
+	pool->is_left = true;
+	for (struct sim_conn *conn = pool->oldest_idle; conn; conn = conn->next_idle)
+		conn_leak(conn);
 }

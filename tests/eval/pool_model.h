@@ -78,6 +78,7 @@ struct pool_model {
 	double reap_s; /* until the runtime closes what a thread has left, at most */
 	uint32_t ended_threads[THREADS_MAX]; /* those that ended out of turn, by slot */
 	bool is_stopped, is_watching, is_retrying;
+	bool is_left; /* no requests any more, and nobody closes it; its upkeep goes on */
 	bool is_dry; /* requests have waited for long, and none has found a free one since */
 	uint32_t refused_count;
 	uint16_t in_use[CENSUS_SPAN]; /* ring, one a second (census.h) */
@@ -94,6 +95,9 @@ void pool_start(struct pool_model *pool);
 
 /* No requests any more; what is idle is closed (deploys, shutdown). */
 void pool_stop(struct pool_model *pool);
+
+/* A reload forgets it: it lives on, and whatever is idle in it from now on is leaked. */
+void pool_leave(struct pool_model *pool);
 
 /* --- between the files of the model ----------------------------------------------------------- */
 

@@ -98,6 +98,7 @@ void build_leak_strays(struct scenario *scenario);
 void build_leak_close_wait(struct scenario *scenario);
 void build_leak_sessions(struct scenario *scenario);
 void build_leak_failover(struct scenario *scenario);
+void build_leak_reload(struct scenario *scenario);
 void build_exhausted(struct scenario *scenario);
 void build_leak_beside(struct scenario *scenario);
 void build_leak_fast(struct scenario *scenario);

@@ -185,6 +185,40 @@ void build_leak_failover(struct scenario *scenario)
 	pool_start(pool);
 }
 
+static void reload(void *self, uint64_t arg)
+{
+	(void)arg;
+	pool_leave(self);
+}
+
+static void start_next(void *self, uint64_t arg)
+{
+	(void)arg;
+	pool_start(self);
+}
+
+/* Each hot reload makes a pool and forgets to close the one before, which goes on by itself. */
+void build_leak_reload(struct scenario *scenario)
+{
+	double after_s = params_number(scenario->params, "after", HOUR_S);
+	double every_s = params_number(scenario->params, "every", HOUR_S);
+	uint32_t count = (uint32_t)params_number(scenario->params, "count", 8);
+	struct pool_model *pool = scenario_add_pool(scenario, NULL, "hikari");
+
+	pool_start(pool);
+	for (uint32_t i = 0; i < count; i++) {
+		struct pool_model *next = scenario_add_pool(scenario, pool->client, "hikari");
+		double at_s = after_s + i * every_s * scenario_draw(scenario, "steady", 0.8, 1);
+
+		scenario_at(scenario, at_s, start_next, next);
+		scenario_at(scenario, at_s + 1, reload, pool);
+		pool = next;
+	}
+	scenario->allowed = 1u << VERDICT_LEAK;
+	scenario->capacity = 0;
+	scenario_set_duration(scenario, after_s + count * every_s);
+}
+
 /* A pool that does not grow as it leaks: flat at its maximum until nothing is left. */
 void build_exhausted(struct scenario *scenario)
 {
