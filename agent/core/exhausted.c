@@ -156,6 +156,8 @@ static void learn_rates(struct exhausted *exhausted, const struct settings *sett
 	exhausted->peak_at_end = exhausted->work_peak;
 	exhausted->work_at_end =
 		exhausted->work_peak > 0 ? exhausted->work / exhausted->work_peak : 1;
+	exhausted->work_kept_at_end =
+		exhausted->work_before > 0 ? exhausted->work / exhausted->work_before : 1;
 	exhausted->work_each_at_end =
 		exhausted->crew > 0
 			? exhausted->work_at_end * exhausted->crew_peak / exhausted->crew
@@ -331,6 +333,24 @@ static void add_course(const struct bench *bench, const struct held *held, enum 
 	}
 }
 
+/* What was done to the end: a load that fades takes its work with it. */
+static void add_work(const struct exhausted *exhausted, struct verdict *draft)
+{
+	if (exhausted_is_cut_off(exhausted))
+		verdict_add_evidence(draft, "work",
+				     "%.0f%% of the usual bytes were sent in the last minute of "
+				     "work, by each connection %.1f times as many: it did not run "
+				     "out, it was cut off",
+				     100 * exhausted->work_at_end, exhausted->work_each_at_end);
+	else
+		verdict_add_evidence(draft, "work",
+				     "%.0f%% of the usual bytes were sent in the last minute of "
+				     "work, and %.0f%% of those of the last ten: it had less to do "
+				     "by then, and did not run out of it",
+				     100 * exhausted->work_at_end,
+				     100 * exhausted->work_kept_at_end);
+}
+
 static void add_evidence(const struct bench *bench, const struct judgement *judgement,
 			 const struct held *held, enum cause cause, struct verdict *draft)
 {
@@ -352,11 +372,7 @@ static void add_evidence(const struct bench *bench, const struct judgement *judg
 				     "longest pause before was %s",
 				     quiet, exhausted->expected * (float)quiet_ns / NS_PER_SEC,
 				     longest);
-		verdict_add_evidence(draft, "work",
-				     "%.0f%% of the usual bytes were sent in the last minute of "
-				     "work, by each connection %.1f times as many: it did not run "
-				     "out, it was cut off",
-				     100 * exhausted->work_at_end, exhausted->work_each_at_end);
+		add_work(exhausted, draft);
 	} else if (cause == CAUSE_TURNED_AWAY) {
 		verdict_add_evidence(draft, "turned_away",
 				     "%u connects of the last minute failed or were closed by "

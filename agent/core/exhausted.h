@@ -43,6 +43,7 @@ struct exhausted {
 	struct narrow narrow;
 	struct dwindle dwindle;
 	float work_at_end; /* share of the peak when the last operation was made */
+	float work_kept_at_end; /* share of what the last ten minutes were, at that time */
 	float peak_at_end; /* that peak, in bytes a second */
 };
 

@@ -27,6 +27,7 @@
 #define FRESH_SHARE 3 /* at the end at most a third may fall silent together */
 #define EXPECTED 10
 #define QUIET_FACTOR 2
+/* Of the bytes of the last ten minutes: what had less to do in the end may have run out of it. */
 #define WORK_SHARE 0.33f
 /* Fewer can be leaked in the same ten seconds; more have stopped together. */
 #define TOGETHER_MIN 3
@@ -53,7 +54,7 @@
 /* Fewer may have been silent for longer than ever by chance. */
 #define BEYOND_MIN 3
 /* Of the usual bytes; with less to do it needs fewer connections. */
-#define DWINDLED_WORK 0.7f
+#define ENOUGH_WORK 0.7f
 /* Less than this share of the bytes of before, and it is the load that went. */
 #define FADED_SHARE 0.6
 /* No day ends within less. */
@@ -167,19 +168,36 @@ static bool fell_one_by_one(const struct judgement *judgement, const struct held
 	       (double)gap_ns <= (GAP_SHARE + GAP_CHANCE / count) * (double)span_ns;
 }
 
+/* Each that is neither held nor was still in use; and that most were silent for as long before. */
+static uint32_t doubts(const struct held *held)
+{
+	uint32_t known = held->count + held->fresh;
+
+	return (held->open > known ? held->open - known : 0) + (2 * held->beyond < held->count);
+}
+
 /*
  * Those in use at the end are among them: where they are leaked, they were so one by one, too. A
  * pool that has worked to the end with most of them silent for longer than ever has no such depth.
+ * Where less was done at the end than before its depth had rested for a while by then, so there
+ * each doubt takes the odds of a suspicion.
  */
-static bool fell_at_a_rate(const struct judgement *judgement, const struct held *held)
+static bool fell_at_a_rate(const struct bench *bench, const struct judgement *judgement,
+			   const struct held *held)
 {
+	const struct exhausted *exhausted = &judgement->exhausted;
+	double least = 0;
+
 	if (held->is_fair)
 		return true;
 	if (held->is_cut_off && held->beyond >= BEYOND_MIN && 2 * held->beyond >= held->count &&
 	    fell_one_by_one(judgement, held))
 		return true;
+	if (judgement->leak.stage == LEAK_NONE && exhausted->work_at_end < ENOUGH_WORK &&
+	    exhausted->work_each_at_end < EXHAUSTED_EACH_FACTOR)
+		least = doubts(held) * log(bench->settings->suspect);
 	for (uint32_t stray = 0; stray <= held->open / STRAY_SHARE; stray++)
-		if (rate_odds(judgement, held, stray) > 0)
+		if (rate_odds(judgement, held, stray) > least)
 			return true;
 	return false;
 }
@@ -195,7 +213,7 @@ static bool has_stopped(const struct judgement *judgement, int64_t known_ns)
 		return false;
 	if (!standstill_is_pause(exhausted, (uint64_t)(known_ns - exhausted->last_active_ns)))
 		return false;
-	return exhausted->work_at_end >= WORK_SHARE ||
+	return exhausted->work_kept_at_end >= WORK_SHARE ||
 	       exhausted->work_each_at_end >= EXHAUSTED_EACH_FACTOR;
 }
 
@@ -411,7 +429,7 @@ bool standstill_was_held(const struct bench *bench, const struct judgement *judg
 	    exhausted->work_each_at_end < EXHAUSTED_EACH_FACTOR)
 		return false;
 	/* How it stood before the end: now all of them are silent. */
-	if (!held_is_most(bench, judgement, &held) || !fell_at_a_rate(judgement, &held) ||
+	if (!held_is_most(bench, judgement, &held) || !fell_at_a_rate(bench, judgement, &held) ||
 	    (!is_full(bench, judgement, (uint64_t)exhausted->last_active_ns) &&
 	     !grew_without_need(bench, judgement)))
 		return false;
@@ -435,7 +453,8 @@ bool standstill_was_short(const struct bench *bench, const struct judgement *jud
 	    known_ns - exhausted->last_active_ns < (int64_t)UNSURE_NS)
 		return false;
 	held_take(bench, judgement, exhausted->last_active_ns, &held);
-	if (held.owed > 0 || !was_short(bench, judgement, SHORT_FACTOR, &held.narrow) ||
+	if (held.owed > 0 || !held.is_cut_off ||
+	    !was_short(bench, judgement, SHORT_FACTOR, &held.narrow) ||
 	    !fell_one_by_one(judgement, &held))
 		return false;
 	held.first_ns = held.at_ns - (int64_t)held.narrow.span_ns;
@@ -451,7 +470,7 @@ bool standstill_has_dwindled(const struct bench *bench, const struct judgement *
 	struct dwindle_end end;
 
 	if (!has_stopped(judgement, known_ns) || !is_no_rest(exhausted, known_ns) ||
-	    known_ns - end_ns < (int64_t)UNSURE_NS || exhausted->work_at_end < DWINDLED_WORK ||
+	    known_ns - end_ns < (int64_t)UNSURE_NS || !exhausted_is_cut_off(exhausted) ||
 	    !dwindle_find(&exhausted->dwindle, judgement->pool, exhausted->narrow.resumed_ns,
 			  last_send_ns(judgement->pool), &end) ||
 	    !narrow_has_kept_up(&exhausted->narrow, bench->settings, end.last.span_ns) ||
