@@ -10,14 +10,15 @@ EVAL_REPEAT  ?= 8
 
 # Below these eval-short fails. They stand well under what is measured, so that another seed does
 # not trip them, and are to be raised with it; the goals are in the tables, not here. "held-" is a
-# figure of the held-out families; alarms and suspects are counts, the others shares.
+# figure of the held-out families; alarms, suspects and others (what is raised on healthy pools
+# and is no leak) are counts, the rest shares.
 EVAL_FLOORS ?= errors=0 held-errors=0 caught=0.97 held-caught=0.97 caught-twenty=0.87 \
 	held-caught-twenty=0.85 caught-beside=0.75 caught-other=0.85 held-caught-other=0.80 \
 	timely=0.44 held-timely=0.52 leaked=9 held-leaked=9 leaked-cold=13 held-leaked-cold=13 \
 	alarms-ordinary=0 held-alarms-ordinary=0 alarms-hostile=3 held-alarms-hostile=2 \
-	suspects=25 held-suspects=16 precision=0.98 held-precision=0.98 recall=0.95 \
-	held-recall=0.95 exhausted=0.96 held-exhausted=0.75 told=0.38 told-cold=0.20 storm=1 \
-	held-storm=1 mistaken=0.02 held-mistaken=0.02
+	suspects=25 held-suspects=16 others=1 held-others=2 precision=0.98 held-precision=0.98 \
+	recall=0.95 held-recall=0.95 exhausted=0.94 held-exhausted=0.80 told=0.38 told-cold=0.20 \
+	storm=1 held-storm=1 mistaken=0.02 held-mistaken=0.02
 
 EVAL_SRC := $(wildcard tests/eval/*.c)
 EVAL_OBJ := $(EVAL_SRC:%.c=$(BUILD)/%.o)

@@ -77,6 +77,9 @@ static const struct family families[] = {
 	 "pool=hikari|psycopg|rails|node-pg|psycopg2-threaded,load=poisson|diurnal,rps=6,rate=60|"
 	 "12,after=0|1h",
 	 2},
+	{"leak-small-modes", CLASS_EXHAUSTED, T, build_exhausted,
+	 "pool=hikari|psycopg|rails|node-pg|mysql2|pgxpool,load=mmpp,rps=4|8,rate=60|12,after=1h",
+	 2},
 	{"held-leak-small", CLASS_EXHAUSTED, H, build_exhausted,
 	 "pool=c3p0|dbcp2|sqlalchemy|sequelize|jedis,load=mmpp,rps=9,rate=60|20,after=2h", 2},
 

@@ -260,6 +260,7 @@ static bool find_figure(const struct score *score, const char *name, size_t leng
 		{"alarms-ordinary", (double)score->ordinary.count, true},
 		{"alarms-hostile", (double)score->hostile.count, true},
 		{"suspects", (double)score->suspects.count, true},
+		{"others", (double)score->other_kinds.count, true},
 		{"precision", ratio(&score->precision), false},
 		{"recall", ratio(&score->recall), false},
 		{"exhausted", ratio(&score->in_time[VERDICT_EXHAUSTED]), false},
