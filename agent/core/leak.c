@@ -8,6 +8,7 @@
  *	raised --severity changed, or the suspects (told.h)--> updated (raised)
  *	any --client gone; no suspect left--> cleared (none)
  *	any --value low for CLEAR, and of what was raised most came back--> cleared (none)
+ *	(not while most of it lies there and the pool grows: a suspect is right to wait)
  *
  * A path that leaks no more does not give back what it has leaked: the evidence of growth fades
  *with each open that finds no more of it, and what was named stands as long as it lies there.
@@ -126,7 +127,7 @@ static int say(struct bench *bench, struct judgement *judgement, const struct fi
 	return verdict_queue_push(&bench->queue, judgement->leak.verdict);
 }
 
-/* The last line once more, as of now: what it named is gone, so there is nothing to recount. */
+/* The last line once more, with the pool as it is now. */
 static int say_cleared(struct bench *bench, struct judgement *judgement, enum report_reason reason,
 		       uint64_t t_ns)
 {
@@ -135,6 +136,8 @@ static int say_cleared(struct bench *bench, struct judgement *judgement, enum re
 
 	verdict->t_ns = t_ns;
 	verdict->state = VERDICT_CLEARED;
+	verdict->open_count = judgement->pool->conn_count;
+	verdict->stale_count = judgement->leak.suspect_count;
 	report_write_cleared(bench, judgement, reason, verdict);
 	error = verdict_queue_push(&bench->queue, verdict);
 	end_verdict(bench, judgement);
@@ -286,6 +289,23 @@ static bool is_held(const struct judgement *judgement, const struct settings *se
 	return held >= settings->suspect_min && held > judgement->leak.came_back_count;
 }
 
+/*
+ * The limit of a test may have outgrown the silences that it counted, so it finds nothing new. Yet
+ * what a suspect named lies there, and the pool opens more and more.
+ */
+static bool may_wait(struct judgement *judgement, const struct settings *settings)
+{
+	uint32_t open_count = judgement->pool->conn_count;
+	struct leak *leak = &judgement->leak;
+
+	if (leak->stage != LEAK_SUSPECT || leak->suspect_count < settings->suspect_min ||
+	    leak->suspect_count <= leak->told.gone_count || open_count <= leak->verdict->open_count)
+		return false;
+	leak->verdict->open_count = open_count; /* has to be more in another CLEAR */
+	leak->low_ns = NEVER;
+	return true;
+}
+
 /* Where the evidence has faded, a verdict that stands rests on what it was. */
 static void keep_basis(struct leak *leak, const struct moment *moment, struct finding *finding)
 {
@@ -327,7 +347,8 @@ int leak_review(struct bench *bench, struct judgement *judgement, uint64_t t_ns)
 	}
 	if (is_low(leak, settings, &finding, t_ns) &&
 	    !(leak->stage == LEAK_RAISED &&
-	      is_held(judgement, settings, figures_elsewhere(&finding), &moment)))
+	      is_held(judgement, settings, figures_elsewhere(&finding), &moment)) &&
+	    !may_wait(judgement, settings))
 		return say_cleared(bench, judgement, REPORT_NO_GROWTH, t_ns);
 	if (leak->stage == LEAK_SUSPECT || leak->low_ns == NEVER) {
 		marks_add(judgement, &finding, &bench->losses);

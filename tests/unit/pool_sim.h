@@ -50,6 +50,7 @@ struct sim_line {
 	const char *evidence; /* name of the first piece; static */
 	enum severity severity;
 	uint64_t id;
+	uint32_t open_count;
 	uint32_t suspect_count;
 	uint32_t right_count; /* suspects that really are leaked */
 	uint32_t leaked_count; /* leaked by then */
@@ -143,6 +144,7 @@ static inline void sim_drain(struct sim *sim)
 		line->evidence = verdict->evidence_count > 0 ? verdict->evidence[0].name : "";
 		line->severity = verdict->severity;
 		line->id = verdict->id;
+		line->open_count = verdict->open_count;
 		line->suspect_count = verdict->suspect_count;
 		line->leaked_count = sim->leaked_count;
 		line->exhausts_in_s = verdict->exhausts_in_s;

@@ -201,6 +201,30 @@ static void detector_verdict_is_cleared_when_most_came_back_and_growth_has_ended
 	sim_free(sim);
 }
 
+/* A silence of ten minutes makes the limit longer than anything that is seen of the growth. */
+static void detector_suspect_waits_as_long_as_the_pool_grows(void **state)
+{
+	struct sim *sim = sim_new(1);
+	struct sim_conn *sleeper = sim_open(sim);
+	const struct sim_line *line;
+
+	(void)state;
+	sim_advance(sim, sim->now + 600);
+	while (!sim_first(sim, VERDICT_SUSPECT))
+		sim_leak_one(sim, 3);
+	sim_use(sim, sleeper);
+	for (int i = 0; i < 20; i++)
+		sim_leak_one(sim, 120);
+	assert_int_equal(sim->line_count, 1);
+	sim_advance(sim, sim->now + 1800);
+	sim_end(sim);
+	line = sim_last(sim);
+	assert_int_equal(line->state, VERDICT_CLEARED);
+	assert_non_null(strstr(line->summary, "no new evidence for 10 min"));
+	assert_int_equal(line->open_count, sim->leaked_count + 1);
+	sim_free(sim);
+}
+
 static void detector_suspect_that_comes_back_is_no_longer_named(void **state)
 {
 	struct sim *sim = sim_new_quick();
@@ -541,6 +565,7 @@ int main(void)
 		cmocka_unit_test(detector_verdict_stands_when_another_silence_was_nearly_as_long),
 		cmocka_unit_test(
 			detector_verdict_is_cleared_when_most_came_back_and_growth_has_ended),
+		cmocka_unit_test(detector_suspect_waits_as_long_as_the_pool_grows),
 		cmocka_unit_test(detector_suspect_that_comes_back_is_no_longer_named),
 		cmocka_unit_test(detector_standing_verdict_is_renewed_without_a_line),
 		cmocka_unit_test(detector_line_carries_figures_and_evidence),
