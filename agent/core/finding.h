@@ -28,6 +28,7 @@ struct finding {
 	bool is_hint; /* reason to suspect, but not to raise */
 	bool base_is_leaked; /* where it is a leak, what it counted at the beginning is, too */
 	bool (*counts)(const struct finding *finding, const struct conn *conn); /* which of those */
+	bool has_depths; /* as many as the base, longest silent, are not for names(): a stack's */
 	/* Which others it names where it is a leak; NULL = none. */
 	bool (*names)(const struct finding *finding, const struct conn *conn);
 	const void *state; /* the test, for counts() and explain() */

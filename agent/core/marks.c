@@ -117,13 +117,15 @@ void marks_add(struct judgement *judgement, const struct finding *finding,
 
 /*
  * Once it is certain that connections are leaked, those that were in use before the evidence began
- * and have been silent for as long are leaked as well: the evidence had to begin somewhere.
+ * and have been silent for as long are leaked as well: the evidence had to begin somewhere. But
+ * the deepest of a stack rest for as long as little is asked for, whatever they did before.
  */
 static void mark_earlier(struct judgement *judgement, const struct finding *finding,
 			 const struct losses *losses)
 {
 	bool (*names)(const struct finding *finding, const struct conn *conn) =
 		finding->names ? finding->names : finding->counts;
+	uint32_t deep_count = finding->has_depths ? finding->base : 0;
 	struct stock_walk walk;
 	struct apart apart;
 	struct conn *conn;
@@ -131,6 +133,10 @@ static void mark_earlier(struct judgement *judgement, const struct finding *find
 	find_apart(&apart, judgement, finding, losses);
 	stock_begin(&walk, judgement->pool, &finding->limits, losses);
 	while ((conn = stock_next(&walk))) {
+		if (deep_count > 0) {
+			deep_count--;
+			continue;
+		}
 		if (conn->is_suspect || !conn->has_returned || apart_has(&apart, conn) ||
 		    (names && !names(finding, conn)))
 			continue;

@@ -85,9 +85,9 @@ static void begin(struct finding *finding, const struct passed *passed,
 
 /* --- what happens ----------------------------------------------------------------------------- */
 
-static bool is_stack(const struct passed *passed)
+bool passed_is_stack(const struct passed *passed)
 {
-	return passed->waited_count >= WAITED_MIN &&
+	return passed && passed->waited_count >= WAITED_MIN &&
 	       passed->back_count <= BACK_SHARE * passed->waited_count;
 }
 
@@ -104,7 +104,7 @@ static bool test(struct passed *passed, const struct moment *moment, const struc
 	if (passed->younger_ns > passed->youngest_ns)
 		passed->youngest_ns = passed->younger_ns;
 	mark(passed, pool);
-	if (!is_stack(passed))
+	if (!passed_is_stack(passed))
 		return false;
 	passed->known_ns = moment->known_ns;
 	begin(&finding, passed, settings);
@@ -181,7 +181,7 @@ double passed_value(const struct passed *passed)
 {
 	double sum = 0;
 
-	if (!passed || !is_stack(passed))
+	if (!passed_is_stack(passed))
 		return 1;
 	for (unsigned int i = 0; i < PASSED_SCALES; i++)
 		sum += eprocess_value(&passed->scales[i]);

@@ -34,6 +34,9 @@ struct passed {
 bool passed_observe(struct passed **passed, const struct moment *moment,
 		    const struct change *change);
 
+/* Whether the pool has shown to hand out what came back last; false of NULL. */
+bool passed_is_stack(const struct passed *passed);
+
 /* The evidence so far, an e-value; 1 = none, and of NULL. */
 double passed_value(const struct passed *passed);
 

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Whom a leak names beyond what its test has counted. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "activity_order.h"
+#include "core/marks.h"
+
+#define S ((int64_t)NS_PER_SEC)
+#define CONNS 10
+#define BASE 4
+
+struct fixture {
+	struct judgement judgement;
+	struct pool pool;
+	struct conn *conns[CONNS];
+	struct settings settings;
+	struct moment moment;
+};
+
+/* They fell silent one a minute, the first of them an hour ago, and had been used again. */
+static void prepare(struct fixture *fixture)
+{
+	memset(fixture, 0, sizeof(*fixture));
+	settings_init(&fixture->settings);
+	fixture->judgement.pool = &fixture->pool;
+	fixture->pool.conn_count = CONNS;
+	make_by_hand(fixture->conns, CONNS);
+	for (int i = 0; i < CONNS; i++) {
+		struct conn *conn = fixture->conns[i];
+
+		conn->pool = &fixture->pool;
+		conn->state = CONN_OPEN;
+		conn->has_returned = true;
+		conn->last_active_ns = (3600 + 60 * i) * S;
+	}
+	order_as_they_come(&fixture->pool, fixture->conns, CONNS);
+	fixture->moment = (struct moment){
+		.settings = &fixture->settings,
+		.losses = {.last_ns = INT64_MIN},
+		.t_ns = 7200 * NS_PER_SEC,
+		.known_ns = 7200 * S,
+	};
+}
+
+static bool is_none(const struct finding *finding, const struct conn *conn)
+{
+	(void)finding;
+	(void)conn;
+	return false;
+}
+
+static bool is_any(const struct finding *finding, const struct conn *conn)
+{
+	(void)finding;
+	(void)conn;
+	return true;
+}
+
+static void name_earlier(struct fixture *fixture, bool has_depths)
+{
+	struct finding finding = {
+		.test = "ladder",
+		.value = 2 * fixture->settings.alarm,
+		.began_ns = 4200 * NS_PER_SEC,
+		.base = BASE,
+		.limits = {.kind = STOCK_IDLE, .known_ns = 7200 * S, .idle_ns = 300 * NS_PER_SEC},
+		.counts = is_none,
+		.names = is_any,
+		.has_depths = has_depths,
+	};
+
+	marks_add_proven(&fixture->judgement, &finding, &fixture->moment);
+}
+
+static void marks_of_what_was_leaked_before_the_evidence_are_all_that_outlasted(void **state)
+{
+	struct fixture fixture;
+
+	(void)state;
+	prepare(&fixture);
+	name_earlier(&fixture, false);
+	assert_int_equal(fixture.judgement.leak.suspect_count, CONNS);
+}
+
+/* As many as lay there when the evidence began may be its depths, which nobody needs now. */
+static void marks_leave_out_the_depths_of_a_stack(void **state)
+{
+	struct fixture fixture;
+
+	(void)state;
+	prepare(&fixture);
+	name_earlier(&fixture, true);
+	assert_int_equal(fixture.judgement.leak.suspect_count, CONNS - BASE);
+	for (int i = 0; i < CONNS; i++)
+		assert_int_equal(fixture.conns[i]->is_suspect, i >= BASE);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+			marks_of_what_was_leaked_before_the_evidence_are_all_that_outlasted),
+		cmocka_unit_test(marks_leave_out_the_depths_of_a_stack),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
