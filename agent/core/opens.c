@@ -40,6 +40,8 @@
 
 /* A statement may run for minutes: a peer that owes an answer is believed for this long. */
 #define OWED_NS (300 * NS_PER_SEC)
+/* A request gives its connection back within so long of its last statement. */
+#define RETURN_NS ((int64_t)(2 * NS_PER_SEC))
 #define LIMIT_FACTOR 4
 #define BEAT_FACTOR 1.5
 #define LIMIT_QUANTILE 0.99
@@ -218,6 +220,9 @@ static void learn_silence(struct opens *opens, const struct moment *moment,
 	}
 	if (opens->test_count == 0 || change->silent_since_ns >= opens->tested_ns)
 		return;
+	if (change->silent_since_ns > opens->tested_ns - RETURN_NS)
+		return; /* at the open somebody had it still, and it may have been free ever since
+			 */
 	if (change->type == CHANGE_ACTIVE && heartbeat_is_beating(change->conn)) {
 		if (silence_ns > opens->longest_beat_ns)
 			opens->longest_beat_ns = silence_ns;

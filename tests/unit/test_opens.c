@@ -101,6 +101,25 @@ static void opens_observe_learns_only_silences_that_spanned_a_test(void **state)
 	opens_clear(&fixture.opens);
 }
 
+/*
+ * What was used a moment before the open was in somebody's hands for that moment, and may lie free
+ * since, for as long as little is asked for.
+ */
+static void opens_observe_learns_nothing_of_what_was_used_just_before_the_open(void **state)
+{
+	struct fixture fixture;
+
+	(void)state;
+	prepare(&fixture);
+	(void)observe(&fixture, CHANGE_OPENED, 12 * S, 10 * S, 0, 0);
+	(void)observe(&fixture, CHANGE_ACTIVE, 600 * S, 599 * S, 11 * S, 588 * S);
+	assert_int_equal(fixture.opens.test_count, 1);
+	assert_int_equal(fixture.opens.benign.total, 0);
+	(void)observe(&fixture, CHANGE_ACTIVE, 610 * S, 609 * S, 9 * S, 600 * S);
+	assert_int_equal(fixture.opens.benign.total, 1);
+	opens_clear(&fixture.opens);
+}
+
 /* A free connection that is pinged: how often says nothing of how long others are held. */
 static void opens_observe_heartbeats_set_a_limit_of_their_own(void **state)
 {
@@ -128,8 +147,8 @@ static void opens_observe_monitors_set_no_limit(void **state)
 
 	(void)state;
 	prepare(&fixture);
-	(void)observe(&fixture, CHANGE_OPENED, 12 * S, 12 * S, 0, 0);
-	(void)observe(&fixture, CHANGE_ESTABLISHED, 13 * S, 13 * S, 0, 0);
+	(void)observe(&fixture, CHANGE_OPENED, 14 * S, 12 * S, 0, 0);
+	(void)observe(&fixture, CHANGE_ESTABLISHED, 15 * S, 14 * S, 0, 0);
 	fixture.conn.open_ns = S;
 	fixture.conn.beat.gap = 100;
 	fixture.conn.beat_count = 1;
@@ -243,6 +262,8 @@ int main(void)
 		cmocka_unit_test(opens_observe_tests_an_open_when_activity_up_to_it_is_known),
 		cmocka_unit_test(opens_observe_at_most_one_test_a_second),
 		cmocka_unit_test(opens_observe_learns_only_silences_that_spanned_a_test),
+		cmocka_unit_test(
+			opens_observe_learns_nothing_of_what_was_used_just_before_the_open),
 		cmocka_unit_test(opens_observe_heartbeats_set_a_limit_of_their_own),
 		cmocka_unit_test(opens_observe_monitors_set_no_limit),
 		cmocka_unit_test(opens_witness_counts_two_a_minute_and_none_under_suspicion),
