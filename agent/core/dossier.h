@@ -14,8 +14,11 @@
 struct judgement;
 struct pool;
 
-/* Those of so many pools are open between two ticks. */
-#define DOSSIERS_OPEN 128
+/*
+ * Those of so many pools are open: a host that has no more pays no time for it, and one that has
+ * ten thousand not a megabyte.
+ */
+#define DOSSIERS_OPEN 512
 
 struct dossier {
 	struct pool *pool;

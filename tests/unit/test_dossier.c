@@ -6,7 +6,7 @@
 #include "core/judgement.h"
 
 #define POOLS (2 * DOSSIERS_OPEN + 3)
-#define CONNS 4
+#define CONNS 2
 
 /* --- dossiers by themselves ------------------------------------------------------------------- */
 
