@@ -137,7 +137,8 @@ static uint32_t collect(const struct pool *pool, int64_t silent_before_ns, struc
 		return count;
 	end = conn_older(conn);
 	conn = pool->newest;
-	for (walked = 0; conn != end && walked < CONNS_MAX; walked++, conn = conn_older(conn))
+	for (walked = 0; conn && conn != end && walked < CONNS_MAX;
+	     walked++, conn = conn_older(conn))
 		count += add_case(conn, silent_before_ns, &cases[count]);
 	return count;
 }

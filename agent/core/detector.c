@@ -323,14 +323,18 @@ int detector_tick(struct detector *detector, uint64_t now_ns)
 	moment = moment_of(bench->settings, bench->table, &bench->losses, now_ns);
 	fleets_advance(bench, &moment);
 	for (struct dossier *dossier = detector->dossiers.first; dossier; dossier = next) {
-		struct judgement *judgement = dossier_open(&detector->dossiers, dossier);
-		int error = judgement ? review(detector, judgement, &moment) : -ENOMEM;
+		struct judgement *judgement = dossier_visit(&detector->dossiers, dossier);
+		int error;
 
 		next = dossier->next;
+		dossier_expect(next);
+		error = judgement ? review(detector, judgement, &moment) : -ENOMEM;
 		if (error < 0)
 			return error;
 		if (is_over(judgement, now_ns))
 			drop_dossier(detector, dossier);
+		else
+			dossier_leave(&detector->dossiers, dossier);
 	}
 	return 0;
 }

@@ -4,8 +4,9 @@
  * that nothing has happened to for the longest time are packed, byte by byte: no test knows of it,
  * and none has to be written with its memory in mind.
  *
- * Invariant: either judgement or packed is set. One with a verdict is open, for evidence refers to
- * the test that it is of, by its address. Does not know what is in a judgement.
+ * Invariant: either judgement or packed is set, and both only during a visit, for which packed is
+ * room. One with a verdict is open, for evidence refers to the test that it is of, by its address.
+ * Does not know what is in a judgement.
  */
 #include "dossier.h"
 
@@ -15,6 +16,10 @@
 #include "judgement.h"
 #include "parcel.h"
 #include "states.h"
+
+/* Most that are packed are not longer. */
+#define EXPECTED_SIZE 512
+#define CACHE_LINE 64
 
 _Static_assert(sizeof(struct judgement) % PARCEL_UNIT == 0, "it can be packed");
 
@@ -33,24 +38,32 @@ static void give_back(struct dossiers *dossiers, struct judgement *judgement)
 		dossiers->spare = judgement;
 }
 
+static void drop_packed(struct dossier *dossier)
+{
+	free(dossier->packed);
+	dossier->packed = NULL;
+}
+
 /* Without memory it stays open, until it has been opened again and is the oldest once more. */
 static void pack(struct dossiers *dossiers, struct dossier *dossier)
 {
 	struct judgement *judgement = dossier->judgement;
-	uint8_t packed[PARCEL_MAX(sizeof(*judgement))];
+	uint8_t packed[PARCEL_MAX(sizeof(*judgement))], *room;
 	size_t length;
 
 	/* These are known without it. */
 	judgement->dossier = NULL;
 	judgement->pool = NULL;
 	length = parcel_pack(judgement, sizeof(*judgement), packed);
-	dossier->packed = malloc(length);
-	if (!dossier->packed) {
+	room = realloc(dossier->packed, length);
+	if (!room) {
 		judgement->dossier = dossier;
 		judgement->pool = dossier->pool;
+		drop_packed(dossier);
 		return;
 	}
-	memcpy(dossier->packed, packed, length);
+	memcpy(room, packed, length);
+	dossier->packed = room;
 	dossier->judgement = NULL;
 	give_back(dossiers, judgement);
 }
@@ -76,12 +89,10 @@ static void note_open(struct dossiers *dossiers, struct dossier *dossier)
 	*place = dossier;
 }
 
-struct judgement *dossier_open(struct dossiers *dossiers, struct dossier *dossier)
+struct judgement *dossier_visit(struct dossiers *dossiers, struct dossier *dossier)
 {
 	struct judgement *judgement;
 
-	if (!dossier->is_listed)
-		note_open(dossiers, dossier);
 	if (dossier->judgement)
 		return dossier->judgement;
 	judgement = dossiers->spare ? dossiers->spare : malloc(sizeof(*judgement));
@@ -89,9 +100,39 @@ struct judgement *dossier_open(struct dossiers *dossiers, struct dossier *dossie
 	if (!judgement)
 		return NULL;
 	unpack(dossier, judgement);
-	free(dossier->packed);
-	dossier->packed = NULL;
 	dossier->judgement = judgement;
+	return judgement;
+}
+
+void dossier_leave(struct dossiers *dossiers, struct dossier *dossier)
+{
+	if (dossier->is_listed)
+		return;
+	if (may_rest(dossier->judgement))
+		pack(dossiers, dossier);
+	else
+		drop_packed(dossier);
+}
+
+void dossier_expect(const struct dossier *dossier)
+{
+	if (!dossier)
+		return;
+	__builtin_prefetch(dossier->next);
+	__builtin_prefetch(dossier->pool);
+	for (size_t at = 0; dossier->packed && at < EXPECTED_SIZE; at += CACHE_LINE)
+		__builtin_prefetch(dossier->packed + at);
+}
+
+struct judgement *dossier_open(struct dossiers *dossiers, struct dossier *dossier)
+{
+	struct judgement *judgement;
+
+	if (!dossier->is_listed)
+		note_open(dossiers, dossier);
+	judgement = dossier_visit(dossiers, dossier);
+	if (judgement)
+		drop_packed(dossier);
 	return judgement;
 }
 

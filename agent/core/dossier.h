@@ -51,6 +51,16 @@ void dossier_free(struct dossiers *dossiers, struct dossier *dossier);
 struct judgement *dossier_open(struct dossiers *dossiers, struct dossier *dossier);
 
 /*
+ * The same, for once: dossier_leave() packs it again, while it is still in the processor's cache,
+ * where nothing else has opened it. No other one may be visited meanwhile.
+ */
+struct judgement *dossier_visit(struct dossiers *dossiers, struct dossier *dossier);
+void dossier_leave(struct dossiers *dossiers, struct dossier *dossier);
+
+/* Has the processor fetch what a visit begins with, while it does something else; NULL is none. */
+void dossier_expect(const struct dossier *dossier);
+
+/*
  * The judgement, to be looked at, where need be in *room: changes are lost then, but what it owns
  * is the same. Valid until the dossier changes.
  */

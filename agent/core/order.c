@@ -41,21 +41,19 @@ static struct conn *find_recent(struct pool *pool, int64_t second)
 
 static struct conn *find_place(struct pool *pool, int64_t second)
 {
-	struct conn *place = pool->newest, *newer;
+	struct conn *place = pool->newest, *conn, *newer;
 
 	if (!place || order_second(place->last_active_ns) <= second)
 		return place;
 	if (order_second(pool->oldest->last_active_ns) > second)
 		return NULL;
 	place = find_recent(pool, second);
-	if (!place) {
-		place = pool->newest;
-		while (order_second(place->last_active_ns) > second)
-			place = conn_older(place);
-	}
+	for (conn = pool->newest; !place && conn; conn = conn_older(conn))
+		if (order_second(conn->last_active_ns) <= second)
+			place = conn;
 	/* A second whose slot was taken over by a later one can lie in between. */
-	for (newer = conn_newer(place); newer && order_second(newer->last_active_ns) <= second;
-	     newer = conn_newer(place))
+	while (place && (newer = conn_newer(place)) &&
+	       order_second(newer->last_active_ns) <= second)
 		place = newer;
 	return place;
 }

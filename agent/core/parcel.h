@@ -12,10 +12,14 @@
 /* What is packed is so many bytes, or a multiple of them. */
 #define PARCEL_UNIT sizeof(uint64_t)
 
-/* Room for whatever size bytes come to: of each unit a byte more, and of eight units another. */
-#define PARCEL_MAX(size) ((size) + (size) / 8 + ((size) + 63) / 64)
+/* What follows the last byte, so that it can be read and written with others. */
+#define PARCEL_REST 7
 
-/* Returns the length of what is packed, at most PARCEL_MAX(size). */
+/* Room for whatever size bytes come to: of each unit a byte more, and of eight units another. */
+#define PARCEL_MAX(size) ((size) + (size) / 8 + ((size) + 63) / 64 + PARCEL_REST)
+
+/* Returns the length of what is packed, at most PARCEL_MAX(size). data is in the machine's order.
+ */
 size_t parcel_pack(const void *data, size_t size, uint8_t *ret_packed);
 
 /* size is that of what was packed. */

@@ -63,6 +63,38 @@ static void dossier_open_packs_the_one_that_was_opened_longest_ago(void **state)
 	fixture_free(fixture);
 }
 
+static void dossier_leave_packs_what_a_visit_has_changed(void **state)
+{
+	struct fixture *fixture = fixture_new();
+	struct dossier *packed = fixture->pools[1].dossier,
+		       *open = fixture->pools[POOLS - 1].dossier;
+	struct judgement room;
+
+	(void)state;
+	for (uint32_t visit = 1; visit <= 2; visit++) {
+		struct judgement *judgement = dossier_visit(&fixture->dossiers, packed);
+
+		assert_non_null(judgement);
+		assert_int_equal(judgement->returned_count, visit);
+		assert_ptr_equal(judgement->dossier, packed);
+		judgement->returned_count++;
+		dossier_leave(&fixture->dossiers, packed);
+		assert_null(packed->judgement);
+	}
+	assert_int_equal(dossier_look(packed, &room)->returned_count, 3);
+	assert_ptr_equal(dossier_visit(&fixture->dossiers, open), open->judgement);
+	dossier_leave(&fixture->dossiers, open);
+	assert_non_null(open->judgement);
+	/* With a verdict it stays open from then on, and is packed by the visit after that. */
+	dossier_visit(&fixture->dossiers, packed)->leak.stage = LEAK_SUSPECT;
+	dossier_leave(&fixture->dossiers, packed);
+	assert_null(packed->packed);
+	dossier_visit(&fixture->dossiers, packed)->leak.stage = LEAK_NONE;
+	dossier_leave(&fixture->dossiers, packed);
+	assert_null(packed->judgement);
+	fixture_free(fixture);
+}
+
 static void dossier_look_leaves_it_packed(void **state)
 {
 	struct fixture *fixture = fixture_new();
@@ -181,6 +213,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(dossier_open_packs_the_one_that_was_opened_longest_ago),
+		cmocka_unit_test(dossier_leave_packs_what_a_visit_has_changed),
 		cmocka_unit_test(dossier_look_leaves_it_packed),
 		cmocka_unit_test(dossier_with_a_verdict_is_never_packed),
 		cmocka_unit_test(dossier_free_of_any_leaves_the_others),

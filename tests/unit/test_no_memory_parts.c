@@ -312,6 +312,17 @@ static int run_dossiers(void *userdata)
 		assert_true(!judgement == !!dossier->packed);
 		assert_int_equal(dossier_look(dossier, &room)->returned_count, i);
 	}
+	for (uint32_t i = 0; i < count; i++) {
+		struct dossier *dossier = pools[i].dossier;
+		struct judgement room;
+
+		if (dossier_visit(&dossiers, dossier))
+			dossier_leave(&dossiers, dossier);
+		else
+			r = -ENOMEM;
+		assert_true(!dossier->judgement == !!dossier->packed);
+		assert_int_equal(dossier_look(dossier, &room)->returned_count, i);
+	}
 	while (dossiers.first)
 		dossier_free(&dossiers, dossiers.first);
 	dossiers_clear(&dossiers);
