@@ -81,6 +81,8 @@ void exhausted_observe(struct judgement *judgement, const struct change *change)
 	struct exhausted *exhausted = &judgement->exhausted;
 	int64_t active_ns, before_ns = exhausted->last_active_ns;
 
+	if (change_is_own_close(change) && conn_peer_closed_ns(change->conn) == 0)
+		exhausted->closed_ns = (int64_t)change->t_ns;
 	/* A heartbeat keeps a connection from being held, and is no operation. */
 	if (change->type != CHANGE_ACTIVE || heartbeat_is_beating(change->conn))
 		return;
@@ -446,6 +448,8 @@ static bool is_over(const struct bench *bench, const struct judgement *judgement
 	const struct exhausted *exhausted = &judgement->exhausted;
 	int64_t quiet_ns = known_ns - exhausted->last_active_ns;
 
+	if (standstill_had_free(exhausted))
+		return true;
 	if (quiet_ns >= (int64_t)STANDSTILL_QUIET_NS)
 		return false;
 	if (2 * held->count < held->open)
@@ -510,7 +514,11 @@ int exhausted_review(struct bench *bench, struct judgement *judgement, uint64_t 
 	    standing_lasts(&standing->since_ns, is_over(bench, judgement, &now, moment.known_ns),
 			   t_ns, OVER_NS))
 		return standing_clear(bench, standing, t_ns,
-				      "connections are used again, %u of %u are still silent.",
+				      standstill_had_free(exhausted)
+					      ? "the pool has closed one that was free, %u of %u "
+						"are still silent."
+					      : "connections are used again, %u of %u are still "
+						"silent.",
 				      now.count, now.open);
 	return 0;
 }

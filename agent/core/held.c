@@ -82,6 +82,19 @@ bool held_outlasts(const struct conn *conn, uint64_t silence_ns, uint32_t factor
 	       is_times((int64_t)silence_ns, factor, conn->longest);
 }
 
+/*
+ * Where the one that came last is used first, each that is opened in another one's place puts the
+ * others to rest, one after the other, for as long as connections are replaced. What was in use for
+ * a shorter time than it is silent by now may be of those, unless it was due to be replaced itself.
+ */
+static bool is_displaced(const struct held *held, const struct conn *conn)
+{
+	return held->replaced_from_ns > 0 && !conn->age_is_bound &&
+	       conn->open_ns > held->replaced_from_ns &&
+	       (held->life_ns == 0 || held->at_ns - conn->open_ns <= held->life_ns) &&
+	       held->at_ns - conn->last_active_ns > conn->last_active_ns - conn->open_ns;
+}
+
 bool held_has(const struct held *held, const struct conn *conn)
 {
 	int64_t silence_ns = held->at_ns - conn->last_active_ns;
@@ -95,6 +108,8 @@ bool held_has(const struct held *held, const struct conn *conn)
 	if (held->is_fair && silence_ns >= (int64_t)HELD_FAIR_NS &&
 	    is_times(silence_ns, HELD_FAIR_FACTOR, conn->habit))
 		return true;
+	if (is_displaced(held, conn))
+		return false;
 	/* So may one that took its turn whenever it was due, and was never silent for long. */
 	if (conn->fair_count >= TURNS_MIN && silence_ns >= (int64_t)HELD_FAIR_NS &&
 	    is_times(silence_ns, HELD_FAIR_FACTOR, conn->longest))
@@ -153,6 +168,10 @@ void held_take(const struct bench *bench, const struct judgement *judgement, int
 		.is_fair = is_fair(bench, judgement, at_ns),
 		.is_cut_off = exhausted_is_cut_off(&judgement->exhausted),
 	};
+
+	if (judgement->leak.stage == LEAK_NONE)
+		held.replaced_from_ns = (int64_t)judgement->plateau.flat_ns;
+	held.life_ns = (int64_t)retirement_life_ns(judgement->retirement);
 
 	for (const struct conn *conn = judgement->pool->oldest; conn; conn = conn_newer(conn)) {
 		if (conn->state != CONN_OPEN)

@@ -42,6 +42,8 @@ struct held {
 	struct unreturned_end unreturned; /* the same; open_count is 0 where it does not */
 	struct spent_end spent; /* the same; count is 0 where it does not */
 	struct overdue_end overdue; /* the same; count is 0 where it does not */
+	int64_t replaced_from_ns; /* what was opened since then took another one's place */
+	int64_t life_ns; /* at that age the pool replaces what is free; 0 = at none */
 	bool is_fair; /* the pool uses them in turn */
 	bool is_cut_off; /* the work went on, on fewer of them: it is not the load that fell */
 };

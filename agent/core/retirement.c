@@ -152,6 +152,11 @@ void retirement_free(struct retirement *retirement)
 	free(retirement);
 }
 
+uint64_t retirement_life_ns(const struct retirement *retirement)
+{
+	return retirement ? lifetime_ns(retirement) : 0;
+}
+
 double retirement_value(const struct retirement *retirement)
 {
 	double value = retirement ? eprocess_value(&retirement->process) : 1;

@@ -32,6 +32,9 @@ void retirement_observe(struct retirement **retirement, const struct moment *mom
 /* The evidence so far, an e-value; 1 = none, or no lifetime. NULL is 1. */
 double retirement_value(const struct retirement *retirement);
 
+/* The age that hardly any closed connection exceeded, where most got near it; 0 = there is none. */
+uint64_t retirement_life_ns(const struct retirement *retirement);
+
 /* The finding refers to retirement, which must be there. */
 void retirement_find(const struct retirement *retirement, const struct moment *moment,
 		     const struct pool *pool, struct finding *ret_finding);

@@ -62,6 +62,9 @@
 /* Of all the time in which they fell silent one gap may be half, and more where there are few. */
 #define GAP_SHARE 0.5
 #define GAP_CHANCE 1.2
+/* As many as are left, and so many at least, in a quarter of the time in which those worked. */
+#define PACE_MIN 3
+#define PACE_FACTOR 4
 
 /* So long that ten operations should have been made. */
 bool standstill_is_pause(const struct exhausted *exhausted, uint64_t quiet_ns)
@@ -99,17 +102,15 @@ static bool is_full(const struct bench *bench, const struct judgement *judgement
 }
 
 /*
- * A pool that opens has no free connection. One that opened its last while most of the others had
- * been silent for long was not given them back.
+ * A pool that opens has no free connection. One that grew for the last time while most of the
+ * others had been silent for long was not given them back. What takes the place of a closed one
+ * is opened whether it is needed or not.
  */
 static bool grew_without_need(const struct bench *bench, const struct judgement *judgement)
 {
-	int64_t last_ns = 0;
+	int64_t last_ns = (int64_t)judgement->plateau.grown_ns;
 	struct held held;
 
-	for (const struct conn *conn = judgement->pool->oldest; conn; conn = conn_newer(conn))
-		if (conn->state == CONN_OPEN && !conn->age_is_bound && conn->open_ns > last_ns)
-			last_ns = conn->open_ns;
 	if (last_ns == 0)
 		return false;
 	held_take(bench, judgement, last_ns, &held);
@@ -202,6 +203,34 @@ static bool fell_at_a_rate(const struct bench *bench, const struct judgement *ju
 	return false;
 }
 
+/* What a pool closes is free. One that closes nothing but leaves all work has none to close. */
+bool standstill_had_free(const struct exhausted *exhausted)
+{
+	return exhausted->closed_ns > exhausted->last_active_ns;
+}
+
+/*
+ * When a load stops, a few jobs go on for a while: the others fell silent at once before them.
+ * Where fewer and fewer are left, the last before them fell at the pace of them. They come in the
+ * order of their last operation.
+ */
+static bool fell_at_their_pace(const struct judgement *judgement, uint32_t left, int64_t end_ns)
+{
+	uint32_t earlier = left > PACE_MIN ? left : PACE_MIN, count = 0;
+	int64_t alone_ns = 0, silence_ns = 0;
+
+	for (const struct conn *conn = judgement->pool->newest; conn; conn = conn_older(conn)) {
+		if (conn->state != CONN_OPEN || heartbeat_is_beating(conn) || count++ < left)
+			continue;
+		silence_ns = end_ns - conn->last_active_ns;
+		if (count == left + 1)
+			alone_ns = silence_ns;
+		if (count == left + 1 + earlier)
+			break;
+	}
+	return PACE_FACTOR * (silence_ns - alone_ns) >= alone_ns;
+}
+
 /* Nothing is done any more, where it should be, and it did not fade. */
 static bool has_stopped(const struct judgement *judgement, int64_t known_ns)
 {
@@ -209,7 +238,7 @@ static bool has_stopped(const struct judgement *judgement, int64_t known_ns)
 
 	if (exhausted->last_active_ns <= 0 || known_ns <= exhausted->last_active_ns ||
 	    exhausted->steady_count < EXHAUSTED_STEADY_OPERATIONS ||
-	    failover_is_left(&judgement->failover))
+	    standstill_had_free(exhausted) || failover_is_left(&judgement->failover))
 		return false;
 	if (!standstill_is_pause(exhausted, (uint64_t)(known_ns - exhausted->last_active_ns)))
 		return false;
@@ -298,6 +327,10 @@ static bool is_known_full(const struct bench *bench, const struct judgement *jud
 	       held->at_ns - worked_since_ns(judgement, known_ns) >= (int64_t)WORKED_NS;
 }
 
+/*
+ * A pool that opens whenever it is short is left with one each time, and that is no ceiling. One
+ * that has lost most of its connections since it last grew does not open them.
+ */
 bool standstill_is_short(const struct bench *bench, const struct judgement *judgement,
 			 const struct held *held)
 {
@@ -305,7 +338,8 @@ bool standstill_is_short(const struct bench *bench, const struct judgement *judg
 
 	if (held->is_fair && judgement->leak.stage == LEAK_NONE)
 		return true;
-	return is_at_ceiling(bench, judgement) || was_short(bench, judgement, KNOWN_FACTOR, &end);
+	return is_at_ceiling(bench, judgement) ||
+	       (2 * held->lost >= held->open && was_short(bench, judgement, KNOWN_FACTOR, &end));
 }
 
 /* --- how it came to that ---------------------------------------------------------------------- */
@@ -455,7 +489,8 @@ bool standstill_was_short(const struct bench *bench, const struct judgement *jud
 	held_take(bench, judgement, exhausted->last_active_ns, &held);
 	if (held.owed > 0 || !held.is_cut_off ||
 	    !was_short(bench, judgement, SHORT_FACTOR, &held.narrow) ||
-	    !fell_one_by_one(judgement, &held))
+	    !fell_one_by_one(judgement, &held) ||
+	    !fell_at_their_pace(judgement, held.narrow.left, held.at_ns))
 		return false;
 	held.first_ns = held.at_ns - (int64_t)held.narrow.span_ns;
 	*ret_held = held;
@@ -475,6 +510,7 @@ bool standstill_has_dwindled(const struct bench *bench, const struct judgement *
 			  last_send_ns(judgement->pool), &end) ||
 	    !narrow_has_kept_up(&exhausted->narrow, bench->settings, end.last.span_ns) ||
 	    !narrow_has_kept_up(&exhausted->narrow, bench->settings, end.earlier.span_ns) ||
+	    !fell_at_their_pace(judgement, end.last.left, end_ns) ||
 	    !is_full(bench, judgement, (uint64_t)end_ns))
 		return false;
 	/* A day that ends needs fewer and fewer connections, and each does no more than it did. */

@@ -21,10 +21,14 @@ struct judgement;
 /* True when quiet_ns without an operation is so long that ten should have been made. */
 bool standstill_is_pause(const struct exhausted *exhausted, uint64_t quiet_ns);
 
+/* True when the pool has closed a connection of its own since its last operation: one was free. */
+bool standstill_had_free(const struct exhausted *exhausted);
+
 /*
- * False where the pool may still grow, or has nothing more to do: it has not done with fewer
- * connections for longer than that was ever enough, nor is it at its ceiling. One that used all in
- * turn and is not suspected to grow has done so as soon as it no longer does.
+ * False where the pool may still grow, or has nothing more to do: it is not at its ceiling, nor has
+ * it lost most of its connections since it grew and done with fewer for longer than that was ever
+ * enough. One that used all in turn and is not suspected to grow is short as soon as it no longer
+ * does.
  */
 bool standstill_is_short(const struct bench *bench, const struct judgement *judgement,
 			 const struct held *held);

@@ -174,6 +174,137 @@ static void exhausted_is_not_said_where_the_load_fades_and_stops(void **state)
 	}
 }
 
+/* --- nobody leaks, the load stops ------------------------------------------------------------- */
+
+#define STOP_S 1800
+
+struct stop {
+	const char *name;
+	uint32_t count;
+	double gap; /* between requests, in s */
+	double replaced_s; /* the oldest is replaced so often in the end; 0 = none is */
+	uint32_t left; /* so many jobs go on at the end */
+	bool in_turn; /* or the newest one does the work */
+};
+
+static const struct stop stops[] = {
+	{"the newest is used, and one is replaced every half minute", 20, 0.5, 30, 0, false},
+	{"all take turns, and two jobs go on", 30, 0.4, 0, 2, true},
+	{"all take turns, and three jobs go on", 30, 0.4, 0, 3, true},
+	{"all take turns", 30, 0.4, 0, 0, true},
+};
+
+static void work(struct sim *sim, struct sim_conn *conn, double gap)
+{
+	sim_use(sim, conn);
+	conn->sent += (uint64_t)(100 * sim_random(sim)); /* else it is a heartbeat */
+	sim_advance(sim, sim->now + gap);
+}
+
+static void run_stop(struct sim *sim, const struct stop *stop)
+{
+	double replaced = STOP_S - stop->count * stop->replaced_s;
+	struct sim_conn *conns[30];
+	uint32_t newest = 0;
+
+	sim->look_s = 1;
+	for (uint32_t i = 0; i < stop->count; i++)
+		conns[i] = sim_open(sim);
+	for (uint32_t request = 0; sim->now < STOP_S; request++) {
+		if (stop->replaced_s > 0 && sim->now >= replaced) {
+			newest = (newest + 1) % stop->count;
+			sim_close(sim, conns[newest], CLOSE_LOCAL);
+			conns[newest] = sim_open(sim);
+			replaced += stop->replaced_s;
+		}
+		work(sim, conns[stop->in_turn ? request % stop->count : newest], stop->gap);
+	}
+	for (uint32_t i = 0; stop->left > 0 && sim->now < STOP_S + 10; i++)
+		work(sim, conns[i % stop->left], stop->gap);
+	while (sim->now < STOP_S + 300)
+		sim_advance(sim, sim->now + 1);
+	sim_end(sim);
+}
+
+static void exhausted_is_not_said_where_nobody_leaks_and_the_load_stops(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(stops); i++) {
+		struct sim *sim = sim_new(1);
+
+		run_stop(sim, &stops[i]);
+		if (sim_first_of(sim, VERDICT_EXHAUSTED)) {
+			sim_print(sim, stops[i].name, i);
+			fail_msg("%s: raised at %.0f s", stops[i].name,
+				 sim_first_of(sim, VERDICT_EXHAUSTED)->t);
+		}
+		sim_free(sim);
+	}
+}
+
+/* --- it grows, or has free ones --------------------------------------------------------------- */
+
+#define LEAKED_MAX 6
+
+/* Two work; one of them is leaked and another opened at once, but for the last, which comes late.
+ */
+static void exhausted_is_not_said_where_each_that_was_lost_was_replaced(void **state)
+{
+	struct sim *sim = sim_new(1);
+	struct sim_conn *conns[2];
+
+	(void)state;
+	sim->look_s = 1;
+	conns[0] = sim_open(sim);
+	conns[1] = sim_open(sim);
+	for (uint32_t leaked = 0; leaked < LEAKED_MAX; leaked++) {
+		double end = sim->now + 400;
+
+		for (uint32_t i = 0; sim->now < end; i++)
+			work(sim, conns[i % 2], 0.5);
+		if (leaked + 1 < LEAKED_MAX)
+			conns[1] = sim_open(sim);
+	}
+	for (uint32_t i = 0; i < 300; i++)
+		work(sim, conns[0], 0.5);
+	sim_end(sim);
+	assert_null(sim_first_of(sim, VERDICT_EXHAUSTED));
+	sim_free(sim);
+}
+
+/* Eight in turn, one after the other is leaked; then one is closed, or none. */
+static bool is_said_of_eight(bool closes)
+{
+	struct sim *sim = sim_new(1);
+	struct sim_conn *conns[8];
+	bool is_said;
+
+	sim->look_s = 1;
+	for (uint32_t i = 0; i < 8; i++)
+		conns[i] = sim_open(sim);
+	for (uint32_t i = 0; sim->now < STOP_S; i++)
+		work(sim, conns[i % 8], 0.25);
+	for (uint32_t left = 7; left > 0; left--)
+		for (uint32_t i = 0; i < 80; i++)
+			work(sim, conns[i % left], 0.25);
+	sim_advance(sim, sim->now + 1);
+	if (closes)
+		sim_close(sim, conns[0], CLOSE_LOCAL);
+	for (uint32_t i = 0; i < 120; i++)
+		sim_advance(sim, sim->now + 1);
+	sim_end(sim);
+	is_said = sim_first_of(sim, VERDICT_EXHAUSTED) != NULL;
+	sim_free(sim);
+	return is_said;
+}
+
+static void exhausted_is_not_said_where_the_pool_closes_a_free_one(void **state)
+{
+	(void)state;
+	assert_true(is_said_of_eight(false));
+	assert_false(is_said_of_eight(true));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -181,6 +312,9 @@ int main(void)
 		cmocka_unit_test(exhausted_is_not_said_of_a_leaking_pool_that_rests),
 		cmocka_unit_test(exhausted_is_raised_of_a_pool_that_has_less_to_do_than_before),
 		cmocka_unit_test(exhausted_is_not_said_where_the_load_fades_and_stops),
+		cmocka_unit_test(exhausted_is_not_said_where_nobody_leaks_and_the_load_stops),
+		cmocka_unit_test(exhausted_is_not_said_where_each_that_was_lost_was_replaced),
+		cmocka_unit_test(exhausted_is_not_said_where_the_pool_closes_a_free_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
