@@ -257,10 +257,13 @@ static char *state_text(void)
 	uint64_t suspects[3] = {1, 2, 3};
 	const struct netaddr addresses[3] = {server_address(), server_address(), server_address()};
 	struct verdict verdict = verdict_of(1, suspects);
+	const struct baseline baseline = {
+		.workload = "api", .remote = server_address(), .plateau = 5};
 	struct ledger *ledger = ledger_new();
 	struct fleets *fleets = fleets_new();
 	char *text;
 
+	assert_int_equal(fleets_import(fleets, &baseline), 0);
 	assert_int_equal(ledger_carry(ledger, &verdict, addresses, 3, 1, 1), 0);
 	text = state_encode(ledger, fleets, &clock_now);
 	assert_non_null(text);
@@ -282,6 +285,7 @@ static int run_state(void *userdata)
 				 sizeof(error));
 	if (r == 0) {
 		assert_int_equal(ledger_standing_count(ledger), 1);
+		assert_non_null(fleets_first(fleets));
 		text = state_encode(ledger, fleets, &clock_now);
 		r = text ? 0 : -ENOMEM;
 	}
