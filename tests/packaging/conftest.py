@@ -13,15 +13,23 @@ HERE = pathlib.Path(__file__).resolve().parent
 # The harness of the live tests drives connleak and its clients here too.
 sys.path[:0] = [str(HERE), str(HERE.parent / "live")]
 from package import BUILD, ROOT, Deb, run  # noqa: E402
+from podman import Podman  # noqa: E402
+from scratch import remove_left_behind, scratch_directory  # noqa: E402
 
 
 @pytest.fixture(scope="session")
 def memory():
     """A directory that is gone afterwards, in memory where there is some: it takes whole systems."""
-    parent = "/dev/shm" if shutil.disk_usage("/dev/shm").free > 2 << 30 else None
-    path = pathlib.Path(tempfile.mkdtemp(prefix="connleak-packaging-", dir=parent))
-    yield path
-    shutil.rmtree(path)
+    for parent in ("/dev/shm", tempfile.gettempdir()):
+        remove_left_behind(parent, stop_left_behind)
+    parent = "/dev/shm" if shutil.disk_usage("/dev/shm").free > 2 << 30 else tempfile.gettempdir()
+    with scratch_directory(parent) as path:
+        yield path
+
+
+def stop_left_behind(path):
+    if (directory := path / "podman").is_dir():
+        Podman(directory).stop()
 
 
 @pytest.fixture(scope="session")
