@@ -1,10 +1,11 @@
 #!/bin/bash
 # SPDX-License-Identifier: Apache-2.0
 #
-# Runs every test that there is: the unit tests, then the live tests. The last line says how many
-# passed, failed and were skipped; the exit status is 1 when one failed or none ran. With CI=true
-# a skip that tests/live/allowed-skips does not list counts as failed. Live tests that failed and passed
-# when they were tried again are named.
+# Runs every test that there is: the unit tests, then the live tests, and beside these what neither
+# disturbs them nor is disturbed; its output comes after theirs. The last line says how many passed, failed
+# and were skipped; the exit status is 1 when one failed or none ran. With CI=true a skip that
+# tests/live/allowed-skips does not list counts as failed. Live tests that failed and passed when they
+# were tried again are named.
 #
 # usage: tests/run.sh [BUILD-DIRECTORY]
 
@@ -73,7 +74,7 @@ for source in tests/unit/test_*.c; do
 done
 [ $units -gt 0 ] || fail "there are no unit tests"
 
-# Runs tests of pytest, whose report goes to $work/REPORT.xml.
+# Runs tests of pytest, whose report goes to $work/REPORT.xml, and their exit status to $work/REPORT.status.
 # The limit is several times what the tests take: one that hangs is to fail, not to hold up the rest.
 # usage: run_pytest REPORT TEST...
 run_pytest()
@@ -83,15 +84,53 @@ run_pytest()
 	CONNLEAK_BUILD=$build PYTHONDONTWRITEBYTECODE=1 timeout --foreground --signal=INT --kill-after=60 1200 \
 		/usr/bin/python3 -m pytest -p no:cacheprovider -q --durations=10 \
 		--junitxml="$work/$report.xml" "$@" || status=$?
-	# 0: all passed, 1: some failed; whatever else says that the tests have not been run.
-	[ $status -le 1 ] || fail "pytest: exit status $status"
-	[ -e "$work/$report.xml" ] || fail "pytest left no results"
+	echo $status >"$work/$report.status"
+}
+
+# 0: all passed, 1: some failed; whatever else says that the tests have not been run.
+judge_pytest()
+{
+	local status
+	status=$(cat "$work/$1.status" 2>/dev/null) || status="that of a shell that died"
+	case $status in
+	0 | 1) ;;
+	*) fail "pytest, $1: exit status $status" ;;
+	esac
+	[ -e "$work/$1.xml" ] || fail "pytest, $1, left no results"
 }
 
 outcomes()
 {
-	[ ! -e "$work/$1.xml" ] || /usr/bin/python3 tests/live/junit_outcomes.py "$work/$1.xml"
+	local report
+	for report in "$@"; do
+		[ ! -e "$work/$report.xml" ] || /usr/bin/python3 tests/live/junit_outcomes.py "$work/$report.xml"
+	done
 }
+
+# What touches nothing of this machine: recordings, virtual machines, simulated programs. It takes the
+# processors while the live tests wait, and leaves them when these want them.
+run_beside()
+{
+	renice -n 19 -p $BASHPID >/dev/null
+	run_pytest beside tests/traces tests/vm
+	make -s --no-print-directory BUILD="$build" eval-short >"$work/eval" 2>&1
+	echo $? >"$work/eval.status"
+}
+
+# In a process group, so that it can be stopped as a whole.
+set -m
+run_beside </dev/null >"$work/beside" 2>&1 &
+beside=$!
+set +m
+
+# shellcheck disable=SC2317 # called by the trap
+stop_beside()
+{
+	[ -z "$beside" ] || kill -TERM -- "-$beside" 2>/dev/null
+	wait
+	rm -rf "$work"
+}
+trap stop_beside EXIT
 
 # The live tests wait for real servers on a machine that may be busy with something else. Up to this
 # many that fail are tried once more, and are named as unsteady when they then pass: a defect fails
@@ -99,11 +138,18 @@ outcomes()
 tried_again_most=3
 
 echo "== live tests"
-run_pytest first tests/live tests/packaging tests/traces tests/vm --ignore=tests/packaging/long
-mapfile -t again < <(outcomes first | awk -F'\t' '$1 == "failed" { print $4 }' | sort -u)
+run_pytest live tests/live tests/packaging --ignore=tests/packaging/long
+judge_pytest live
+wait "$beside"
+beside=
+echo "== traces and virtual machines, which ran beside them"
+cat "$work/beside"
+judge_pytest beside
+mapfile -t again < <(outcomes live beside | awk -F'\t' '$1 == "failed" { print $4 }' | sort -u)
 if [ ${#again[@]} -gt 0 ] && [ ${#again[@]} -le $tried_again_most ]; then
 	echo "== those that failed, once more"
 	run_pytest second "${again[@]}"
+	judge_pytest second
 else
 	again=()
 fi
@@ -118,10 +164,10 @@ while IFS=$'\t' read -r outcome name reason id; do
 	failed) fail "$name: $reason" ;;
 	skipped) skip "$name" "$reason" ;;
 	esac
-done < <(outcomes first)
+done < <(outcomes live beside)
 
 echo "== evaluation, short form"
-if make -s --no-print-directory BUILD="$build" eval-short >"$work/eval" 2>&1; then
+if [ "$(cat "$work/eval.status" 2>/dev/null)" = 0 ]; then
 	passed=$((passed + 1))
 	sed -n '/^== /,/^$/p' "$work/eval"
 else
