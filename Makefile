@@ -119,8 +119,17 @@ $(BUILD)/tests/unit/test_no_memory $(BUILD)/tests/unit/test_no_memory_parts \
 $(BUILD)/tests/unit/test_no_memory_screen: LDFLAGS += $(patsubst %,-Wl$(comma)--wrap=%,malloc calloc realloc \
 	reallocarray strdup strndup asprintf free)
 
-unit: $(UNIT_BIN)
-	@set -e; for t in $(UNIT_BIN); do echo "== $$t"; $$t; done
+unit-programs: $(UNIT_BIN)
+
+# With -j several at once; -O keeps the lines of each together.
+UNIT_RUN := $(UNIT_BIN:%=%.run)
+.PHONY: unit-programs $(UNIT_RUN)
+
+unit: $(UNIT_RUN)
+
+$(UNIT_RUN): %.run: %
+	@echo "== $<"
+	@$<
 
 check-pure: $(CORE_OBJ)
 	tests/unit/check-pure.sh $(CORE_OBJ)
