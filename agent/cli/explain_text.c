@@ -169,9 +169,10 @@ static void print_figures(const struct explain *explain, const struct pool *pool
 	meter_sum(meter, meter->first_ns, meter->last_ns, &figures);
 	if (figures.observed_ns == 0)
 		return;
-	fprintf(explain->stream, "\n%*sFigures of the last %s\n%*s%.3g operations/s, %s/s sent",
-		INDENT, "", format_duration(figures.observed_ns, span, sizeof(span)), 2 * INDENT,
-		"", figures.operations_per_second,
+	fprintf(explain->stream,
+		"\n%*sFigures of the last %s\n%*s%.3g operations/s seen, %s/s sent", INDENT, "",
+		format_duration(figures.observed_ns, span, sizeof(span)), 2 * INDENT, "",
+		figures.operations_per_second,
 		format_bytes((uint64_t)figures.sent_bytes_per_second, sent, sizeof(sent)));
 	print_time(explain->stream, "exchange", figures.exchange_us);
 	print_time(explain->stream, "connect", figures.connect_us);

@@ -287,33 +287,48 @@ static uint32_t newer_count(const struct pool *pool, uint64_t since_ns)
 	return count;
 }
 
-/* Suspects that the server has given up already: whichever test found them, it says who forgot. */
-static uint32_t peer_closed_count(const struct pool *pool)
-{
-	uint32_t count = 0;
+/* What some suspects have in common: whichever test found them, it says who forgot, or who beats.
+ */
+struct suspect_traits {
+	uint32_t peer_closed; /* given up by the server already */
+	uint32_t beating;
+};
 
-	for (const struct conn *conn = pool->oldest; conn; conn = conn_newer(conn))
-		count += conn->is_suspect && conn->state == CONN_PEER_CLOSED;
-	return count;
+static struct suspect_traits count_traits(const struct pool *pool)
+{
+	struct suspect_traits traits = {0};
+
+	for (const struct conn *conn = pool->oldest; conn; conn = conn_newer(conn)) {
+		traits.peer_closed += conn->is_suspect && conn->state == CONN_PEER_CLOSED;
+		traits.beating += conn->is_suspect && heartbeat_is_beating(conn);
+	}
+	return traits;
 }
 
 static void append_silence(const struct bench *bench, const struct judgement *judgement,
 			   struct verdict *verdict)
 {
+	struct suspect_traits traits = count_traits(judgement->pool);
+	uint32_t count = verdict->suspect_count;
 	char since[CLOCK_SIZE];
-	uint32_t closed;
 
 	(void)format_clock(verdict->since_ns, bench->realtime_at_zero_ns, since, sizeof(since));
-	append(verdict, "%u connection%s went silent since %s and never came back",
-	       verdict->suspect_count, plural(verdict->suspect_count), since);
-	closed = peer_closed_count(judgement->pool);
-	if (closed == verdict->suspect_count)
+	if (traits.beating == count)
+		append(verdict, "%u connection%s carried nothing but heartbeats since %s", count,
+		       plural(count), since);
+	else
+		append(verdict, "%u connection%s went silent since %s and never came back", count,
+		       plural(count), since);
+	if (traits.beating > 0 && traits.beating < count)
+		append(verdict, ", %u of them but for heartbeats", traits.beating);
+	if (traits.peer_closed == count)
 		append(verdict, ", nor were closed after the server had closed them");
-	else if (closed > 0)
+	else if (traits.peer_closed > 0)
 		append(verdict, ", nor were %u of them closed after the server had closed them",
-		       closed);
-	append(verdict, ", while the process opened %u more that are open now. ",
-	       newer_count(judgement->pool, verdict->since_ns));
+		       traits.peer_closed);
+	/* The silent ones are among them. */
+	append(verdict, ", while the process opened %u of the %u that are open now. ",
+	       newer_count(judgement->pool, verdict->since_ns), verdict->open_count);
 }
 
 static void append_inherited(const struct bench *bench, const struct finding *finding,
@@ -406,23 +421,34 @@ static void append_exhaustion(struct verdict *verdict)
 	       verdict->exhausts_in_s / units[unit].seconds, units[unit].name,
 	       verdict->exhausts_in_low_s / units[unit].seconds);
 	if (isnan(verdict->exhausts_in_high_s))
-		append(verdict, " or more)");
+		append(verdict, " %s or more)", units[unit].name);
 	else
 		append(verdict, "-%.0f)", verdict->exhausts_in_high_s / units[unit].seconds);
 }
 
-/* What others have inherited is open in no pool of this process. */
+/*
+ * What others have inherited is open in no pool of this process, and what a server takes is used up
+ * by every process.
+ */
+static void append_open(const struct bench *bench, const struct judgement *judgement,
+			const struct finding *finding, struct verdict *verdict)
+{
+	uint64_t on_host = figures_open_on_host(bench, judgement->pool);
+	bool is_shared = figures_limit(bench, judgement->pool) > 0 && on_host > verdict->open_count;
+
+	if (is_shared && !finding->inherited)
+		append(verdict, "%u here, ", verdict->open_count);
+	append(verdict, "%" PRIu64,
+	       is_shared || finding->inherited ? on_host : verdict->open_count);
+	if (verdict->limit > 0)
+		append(verdict, " of %" PRIu64, verdict->limit);
+	append(verdict, " open%s", is_shared || finding->inherited ? " on this host" : "");
+}
+
 static void append_growth(const struct bench *bench, const struct judgement *judgement,
 			  const struct finding *finding, struct verdict *verdict)
 {
-	uint64_t open = verdict->open_count;
-
-	if (finding->inherited)
-		open = figures_open_on_host(bench, judgement->pool);
-	append(verdict, "%" PRIu64, open);
-	if (verdict->limit > 0)
-		append(verdict, " of %" PRIu64, verdict->limit);
-	append(verdict, " open%s", finding->inherited ? " on this host" : "");
+	append_open(bench, judgement, finding, verdict);
 	if (verdict->growth_per_hour >= 30)
 		append(verdict, ", %+.1f/min", verdict->growth_per_hour / 60);
 	else if (!isnan(verdict->growth_per_hour))

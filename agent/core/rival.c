@@ -160,7 +160,7 @@ void rival_rule_traffic(const struct rival_figures *figures, struct rival_ruling
 		ruling = RULING_RULED_OUT;
 	else if (is_up && has_few_stale && !is_handshakes)
 		ruling = RULING_RULED_IN;
-	rival_say(out, ruling, "%.3g operations/s, %.3g %s (%s); payload sent %s%s",
+	rival_say(out, ruling, "%.3g operations/s seen, %.3g %s (%s); payload sent %s%s",
 		  since->operations_per_second, before->operations_per_second,
 		  base_words(figures, base, sizeof(base)), rival_change(ratio, up),
 		  rival_change(bytes, more),

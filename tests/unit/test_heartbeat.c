@@ -259,6 +259,8 @@ static void heartbeat_clients_that_nobody_closes_are_raised(void **state)
 	assert_non_null(line);
 	assert_in_range(line->leaked_count, 6, 20);
 	assert_int_equal(line->right_count, line->suspect_count);
+	assert_non_null(strstr(line->summary, " carried nothing but heartbeats since "));
+	assert_null(strstr(line->summary, "silent"));
 	line = sim_first_by(sim, VERDICT_LEAK, VERDICT_RAISED, "heartbeats_only");
 	assert_non_null(line);
 	assert_in_range(line->leaked_count, 12, 36);
@@ -278,6 +280,8 @@ static void heartbeat_of_leaked_clients_is_named_with_what_is_silent(void **stat
 	line = sim_first(sim, VERDICT_RAISED);
 	assert_non_null(line);
 	assert_int_equal(line->right_count, line->suspect_count);
+	assert_non_null(strstr(line->summary, " and never came back, "));
+	assert_non_null(strstr(line->summary, " of them but for heartbeats, while "));
 	run_clients(sim, clients, sim->leaked_count / 3 + 1, sim->now + 60);
 	verdict = detector_pool_verdict(sim->detector, table_first_pool(sim->table));
 	assert_non_null(verdict);

@@ -64,7 +64,8 @@ static void rival_rule_traffic_spike(void **state)
 {
 	static const struct row rows[] = {
 		{"flat", as_it_is, OUT, "(+0%)"},
-		{"+2%", traffic_2_percent, OUT, "10.2 operations/s, 10 in 10 min before (+2%)"},
+		{"+2%", traffic_2_percent, OUT,
+		 "10.2 operations/s seen, 10 in 10 min before (+2%)"},
 		{"falls", traffic_falls, OUT, "(-80%)"},
 		{"doubles", traffic_doubles, IN, "(+100%)"},
 		{"doubles beside a leak", traffic_doubles_leaking, UNKNOWN, "serve none of it"},

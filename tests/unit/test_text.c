@@ -46,7 +46,7 @@ static void text_write_verdict_whole_verdict_is_laid_out(void **state)
 		.evidence_count = 2,
 		.rivals = {{.rival = RIVAL_TRAFFIC_SPIKE,
 			    .ruling = RULING_RULED_OUT,
-			    .text = "12 operations/s, 12 before"},
+			    .text = "12 operations/s seen, 12 before"},
 			   {.rival = RIVAL_NETWORK, .text = "no connect"}},
 		.rival_count = 2,
 		.summary = "LEAK orders-api[4121]",
@@ -57,7 +57,7 @@ static void text_write_verdict_whole_verdict_is_laid_out(void **state)
 	assert_string_equal(text, "14:02 [warning, raised #7] LEAK orders-api[4121]\n"
 				  "  because 12 are silent\n"
 				  "  because 0 failed\n"
-				  "  ruled out  traffic spike: 12 operations/s, 12 before\n"
+				  "  ruled out  traffic spike: 12 operations/s seen, 12 before\n"
 				  "  cannot tell  network: no connect\n"
 				  "  last send in OrderRepo.save (11 open)\n"
 				  "  opened in an unknown place (1 open)\n"

@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the line of a verdict says, and what it has at its side. */
+#include "pool_sim.h"
+
+#define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
+
+static const struct verdict *standing(const struct sim *sim)
+{
+	return detector_pool_verdict(sim->detector, table_first_pool(sim->table));
+}
+
+static bool has_evidence(const struct verdict *verdict, const char *name)
+{
+	for (uint32_t i = 0; i < verdict->evidence_count; i++)
+		if (strcmp(verdict->evidence[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+static void report_line_carries_figures_and_evidence(void **state)
+{
+	static const char *const names[] = {"silent_stock_at_opens", "longest_benign_silence",
+					    "suspects", "process_opened", "observed_since"};
+	struct sim *sim = sim_new_quick();
+	const struct verdict *verdict;
+	char opened[64];
+
+	(void)state;
+	sim_leak_until_raised(sim, 2);
+	verdict = standing(sim);
+	assert_int_equal(verdict->kind, VERDICT_LEAK);
+	assert_int_equal(verdict->client.pid, 4121);
+	assert_string_equal(verdict->comm, "orders-api");
+	assert_string_equal(verdict->database, "postgresql");
+	assert_int_equal(verdict->open_count, table_conn_count(sim->table));
+	assert_true(verdict->stale_count >= verdict->suspect_count);
+	assert_int_equal(verdict->limit, 0);
+	assert_true(isnan(verdict->exhausts_in_s));
+	assert_true(fabs(verdict->growth_per_hour - 1800) < 180);
+	assert_int_equal(verdict->site_count, 0);
+	for (size_t i = 0; i < COUNT(names); i++)
+		assert_true(has_evidence(verdict, names[i]));
+	assert_false(has_evidence(verdict, "records_lost"));
+	assert_non_null(strstr(verdict->summary, "LEAK orders-api[4121] -> 10.0.3.7:5432 "
+						 "(postgresql): "));
+	assert_non_null(strstr(verdict->summary, " went silent since t=1 s and never came back, "
+						 "while the process opened "));
+	(void)snprintf(opened, sizeof(opened), " of the %u that are open now. ",
+		       verdict->open_count);
+	assert_non_null(strstr(verdict->summary, opened));
+	assert_non_null(strstr(verdict->summary, " open, +"));
+	sim_free(sim);
+}
+
+static void report_line_says_the_longest_of_few_silences(void **state)
+{
+	struct sim *sim = sim_new_quick();
+	const struct verdict *verdict;
+
+	(void)state;
+	sim_leak_until_raised(sim, 2);
+	sim_use(sim, &sim->conns[0]);
+	sim_leak_one(sim, 20);
+	sim_end(sim);
+	verdict = standing(sim);
+	assert_string_equal(verdict->evidence[1].name, "longest_benign_silence");
+	assert_non_null(strstr(verdict->evidence[1].text, "one silence spanned an open and "));
+	assert_null(strstr(verdict->summary, "99 of 100"));
+	sim_free(sim);
+}
+
+static void report_limit_gives_time_to_exhaustion_and_severity(void **state)
+{
+	struct sim *sim = sim_new_quick();
+	char error[200];
+	const struct sim_line *raised;
+	double left, mid;
+
+	(void)state;
+	assert_int_equal(dbkind_add_endpoint(sim->databases, "orders-db=10.0.3.7:5432,limit=300",
+					     error, sizeof(error)),
+			 0);
+	sim_leak_until_raised(sim, 10);
+	raised = sim_first(sim, VERDICT_RAISED);
+	left = 300 - (double)standing(sim)->open_count;
+	mid = left * 10;
+	assert_int_equal(raised->severity, SEVERITY_WARNING);
+	assert_true(fabs(raised->exhausts_in_s - mid) < 0.15 * mid);
+	assert_true(standing(sim)->exhausts_in_low_s < mid);
+	assert_true(standing(sim)->exhausts_in_high_s > mid);
+	assert_non_null(strstr(raised->summary, "-> orders-db 10.0.3.7:5432"));
+	assert_non_null(strstr(raised->summary, " of 300 open, +6.0/min, exhausted in "));
+	while (sim_last(sim)->severity != SEVERITY_CRITICAL && sim->leaked_count < 400)
+		sim_leak_one(sim, 10);
+	assert_int_equal(sim_last(sim)->state, VERDICT_UPDATED);
+	assert_true(sim_last(sim)->exhausts_in_s <= 1800);
+	sim_free(sim);
+}
+
+/* What a server takes is used up by every process of the host, so the line counts them. */
+static void report_line_counts_what_others_hold_of_a_limit(void **state)
+{
+	struct sim *sim = sim_new_quick();
+	const struct sim_line *raised;
+	char text[256];
+
+	(void)state;
+	assert_int_equal(dbkind_add_endpoint(sim->databases, "orders-db=10.0.3.7:5432,limit=300",
+					     text, sizeof(text)),
+			 0);
+	sim->pid = 4122;
+	for (uint32_t i = 0; i < 70; i++) {
+		struct event event = {.type = EVENT_OPEN, .conn = 90000 + i};
+
+		sim_fill_owner(sim, &event);
+		sim_event(sim, &event);
+		event = (struct event){.type = EVENT_ESTABLISHED, .conn = 90000 + i};
+		sim_event(sim, &event);
+	}
+	sim->pid = 4121;
+	sim_leak_until_raised(sim, 10);
+	raised = sim_first(sim, VERDICT_RAISED);
+	(void)snprintf(text, sizeof(text), " %u here, %u of 300 open on this host, +6.0/min, ",
+		       raised->open_count, raised->open_count + 70);
+	assert_non_null(strstr(raised->summary, text));
+	sim_free(sim);
+}
+
+static void report_site_of_suspects_is_grouped(void **state)
+{
+	static const char *const sites[] = {"OrderRepo.save", "OrderRepo.save", "Cart\033.load"};
+	struct sim *sim = sim_new_quick();
+
+	(void)state;
+	for (uint32_t i = 0; !sim_first(sim, VERDICT_RAISED) && i < 60; i++) {
+		struct event event = {.type = EVENT_OPEN, .conn = 1000 + i};
+
+		sim_fill_owner(sim, &event);
+		event.site = sites[i % 3];
+		sim_event(sim, &event);
+		event = (struct event){.type = EVENT_ESTABLISHED, .conn = 1000 + i};
+		sim_event(sim, &event);
+		sim_advance(sim, sim->now + 2);
+	}
+	assert_int_equal(standing(sim)->site_count, 2);
+	assert_string_equal(standing(sim)->sites[0].site, "OrderRepo.save");
+	assert_string_equal(standing(sim)->sites[0].role, "open");
+	assert_true(standing(sim)->sites[0].open_count > standing(sim)->sites[1].open_count);
+	assert_int_equal(standing(sim)->sites[0].open_count + standing(sim)->sites[1].open_count,
+			 standing(sim)->suspect_count);
+	assert_non_null(strstr(standing(sim)->summary, "Opened by: OrderRepo.save ("));
+	sim_free(sim);
+}
+
+/* The pool's own thread opens; who leaks is whoever sent last. */
+static void report_last_senders_lead_the_sites(void **state)
+{
+	struct sim *sim = sim_new_quick();
+	const struct verdict *verdict;
+
+	(void)state;
+	for (uint32_t i = 0; !sim_first(sim, VERDICT_RAISED) && i < 60; i++) {
+		struct event event = {.type = EVENT_OPEN, .conn = 1000 + i};
+
+		sim_fill_owner(sim, &event);
+		event.site = "Pool.fill (pool.c:9) < main";
+		sim_event(sim, &event);
+		event = (struct event){.type = EVENT_ESTABLISHED, .conn = 1000 + i};
+		sim_event(sim, &event);
+		/* Of the first ones nobody has seen the last send. */
+		if (i > 1) {
+			event = (struct event){.type = EVENT_IO, .conn = 1000 + i};
+			event.last_site = i % 5 ? "leak_rows (b.c:7) < main" : "other";
+			sim_event(sim, &event);
+		}
+		sim_advance(sim, sim->now + 2);
+	}
+	verdict = standing(sim);
+	assert_int_equal(verdict->site_count, 3);
+	assert_string_equal(verdict->sites[0].role, "last_send");
+	assert_string_equal(verdict->sites[0].site, "leak_rows (b.c:7) < main");
+	assert_string_equal(verdict->sites[1].site, "other");
+	assert_string_equal(verdict->sites[2].role, "open");
+	assert_int_equal(verdict->sites[2].open_count, verdict->suspect_count);
+	assert_non_null(strstr(verdict->summary, "Last sender: leak_rows (b.c:7) ("));
+	assert_non_null(strstr(verdict->summary, "Opened by: Pool.fill (pool.c:9) ("));
+	sim_free(sim);
+}
+
+static void report_summary_is_safe_and_knows_the_time_of_day(void **state)
+{
+	struct sim *sim = sim_new_quick();
+
+	(void)state;
+	detector_set_realtime(sim->detector, 14 * 3600 * (int64_t)NS_PER_SEC);
+	for (uint32_t i = 0; !sim_first(sim, VERDICT_RAISED) && i < 60; i++) {
+		struct event event = {.type = EVENT_OPEN, .conn = 1000 + i};
+
+		sim_fill_owner(sim, &event);
+		memcpy(event.comm, "evil\033[2J\nLEAK\\x", COMM_SIZE);
+		sim_event(sim, &event);
+		event = (struct event){.type = EVENT_ESTABLISHED, .conn = 1000 + i};
+		sim_event(sim, &event);
+		sim_advance(sim, sim->now + 2);
+	}
+	assert_non_null(strstr(sim_last(sim)->summary, "LEAK evil\\x1b[2J\\x0aLEAK"));
+	assert_null(strchr(sim_last(sim)->summary, '\033'));
+	assert_null(strchr(sim_last(sim)->summary, '\n'));
+	assert_non_null(strstr(sim_last(sim)->summary, "since 14:00"));
+	sim_free(sim);
+}
+
+static void report_verdict_names_pod_and_container(void **state)
+{
+	struct sim *sim = sim_new_quick();
+
+	(void)state;
+	for (uint32_t i = 0; !sim_first(sim, VERDICT_RAISED) && i < 60; i++) {
+		struct event event = {.type = EVENT_OPEN,
+				      .conn = 1000 + i,
+				      .namespace = "shop",
+				      .pod = "orders-7d9f",
+				      .container = "api",
+				      .ns_pid = 7};
+
+		sim_fill_owner(sim, &event);
+		sim_event(sim, &event);
+		event = (struct event){.type = EVENT_ESTABLISHED, .conn = 1000 + i};
+		sim_event(sim, &event);
+		sim_advance(sim, sim->now + 2);
+	}
+	assert_non_null(
+		strstr(sim_last(sim)->summary, "[4121] in shop/orders-7d9f/api -> 10.0.3.7:5432"));
+	assert_string_equal(standing(sim)->workload, "shop/orders-7d9f/api");
+	assert_string_equal(standing(sim)->namespace, "shop");
+	assert_string_equal(standing(sim)->pod, "orders-7d9f");
+	assert_string_equal(standing(sim)->container, "api");
+	assert_int_equal(standing(sim)->ns_pid, 7);
+	sim_free(sim);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(report_line_carries_figures_and_evidence),
+		cmocka_unit_test(report_line_says_the_longest_of_few_silences),
+		cmocka_unit_test(report_limit_gives_time_to_exhaustion_and_severity),
+		cmocka_unit_test(report_line_counts_what_others_hold_of_a_limit),
+		cmocka_unit_test(report_site_of_suspects_is_grouped),
+		cmocka_unit_test(report_last_senders_lead_the_sites),
+		cmocka_unit_test(report_summary_is_safe_and_knows_the_time_of_day),
+		cmocka_unit_test(report_verdict_names_pod_and_container),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
