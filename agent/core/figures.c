@@ -142,17 +142,40 @@ static void fill_growth(const struct bench *bench, const struct judgement *judge
 }
 
 /*
- * How much of the limit is used up. What a server takes is used up by what is open; but a pool at
- * its own ceiling goes on working until the last connection is leaked.
+ * How much of the limit is used up. What a server takes is used up by what is open, whoever has
+ * opened it; but a pool at a ceiling of its own goes on working until the last connection is
+ * leaked.
  */
 static double used_count(const struct bench *bench, const struct judgement *judgement,
 			 const struct finding *finding, const struct verdict *verdict)
 {
-	uint64_t open = figures_open_on_host(bench, judgement->pool);
+	const struct pool *pool = judgement->pool;
 
-	if (figures_limit(bench, judgement->pool) == 0 || open >= verdict->limit)
+	if (figures_limit(bench, pool) == 0 || pool->conn_count >= verdict->limit)
 		return judgement->leak.suspect_count + figures_elsewhere(finding);
-	return (double)open;
+	return fmin((double)figures_open_on_host(bench, pool), (double)verdict->limit);
+}
+
+static double leak_growth(const struct judgement *judgement)
+{
+	const struct leak *leak = &judgement->leak;
+
+	if (leak->stage != LEAK_RAISED || !(leak->verdict->growth_per_hour > 0))
+		return 0;
+	return leak->verdict->growth_per_hour;
+}
+
+double figures_growth_of_others(const struct bench *bench, const struct pool *pool)
+{
+	double growth = 0;
+
+	if (figures_limit(bench, pool) == 0)
+		return 0;
+	/* A judgement with a verdict is never packed. */
+	for (const struct pool *at = table_first_pool(bench->table); at; at = at->next)
+		if (at != pool && at->dossier && at->dossier->judgement && is_same_server(at, pool))
+			growth += leak_growth(at->dossier->judgement);
+	return growth;
 }
 
 /* The leaks are counted events: their rate is known to 2 / sqrt(count) either way. */
@@ -166,7 +189,9 @@ static void fill_exhaustion(const struct bench *bench, const struct judgement *j
 	if (verdict->limit == 0 || isnan(verdict->growth_per_hour))
 		return;
 	used = used_count(bench, judgement, finding, verdict);
-	seconds = ((double)verdict->limit - used) / (verdict->growth_per_hour / 3600);
+	seconds = ((double)verdict->limit - used) /
+		  ((verdict->growth_per_hour + figures_growth_of_others(bench, judgement->pool)) /
+		   3600);
 	if (seconds < 0)
 		seconds = 0;
 	verdict->exhausts_in_s = seconds;

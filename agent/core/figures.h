@@ -10,6 +10,9 @@
 /* What is open on this host towards the pool's remote address, all processes together. */
 uint64_t figures_open_on_host(const struct bench *bench, const struct pool *pool);
 
+/* By how much an hour the leaks of other pools use up its server's limit; 0 without a limit. */
+double figures_growth_of_others(const struct bench *bench, const struct pool *pool);
+
 /* What the operator has configured for the remote address; 0 = nothing. */
 uint64_t figures_limit(const struct bench *bench, const struct pool *pool);
 

@@ -426,6 +426,15 @@ static void append_exhaustion(struct verdict *verdict)
 		append(verdict, "-%.0f)", verdict->exhausts_in_high_s / units[unit].seconds);
 }
 
+static const char *format_rate(double per_hour, char *text, size_t size)
+{
+	bool is_fast = per_hour >= 30;
+
+	(void)snprintf(text, size, is_fast ? "%+.1f/min" : "%+.1f/h",
+		       is_fast ? per_hour / 60 : per_hour);
+	return text;
+}
+
 /*
  * What others have inherited is open in no pool of this process, and what a server takes is used up
  * by every process.
@@ -448,11 +457,14 @@ static void append_open(const struct bench *bench, const struct judgement *judge
 static void append_growth(const struct bench *bench, const struct judgement *judgement,
 			  const struct finding *finding, struct verdict *verdict)
 {
+	double others = figures_growth_of_others(bench, judgement->pool);
+	char rate[32];
+
 	append_open(bench, judgement, finding, verdict);
-	if (verdict->growth_per_hour >= 30)
-		append(verdict, ", %+.1f/min", verdict->growth_per_hour / 60);
-	else if (!isnan(verdict->growth_per_hour))
-		append(verdict, ", %+.1f/h", verdict->growth_per_hour);
+	if (!isnan(verdict->growth_per_hour))
+		append(verdict, ", %s", format_rate(verdict->growth_per_hour, rate, sizeof(rate)));
+	if (others > 0)
+		append(verdict, " and %s by other leaks", format_rate(others, rate, sizeof(rate)));
 	append_exhaustion(verdict);
 	append(verdict, ".");
 }

@@ -97,32 +97,88 @@ static void report_limit_gives_time_to_exhaustion_and_severity(void **state)
 	sim_free(sim);
 }
 
+static void open_one(struct sim *sim, uint64_t id)
+{
+	struct event event = {.type = EVENT_OPEN, .conn = id};
+
+	sim_fill_owner(sim, &event);
+	sim_event(sim, &event);
+	event = (struct event){.type = EVENT_ESTABLISHED, .conn = id};
+	sim_event(sim, &event);
+}
+
+/* Another process has as many open to the same server, of which 300 can be. */
+static struct sim *new_with_others(uint32_t count)
+{
+	struct sim *sim = sim_new_quick();
+	char error[256];
+
+	assert_int_equal(dbkind_add_endpoint(sim->databases, "orders-db=10.0.3.7:5432,limit=300",
+					     error, sizeof(error)),
+			 0);
+	sim->pid = 4122;
+	for (uint32_t i = 0; i < count; i++)
+		open_one(sim, 90000 + i);
+	sim->pid = 4121;
+	return sim;
+}
+
 /* What a server takes is used up by every process of the host, so the line counts them. */
 static void report_line_counts_what_others_hold_of_a_limit(void **state)
 {
-	struct sim *sim = sim_new_quick();
+	struct sim *sim = new_with_others(70);
 	const struct sim_line *raised;
 	char text[256];
 
 	(void)state;
-	assert_int_equal(dbkind_add_endpoint(sim->databases, "orders-db=10.0.3.7:5432,limit=300",
-					     text, sizeof(text)),
-			 0);
-	sim->pid = 4122;
-	for (uint32_t i = 0; i < 70; i++) {
-		struct event event = {.type = EVENT_OPEN, .conn = 90000 + i};
-
-		sim_fill_owner(sim, &event);
-		sim_event(sim, &event);
-		event = (struct event){.type = EVENT_ESTABLISHED, .conn = 90000 + i};
-		sim_event(sim, &event);
-	}
-	sim->pid = 4121;
 	sim_leak_until_raised(sim, 10);
 	raised = sim_first(sim, VERDICT_RAISED);
 	(void)snprintf(text, sizeof(text), " %u here, %u of 300 open on this host, +6.0/min, ",
 		       raised->open_count, raised->open_count + 70);
 	assert_non_null(strstr(raised->summary, text));
+	sim_free(sim);
+}
+
+/* A server that is full because of others refuses this pool as well. */
+static void report_limit_that_others_have_used_up_is_exhausted_now(void **state)
+{
+	struct sim *sim = new_with_others(285);
+
+	(void)state;
+	sim_leak_until_raised(sim, 10);
+	while (table_conn_count(sim->table) <= 300)
+		sim_leak_one(sim, 10);
+	assert_true(sim_last(sim)->exhausts_in_s == 0);
+	assert_int_equal(sim_last(sim)->severity, SEVERITY_CRITICAL);
+	assert_non_null(strstr(sim_last(sim)->summary, ", exhausted now."));
+	sim_free(sim);
+}
+
+/* Two leaks at the same pace take half as long as one. */
+static void report_time_left_is_that_of_all_leaks_to_the_server(void **state)
+{
+	struct sim *sim = new_with_others(0);
+	const struct pool *pool;
+	uint32_t raised = 0;
+
+	(void)state;
+	for (uint32_t i = 0; i < 100 && raised < 2; i++) {
+		sim->pid = 4122 - i % 2;
+		open_one(sim, 90000 + i);
+		sim_advance(sim, sim->now + 5);
+		raised = detector_standing_count(sim->detector, VERDICT_LEAK);
+	}
+	open_one(sim, 100000);
+	sim_advance(sim, sim->now + 5);
+	open_one(sim, 100001);
+	for (pool = table_first_pool(sim->table); pool; pool = pool->next) {
+		const struct verdict *verdict = detector_pool_verdict(sim->detector, pool);
+		double left = 300 - (double)table_conn_count(sim->table);
+
+		assert_non_null(verdict);
+		assert_true(fabs(verdict->exhausts_in_s - left * 5) < 0.2 * left * 5);
+		assert_non_null(strstr(verdict->summary, "/min by other leaks, exhausted in "));
+	}
 	sim_free(sim);
 }
 
@@ -246,6 +302,8 @@ int main(void)
 		cmocka_unit_test(report_line_says_the_longest_of_few_silences),
 		cmocka_unit_test(report_limit_gives_time_to_exhaustion_and_severity),
 		cmocka_unit_test(report_line_counts_what_others_hold_of_a_limit),
+		cmocka_unit_test(report_limit_that_others_have_used_up_is_exhausted_now),
+		cmocka_unit_test(report_time_left_is_that_of_all_leaks_to_the_server),
 		cmocka_unit_test(report_site_of_suspects_is_grouped),
 		cmocka_unit_test(report_last_senders_lead_the_sites),
 		cmocka_unit_test(report_summary_is_safe_and_knows_the_time_of_day),
