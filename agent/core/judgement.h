@@ -56,6 +56,7 @@ struct leak {
 	uint64_t low_ns; /* since when the evidence is low; UINT64_MAX = it is not */
 	uint32_t suspect_count; /* connections marked is_suspect */
 	uint32_t came_back_count; /* used again after they were named as leaked */
+	uint32_t waited_count; /* open when it became a suspect, or was not cleared for growing */
 	struct finding *basis; /* the last evidence of it that was not low; owned; as verdict */
 	struct told told; /* whom the last line named */
 };

@@ -73,6 +73,7 @@ static int begin_verdict(struct bench *bench, struct judgement *judgement, uint6
 	leak->told = (struct told){0};
 	leak->came_back_count = 0;
 	leak->suspect_ns = t_ns;
+	leak->waited_count = judgement->pool->conn_count;
 	leak->met_ns = NEVER;
 	leak->low_ns = NEVER;
 	return 0;
@@ -205,6 +206,15 @@ static bool is_held_for_long(const struct bench *bench, const struct judgement *
 	return held_ns >= hold_ns || ends_within(bench, judgement, finding, hold_ns - held_ns);
 }
 
+/* Where the evidence has faded, the verdict says what it rested on. */
+static int renew_suspect(const struct bench *bench, struct judgement *judgement,
+			 const struct finding *finding, uint64_t t_ns)
+{
+	if (judgement->leak.low_ns != NEVER)
+		return 0;
+	return renew(bench, judgement, finding, judgement->leak.verdict->state, t_ns);
+}
+
 static int review_suspect(struct bench *bench, struct judgement *judgement,
 			  const struct finding *finding, const struct moment *moment)
 {
@@ -213,12 +223,12 @@ static int review_suspect(struct bench *bench, struct judgement *judgement,
 
 	if (!is_leak(bench, judgement, finding, t_ns) || are_spares(judgement, finding)) {
 		leak->met_ns = NEVER;
-		return 0;
+		return renew_suspect(bench, judgement, finding, t_ns);
 	}
 	if (leak->met_ns == NEVER)
 		leak->met_ns = t_ns;
 	if (!is_held_for_long(bench, judgement, finding, t_ns))
-		return 0;
+		return renew_suspect(bench, judgement, finding, t_ns);
 	leak->stage = LEAK_RAISED;
 	*leak->basis = *finding;
 	marks_add_raised(judgement, finding, moment);
@@ -299,9 +309,9 @@ static bool may_wait(struct judgement *judgement, const struct settings *setting
 	struct leak *leak = &judgement->leak;
 
 	if (leak->stage != LEAK_SUSPECT || leak->suspect_count < settings->suspect_min ||
-	    leak->suspect_count <= leak->told.gone_count || open_count <= leak->verdict->open_count)
+	    leak->suspect_count <= leak->told.gone_count || open_count <= leak->waited_count)
 		return false;
-	leak->verdict->open_count = open_count; /* has to be more in another CLEAR */
+	leak->waited_count = open_count;
 	leak->low_ns = NEVER;
 	return true;
 }

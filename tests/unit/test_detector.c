@@ -256,6 +256,21 @@ static void detector_standing_verdict_is_renewed_without_a_line(void **state)
 	sim_free(sim);
 }
 
+static void detector_suspect_is_renewed_without_a_line(void **state)
+{
+	struct sim *sim = sim_new_quick();
+
+	(void)state;
+	while (sim->line_count == 0)
+		sim_leak_one(sim, 2);
+	while (sim->line_count == 1 && standing(sim)->suspect_count == sim->lines[0].suspect_count)
+		sim_leak_one(sim, 2);
+	assert_int_equal(sim->line_count, 1);
+	assert_int_equal(standing(sim)->state, VERDICT_SUSPECT);
+	assert_true(standing(sim)->t_ns > sim_ns(sim->lines[0].t));
+	sim_free(sim);
+}
+
 /* --- time and ownership ----------------------------------------------------------------------- */
 
 static void detector_due_is_every_tick_and_rare_after_an_hour(void **state)
@@ -369,6 +384,7 @@ int main(void)
 		cmocka_unit_test(detector_suspect_waits_as_long_as_the_pool_grows),
 		cmocka_unit_test(detector_suspect_that_comes_back_is_no_longer_named),
 		cmocka_unit_test(detector_standing_verdict_is_renewed_without_a_line),
+		cmocka_unit_test(detector_suspect_is_renewed_without_a_line),
 		cmocka_unit_test(detector_due_is_every_tick_and_rare_after_an_hour),
 		cmocka_unit_test(detector_conn_is_stale_beyond_the_pools_limit),
 		cmocka_unit_test(detector_dossier_of_an_empty_pool_is_freed),
