@@ -272,6 +272,7 @@ int fleet_join(struct bench *bench, struct dossier *dossier, uint64_t t_ns)
 	fleet_take_limit(bench, dossier);
 	membership->joined_ns = t_ns;
 	dossier->judgement->career.early_close_count = fleet->server->early_close_count;
+	dossier->judgement->career.began_before = pool->oldest && pool->oldest->was_found_open;
 	membership->next = fleet->first;
 	if (membership->next)
 		membership->next->membership.prev = dossier;

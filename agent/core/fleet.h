@@ -86,6 +86,7 @@ struct career {
 	uint32_t settled; /* most that were open for a minute without growth */
 	uint64_t early_close_count; /* of the server, on the tick before it came */
 	float busy, rate_peak;
+	bool began_before; /* it was watched, so how it began is not known */
 };
 
 struct fleets;

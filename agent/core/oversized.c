@@ -54,24 +54,30 @@ static bool is_explained(const struct judgement *judgement)
 	       judgement->saturated.standing.verdict || judgement->storm.standing.verdict;
 }
 
-/* A process that was there before this one is still there, or another one has the verdict. */
-static bool is_accompanied(const struct judgement *judgement)
+/*
+ * It came in place of those before it. Not so while a process that was there before it is still
+ * there, nor where another one has the verdict; and of one that was there before anybody watched
+ * nothing is known.
+ */
+static bool is_successor(const struct judgement *judgement)
 {
 	uint64_t joined_ns = judgement->dossier->membership.joined_ns;
 	const struct dossier *other = judgement->dossier->membership.fleet->first;
 
+	if (judgement->career.began_before)
+		return false;
 	/* The one that went came after this one, or together with it: this one is no successor. */
 	if (fleet_baseline(judgement->dossier->membership.fleet)->joined_ns + TOGETHER_NS >
 	    joined_ns)
-		return true;
+		return false;
 	for (; other; other = other->membership.next) {
 		if (other == judgement->dossier || other->pool->conn_count == 0)
 			continue;
 		if (other->membership.joined_ns + TOGETHER_NS < joined_ns ||
 		    (other->judgement && other->judgement->oversized.standing.verdict))
-			return true;
+			return false;
 	}
-	return false;
+	return true;
 }
 
 static double busy_of(const struct judgement *judgement)
@@ -140,9 +146,9 @@ static enum reason reason_of(const struct bench *bench, struct judgement *judgem
 
 	if (is_explained(judgement))
 		return NO_REASON;
-	if (!is_accompanied(judgement) && is_step(bench, judgement, t_ns))
+	if (is_successor(judgement) && is_step(bench, judgement, t_ns))
 		return BY_STEP;
-	if (!is_accompanied(judgement) && is_refused(bench, judgement))
+	if (is_successor(judgement) && is_refused(bench, judgement))
 		return BY_REFUSALS;
 	return is_beyond ? BY_LIMIT : NO_REASON;
 }

@@ -259,6 +259,37 @@ static void oversized_smaller_step_shows_by_refusals(void **state)
 	sim_free(sim);
 }
 
+static struct sim_conn *find_open(struct sim *sim)
+{
+	struct event event = {.type = EVENT_SEEN, .conn = ++sim->last_id, .has_idle = true};
+	struct sim_conn *conn = sim_slot(sim);
+
+	*conn = (struct sim_conn){.state = SIM_IDLE, .id = event.conn, .opened = sim->now};
+	sim_fill_owner(sim, &event);
+	event.age_ns = 1800 * NS_PER_SEC;
+	event.age_is_exact = true;
+	sim_event(sim, &event);
+	return conn;
+}
+
+/* An agent that starts again finds it at its size, and knows others from before. */
+static void oversized_process_of_which_the_beginning_was_not_seen_is_none(void **state)
+{
+	struct sim *sim = sim_new(1);
+	struct process old, found = {.pid = 101, .rate = 5};
+
+	(void)state;
+	begin(sim, &old, 100, 10, 5);
+	run(sim, &old, NULL, 1);
+	end(sim, &old);
+	sim->pid = found.pid;
+	while (found.count < 40)
+		found.conns[found.count++] = find_open(sim);
+	run(sim, &found, NULL, 2);
+	assert_null(raised(sim));
+	sim_free(sim);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -268,6 +299,7 @@ int main(void)
 		cmocka_unit_test(oversized_is_cleared_when_it_is_rolled_back),
 		cmocka_unit_test(oversized_sum_beyond_the_limit_names_the_largest),
 		cmocka_unit_test(oversized_smaller_step_shows_by_refusals),
+		cmocka_unit_test(oversized_process_of_which_the_beginning_was_not_seen_is_none),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
