@@ -108,6 +108,7 @@ static int tell(struct bench *bench, struct judgement *judgement, double busy, u
 	const struct plateau *plateau = &judgement->plateau;
 	struct saturated *saturated = &judgement->saturated;
 	struct standing *standing = &saturated->standing;
+	const char *used = plateau->open < SILENT_SHARE ? "all" : "19 of 20";
 	char span[DURATION_SIZE], flat[DURATION_SIZE], spread[DURATION_SIZE];
 	struct verdict draft;
 
@@ -116,7 +117,9 @@ static int tell(struct bench *bench, struct judgement *judgement, double busy, u
 	draft.since_ns = since_ns(bench, judgement, t_ns);
 	(void)format_duration(t_ns - draft.since_ns, span, sizeof(span));
 	(void)format_duration(t_ns - plateau->flat_ns, flat, sizeof(flat));
-	(void)format_duration(saturated->spread_ns, spread, sizeof(spread));
+	/* Sends are looked at every second or so. */
+	(void)format_duration(saturated->spread_ns > NS_PER_SEC ? saturated->spread_ns : NS_PER_SEC,
+			      spread, sizeof(spread));
 	verdict_add_evidence(&draft, "busy",
 			     "an answer is owed on %.0f%% of %u open connections, mean of %d "
 			     "samples",
@@ -125,13 +128,14 @@ static int tell(struct bench *bench, struct judgement *judgement, double busy, u
 			     "%u connections, as many as ever, and none opened for %s but in "
 			     "place of a closed one",
 			     plateau->open, flat);
-	verdict_add_evidence(&draft, "silence", "19 of 20 connections were used within %s", spread);
+	verdict_add_evidence(&draft, "silence", "%s connections were used within the last %s", used,
+			     spread);
 	plateau_add_evidence(bench, judgement, &draft);
 	report_begin(&draft, "SATURATED");
 	report_append(&draft,
-		      "all %u connections busy (%.0f%%) for %s, 19 of 20 used within %s, and "
+		      "all %u connections busy (%.0f%%) for %s, %s used within the last %s, and "
 		      "none is opened: the pool is at its maximum and requests wait.",
-		      plateau->open, 100 * busy, span, spread);
+		      plateau->open, 100 * busy, span, used, spread);
 	report_differential(bench, judgement, draft.since_ns, &draft);
 	return standing_tell(bench, standing, &draft);
 }

@@ -301,8 +301,11 @@ static void format_thousands(double value, char *buffer, size_t size)
 static void append_cause(struct verdict *draft, const struct surge *surge)
 {
 	if (surge->turned_away >= 0.01)
-		report_append(draft, ", %.0f%% refused, closed at once or not answered",
-			      100 * surge->turned_away);
+		report_append(draft,
+			      ", %.0f%% turned away (%.0f failed, %.0f closed at once, %.0f not "
+			      "answered)",
+			      100 * surge->turned_away, surge->failed, surge->early,
+			      surge->unanswered);
 	if (surge->young >= 0.01)
 		report_append(draft, ", %.0f%% closed within 5 s", 100 * surge->young);
 }

@@ -126,6 +126,7 @@ static void saturated_line_carries_figures_and_the_learned_ceiling(void **state)
 	assert_int_equal(line->suspect_count, 0);
 	assert_non_null(strstr(line->summary, "SATURATED orders-api[4121] -> 10.0.3.7:5432 "
 					      "(postgresql): all 10 connections busy ("));
+	assert_non_null(strstr(line->summary, ", all used within the last "));
 	verdict = detector_pool_verdict(sim->detector, table_first_pool(sim->table));
 	assert_non_null(verdict);
 	assert_int_equal(verdict->kind, VERDICT_SATURATED);
