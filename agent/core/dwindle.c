@@ -137,7 +137,7 @@ static bool are_apart(const struct dwindle_step *first, const struct dwindle_ste
 bool dwindle_find(const struct dwindle *dwindle, const struct pool *pool, int64_t resumed_ns,
 		  int64_t last_ns, struct dwindle_end *ret_end)
 {
-	struct dwindle_step steps[DWINDLE_RANKS];
+	struct dwindle_step steps[DWINDLE_RANKS] = {0};
 	double factors[DWINDLE_RANKS];
 	int64_t since_ns[DWINDLE_RANKS];
 	uint32_t count = take_ranks(pool, resumed_ns, since_ns), best = 0;
