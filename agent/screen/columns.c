@@ -19,6 +19,9 @@
 #define ALL_GROUPS ((1u << ROWS_GROUP_COUNT) - 1)
 #define BUT_SITES (ALL_GROUPS & ~(1u << ROWS_SITES))
 #define SITES (1u << ROWS_SITES)
+#define WORKLOADS (1u << ROWS_WORKLOADS)
+#define ENDPOINTS (1u << ROWS_ENDPOINTS)
+#define OF_PROCESSES (BUT_SITES & ~(WORKLOADS | ENDPOINTS))
 #define FIXED_COUNT 3 /* severity and who: they do not scroll */
 
 struct column {
@@ -29,8 +32,7 @@ struct column {
 	bool is_right;
 	enum rows_sort sort;
 	/* What stands in it. */
-	const char *(*text)(const struct columns_scene *scene, const struct row *row,
-			    uint32_t width, char *buffer, size_t size);
+	columns_text_function *text;
 	enum grid_style (*style)(const struct row *row); /* NULL: plain */
 };
 
@@ -62,12 +64,21 @@ static enum grid_style bold_style(const struct row *row)
 static const struct column columns[] = {
 	{"SEV", 4, 4, ALL_GROUPS, 0, false, ROWS_BY_SEVERITY, columns_text_severity,
 	 severity_style},
-	{"PID", 7, 7, BUT_SITES, 3, true, ROWS_BY_PID, columns_text_pid, NULL},
-	{"COMM", 9, 16, BUT_SITES, 1, false, ROWS_BY_COMM, columns_text_comm, bold_style},
+	{"PID", 7, 7, OF_PROCESSES, 3, true, ROWS_BY_PID, columns_text_pid, NULL},
+	{"PROCS", 5, 5, WORKLOADS | ENDPOINTS, 3, true, ROWS_SORT_COUNT, columns_text_procs, NULL},
+	/* What the rows are grouped by stands here and always has room. */
+	{"COMM", 9, 16, OF_PROCESSES, 1, false, ROWS_BY_COMM, columns_text_comm, bold_style},
+	{"WORKLOAD", 12, 40, WORKLOADS, 1, false, ROWS_BY_WORKLOAD, columns_text_workload,
+	 bold_style},
+	{"ENDPOINT", 16, 24, ENDPOINTS, 1, false, ROWS_BY_ENDPOINT, columns_text_endpoint,
+	 bold_style},
 	{"SITE", 24, 60, SITES, 0, false, ROWS_SORT_COUNT, columns_text_site, bold_style},
-	{"WORKLOAD", 12, 40, BUT_SITES, 9, false, ROWS_BY_WORKLOAD, columns_text_workload, NULL},
+	{"COMM", 9, 16, WORKLOADS | ENDPOINTS, 9, false, ROWS_BY_COMM, columns_text_comm, NULL},
+	{"WORKLOAD", 12, 40, BUT_SITES & ~WORKLOADS, 9, false, ROWS_BY_WORKLOAD,
+	 columns_text_workload, NULL},
 	{"DATABASE", 10, 10, ALL_GROUPS, 6, false, ROWS_BY_DATABASE, columns_text_database, NULL},
-	{"ENDPOINT", 16, 24, ALL_GROUPS, 8, false, ROWS_BY_ENDPOINT, columns_text_endpoint, NULL},
+	{"ENDPOINT", 16, 24, ALL_GROUPS & ~ENDPOINTS, 8, false, ROWS_BY_ENDPOINT,
+	 columns_text_endpoint, NULL},
 	{"OPEN/LIMIT", 12, 16, ALL_GROUPS, 2, false, ROWS_BY_OPEN, columns_text_open, fill_style},
 	{"BUSY", 5, 5, BUT_SITES, 10, true, ROWS_BY_BUSY, columns_text_busy, NULL},
 	{"IDLE", 5, 5, BUT_SITES, 11, true, ROWS_BY_IDLE, columns_text_idle, NULL},
@@ -195,6 +206,21 @@ void columns_fit_content(const struct columns_scene *scene, const struct rows *r
 
 /* --- drawing ---------------------------------------------------------------------------------- */
 
+/*
+ * Where WORKLOAD has no room, the pod, container or unit stands in COMM's place: a screen of
+ * "python3" alone tells nobody apart.
+ */
+static columns_text_function *text_of(const struct columns_layout *layout,
+				      const struct column *column)
+{
+	if (column->text != columns_text_comm)
+		return column->text;
+	for (uint32_t i = 0; i < layout->count; i++)
+		if (columns[layout->places[i].column].text == columns_text_workload)
+			return column->text;
+	return columns_text_who;
+}
+
 void columns_draw_titles(const struct columns_scene *scene, const struct columns_layout *layout,
 			 struct grid *grid, uint32_t y)
 {
@@ -228,7 +254,7 @@ void columns_draw_row(const struct columns_scene *scene, const struct columns_la
 		uint32_t width = layout->places[i].width;
 		enum grid_style style = column->style ? column->style(row) : GRID_PLAIN;
 
-		(void)column->text(scene, row, width, text, sizeof(text));
+		(void)text_of(layout, column)(scene, row, width, text, sizeof(text));
 		if (row->exited)
 			style = GRID_DIM;
 		if (column->is_right)

@@ -8,7 +8,7 @@
 #include "grid.h"
 #include "rows.h"
 
-#define COLUMNS_MAX 16
+#define COLUMNS_MAX 20
 #define COLUMNS_TEXT_SIZE 400 /* the longest cell, with its NUL */
 
 /* When and how lines are drawn. */

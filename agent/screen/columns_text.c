@@ -57,6 +57,12 @@ const char *columns_endpoint_text(const struct sample_row *pool, char *buffer, s
 	return format_netaddr(&pool->remote, buffer, size);
 }
 
+static const char *count_unless_exited(const struct row *row, uint64_t count, char *buffer,
+				       size_t size)
+{
+	return row->exited ? put("-", buffer, size) : columns_count_text(count, buffer, size);
+}
+
 /* --- who -------------------------------------------------------------------------------------- */
 
 COLUMNS_TEXT(severity)
@@ -89,6 +95,13 @@ COLUMNS_TEXT(pid)
 	return buffer;
 }
 
+COLUMNS_TEXT(procs)
+{
+	(void)scene;
+	(void)width;
+	return count_unless_exited(row, row->process_count, buffer, size);
+}
+
 COLUMNS_TEXT(comm)
 {
 	(void)scene;
@@ -96,6 +109,18 @@ COLUMNS_TEXT(comm)
 	if (is_of_several(row->process_count))
 		return several(row->process_count, "procs", buffer, size);
 	return put(row->pool->comm, buffer, size);
+}
+
+/* An executable says less than a process's own name does. */
+COLUMNS_TEXT(who)
+{
+	const struct sample_row *pool = row->pool;
+
+	if (pool->pod)
+		return put(pool->pod, buffer, size);
+	if (pool->workload && (pool->container || pool->unit))
+		return put(pool->workload, buffer, size);
+	return columns_text_comm(scene, row, width, buffer, size);
 }
 
 COLUMNS_TEXT(site)
@@ -169,12 +194,6 @@ COLUMNS_TEXT(open)
 			scene->utf8, bar, sizeof(bar));
 	(void)snprintf(buffer, size, "%-*s %s", (int)number, text, bar);
 	return buffer;
-}
-
-static const char *count_unless_exited(const struct row *row, uint64_t count, char *buffer,
-				       size_t size)
-{
-	return row->exited ? put("-", buffer, size) : columns_count_text(count, buffer, size);
 }
 
 COLUMNS_TEXT(busy)

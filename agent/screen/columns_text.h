@@ -12,9 +12,14 @@
 	const char *columns_text_##name(const struct columns_scene *scene, const struct row *row,  \
 					uint32_t width, char *buffer, size_t size)
 
+typedef const char *columns_text_function(const struct columns_scene *scene, const struct row *row,
+					  uint32_t width, char *buffer, size_t size);
+
 COLUMNS_TEXT(severity);
 COLUMNS_TEXT(pid);
+COLUMNS_TEXT(procs);
 COLUMNS_TEXT(comm);
+COLUMNS_TEXT(who); /* of one process: its pod, container or unit, else its comm */
 COLUMNS_TEXT(site);
 COLUMNS_TEXT(workload);
 COLUMNS_TEXT(database);

@@ -15,7 +15,7 @@
 /* One pool; what is left out is unknown or 0. */
 struct kit_pool {
 	uint32_t pid;
-	const char *comm, *workload, *remote, *endpoint, *database, *pod, *site;
+	const char *comm, *workload, *remote, *endpoint, *database, *pod, *unit, *site;
 	uint32_t open, busy, stale;
 	uint64_t limit; /* configured */
 	int severity; /* 0 none, 1 suspect, 2 info, 3 warning, 4 critical */
@@ -60,6 +60,7 @@ static inline void kit_add(struct sample *sample, const struct kit_pool *pool)
 	row->comm = kit_text(sample, pool->comm);
 	row->workload = kit_text(sample, pool->workload ? pool->workload : "app.service");
 	row->pod = kit_text(sample, pool->pod);
+	row->unit = kit_text(sample, pool->unit);
 	row->endpoint = kit_text(sample, pool->endpoint);
 	row->database = kit_text(sample, pool->database ? pool->database : "postgresql");
 	assert_int_equal(parse_netaddr(pool->remote ? pool->remote : "10.0.3.7:5432", &row->remote),

@@ -50,6 +50,27 @@ static void shown_init(struct shown *shown)
 	assert_int_equal(browse_show(&shown->browse, shown->sample, 0), 0);
 }
 
+/* Where nothing of their COMM tells them apart. */
+static const struct kit_pool alike[] = {
+	{.pid = 11, .comm = "python3", .workload = "web.service", .unit = "web.service", .open = 9},
+	{.pid = 12, .comm = "python3", .workload = "web.service", .unit = "web.service", .open = 8},
+	{.pid = 13,
+	 .comm = "python3",
+	 .workload = "shop/api-7d9f/api",
+	 .pod = "api-7d9f",
+	 .open = 7},
+	{.pid = 14, .comm = "gunicorn", .workload = "python3.11", .open = 6},
+};
+
+static void shown_init_alike(struct shown *shown, enum rows_group group)
+{
+	memset(shown, 0, sizeof(*shown));
+	shown->sample = kit_sample(alike, sizeof(alike) / sizeof(alike[0]));
+	browse_init(&shown->browse, 2 * NS_PER_SEC, false);
+	shown->browse.group = group;
+	assert_int_equal(browse_show(&shown->browse, shown->sample, 0), 0);
+}
+
 static void shown_clear(struct shown *shown)
 {
 	browse_clear(&shown->browse);
@@ -154,6 +175,52 @@ static void draw_200x16_in_blocks(void **state)
 		     "\n"
 		     "h Help / Filter s Sort Tab Group Enter One p Pause d Delay "
 		     "w Write q Quit\n");
+	shown_clear(&shown);
+}
+
+static void assert_has(const char *text, const char *part)
+{
+	if (!strstr(text, part))
+		fail_msg("no \"%s\" in\n%s", part, text);
+}
+
+static void draw_80_columns_of_processes_alike_tells_them_apart(void **state)
+{
+	struct shown shown;
+	char *text;
+
+	(void)state;
+	shown_init_alike(&shown, ROWS_POOLS);
+	text = draw(&shown, 80, 24, false);
+	assert_has(text, "    11 web.servi~");
+	assert_has(text, "    13 api-7d9f ");
+	assert_has(text, "    14 gunicorn ");
+	free(text);
+	/* Nothing stands there twice. */
+	text = draw(&shown, 200, 24, false);
+	assert_has(text, "    11 python3          web.service ");
+	free(text);
+	shown_clear(&shown);
+}
+
+static void draw_80_columns_of_groups_names_them(void **state)
+{
+	struct shown shown;
+	char *text;
+
+	(void)state;
+	shown_init_alike(&shown, ROWS_WORKLOADS);
+	text = draw(&shown, 80, 24, false);
+	assert_has(text, "PROCS WORKLOAD");
+	assert_has(text, "    2 web.service ");
+	assert_has(text, "    1 python3.11 ");
+	free(text);
+	shown_clear(&shown);
+	shown_init_alike(&shown, ROWS_ENDPOINTS);
+	text = draw(&shown, 80, 24, false);
+	assert_has(text, "PROCS ENDPOINT");
+	assert_has(text, "    4 10.0.3.7:5432 ");
+	free(text);
 	shown_clear(&shown);
 }
 
@@ -335,6 +402,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(draw_80x24_in_ascii),
 		cmocka_unit_test(draw_200x16_in_blocks),
+		cmocka_unit_test(draw_80_columns_of_processes_alike_tells_them_apart),
+		cmocka_unit_test(draw_80_columns_of_groups_names_them),
 		cmocka_unit_test(draw_fits_every_size),
 		cmocka_unit_test(draw_scrolled_columns_show_the_others),
 		cmocka_unit_test(draw_names_that_would_move_the_cursor_do_not),
