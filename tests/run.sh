@@ -107,11 +107,11 @@ outcomes()
 	done
 }
 
-# What touches nothing of this machine: recordings, virtual machines, simulated programs. It takes the
-# processors while the live tests wait, and leaves them when these want them.
+# What touches nothing of this machine: recordings, virtual machines, simulated programs. It has the
+# processors while the live tests wait, and leaves most of them when these want them.
 run_beside()
 {
-	renice -n 19 -p $BASHPID >/dev/null
+	renice -n $(($(nice) + 10)) -p $BASHPID >/dev/null
 	run_pytest beside tests/traces tests/vm
 	make -s --no-print-directory BUILD="$build" eval-short >"$work/eval" 2>&1
 	echo $? >"$work/eval.status"
@@ -140,6 +140,8 @@ tried_again_most=3
 echo "== live tests"
 run_pytest live tests/live tests/packaging --ignore=tests/packaging/long
 judge_pytest live
+# Nothing is left that it could hold up.
+renice -n "$(nice)" -g "$beside" >/dev/null 2>&1
 wait "$beside"
 beside=
 echo "== traces and virtual machines, which ran beside them"
