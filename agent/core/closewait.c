@@ -16,8 +16,6 @@
  */
 #include "closewait.h"
 
-#include <stdlib.h>
-
 #define GAP_NS (60 * NS_PER_SEC)
 #define COMEBACK_FACTOR 0.1
 
@@ -48,27 +46,26 @@ static bool observe_fin(struct closewait *closewait, const struct moment *moment
 	return true;
 }
 
-bool closewait_observe(struct closewait **closewait, const struct moment *moment,
+bool closewait_observe(struct closewait *closewait, const struct moment *moment,
 		       const struct change *change)
 {
 	const struct conn *conn = change->conn;
 
-	if (change->type == CHANGE_PEER_CLOSED && !*closewait)
-		*closewait = calloc(1, sizeof(**closewait));
-	if (!*closewait)
+	closewait->has_begun |= change->type == CHANGE_PEER_CLOSED;
+	if (!closewait->has_begun)
 		return false;
-	replaced_observe(&(*closewait)->replaced, moment, change);
+	replaced_observe(&closewait->replaced, moment, change);
 	if (change->type == CHANGE_PEER_CLOSED)
-		return observe_fin(*closewait, moment, change->pool);
+		return observe_fin(closewait, moment, change->pool);
 	if (change_is_own_close(change) && conn_peer_closed_ns(conn) != 0 &&
 	    moment->t_ns - conn_peer_closed_ns(conn) > moment->settings->close_wait_ns)
-		eprocess_discount(&(*closewait)->process, COMEBACK_FACTOR);
+		eprocess_discount(&closewait->process, COMEBACK_FACTOR);
 	return false;
 }
 
 double closewait_value(const struct closewait *closewait)
 {
-	return closewait ? eprocess_value(&closewait->process) : 1;
+	return eprocess_value(&closewait->process);
 }
 
 void closewait_find(const struct closewait *closewait, const struct moment *moment,
@@ -85,12 +82,4 @@ void closewait_find(const struct closewait *closewait, const struct moment *mome
 	ret_finding->excess = finding_excess(ret_finding->stock, ret_finding->base);
 	if (ret_finding->excess > growth)
 		ret_finding->excess = growth;
-}
-
-void closewait_free(struct closewait *closewait)
-{
-	if (!closewait)
-		return;
-	eprocess_clear(&closewait->process);
-	free(closewait);
 }

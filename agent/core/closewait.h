@@ -11,29 +11,24 @@
 #include "moment.h"
 #include "replaced.h"
 
-/* Only of pools of which the server has closed a connection. */
+/* Zeroed memory is a pool of which the server has closed no connection. */
 struct closewait {
+	bool has_begun; /* with the first FIN */
 	struct eprocess process;
 	uint32_t conn_count; /* of the pool, when there was no evidence last */
 	int64_t known_ns; /* as of the last test */
 	struct replaced replaced; /* the other test on what the server has closed */
 };
 
-/*
- * Returns true when a test was made. Allocates *closewait at the first FIN; without memory the test
- * begins with the next.
- */
-bool closewait_observe(struct closewait **closewait, const struct moment *moment,
+/* Returns true when a test was made. */
+bool closewait_observe(struct closewait *closewait, const struct moment *moment,
 		       const struct change *change);
 
-/* NULL is 1: no evidence. */
+/* 1 = no evidence. */
 double closewait_value(const struct closewait *closewait);
 
 /* The finding is of a test that has begun. */
 void closewait_find(const struct closewait *closewait, const struct moment *moment,
 		    const struct pool *pool, struct finding *ret_finding);
-
-/* Accepts NULL. */
-void closewait_free(struct closewait *closewait);
 
 #endif

@@ -164,7 +164,7 @@ static int judge(struct detector *detector, struct judgement *judgement,
 	dossier->has_tested |= has_tested;
 	has_tested |= passed_observe(&judgement->passed, &moment, change);
 	has_tested |= evictions_observe(&judgement->evictions, &moment, change);
-	overdue_observe(&judgement->overdue, judgement->evictions, bench->settings, change);
+	overdue_observe(&judgement->overdue, &judgement->evictions, bench->settings, change);
 	has_tested |= closewait_observe(&judgement->closewait, &moment, change);
 	error = leak_observe(bench, judgement, change);
 	/* A verdict that stands can wait for the tick, and so can whatever only time decides. */
@@ -300,7 +300,7 @@ static int review(struct detector *detector, struct judgement *judgement,
 	failover_advance(judgement, moment);
 	deserted_advance(judgement, moment);
 	coverage_advance(&judgement->coverage, moment, pool);
-	keepalive_advance(judgement->keepalive, moment, pool);
+	keepalive_advance(&judgement->keepalive, moment, pool);
 	heartbeat_advance(&judgement->heartbeat, moment, pool);
 	inherited_advance(judgement->inherited, moment, pool, bench->table);
 	sample_meter(detector, judgement, now_ns);

@@ -10,8 +10,6 @@
  */
 #include "evictions.h"
 
-#include <stdlib.h>
-
 #define EVICTIONS_MIN 8
 #define SHORTEST_NS NS_PER_SEC
 #define GAP_NS (20 * NS_PER_SEC)
@@ -70,47 +68,35 @@ static bool observe_close(struct evictions *evictions, const struct moment *mome
 	return true;
 }
 
-bool evictions_observe(struct evictions **evictions, const struct moment *moment,
+bool evictions_observe(struct evictions *evictions, const struct moment *moment,
 		       const struct change *change)
 {
 	if (change->type == CHANGE_CLOSED) {
 		uint64_t silence_ns = moment_idle_ns(moment, change);
 
-		if (!is_of_idle(change, silence_ns))
-			return false;
-		if (!*evictions)
-			*evictions = calloc(1, sizeof(**evictions));
-		return *evictions && observe_close(*evictions, moment, change, silence_ns);
+		return is_of_idle(change, silence_ns) &&
+		       observe_close(evictions, moment, change, silence_ns);
 	}
-	if (*evictions && change->type == CHANGE_ACTIVE && !change->answer_was_owed)
-		take_back(*evictions, moment, moment_silence_ns(moment, change));
+	if (change->type == CHANGE_ACTIVE && !change->answer_was_owed)
+		take_back(evictions, moment, moment_silence_ns(moment, change));
 	return false;
-}
-
-void evictions_free(struct evictions *evictions)
-{
-	if (!evictions)
-		return;
-	eprocess_clear(&evictions->process);
-	silence_clear(&evictions->closed);
-	free(evictions);
 }
 
 uint64_t evictions_idle_ns(const struct evictions *evictions, double q)
 {
-	return evictions ? silence_quantile_ns(&evictions->closed, q) : 0;
+	return silence_quantile_ns(&evictions->closed, q);
 }
 
 uint64_t evictions_limit_ns(const struct evictions *evictions, const struct settings *settings)
 {
-	if (!evictions || evictions->closed.total < EVICTIONS_MIN)
+	if (evictions->closed.total < EVICTIONS_MIN)
 		return 0;
 	return limits_of(evictions, settings).idle_ns;
 }
 
 double evictions_value(const struct evictions *evictions)
 {
-	return evictions ? eprocess_value(&evictions->process) : 1;
+	return eprocess_value(&evictions->process);
 }
 
 void evictions_find(const struct evictions *evictions, const struct moment *moment,

@@ -11,24 +11,18 @@
 #include "moment.h"
 #include "silence.h"
 
-/* Only of pools that have closed a connection that was idle. */
+/* Zeroed memory is a pool that has closed nothing that was idle. */
 struct evictions {
 	struct eprocess process;
 	struct silences closed; /* silences that an own close ended */
 	int64_t known_ns; /* as of the last test */
 };
 
-/*
- * Returns true when a test was made. Allocates *evictions when the first idle connection is closed;
- * without memory it asks again at the next.
- */
-bool evictions_observe(struct evictions **evictions, const struct moment *moment,
+/* Returns true when a test was made. */
+bool evictions_observe(struct evictions *evictions, const struct moment *moment,
 		       const struct change *change);
 
-/*
- * What has been idle for so long is not in the pool; 0 = it has not shown when it evicts. As all
- * but evictions_find() it accepts NULL: nothing was closed yet.
- */
+/* What has been idle for so long is not in the pool; 0 = it has not shown when it evicts. */
 uint64_t evictions_limit_ns(const struct evictions *evictions, const struct settings *settings);
 
 /* So long had the share q of what it closed been idle at most; 0 = nothing was closed. */
@@ -40,7 +34,5 @@ double evictions_value(const struct evictions *evictions);
 /* What the test holds against the pool now. */
 void evictions_find(const struct evictions *evictions, const struct moment *moment,
 		    const struct pool *pool, struct finding *ret_finding);
-
-void evictions_free(struct evictions *evictions);
 
 #endif

@@ -37,50 +37,50 @@ static void find_opens(const struct judgement *judgement, const struct moment *m
 static double value_evictions(const struct judgement *judgement, const struct moment *moment)
 {
 	(void)moment;
-	return evictions_value(judgement->evictions);
+	return evictions_value(&judgement->evictions);
 }
 
 static void find_evictions(const struct judgement *judgement, const struct moment *moment,
 			   struct finding *ret_finding)
 {
-	evictions_find(judgement->evictions, moment, judgement->pool, ret_finding);
+	evictions_find(&judgement->evictions, moment, judgement->pool, ret_finding);
 }
 
 static double value_closewait(const struct judgement *judgement, const struct moment *moment)
 {
 	(void)moment;
-	return closewait_value(judgement->closewait);
+	return closewait_value(&judgement->closewait);
 }
 
 static void find_closewait(const struct judgement *judgement, const struct moment *moment,
 			   struct finding *ret_finding)
 {
-	closewait_find(judgement->closewait, moment, judgement->pool, ret_finding);
+	closewait_find(&judgement->closewait, moment, judgement->pool, ret_finding);
 }
 
 static double value_replaced(const struct judgement *judgement, const struct moment *moment)
 {
-	if (!judgement->closewait)
+	if (!judgement->closewait.has_begun)
 		return 1;
-	return replaced_value(&judgement->closewait->replaced, moment, judgement->pool);
+	return replaced_value(&judgement->closewait.replaced, moment, judgement->pool);
 }
 
 static void find_replaced(const struct judgement *judgement, const struct moment *moment,
 			  struct finding *ret_finding)
 {
-	replaced_find(&judgement->closewait->replaced, moment, judgement->pool, ret_finding);
+	replaced_find(&judgement->closewait.replaced, moment, judgement->pool, ret_finding);
 }
 
 static double value_passed(const struct judgement *judgement, const struct moment *moment)
 {
 	(void)moment;
-	return passed_value(judgement->passed);
+	return passed_value(&judgement->passed);
 }
 
 static void find_passed(const struct judgement *judgement, const struct moment *moment,
 			struct finding *ret_finding)
 {
-	passed_find(judgement->passed, moment, judgement->pool, ret_finding);
+	passed_find(&judgement->passed, moment, judgement->pool, ret_finding);
 }
 
 static double value_inherited(const struct judgement *judgement, const struct moment *moment)
@@ -110,7 +110,7 @@ static double value_failover(const struct judgement *judgement, const struct mom
 static double value_retirement(const struct judgement *judgement, const struct moment *moment)
 {
 	(void)moment;
-	return retirement_value(judgement->retirement);
+	return retirement_value(&judgement->retirement);
 }
 
 /*
@@ -145,7 +145,7 @@ static bool are_orphans(const struct finding *finding, const struct pool *pool,
 static void find_retirement(const struct judgement *judgement, const struct moment *moment,
 			    struct finding *ret_finding)
 {
-	retirement_find(judgement->retirement, moment, judgement->pool, ret_finding);
+	retirement_find(&judgement->retirement, moment, judgement->pool, ret_finding);
 	/* A pool that grows may be two, one of which retires nothing. */
 	ret_finding->is_hint = judgement->plateau.flat_ns == 0 ||
 			       judgement->plateau.flat_ns > ret_finding->began_ns;
@@ -156,13 +156,13 @@ static void find_retirement(const struct judgement *judgement, const struct mome
 static double value_keepalive(const struct judgement *judgement, const struct moment *moment)
 {
 	(void)moment;
-	return keepalive_value(judgement->keepalive);
+	return keepalive_value(&judgement->keepalive);
 }
 
 static void find_keepalive(const struct judgement *judgement, const struct moment *moment,
 			   struct finding *ret_finding)
 {
-	keepalive_find(judgement->keepalive, moment, judgement->pool, ret_finding);
+	keepalive_find(&judgement->keepalive, moment, judgement->pool, ret_finding);
 }
 
 static double value_coverage(const struct judgement *judgement, const struct moment *moment)

@@ -171,7 +171,7 @@ void held_take(const struct bench *bench, const struct judgement *judgement, int
 
 	if (judgement->leak.stage == LEAK_NONE)
 		held.replaced_from_ns = (int64_t)judgement->plateau.flat_ns;
-	held.life_ns = (int64_t)retirement_life_ns(judgement->retirement);
+	held.life_ns = (int64_t)retirement_life_ns(&judgement->retirement);
 
 	for (const struct conn *conn = judgement->pool->oldest; conn; conn = conn_newer(conn)) {
 		if (conn->state != CONN_OPEN)

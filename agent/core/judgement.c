@@ -17,18 +17,17 @@ void judgement_clear(struct judgement *judgement)
 {
 	credit_clear(&judgement->credit);
 	opens_clear(&judgement->opens);
-	evictions_free(judgement->evictions);
-	closewait_free(judgement->closewait);
+	eprocess_clear(&judgement->evictions.process);
+	eprocess_clear(&judgement->closewait.process);
 	inherited_free(judgement->inherited);
 	free(judgement->deserted);
 	for (unsigned int i = 0; i < COVERAGE_SCALES; i++)
 		eprocess_clear(&judgement->coverage.scales[i]);
-	weights_clear(&judgement->coverage.gaps);
-	keepalive_free(judgement->keepalive);
-	passed_free(judgement->passed);
+	eprocess_clear(&judgement->keepalive.process);
+	for (unsigned int i = 0; i < PASSED_SCALES; i++)
+		eprocess_clear(&judgement->passed.scales[i]);
 	eprocess_clear(&judgement->heartbeat.process);
-	silence_clear(&judgement->heartbeat.benign);
-	retirement_free(judgement->retirement);
+	eprocess_clear(&judgement->retirement.process);
 	meter_clear(&judgement->meter);
 	plateau_clear(&judgement->plateau);
 }

@@ -67,17 +67,17 @@ struct judgement {
 	struct pool *pool;
 	struct credit credit; /* rotation: what closes have paid for */
 	struct opens opens;
-	struct evictions *evictions; /* owned; NULL = it has closed nothing that was idle */
+	struct evictions evictions;
 	struct overdue overdue;
-	struct closewait *closewait; /* owned; NULL = the server has closed nothing of it */
+	struct closewait closewait;
 	struct inherited *inherited; /* owned; NULL = nothing of it is held by others */
 	struct deserted *deserted; /* owned; NULL = no thread that opened one of it has ended */
 	struct coverage coverage;
-	struct keepalive *keepalive; /* owned; NULL = nothing of it was ever silent for long */
-	struct passed *passed; /* owned; NULL = nothing of it was used again after a silence */
+	struct keepalive keepalive;
+	struct passed passed;
 	struct failover failover;
 	struct heartbeat heartbeat;
-	struct retirement *retirement; /* owned; NULL = it has closed nothing */
+	struct retirement retirement;
 	struct career career; /* so far */
 	struct meter meter;
 	uint32_t returned_count; /* connections that were used again, or closed by the process */

@@ -16,7 +16,6 @@
 #include "keepalive.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "format.h"
 #include "heartbeat.h"
@@ -52,11 +51,11 @@ static bool is_near(const struct keepalive *keepalive, uint64_t silence_ns)
  */
 static uint64_t find_period_ns(const struct weights *ended)
 {
-	float bins[WEIGHTS_BINS], beyond = 0; /* in the bins after the near ones */
+	const float *bins = ended->bins;
+	float beyond = 0; /* in the bins after the near ones */
 
 	if (ended->count < ENDED_MIN)
 		return 0;
-	weights_bins(ended, bins);
 	for (unsigned int bin = WEIGHTS_BINS - 2; bin >= 4; bin--) {
 		float near = bins[bin - 1] + bins[bin] + bins[bin + 1];
 		float from_half = beyond + near + bins[bin - 2] + bins[bin - 3] + bins[bin - 4];
@@ -157,16 +156,12 @@ static void observe_end(struct keepalive *keepalive, const struct moment *moment
 		eprocess_discount(&keepalive->process, COMEBACK_FACTOR);
 }
 
-void keepalive_observe(struct keepalive **keepalive, const struct moment *moment,
+void keepalive_observe(struct keepalive *keepalive, const struct moment *moment,
 		       const struct change *change)
 {
-	if (change->type != CHANGE_ACTIVE || change->answer_was_owed ||
-	    change->silence_ns < 4 * KEEPALIVE_UNIT_NS)
-		return;
-	if (!*keepalive)
-		*keepalive = calloc(1, sizeof(**keepalive));
-	if (*keepalive)
-		observe_end(*keepalive, moment, change);
+	if (change->type == CHANGE_ACTIVE && !change->answer_was_owed &&
+	    change->silence_ns >= 4 * KEEPALIVE_UNIT_NS)
+		observe_end(keepalive, moment, change);
 }
 
 static bool counts(const struct finding *finding, const struct conn *conn)
@@ -179,11 +174,8 @@ void keepalive_advance(struct keepalive *keepalive, const struct moment *moment,
 		       const struct pool *pool)
 {
 	struct finding finding = {.counts = counts};
-	uint64_t gap_ns;
+	uint64_t gap_ns = keepalive->period_ns > TEST_GAP_NS ? keepalive->period_ns : TEST_GAP_NS;
 
-	if (!keepalive)
-		return;
-	gap_ns = keepalive->period_ns > TEST_GAP_NS ? keepalive->period_ns : TEST_GAP_NS;
 	if (!eprocess_is_due(&keepalive->process, moment->t_ns, gap_ns))
 		return;
 	keepalive->period_ns = find_period_ns(&keepalive->ended);
@@ -199,7 +191,7 @@ void keepalive_advance(struct keepalive *keepalive, const struct moment *moment,
 
 double keepalive_value(const struct keepalive *keepalive)
 {
-	return !keepalive || keepalive->period_ns == 0 ? 1 : eprocess_value(&keepalive->process);
+	return keepalive->period_ns == 0 ? 1 : eprocess_value(&keepalive->process);
 }
 
 /* --- what it found ---------------------------------------------------------------------------- */
@@ -232,13 +224,4 @@ void keepalive_find(const struct keepalive *keepalive, const struct moment *mome
 	ret_finding->explain = explain;
 	ret_finding->stock = finding_count(ret_finding, pool, &moment->losses);
 	ret_finding->excess = finding_excess(ret_finding->stock, ret_finding->base);
-}
-
-void keepalive_free(struct keepalive *keepalive)
-{
-	if (!keepalive)
-		return;
-	eprocess_clear(&keepalive->process);
-	weights_clear(&keepalive->ended);
-	free(keepalive);
 }

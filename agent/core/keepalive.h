@@ -14,7 +14,7 @@
 /* So that the bins begin at 5 s: what is shorter is use. */
 #define KEEPALIVE_UNIT_NS (5 * NS_PER_SEC / 4)
 
-/* Only of pools that have used a connection after a silence as long as a ping may take. */
+/* Zeroed memory is a pool that has used nothing after a silence as long as a ping may take. */
 struct keepalive {
 	struct eprocess process;
 	struct weights ended; /* silences that a use or a ping ended, in KEEPALIVE_UNIT_NS */
@@ -26,24 +26,19 @@ struct keepalive {
 	int64_t known_ns; /* as of the last test */
 };
 
-/*
- * Allocates *keepalive at the first silence that counts; without memory it begins with the next.
- */
-void keepalive_observe(struct keepalive **keepalive, const struct moment *moment,
+/* To be called for each change of the pool. */
+void keepalive_observe(struct keepalive *keepalive, const struct moment *moment,
 		       const struct change *change);
 
-/* To be called on each tick: this test is made by time. Accepts NULL. */
+/* To be called on each tick: this test is made by time. */
 void keepalive_advance(struct keepalive *keepalive, const struct moment *moment,
 		       const struct pool *pool);
 
-/* 1 while no period is known, and of NULL. */
+/* 1 while no period is known. */
 double keepalive_value(const struct keepalive *keepalive);
 
-/* The finding refers to keepalive, which must be there. */
+/* The finding refers to keepalive. */
 void keepalive_find(const struct keepalive *keepalive, const struct moment *moment,
 		    const struct pool *pool, struct finding *ret_finding);
-
-/* Accepts NULL. */
-void keepalive_free(struct keepalive *keepalive);
 
 #endif

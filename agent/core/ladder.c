@@ -201,7 +201,7 @@ void ladder_find(const struct judgement *judgement, const struct moment *moment,
 		return;
 	ret_finding->counts = counts;
 	ret_finding->names = names;
-	ret_finding->has_depths = passed_is_stack(judgement->passed);
+	ret_finding->has_depths = passed_is_stack(&judgement->passed);
 	ret_finding->evidence = "silent_growth_at_opens";
 	ret_finding->explain = explain;
 	for (unsigned int i = 0; i < LADDER_STEPS; i++) {

@@ -15,11 +15,6 @@
 
 #define LATE_QUANTILE 0.995
 
-void looks_clear(struct looks *looks)
-{
-	silence_clear(&looks->behind);
-}
-
 /* Of the first look at a connection nothing follows: what it tells may be of any time. */
 static void note_lateness(struct looks *looks, const struct conn *conn, const struct event *event)
 {

@@ -22,9 +22,6 @@ struct looks {
 	uint64_t late_ns; /* hardly any use was told of later, as of the last look; 0 = in time */
 };
 
-/* Frees what it has allocated. */
-void looks_clear(struct looks *looks);
-
 /* To be called for each EVENT_IO of conn, before conn is changed by it. */
 void looks_note(struct looks *looks, struct conn *conn, const struct event *event);
 

@@ -67,7 +67,6 @@ void opens_clear(struct opens *opens)
 {
 	for (unsigned int i = 0; i < OPENS_SCALES; i++)
 		eprocess_clear(&opens->scales[i]);
-	silence_clear(&opens->benign);
 	ladder_free(opens->ladder);
 	opens->ladder = NULL;
 	free(opens->waiting_ns);

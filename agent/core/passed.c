@@ -25,7 +25,6 @@
 #include "passed.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "format.h"
 #include "heartbeat.h"
@@ -87,7 +86,7 @@ static void begin(struct finding *finding, const struct passed *passed,
 
 bool passed_is_stack(const struct passed *passed)
 {
-	return passed && passed->waited_count >= WAITED_MIN &&
+	return passed->waited_count >= WAITED_MIN &&
 	       passed->back_count <= BACK_SHARE * passed->waited_count;
 }
 
@@ -104,6 +103,7 @@ static bool test(struct passed *passed, const struct moment *moment, const struc
 	if (passed->younger_ns > passed->youngest_ns)
 		passed->youngest_ns = passed->younger_ns;
 	mark(passed, pool);
+	passed->from_ns = passed->until_ns = passed->younger_ns = 0; /* takes no room then */
 	if (!passed_is_stack(passed))
 		return false;
 	passed->known_ns = moment->known_ns;
@@ -156,8 +156,7 @@ static void reach(struct passed *passed, const struct moment *moment, const stru
 	passed->reached_ns = (int64_t)moment->t_ns;
 }
 
-bool passed_observe(struct passed **passed, const struct moment *moment,
-		    const struct change *change)
+bool passed_observe(struct passed *passed, const struct moment *moment, const struct change *change)
 {
 	bool is_active = change->type == CHANGE_ACTIVE;
 	bool is_use = is_active && !change->answer_was_owed &&
@@ -165,15 +164,14 @@ bool passed_observe(struct passed **passed, const struct moment *moment,
 		      change->silence_ns > moment->settings->t0_ns;
 	bool has_tested;
 
-	if (is_use && !*passed)
-		*passed = calloc(1, sizeof(**passed));
-	if (!*passed)
+	passed->has_begun |= is_use;
+	if (!passed->has_begun)
 		return false;
-	has_tested = test(*passed, moment, change->pool);
+	has_tested = test(passed, moment, change->pool);
 	if (is_active || (change_is_own_close(change) && conn_peer_closed_ns(change->conn) == 0))
-		take_back(*passed, moment, change);
+		take_back(passed, moment, change);
 	if (is_use)
-		reach(*passed, moment, change);
+		reach(passed, moment, change);
 	return has_tested;
 }
 
@@ -222,14 +220,4 @@ void passed_find(const struct passed *passed, const struct moment *moment, const
 	ret_finding->explain = explain;
 	ret_finding->stock = finding_count(ret_finding, pool, &moment->losses);
 	ret_finding->excess = finding_excess(ret_finding->stock, ret_finding->base);
-}
-
-void passed_free(struct passed *passed)
-{
-	if (!passed)
-		return;
-	for (unsigned int i = 0; i < PASSED_SCALES; i++)
-		eprocess_clear(&passed->scales[i]);
-	silence_clear(&passed->benign);
-	free(passed);
 }

@@ -13,8 +13,9 @@
 
 #define PASSED_SCALES 2
 
-/* Only of pools that have used a connection again after a silence. */
+/* Zeroed memory is a pool that has used nothing again after a silence. */
 struct passed {
+	bool has_begun; /* with the first silence that ended in use */
 	struct eprocess scales[PASSED_SCALES];
 	struct silences benign; /* of those that were passed over and used or closed afterwards */
 	/* What was active for the last time in between is passed over, once the look is over. */
@@ -27,24 +28,18 @@ struct passed {
 	uint32_t back_count; /* were used although they had been passed over */
 };
 
-/*
- * Returns true when a test was made. Allocates *passed at the first silence that ends in use;
- * without memory it begins with the next.
- */
-bool passed_observe(struct passed **passed, const struct moment *moment,
+/* Returns true when a test was made. */
+bool passed_observe(struct passed *passed, const struct moment *moment,
 		    const struct change *change);
 
-/* Whether the pool has shown to hand out what came back last; false of NULL. */
+/* Whether the pool has shown to hand out what came back last. */
 bool passed_is_stack(const struct passed *passed);
 
-/* The evidence so far, an e-value; 1 = none, and of NULL. */
+/* The evidence so far, an e-value; 1 = none. */
 double passed_value(const struct passed *passed);
 
-/* What the test holds against the pool now; passed is not NULL and stays as long as the finding. */
+/* What the test holds against the pool now; passed stays as long as the finding. */
 void passed_find(const struct passed *passed, const struct moment *moment, const struct pool *pool,
 		 struct finding *ret_finding);
-
-/* Accepts NULL. */
-void passed_free(struct passed *passed);
 
 #endif

@@ -14,7 +14,6 @@
 #include "retirement.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
 #include "format.h"
 
@@ -36,11 +35,11 @@ static uint64_t lifetime_ns(const struct retirement *retirement)
 {
 	const struct weights *ages = &retirement->ages;
 	unsigned int bin = WEIGHTS_BINS - 2;
-	float bins[WEIGHTS_BINS], beyond, near = 0;
+	const float *bins = ages->bins;
+	float beyond, near = 0;
 
 	if (ages->count < AGES_MIN)
 		return 0;
-	weights_bins(ages, bins);
 	beyond = bins[WEIGHTS_BINS - 1];
 	while (bin >= NEAR_BINS && beyond + bins[bin] <= BEYOND_SHARE * ages->sum)
 		beyond += bins[bin--];
@@ -126,40 +125,27 @@ static void observe_close(struct retirement *retirement, const struct moment *mo
 			      count_old(&finding, change->pool, &moment->losses), moment->t_ns);
 }
 
-void retirement_observe(struct retirement **retirement, const struct moment *moment,
+void retirement_observe(struct retirement *retirement, const struct moment *moment,
 			const struct change *change)
 {
 	const struct conn *conn = change->conn;
 
-	if (*retirement && change->type == CHANGE_ACTIVE && !change->answer_was_owed)
-		take_back(*retirement, change);
+	if (change->type == CHANGE_ACTIVE && !change->answer_was_owed)
+		take_back(retirement, change);
 	if (!change_is_own_close(change) || conn->age_is_bound || conn_peer_closed_ns(conn) != 0)
 		return;
-	if (!*retirement)
-		*retirement = calloc(1, sizeof(**retirement));
-	if (!*retirement)
-		return;
-	take_back(*retirement, change);
-	observe_close(*retirement, moment, change);
-}
-
-void retirement_free(struct retirement *retirement)
-{
-	if (!retirement)
-		return;
-	eprocess_clear(&retirement->process);
-	weights_clear(&retirement->ages);
-	free(retirement);
+	take_back(retirement, change);
+	observe_close(retirement, moment, change);
 }
 
 uint64_t retirement_life_ns(const struct retirement *retirement)
 {
-	return retirement ? lifetime_ns(retirement) : 0;
+	return lifetime_ns(retirement);
 }
 
 double retirement_value(const struct retirement *retirement)
 {
-	double value = retirement ? eprocess_value(&retirement->process) : 1;
+	double value = eprocess_value(&retirement->process);
 
 	return value > 1 && lifetime_ns(retirement) == 0 ? 1 : value;
 }

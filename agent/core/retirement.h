@@ -15,31 +15,25 @@
 /* So that the bins begin at a minute, the shortest lifetime worth one. */
 #define RETIREMENT_UNIT_NS (15 * NS_PER_SEC)
 
-/* Only of pools that have closed a connection whose age is known. */
+/* Zeroed memory is a pool that has closed nothing whose age is known. */
 struct retirement {
 	struct eprocess process;
 	struct weights ages; /* at own closes, in RETIREMENT_UNIT_NS */
 	int64_t known_ns; /* as of the last test */
 };
 
-/*
- * To be called for each change of the pool. Allocates *retirement when the first connection is
- * closed; without memory it asks again at the next.
- */
-void retirement_observe(struct retirement **retirement, const struct moment *moment,
+/* To be called for each change of the pool. */
+void retirement_observe(struct retirement *retirement, const struct moment *moment,
 			const struct change *change);
 
-/* The evidence so far, an e-value; 1 = none, or no lifetime. NULL is 1. */
+/* The evidence so far, an e-value; 1 = none, or no lifetime. */
 double retirement_value(const struct retirement *retirement);
 
 /* The age that hardly any closed connection exceeded, where most got near it; 0 = there is none. */
 uint64_t retirement_life_ns(const struct retirement *retirement);
 
-/* The finding refers to retirement, which must be there. */
+/* The finding refers to retirement. */
 void retirement_find(const struct retirement *retirement, const struct moment *moment,
 		     const struct pool *pool, struct finding *ret_finding);
-
-/* Accepts NULL. */
-void retirement_free(struct retirement *retirement);
 
 #endif

@@ -4,17 +4,15 @@
  * that is used at night differ by a factor of a thousand. Each pool's own benign silences set its
  * scale, and they come one by one, for days, in bounded memory.
  *
- * Invariant: total is the sum of counts, but for those that there was no memory for. When it is
- * full, all counts are halved: recent silences outweigh old ones, and a bin with a single old
- * sample is forgotten. Does not decide which silence was benign.
+ * Invariant: total is the sum of counts. When it is full, all counts are halved: recent silences
+ * outweigh old ones, and a bin with a single old sample is forgotten. Does not decide which silence
+ * was benign.
  */
 #include "silence.h"
 
 #include <math.h>
 
 #include "types.h"
-
-_Static_assert(SILENCE_BINS % WINDOW_STEP == 0 && SILENCE_BINS < UINT8_MAX, "bins fit a window");
 
 /* A quarter of the shortest silence told apart, so that the four bins of its octave are integers.
  */
@@ -39,32 +37,20 @@ uint64_t silence_bin_end_ns(unsigned int bin)
 	return ((uint64_t)(4 + (bin - 1) % 4 + 1) << ((bin - 1) / 4)) * UNIT_NS;
 }
 
-void silence_clear(struct silences *silences)
-{
-	window_clear(&silences->counts);
-}
-
 static void halve(struct silences *silences)
 {
-	unsigned int first, count;
-	uint16_t *counts = window_cells(&silences->counts, &first, &count);
-
 	silences->total = 0;
-	for (unsigned int i = 0; i < count; i++) {
-		counts[i] /= 2;
-		silences->total += counts[i];
+	for (unsigned int bin = 0; bin < SILENCE_BINS; bin++) {
+		silences->counts[bin] /= 2;
+		silences->total += silences->counts[bin];
 	}
 }
 
 void silence_add(struct silences *silences, uint64_t silence_ns)
 {
-	uint16_t *count;
-
 	if (silences->total >= UINT16_MAX)
 		halve(silences);
-	count = window_cell(&silences->counts, bin_of(silence_ns), sizeof(*count));
-	if (count)
-		++*count;
+	silences->counts[bin_of(silence_ns)]++;
 	silences->total++;
 	if (silence_ns > silences->longest_ns)
 		silences->longest_ns = silence_ns;
@@ -73,14 +59,10 @@ void silence_add(struct silences *silences, uint64_t silence_ns)
 void silence_remove(struct silences *silences, uint64_t silence_ns, uint32_t count)
 {
 	unsigned int longest = bin_of(silence_ns), shortest = bin_of(silence_ns - silence_ns / 4);
-	unsigned int first, bins;
-	uint16_t *counts = window_cells(&silences->counts, &first, &bins);
 
-	for (unsigned int i = 0; i < bins; i++) {
-		unsigned int bin = first + i;
-
-		for (; bin >= shortest && bin <= longest && counts[i] > 0 && count > 0; count--) {
-			counts[i]--;
+	for (unsigned int bin = shortest; bin <= longest; bin++) {
+		for (; silences->counts[bin] > 0 && count > 0; count--) {
+			silences->counts[bin]--;
 			silences->total--;
 		}
 	}
@@ -91,21 +73,18 @@ void silence_remove(struct silences *silences, uint64_t silence_ns, uint32_t cou
 uint64_t silence_quantile_ns(const struct silences *silences, double q)
 {
 	uint32_t wanted = (uint32_t)ceil(q * silences->total);
-	unsigned int first, count;
-	const uint16_t *counts = window_cells(&silences->counts, &first, &count);
 	uint64_t end_ns = UINT64_MAX;
 	uint32_t passed = 0;
 
 	if (silences->total == 0)
 		return 0;
-	for (unsigned int i = 0; i < count; i++) {
-		passed += counts[i];
-		if (passed < wanted || passed == 0)
-			continue;
-		/* The last bin has no end. */
-		if (first + i < SILENCE_BINS - 1)
-			end_ns = silence_bin_end_ns(first + i);
-		break;
+	/* The last bin has no end. */
+	for (unsigned int bin = 0; bin < SILENCE_BINS - 1; bin++) {
+		passed += silences->counts[bin];
+		if (passed >= wanted && passed > 0) {
+			end_ns = silence_bin_end_ns(bin);
+			break;
+		}
 	}
 	return end_ns < silences->longest_ns ? end_ns : silences->longest_ns;
 }

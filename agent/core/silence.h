@@ -6,22 +6,17 @@
 #ifndef CONNLEAK_CORE_SILENCE_H
 #define CONNLEAK_CORE_SILENCE_H
 
-#include "window.h"
+#include <stdint.h>
 
 #define SILENCE_BINS 128
 
-/* Zeroed memory is an empty histogram; silence_clear() frees what it has allocated since. */
+/* Zeroed memory is an empty histogram; most of it stays so (parcel.h). */
 struct silences {
-	struct window counts; /* of uint16_t, by bin */
+	uint16_t counts[SILENCE_BINS];
 	uint32_t total;
 	uint64_t longest_ns;
 };
 
-/* Frees what it owns. */
-void silence_clear(struct silences *silences);
-
-/* Without memory for its bin it counts as one of the longest: quantiles can only come out longer.
- */
 void silence_add(struct silences *silences, uint64_t silence_ns);
 
 /*

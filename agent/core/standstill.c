@@ -303,7 +303,7 @@ static bool was_short(const struct bench *bench, const struct judgement *judgeme
 static bool is_not_evicted(const struct bench *bench, const struct judgement *judgement,
 			   int64_t quiet_ns)
 {
-	uint64_t limit_ns = evictions_limit_ns(judgement->evictions, bench->settings);
+	uint64_t limit_ns = evictions_limit_ns(&judgement->evictions, bench->settings);
 
 	return limit_ns > 0 && quiet_ns >= (int64_t)(limit_ns + bench->settings->tick_ns);
 }
@@ -415,7 +415,7 @@ bool standstill_is_overdue(const struct bench *bench, const struct judgement *ju
 
 	if (!has_stopped(judgement, known_ns) || judgement->plateau.flat_ns == 0 ||
 	    known_ns - end_ns < (int64_t)DRAINED_QUIET_NS ||
-	    !overdue_find(&judgement->overdue, judgement->evictions, bench->settings,
+	    !overdue_find(&judgement->overdue, &judgement->evictions, bench->settings,
 			  judgement->pool, known_ns, &end))
 		return false;
 	held_take(bench, judgement, end_ns, ret_held);

@@ -66,7 +66,6 @@ void table_free(struct table *table)
 		conns_drop_pool(&table->conns, pool);
 	owners_destroy(&table->owners);
 	conns_destroy(&table->conns);
-	looks_clear(&table->looks);
 	free(table);
 }
 

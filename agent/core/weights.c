@@ -7,11 +7,7 @@
  */
 #include "weights.h"
 
-#include <string.h>
-
 #include "types.h"
-
-_Static_assert(WEIGHTS_BINS % WINDOW_STEP == 0 && WEIGHTS_BINS < UINT8_MAX, "bins fit a window");
 
 #define DAY_NS (24 * 3600 * NS_PER_SEC)
 
@@ -35,45 +31,22 @@ uint32_t weights_bin_end(unsigned int bin)
 	return (4 + (bin - 1) % 4 + 1) << ((bin - 1) / 4);
 }
 
-void weights_clear(struct weights *weights)
-{
-	window_clear(&weights->bins);
-}
-
-void weights_bins(const struct weights *weights, float ret_bins[WEIGHTS_BINS])
-{
-	unsigned int first, count;
-	const float *bins = window_cells(&weights->bins, &first, &count);
-
-	memset(ret_bins, 0, WEIGHTS_BINS * sizeof(*ret_bins));
-	if (bins)
-		memcpy(ret_bins + first, bins, count * sizeof(*bins));
-}
-
 static void halve(struct weights *weights)
 {
-	unsigned int first, count;
-	float *bins = window_cells(&weights->bins, &first, &count);
-
 	weights->sum = 0;
-	for (unsigned int i = 0; i < count; i++)
-		weights->sum += bins[i] /= 2;
+	for (unsigned int bin = 0; bin < WEIGHTS_BINS; bin++)
+		weights->sum += weights->bins[bin] /= 2;
 }
 
 void weights_add(struct weights *weights, uint32_t gap, uint64_t t_ns)
 {
-	float *bin;
-
 	if (weights->count == 0)
 		weights->halved_ns = t_ns;
 	if (t_ns - weights->halved_ns >= DAY_NS) {
 		halve(weights);
 		weights->halved_ns = t_ns;
 	}
-	bin = window_cell(&weights->bins, weights_bin(gap), sizeof(*bin));
-	if (!bin)
-		return;
-	*bin += (float)gap;
+	weights->bins[weights_bin(gap)] += (float)gap;
 	weights->sum += (float)gap;
 	if (weights->count < UINT32_MAX)
 		weights->count++;
@@ -82,13 +55,11 @@ void weights_add(struct weights *weights, uint32_t gap, uint64_t t_ns)
 uint32_t weights_quantile(const struct weights *weights, double beyond)
 {
 	float allowed = (float)beyond * weights->sum, passed = 0;
-	unsigned int first, count;
-	const float *bins = window_cells(&weights->bins, &first, &count);
 
-	for (unsigned int i = count; i > 0; i--) {
-		passed += bins[i - 1];
+	for (unsigned int bin = WEIGHTS_BINS; bin > 0; bin--) {
+		passed += weights->bins[bin - 1];
 		if (passed > allowed)
-			return weights_bin_end(first + i - 1);
+			return weights_bin_end(bin - 1);
 	}
 	return weights_bin_end(0);
 }

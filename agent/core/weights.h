@@ -7,34 +7,27 @@
 #ifndef CONNLEAK_CORE_WEIGHTS_H
 #define CONNLEAK_CORE_WEIGHTS_H
 
-#include "window.h"
+#include <stdint.h>
 
 /* Four bins an octave from 4 units on; the last holds all from 5,800 on. */
 #define WEIGHTS_BINS 44
 
-/* Zeroed memory is an empty histogram; weights_clear() frees what it has allocated since. */
+/* Zeroed memory is an empty histogram; most of it stays so (parcel.h). */
 struct weights {
-	struct window bins; /* of float, units by bin */
+	float bins[WEIGHTS_BINS]; /* units */
 	float sum;
 	uint32_t count; /* of gaps */
 	uint64_t halved_ns;
 };
 
-/* Frees what it owns. */
-void weights_clear(struct weights *weights);
-
 /*
  * All weights are halved every day, so that a day's pattern is held and an old one forgotten.
- * Without memory for its bin a gap is left out.
  */
 void weights_add(struct weights *weights, uint32_t gap, uint64_t t_ns);
 
 /* The bin of a gap, and the gap at which a bin ends (UINT32_MAX for the last). */
 unsigned int weights_bin(uint32_t gap);
 uint32_t weights_bin_end(unsigned int bin);
-
-/* The weight of each bin. */
-void weights_bins(const struct weights *weights, float ret_bins[WEIGHTS_BINS]);
 
 /* The gap that all but the share of beyond of the time is spent within, rounded up to its bin. */
 uint32_t weights_quantile(const struct weights *weights, double beyond);

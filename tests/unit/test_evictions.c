@@ -16,7 +16,7 @@
 /* How many tests are made at closes every 30 s from first_s to last_s, in a pool born at 0. */
 static uint32_t count_tests(uint32_t first_s, uint32_t last_s)
 {
-	struct evictions *evictions = NULL;
+	struct evictions evictions = {0};
 	struct settings settings;
 	struct pool pool = {0};
 	struct conn conn = {.pool = &pool, .state = CONN_CLOSED};
@@ -42,7 +42,7 @@ static uint32_t count_tests(uint32_t first_s, uint32_t last_s)
 
 		count += evictions_observe(&evictions, &moment, &change);
 	}
-	evictions_free(evictions);
+	eprocess_clear(&evictions.process);
 	return count;
 }
 

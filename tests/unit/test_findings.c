@@ -57,10 +57,8 @@ static void findings_best_is_the_highest_where_none_is_conclusive(void **state)
 		judgement->dossier = &dossier;
 		for (unsigned int k = 0; k < OPENS_SCALES; k++)
 			set_wealth(&judgement->opens.scales[k], rows[i].opens);
-		judgement->evictions = calloc(1, sizeof(*judgement->evictions));
-		set_wealth(&judgement->evictions->process, rows[i].evictions);
-		judgement->closewait = calloc(1, sizeof(*judgement->closewait));
-		set_wealth(&judgement->closewait->process, rows[i].closewait);
+		set_wealth(&judgement->evictions.process, rows[i].evictions);
+		set_wealth(&judgement->closewait.process, rows[i].closewait);
 		set_wealth(&judgement->heartbeat.process, rows[i].heartbeat);
 		findings_best(judgement, &moment, &finding);
 		if (strcmp(finding.test, rows[i].best) != 0)

@@ -35,7 +35,6 @@ static bool beats_after(const struct step *steps, size_t count)
 		conn.last_active_ns += (int64_t)change.silence_ns;
 		heartbeat_observe(&heartbeat, &change);
 	}
-	silence_clear(&heartbeat.benign);
 	return heartbeat_is_beating(&conn);
 }
 

@@ -34,7 +34,6 @@ static void looks_in_time_are_not_late(void **state)
 	assert_int_equal(looks.late_ns, 0);
 	assert_int_equal(looks.last_ns, 199 * S);
 	assert_int_equal(looks.before_ns, 198 * S);
-	looks_clear(&looks);
 }
 
 static void looks_are_as_late_as_all_but_one_in_200_uses(void **state)
@@ -59,7 +58,6 @@ static void looks_are_as_late_as_all_but_one_in_200_uses(void **state)
 		else /* less the look that it should have come with */
 			assert_in_range(looks.late_ns, (rows[i].late_s - 1) * S,
 					rows[i].late_s * S);
-		looks_clear(&looks);
 	}
 }
 
@@ -79,7 +77,6 @@ static void looks_that_tell_of_the_past_are_not_late(void **state)
 		conns[0].last_active_ns = (int64_t)(t_s * S - S / 2);
 	}
 	assert_int_equal(looks.late_ns, 0);
-	looks_clear(&looks);
 }
 
 int main(void)

@@ -18,7 +18,7 @@
 
 struct world {
 	struct settings settings;
-	struct evictions *evictions;
+	struct evictions evictions;
 	struct overdue overdue;
 	struct pool pool;
 	struct conn *conns[COUNT];
@@ -45,7 +45,7 @@ static void close_one(struct world *world, double idle_s, uint32_t left)
 
 	world->pool.conn_count = left;
 	(void)evictions_observe(&world->evictions, &moment, &change);
-	overdue_observe(&world->overdue, world->evictions, &world->settings, &change);
+	overdue_observe(&world->overdue, &world->evictions, &world->settings, &change);
 }
 
 /* A pool of COUNT, all silent since REST_S, that has closed others at IDLE_S, down to left. */
@@ -69,12 +69,12 @@ static void setup(struct world *world, uint32_t closes, uint32_t left)
 
 static void tear_down(struct world *world)
 {
-	evictions_free(world->evictions);
+	eprocess_clear(&world->evictions.process);
 }
 
 static bool find_after(struct world *world, uint32_t silent_s, struct overdue_end *ret_end)
 {
-	return overdue_find(&world->overdue, world->evictions, &world->settings, &world->pool,
+	return overdue_find(&world->overdue, &world->evictions, &world->settings, &world->pool,
 			    (int64_t)((REST_S + silent_s) * S), ret_end);
 }
 
@@ -162,7 +162,7 @@ static void overdue_find_where_they_were_used_again_returns_false(void **state)
 	change.pool = &world.pool;
 	change.conn = world.conns[0];
 	for (int i = 0; i < 2; i++)
-		overdue_observe(&world.overdue, world.evictions, &world.settings, &change);
+		overdue_observe(&world.overdue, &world.evictions, &world.settings, &change);
 	assert_false(find_after(&world, 60, &end));
 	tear_down(&world);
 }

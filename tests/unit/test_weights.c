@@ -36,7 +36,6 @@ static void weights_quantile_counts_a_gap_by_its_length(void **state)
 	assert_int_equal(weights_quantile(&weights, 0.6), 5);
 	assert_true(weights_quantile(&weights, 0.4) > 4000);
 	assert_int_equal(weights.count, 10010);
-	weights_clear(&weights);
 }
 
 static void weights_quantile_of_nothing_is_the_shortest(void **state)
@@ -57,7 +56,6 @@ static void weights_add_forgets_by_half_a_day(void **state)
 	assert_true(weights.sum == 1004);
 	weights_add(&weights, 4, 86405 * NS_PER_SEC);
 	assert_true(weights.sum == 506);
-	weights_clear(&weights);
 }
 
 int main(void)
