@@ -15,8 +15,10 @@
 /* What follows the last byte, so that it can be read and written with others. */
 #define PARCEL_REST 7
 
-/* Room for whatever size bytes come to: of each unit a byte more, and of eight units another. */
-#define PARCEL_MAX(size) ((size) + (size) / 8 + ((size) + 63) / 64 + PARCEL_REST)
+/* Room for whatever size bytes come to: half a byte more of each unit, and the bits for the units.
+ */
+#define PARCEL_MAX(size)                                                                           \
+	((size) + ((size) + 15) / 16 + ((size) + 63) / 64 + ((size) + 511) / 512 + PARCEL_REST)
 
 /* Returns the length of what is packed, at most PARCEL_MAX(size). data is in the machine's order.
  */

@@ -10,7 +10,7 @@
 
 #include "core/parcel.h"
 
-#define UNITS_MAX 20
+#define UNITS_MAX 140
 #define GUARD 0xa5
 
 /* Packs size bytes, and unpacks them over other ones. Returns the length between. */
@@ -30,7 +30,7 @@ static size_t there_and_back(const uint64_t *units, size_t size)
 	return length;
 }
 
-static void parcel_zeros_take_a_bit_each_unit(void **state)
+static void parcel_zeros_take_a_bit_each_eight_units(void **state)
 {
 	static const uint64_t units[UNITS_MAX];
 
@@ -38,26 +38,40 @@ static void parcel_zeros_take_a_bit_each_unit(void **state)
 	assert_int_equal(there_and_back(units, sizeof(units)), 3 + PARCEL_REST);
 }
 
-/* But for those that lie between two others. */
-static void parcel_bytes_that_are_not_zero_take_one_each(void **state)
+static void parcel_units_take_the_bytes_of_their_shape(void **state)
 {
 	static const struct {
 		uint64_t unit;
-		size_t length; /* without that of the bits for the units */
+		size_t length; /* without that of the bits for the units and of the shape */
 	} rows[] = {
-		{1, 2},
-		{0xff00000000000000, 2},
-		{0x0100000000000080, 9},
-		{0x8000000100, 5},
-		{0x0123456789abcdef, 9},
-		{UINT64_MAX, 9},
-		{0x0102030405060700, 8},
+		{1, 1},
+		{0xff00000000000000, 2}, /* as two bytes at the end */
+		{0x3f80000000000000, 2},
+		{0x0100000000000080, 8},
+		{0x8000000100, 4},
+		{0x0123456789abcdef, 8},
+		{UINT64_MAX, 8},
+		{0x0001d7db67a00000, 6},
 	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		assert_int_equal(there_and_back(&rows[i].unit, sizeof(rows[i].unit)),
-				 1 + rows[i].length + PARCEL_REST);
+				 3 + rows[i].length + PARCEL_REST);
+}
+
+/* Each number of zero bytes at either end. */
+static void parcel_unpack_is_the_unit_whatever_its_shape(void **state)
+{
+	(void)state;
+	for (unsigned int zeros = 0; zeros < 8; zeros++) {
+		for (unsigned int end = zeros + 1; end <= 8; end++) {
+			uint64_t unit = UINT64_MAX >> (64 - 8 * (end - zeros)) << 8 * zeros;
+
+			assert_in_range(there_and_back(&unit, sizeof(unit)),
+					3 + end - zeros + PARCEL_REST, 3 + 8 + PARCEL_REST);
+		}
+	}
 }
 
 /* Whatever the size, and where in it the bytes are. */
@@ -82,8 +96,9 @@ static void parcel_unpack_is_what_was_packed(void **state)
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
-		cmocka_unit_test(parcel_zeros_take_a_bit_each_unit),
-		cmocka_unit_test(parcel_bytes_that_are_not_zero_take_one_each),
+		cmocka_unit_test(parcel_zeros_take_a_bit_each_eight_units),
+		cmocka_unit_test(parcel_units_take_the_bytes_of_their_shape),
+		cmocka_unit_test(parcel_unpack_is_the_unit_whatever_its_shape),
 		cmocka_unit_test(parcel_unpack_is_what_was_packed),
 	};
 
