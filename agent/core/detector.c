@@ -313,6 +313,7 @@ int detector_tick(struct detector *detector, uint64_t now_ns)
 	struct bench *bench = &detector->bench;
 	uint64_t tick_ns = bench->settings->tick_ns;
 	uint64_t step_ns = tick_ns;
+	unsigned int expected = 0;
 	struct dossier *next;
 	struct moment moment;
 
@@ -323,11 +324,14 @@ int detector_tick(struct detector *detector, uint64_t now_ns)
 	moment = moment_of(bench->settings, bench->table, &bench->losses, now_ns);
 	fleets_advance(bench, &moment);
 	for (struct dossier *dossier = detector->dossiers.first; dossier; dossier = next) {
-		struct judgement *judgement = dossier_visit(&detector->dossiers, dossier);
+		struct judgement *judgement;
 		int error;
 
+		if (expected == 0)
+			expected = dossier_expect(dossier);
+		expected--;
 		next = dossier->next;
-		dossier_expect(next);
+		judgement = dossier_visit(&detector->dossiers, dossier);
 		error = judgement ? review(detector, judgement, &moment) : -ENOMEM;
 		if (error < 0)
 			return error;

@@ -15,10 +15,12 @@ struct judgement;
 struct pool;
 
 /*
- * Those of so many pools are open: a host that has no more pays no time for it, and one that has
- * ten thousand not a megabyte.
+ * Those of so many pools are open: a host that has no more pays no time for it. Where there are
+ * many pools, few are: the next change is of another one anyway.
  */
-#define DOSSIERS_OPEN 512
+#define DOSSIERS_OPEN 128
+#define DOSSIERS_MANY 512
+#define DOSSIERS_OPEN_OF_MANY 8
 
 struct dossier {
 	struct pool *pool;
@@ -35,6 +37,7 @@ struct dossiers {
 	struct dossier *first;
 	struct dossier *open[DOSSIERS_OPEN]; /* a ring, the oldest at position; NULL = no longer */
 	uint32_t position;
+	uint32_t count;
 	struct judgement *spare; /* owned; NULL = none */
 };
 
@@ -57,8 +60,11 @@ struct judgement *dossier_open(struct dossiers *dossiers, struct dossier *dossie
 struct judgement *dossier_visit(struct dossiers *dossiers, struct dossier *dossier);
 void dossier_leave(struct dossiers *dossiers, struct dossier *dossier);
 
-/* Has the processor fetch what a visit begins with, while it does something else; NULL is none. */
-void dossier_expect(const struct dossier *dossier);
+/*
+ * Has the processor fetch what visits to this one and those that come next begin with. Returns how
+ * many these are, so that it is called again after as many.
+ */
+unsigned int dossier_expect(const struct dossier *dossier);
 
 /*
  * The judgement, to be looked at, where need be in *room: changes are lost then, but what it owns

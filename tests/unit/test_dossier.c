@@ -63,6 +63,35 @@ static void dossier_open_packs_the_one_that_was_opened_longest_ago(void **state)
 	fixture_free(fixture);
 }
 
+static void dossier_open_keeps_few_of_many(void **state)
+{
+	struct pool *pools = calloc(DOSSIERS_MANY + 1, sizeof(*pools));
+	struct dossiers dossiers = {0};
+
+	(void)state;
+	assert_non_null(pools);
+	for (uint32_t i = 0; i <= DOSSIERS_MANY; i++) {
+		struct dossier *dossier = dossier_new(&dossiers, &pools[i]);
+
+		assert_non_null(dossier);
+		assert_non_null(dossier_open(&dossiers, dossier));
+	}
+	for (uint32_t i = 0; i < DOSSIERS_OPEN; i++)
+		assert_non_null(dossier_open(&dossiers, pools[i].dossier));
+	for (uint32_t i = 0; i <= DOSSIERS_MANY; i++)
+		assert_int_equal(!!pools[i].dossier->judgement,
+				 i < DOSSIERS_OPEN && i >= DOSSIERS_OPEN - DOSSIERS_OPEN_OF_MANY);
+	dossier_free(&dossiers, dossiers.first); /* no longer many */
+	for (uint32_t i = 0; i < DOSSIERS_OPEN; i++)
+		assert_non_null(dossier_open(&dossiers, pools[i].dossier));
+	for (uint32_t i = 0; i < DOSSIERS_MANY; i++)
+		assert_int_equal(!!pools[i].dossier->judgement, i < DOSSIERS_OPEN);
+	while (dossiers.first)
+		dossier_free(&dossiers, dossiers.first);
+	dossiers_clear(&dossiers);
+	free(pools);
+}
+
 static void dossier_leave_packs_what_a_visit_has_changed(void **state)
 {
 	struct fixture *fixture = fixture_new();
@@ -213,6 +242,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(dossier_open_packs_the_one_that_was_opened_longest_ago),
+		cmocka_unit_test(dossier_open_keeps_few_of_many),
 		cmocka_unit_test(dossier_leave_packs_what_a_visit_has_changed),
 		cmocka_unit_test(dossier_look_leaves_it_packed),
 		cmocka_unit_test(dossier_with_a_verdict_is_never_packed),
