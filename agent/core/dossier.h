@@ -19,7 +19,7 @@ struct pool;
  * many pools, few are: the next change is of another one anyway.
  */
 #define DOSSIERS_OPEN 128
-#define DOSSIERS_MANY 512
+#define DOSSIERS_MANY 1024
 #define DOSSIERS_OPEN_OF_MANY 8
 
 struct dossier {
