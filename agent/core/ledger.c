@@ -19,8 +19,11 @@
 
 #include "report.h"
 
-/* As the detector's CLEAR, and it gives plateaus time to be found again. */
-#define GRACE_NS (600 * NS_PER_SEC)
+/*
+ * Longer than it takes to find what still is: a pool that has never been seen with room to spare is
+ * called saturated after eleven minutes (saturated.c), and pools are made known one by one.
+ */
+#define GRACE_NS (900 * NS_PER_SEC)
 /* A storm is over or found again within its own two windows of a minute. */
 #define STORM_GRACE_NS (120 * NS_PER_SEC)
 /* A leak is over when less than this part of what it named is still silent; as CLEAR has it. */
@@ -341,6 +344,21 @@ int ledger_take(struct ledger *ledger, const struct table *table, const struct v
 
 /* --- over a restart --------------------------------------------------------------------------- */
 
+/* By address, and for the ids of this run: those of another one name nothing in it. */
+static int make_room_for_suspects(struct ledger_entry *entry, uint32_t count)
+{
+	struct verdict *verdict = &entry->verdict;
+	uint64_t *ids = calloc(count, sizeof(*ids));
+
+	if (!ids)
+		return -ENOMEM;
+	free(verdict->suspects);
+	verdict->suspects = ids;
+	verdict->suspect_count = 0;
+	entry->suspects = calloc(count, sizeof(*entry->suspects));
+	return entry->suspects ? 0 : -ENOMEM;
+}
+
 int ledger_carry(struct ledger *ledger, const struct verdict *verdict,
 		 const struct netaddr *suspects, uint32_t suspect_count, uint64_t known_ns,
 		 uint64_t now_ns)
@@ -363,10 +381,8 @@ int ledger_carry(struct ledger *ledger, const struct verdict *verdict,
 	entry->known_ns = known_ns;
 	entry->is_raised = true;
 	r = verdict_copy(verdict, &entry->verdict);
-	if (r == 0 && suspect_count > 0) {
-		entry->suspects = calloc(suspect_count, sizeof(*suspects));
-		r = entry->suspects ? 0 : -ENOMEM;
-	}
+	if (r == 0 && suspect_count > 0)
+		r = make_room_for_suspects(entry, suspect_count);
 	if (r < 0) {
 		retire_entry(ledger, entry);
 		return r;
@@ -414,6 +430,12 @@ static bool is_named(const struct ledger_entry *entry, const struct table *table
 				     compare_addresses);
 }
 
+static bool remains(const struct ledger_entry *entry, const struct table *table,
+		    const struct conn *conn)
+{
+	return conn->last_active_ns <= (int64_t)entry->known_ns && is_named(entry, table, conn);
+}
+
 /* How many of the connections named are open and have been silent ever since. */
 static uint32_t count_remaining(const struct ledger_entry *entry, const struct table *table,
 				const struct pool *pool)
@@ -421,9 +443,20 @@ static uint32_t count_remaining(const struct ledger_entry *entry, const struct t
 	uint32_t count = 0;
 
 	for (const struct conn *conn = pool->oldest; conn; conn = conn_newer(conn))
-		count += conn->last_active_ns <= (int64_t)entry->known_ns &&
-			 is_named(entry, table, conn);
+		count += remains(entry, table, conn);
 	return count;
+}
+
+/* Those are what the verdict names, under the ids that they have now; there is room for all. */
+static void name_remaining(struct ledger_entry *entry, const struct table *table)
+{
+	struct verdict *verdict = &entry->verdict;
+	const struct pool *pool = find_pool(table, verdict);
+
+	verdict->suspect_count = 0;
+	for (const struct conn *conn = pool ? pool->oldest : NULL; conn; conn = conn_newer(conn))
+		if (verdict->suspect_count < entry->suspect_count && remains(entry, table, conn))
+			verdict->suspects[verdict->suspect_count++] = conn->id;
 }
 
 /* Why it is over; NULL = it is not. */
@@ -455,6 +488,8 @@ bool ledger_review(struct ledger *ledger, const struct table *table, uint64_t no
 		const char *reason = entry->detector_id ? NULL : find_end(entry, table, now_ns);
 		struct verdict *verdict = &entry->verdict;
 
+		if (!reason && !entry->detector_id && entry->suspect_count > 0)
+			name_remaining(entry, table);
 		if (!reason)
 			continue;
 		verdict->t_ns = now_ns;

@@ -75,7 +75,8 @@ uint64_t ledger_next_id(const struct ledger *ledger);
 
 /*
  * The next of those carried over of which the table shows that it is over: true with its last line.
- * To be called until it returns false, after a look that has seen everything.
+ * To be called until it returns false, after a look that has seen everything. The others name those
+ * of their suspects that are as they were, by what their connections are called in this table.
  */
 bool ledger_review(struct ledger *ledger, const struct table *table, uint64_t now_ns,
 		   struct ledger_line *ret_line);

@@ -233,6 +233,26 @@ static void ledger_review_leak_stands_while_its_suspects_are_silent(void **state
 	assert_null(ledger_first(bed->ledger));
 }
 
+/* Connections have other numbers after a restart. */
+static void ledger_review_names_the_suspects_that_are_as_they_were(void **state)
+{
+	struct bed *bed = *state;
+	const struct verdict *carried;
+
+	open_connections(bed);
+	carry(bed, 17, VERDICT_LEAK, KNOWN_NS);
+	carry(bed, 18, VERDICT_SATURATED, KNOWN_NS);
+	apply(bed, &(struct event){.type = EVENT_CLOSE, .t_ns = KNOWN_NS + 2 * SEC, .conn = 3});
+	assert_false(ledger_review(bed->ledger, bed->table, KNOWN_NS + 2 * SEC, &bed->line));
+	carried = &ledger_first(bed->ledger)->verdict;
+	assert_int_equal(carried->suspect_count, SUSPECTS - 1);
+	for (uint32_t i = 0; i < carried->suspect_count; i++)
+		assert_in_range(carried->suspects[i], 1, SUSPECTS);
+	apply(bed, &(struct event){.type = EVENT_CLOSE, .t_ns = KNOWN_NS + 2 * SEC, .conn = 4});
+	assert_false(ledger_review(bed->ledger, bed->table, KNOWN_NS + 3 * SEC, &bed->line));
+	assert_int_equal(carried->suspect_count, SUSPECTS - 2);
+}
+
 static void ledger_review_pool_that_is_gone_ends_it(void **state)
 {
 	struct bed *bed = *state;
@@ -260,8 +280,8 @@ static void ledger_review_state_has_a_time_to_be_found_again(void **state)
 	assert_false(ledger_review(bed->ledger, bed->table, begin_ns + 120 * SEC, &bed->line));
 	assert_true(ledger_review(bed->ledger, bed->table, begin_ns + 121 * SEC, &bed->line));
 	assert_int_equal(bed->line.verdict->id, 2);
-	assert_false(ledger_review(bed->ledger, bed->table, begin_ns + 600 * SEC, &bed->line));
-	assert_true(ledger_review(bed->ledger, bed->table, begin_ns + 601 * SEC, &bed->line));
+	assert_false(ledger_review(bed->ledger, bed->table, begin_ns + 900 * SEC, &bed->line));
+	assert_true(ledger_review(bed->ledger, bed->table, begin_ns + 901 * SEC, &bed->line));
 	assert_int_equal(bed->line.verdict->id, 1);
 }
 
@@ -409,6 +429,7 @@ int main(void)
 		TEST(ledger_take_carried_over_with_another_severity_is_news),
 		TEST(ledger_take_other_subjects_are_not_recognized),
 		TEST(ledger_review_leak_stands_while_its_suspects_are_silent),
+		TEST(ledger_review_names_the_suspects_that_are_as_they_were),
 		TEST(ledger_review_pool_that_is_gone_ends_it),
 		TEST(ledger_review_state_has_a_time_to_be_found_again),
 		TEST(ledger_carry_nonsense_is_refused),
