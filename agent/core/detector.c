@@ -279,6 +279,7 @@ static void sample_meter(const struct detector *detector, struct judgement *judg
 	struct stock_limits limits = opens_limits(&judgement->opens, bench->settings);
 
 	limits.known_ns = (int64_t)now_ns;
+	limits.with_found = true; /* after a restart all are, and the course is there to be seen */
 	meter_sample(&judgement->meter, judgement->pool,
 		     stock_count(judgement->pool, &limits, &bench->losses), now_ns);
 }

@@ -5,7 +5,7 @@
  *
  * A connection counts when it was silent longer than the limit, except
  * - one that was silent when it was found or handed over, and has been since: it belongs to the
- *   time before the observation, and its growth was not seen;
+ *   time before the observation, and its growth was not seen, so it is shown but says nothing;
  * - a monitor between two of its beats (heartbeat.h), which is in nobody's hands, unless any
  *   silence is asked for;
  * - one that is still connecting, which is the network's matter;
@@ -48,7 +48,8 @@ static bool is_of_kind(const struct stock_limits *limits, const struct conn *con
 
 static bool counts(struct stock_walk *walk, const struct conn *conn, uint64_t silence_ns)
 {
-	if (conn->silent_since_seen || !is_of_kind(&walk->limits, conn, silence_ns))
+	if ((conn->silent_since_seen && !walk->limits.with_found) ||
+	    !is_of_kind(&walk->limits, conn, silence_ns))
 		return false;
 	if (conn->last_active_ns <= walk->losses.last_ns && walk->losses.count > 0) {
 		walk->losses.count--;

@@ -25,6 +25,7 @@ struct stock_limits {
 	int64_t known_ns; /* activity is known up to here */
 	uint64_t idle_ns; /* silent (in CLOSE_WAIT) for longer than this counts */
 	uint64_t owed_ns; /* the same where the peer owes an answer: a statement is running */
+	bool with_found; /* those, too, that have been silent since they were found: to be shown */
 };
 
 struct stock_walk {

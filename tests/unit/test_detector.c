@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A verdict from suspect to cleared. */
+#include "core/meter.h"
 #include "pool_sim.h"
 
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
@@ -316,6 +317,27 @@ static void detector_conn_is_stale_beyond_the_pools_limit(void **state)
 	sim_free(sim);
 }
 
+/* After a restart of the agent all are of that kind, and the course is not to show 0 of them. */
+static void detector_course_has_the_stale_ones_that_were_found(void **state)
+{
+	struct sim *sim = sim_new(1);
+	struct event event = {.type = EVENT_SEEN,
+			      .seen_state = SEEN_ESTABLISHED,
+			      .idle_ns = 2400 * NS_PER_SEC,
+			      .has_idle = true};
+	const struct meter *meter;
+
+	(void)state;
+	sim_fill_owner(sim, &event);
+	for (event.conn = 1; event.conn <= 9; event.conn++)
+		sim_event(sim, &event);
+	sim_advance(sim, 30);
+	sim_end(sim);
+	meter = detector_pool_meter(sim->detector, table_first_pool(sim->table));
+	assert_int_equal(meter->now.stale_max, 9);
+	sim_free(sim);
+}
+
 static void detector_dossier_of_an_empty_pool_is_freed(void **state)
 {
 	struct sim *sim = sim_new(1);
@@ -387,6 +409,7 @@ int main(void)
 		cmocka_unit_test(detector_suspect_is_renewed_without_a_line),
 		cmocka_unit_test(detector_due_is_every_tick_and_rare_after_an_hour),
 		cmocka_unit_test(detector_conn_is_stale_beyond_the_pools_limit),
+		cmocka_unit_test(detector_course_has_the_stale_ones_that_were_found),
 		cmocka_unit_test(detector_dossier_of_an_empty_pool_is_freed),
 		cmocka_unit_test(detector_moved_suspect_leaves_the_verdict),
 		cmocka_unit_test(detector_same_events_give_the_same_lines),
