@@ -241,13 +241,12 @@ static bool is_down_to_one(const struct bench *bench, const struct judgement *ju
 static int name_suspects(const struct judgement *judgement, const struct held *held,
 			 enum cause cause, struct verdict *draft)
 {
-	draft->suspects = calloc(held->open, sizeof(*draft->suspects));
-	if (!draft->suspects)
+	if (verdict_make_room(draft, held->open) < 0)
 		return -ENOMEM;
 	for (const struct conn *conn = judgement->pool->oldest;
 	     conn && draft->suspect_count < held->open; conn = conn_newer(conn))
 		if (conn->state == CONN_OPEN && (has_ended(cause) || held_has(held, conn)))
-			draft->suspects[draft->suspect_count++] = conn->id;
+			verdict_name(draft, conn->id, conn->local_port);
 	return 0;
 }
 

@@ -299,15 +299,14 @@ int figures_fill_suspects(const struct bench *bench, const struct judgement *jud
 	if (count == 0)
 		return 0;
 	sites = calloc(count, sizeof(*sites));
-	verdict->suspects = calloc(count, sizeof(*verdict->suspects));
-	if (!sites || !verdict->suspects) {
+	if (!sites || verdict_make_room(verdict, count) < 0) {
 		free(sites);
 		return -ENOMEM;
 	}
 	suspects_begin(&all, bench, judgement, finding);
 	suspects = all;
 	while (verdict->suspect_count < count && (conn = suspects_next(&suspects)))
-		verdict->suspects[verdict->suspect_count++] = conn->id;
+		verdict_name(verdict, conn->id, conn->local_port);
 	error = fill_sites(&all, sites, count, verdict);
 	free(sites);
 	return error;

@@ -347,16 +347,10 @@ int ledger_take(struct ledger *ledger, const struct table *table, const struct v
 /* By address, and for the ids of this run: those of another one name nothing in it. */
 static int make_room_for_suspects(struct ledger_entry *entry, uint32_t count)
 {
-	struct verdict *verdict = &entry->verdict;
-	uint64_t *ids = calloc(count, sizeof(*ids));
-
-	if (!ids)
-		return -ENOMEM;
-	free(verdict->suspects);
-	verdict->suspects = ids;
-	verdict->suspect_count = 0;
 	entry->suspects = calloc(count, sizeof(*entry->suspects));
-	return entry->suspects ? 0 : -ENOMEM;
+	if (!entry->suspects)
+		return -ENOMEM;
+	return verdict_make_room(&entry->verdict, count);
 }
 
 int ledger_carry(struct ledger *ledger, const struct verdict *verdict,
@@ -456,7 +450,7 @@ static void name_remaining(struct ledger_entry *entry, const struct table *table
 	verdict->suspect_count = 0;
 	for (const struct conn *conn = pool ? pool->oldest : NULL; conn; conn = conn_newer(conn))
 		if (verdict->suspect_count < entry->suspect_count && remains(entry, table, conn))
-			verdict->suspects[verdict->suspect_count++] = conn->id;
+			verdict_name(verdict, conn->id, conn->local_port);
 }
 
 /* Why it is over; NULL = it is not. */

@@ -115,19 +115,41 @@ void verdict_add_evidence(struct verdict *verdict, const char *name, const char 
 	va_end(args);
 }
 
+/* One block, so that there is one thing to own: ids, and behind them ports. */
+int verdict_make_room(struct verdict *verdict, uint32_t count)
+{
+	uint64_t *suspects =
+		calloc(count, sizeof(*verdict->suspects) + sizeof(*verdict->suspect_ports));
+
+	if (!suspects)
+		return -ENOMEM;
+	free(verdict->suspects);
+	verdict->suspects = suspects;
+	verdict->suspect_ports = (uint16_t *)(suspects + count);
+	verdict->suspect_count = 0;
+	return 0;
+}
+
+void verdict_name(struct verdict *verdict, uint64_t conn, uint16_t port)
+{
+	verdict->suspects[verdict->suspect_count] = conn;
+	verdict->suspect_ports[verdict->suspect_count++] = port;
+}
+
 int verdict_copy(const struct verdict *verdict, struct verdict *ret_copy)
 {
 	struct verdict copy = *verdict;
 
 	copy.suspects = NULL;
+	copy.suspect_ports = NULL;
 	for (uint32_t i = 0; i < VERDICT_SITES_MAX; i++)
 		copy.sites[i].site = NULL;
 	if (verdict->suspect_count > 0) {
-		copy.suspects = malloc(verdict->suspect_count * sizeof(*copy.suspects));
-		if (!copy.suspects)
+		if (verdict_make_room(&copy, verdict->suspect_count) < 0)
 			goto no_memory;
-		memcpy(copy.suspects, verdict->suspects,
-		       verdict->suspect_count * sizeof(*copy.suspects));
+		for (uint32_t i = 0; i < verdict->suspect_count; i++)
+			verdict_name(&copy, verdict->suspects[i],
+				     verdict->suspect_ports ? verdict->suspect_ports[i] : 0);
 	}
 	for (uint32_t i = 0; i < verdict->site_count; i++) {
 		if (!verdict->sites[i].site)

@@ -81,6 +81,7 @@ struct verdict {
 	double exhausts_in_s, exhausts_in_low_s, exhausts_in_high_s; /* NAN = unknown */
 	uint64_t since_ns; /* when the oldest of the suspects fell silent, or the evidence began */
 	uint64_t *suspects; /* ids of exactly the connections held to be leaked; owned */
+	uint16_t *suspect_ports; /* their local ports, 0 = unknown; part of suspects; NULL = none */
 	uint32_t suspect_count;
 	struct verdict_site sites[VERDICT_SITES_MAX];
 	uint32_t site_count;
@@ -105,6 +106,11 @@ bool verdict_kind_parse(const char *word, enum verdict_kind *ret_kind);
 /* Appends a piece of evidence, printf style; beyond VERDICT_EVIDENCE_MAX it is dropped. */
 void verdict_add_evidence(struct verdict *verdict, const char *name, const char *format, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/* Drops the suspects and makes room for so many new ones. Returns 0 or -ENOMEM. */
+int verdict_make_room(struct verdict *verdict, uint32_t count);
+/* Names one more; there must be room. port: its local one. */
+void verdict_name(struct verdict *verdict, uint64_t conn, uint16_t port);
 
 /* A copy that owns its own parts. Returns 0 or -ENOMEM. */
 int verdict_copy(const struct verdict *verdict, struct verdict *ret_copy);

@@ -19,7 +19,7 @@
 #include "site.h"
 #include "trace.h"
 
-#define SITE_COLUMNS_AT 10 /* OPENED BY, LAST USED BY */
+#define SITE_COLUMNS_AT 11 /* OPENED BY, LAST USED BY */
 
 /* Cells lie behind one another, each with a NUL: a table of a million cells is one block. */
 struct view {
@@ -287,10 +287,11 @@ static int add_site(struct view *view, const char *site)
 struct view *view_connections(bool with_sites)
 {
 	static const struct view_column columns[] = {
-		{"PID", VIEW_RIGHT},	  {"COMM", VIEW_LEFT},	    {"WORKLOAD", VIEW_LEFT},
-		{"ENDPOINT", VIEW_LEFT},  {"DATABASE", VIEW_LEFT},  {"STATE", VIEW_LEFT},
-		{"AGE", VIEW_RIGHT},	  {"IDLE", VIEW_RIGHT},	    {"SENT", VIEW_RIGHT},
-		{"RECEIVED", VIEW_RIGHT}, {"OPENED BY", VIEW_LEFT}, {"LAST USED BY", VIEW_LEFT},
+		{"PID", VIEW_RIGHT},	     {"COMM", VIEW_LEFT},      {"WORKLOAD", VIEW_LEFT},
+		{"ENDPOINT", VIEW_LEFT},     {"DATABASE", VIEW_LEFT},  {"PORT", VIEW_RIGHT},
+		{"STATE", VIEW_LEFT},	     {"AGE", VIEW_RIGHT},      {"IDLE", VIEW_RIGHT},
+		{"SENT", VIEW_RIGHT},	     {"RECEIVED", VIEW_RIGHT}, {"OPENED BY", VIEW_LEFT},
+		{"LAST USED BY", VIEW_LEFT},
 	};
 
 	_Static_assert(sizeof(columns) / sizeof(columns[0]) == SITE_COLUMNS_AT + 2,
@@ -304,6 +305,8 @@ int view_add_connection(struct view *view, const struct table *table, const stru
 	uint64_t age_ns = (uint64_t)((int64_t)now_ns - conn->open_ns);
 	int r = add_pool_cells(view, conn->pool, kinds);
 
+	/* What the server calls it by: client_port of pg_stat_activity and others. */
+	r |= conn->local_port ? add_number(view, conn->local_port) : view_add(view, "-");
 	r |= view_add(view, conn_state_name(conn->state));
 	r |= add_duration(view, age_ns, conn->age_is_bound);
 	r |= add_duration(view, conn_silence_ns(conn, now_ns), conn->idle_is_bound);

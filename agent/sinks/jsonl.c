@@ -89,6 +89,19 @@ static json_t *suspects_json(const struct verdict *verdict, int *r)
 	return array;
 }
 
+/* What the server calls the same, in the same order. */
+static json_t *suspect_ports_json(const struct verdict *verdict, int *r)
+{
+	json_t *array = json_array();
+
+	for (uint32_t i = 0; i < verdict->suspect_count; i++) {
+		uint16_t port = verdict->suspect_ports ? verdict->suspect_ports[i] : 0;
+
+		append(array, port ? count_json(port) : json_null(), r);
+	}
+	return array;
+}
+
 static json_t *sites_json(const struct verdict *verdict, int *r)
 {
 	json_t *array = json_array();
@@ -183,6 +196,7 @@ json_t *jsonl_verdict_json(const struct verdict *verdict)
 	add(line, "ns_pid", verdict->ns_pid ? count_json(verdict->ns_pid) : json_null(), &r);
 	add(line, "endpoint", text_json(verdict->endpoint, sizeof(verdict->endpoint)), &r);
 	add(line, "rivals", rivals_json(verdict, &r), &r);
+	add(line, "suspect_ports", suspect_ports_json(verdict, &r), &r);
 	if (!r)
 		return line;
 	json_decref(line);

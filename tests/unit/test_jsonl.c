@@ -19,6 +19,7 @@
 static struct verdict sample(void)
 {
 	static uint64_t suspects[] = {8812, 8813};
+	static uint16_t ports[] = {53466, 0};
 	static char site[] = "OrderRepo.save";
 	struct verdict verdict = {
 		.t_ns = 830 * NS_PER_SEC,
@@ -48,6 +49,7 @@ static struct verdict sample(void)
 		.exhausts_in_high_s = 5400,
 		.since_ns = 110 * NS_PER_SEC,
 		.suspects = suspects,
+		.suspect_ports = ports,
 		.suspect_count = 2,
 		.sites = {{.site = site, .open_count = 12, .role = "last_send"}},
 		.site_count = 1,
@@ -93,7 +95,7 @@ static void jsonl_write_verdict_line_is_the_contract(void **state)
 		"\"workload\":\"orders.service\",\"namespace\":\"shop\",\"pod\":\"orders-0\","
 		"\"container\":\"api\",\"ns_pid\":7,\"endpoint\":\"orders-db\","
 		"\"rivals\":[{\"name\":\"traffic_spike\",\"ruling\":\"ruled_out\","
-		"\"text\":\"queries/s +2%\"}]}\n");
+		"\"text\":\"queries/s +2%\"}],\"suspect_ports\":[53466,null]}\n");
 	free(text);
 }
 

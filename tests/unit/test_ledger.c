@@ -247,7 +247,7 @@ static void ledger_review_names_the_suspects_that_are_as_they_were(void **state)
 	carried = &ledger_first(bed->ledger)->verdict;
 	assert_int_equal(carried->suspect_count, SUSPECTS - 1);
 	for (uint32_t i = 0; i < carried->suspect_count; i++)
-		assert_in_range(carried->suspects[i], 1, SUSPECTS);
+		assert_int_equal(carried->suspect_ports[i], 40000 + carried->suspects[i]);
 	apply(bed, &(struct event){.type = EVENT_CLOSE, .t_ns = KNOWN_NS + 2 * SEC, .conn = 4});
 	assert_false(ledger_review(bed->ledger, bed->table, KNOWN_NS + 3 * SEC, &bed->line));
 	assert_int_equal(carried->suspect_count, SUSPECTS - 2);

@@ -122,6 +122,7 @@ static void connections_names_from_outside_cannot_move_the_cursor(void **state)
 	char *text;
 
 	(void)state;
+	event.local = (struct netaddr){.port = 40123};
 	apply(table, &event);
 	assert_int_equal(view_collect_conns(table, &conns, &count), 0);
 	assert_int_equal(count, 1);
@@ -129,6 +130,7 @@ static void connections_names_from_outside_cannot_move_the_cursor(void **state)
 	text = view_render(view);
 	assert_null(strchr(text, '\x1b'));
 	assert_non_null(strstr(text, "\\x1b[2Jevil\\x0a"));
+	assert_non_null(strstr(text, " 40123 connecting"));
 	assert_non_null(strstr(text, "connecting"));
 	assert_int_equal(text[strlen(text) - 1], '\n');
 	/* The title and one row. */
