@@ -72,7 +72,7 @@ static json_t *figures_json(const struct explain *explain, const struct pool *po
 	if (!meter)
 		return json_null();
 	meter_sum(meter, meter->first_ns, meter->last_ns, &figures);
-	return json_pack("{s:f, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+	return json_pack("{s:f, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b}",
 			 "observed_s", SECONDS(figures.observed_ns), "operations_per_s",
 			 real_or_null(figures.operations_per_second), "sent_bytes_per_s",
 			 real_or_null(figures.sent_bytes_per_second), "exchange_us",
@@ -82,7 +82,8 @@ static json_t *figures_json(const struct explain *explain, const struct pool *po
 			 "closed", whole(figures.closed_count), "failed",
 			 whole(figures.failed_count), "unreachable", whole(figures.unreached_count),
 			 "early_peer_closes", whole(figures.early_close_count), "retransmits",
-			 whole(figures.retransmit_count));
+			 whole(figures.retransmit_count), "owed_is_bound",
+			 dbkind_is_one_way(explain->options->databases, pool->remote.port));
 }
 
 static json_t *verdicts_json(const struct explain *explain, const struct explained_pool *known)

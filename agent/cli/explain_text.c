@@ -148,19 +148,22 @@ static int print_course(const struct explain *explain, const struct timeline *ti
 
 /* --- figures ---------------------------------------------------------------------------------- */
 
-static void print_time(FILE *stream, const char *name, double us)
+static void print_time(FILE *stream, const char *name, double us, const char *bound)
 {
 	char text[32];
 
 	if (isfinite(us))
-		fprintf(stream, ", %s %s", name,
-			format_duration((uint64_t)(us * 1000), text, sizeof(text)));
+		fprintf(stream, ", %s %s%s", name,
+			format_duration((uint64_t)(us * 1000), text, sizeof(text)), bound);
 }
 
 static void print_figures(const struct explain *explain, const struct pool *pool)
 {
 	const struct meter *meter =
 		detector_pool_meter(pipeline_detector(explain->view.pipeline), pool);
+	bool is_one_way = dbkind_is_one_way(explain->options->databases, pool->remote.port);
+	/* Where a client asks again within a tick, the time of the answer is taken for none. */
+	const char *bound = is_one_way ? " or more" : "";
 	struct meter_figures figures;
 	char span[32], sent[32];
 
@@ -174,9 +177,9 @@ static void print_figures(const struct explain *explain, const struct pool *pool
 		format_duration(figures.observed_ns, span, sizeof(span)), 2 * INDENT, "",
 		figures.operations_per_second,
 		format_bytes((uint64_t)figures.sent_bytes_per_second, sent, sizeof(sent)));
-	print_time(explain->stream, "exchange", figures.exchange_us);
-	print_time(explain->stream, "connect", figures.connect_us);
-	print_time(explain->stream, "round trip", figures.rtt_us);
+	print_time(explain->stream, "exchange", figures.exchange_us, bound);
+	print_time(explain->stream, "connect", figures.connect_us, "");
+	print_time(explain->stream, "round trip", figures.rtt_us, "");
 	fprintf(explain->stream,
 		"\n%*s%" PRIu64 " opened, %" PRIu64 " closed, %" PRIu64 " failed, %" PRIu64
 		" closed early by the server, %" PRIu64 " retransmits",
@@ -189,7 +192,7 @@ static void print_figures(const struct explain *explain, const struct pool *pool
 			"and receives are known to a tenth of a second or worse\n",
 			2 * INDENT, "");
 	else
-		fprintf(explain->stream, ", busy %.0f%%\n", 100 * figures.busy);
+		fprintf(explain->stream, ", busy %.0f%%%s\n", 100 * figures.busy, bound);
 }
 
 /* --- connections ------------------------------------------------------------------------------ */

@@ -501,11 +501,16 @@ static bool is_one_way(const char *name)
 	return false;
 }
 
+bool dbkind_is_one_way(const struct dbkind *kinds, uint16_t port)
+{
+	return is_one_way(dbkind_name(kinds, port));
+}
+
 void dbkind_one_way_bitmap(const struct dbkind *kinds, uint8_t ret_bitmap[static 8192])
 {
 	memset(ret_bitmap, 0, PORT_COUNT / 8);
 	for (uint32_t port = 0; port < PORT_COUNT; port++)
-		if (is_one_way(dbkind_name(kinds, (uint16_t)port)))
+		if (dbkind_is_one_way(kinds, (uint16_t)port))
 			ret_bitmap[port / 8] |= (uint8_t)(1 << port % 8);
 }
 

@@ -57,6 +57,9 @@ void dbkind_port_bitmap(const struct dbkind *kinds, uint8_t ret_bitmap[static 81
  */
 void dbkind_one_way_bitmap(const struct dbkind *kinds, uint8_t ret_bitmap[static 8192]);
 
+/* Whether it is one of those. */
+bool dbkind_is_one_way(const struct dbkind *kinds, uint16_t port);
+
 /* The most specific rule (longest prefix, then one with a port) that matches; NULL = none. */
 const struct endpoint_rule *dbkind_endpoint(const struct dbkind *kinds,
 					    const struct netaddr *remote);

@@ -17,6 +17,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "dbkind.h"
 #include "moment.h"
 #include "opens.h"
 
@@ -136,6 +137,8 @@ void differential_measure(const struct bench *bench, const struct judgement *jud
 	measure_stock(bench, judgement, t_ns, &figures);
 	figures.busy = meter_busy(&judgement->meter, BUSY_SAMPLES);
 	figures.clock_is_coarse = meter_clock_is_coarse(&judgement->meter);
+	figures.is_one_way = bench->databases &&
+			     dbkind_is_one_way(bench->databases, judgement->pool->remote.port);
 	figures.suspect_count = judgement->leak.suspect_count;
 	figures.is_leak = judgement->leak.stage == LEAK_RAISED;
 	if (bench->losses.last_ns >= (int64_t)began_ns)

@@ -25,6 +25,7 @@ struct rival_figures {
 	uint32_t start_count; /* of the open: opened at the start */
 	uint32_t owed_count; /* connections whose answer has been owed for long */
 	bool clock_is_coarse; /* busy shares and exchange times cannot be told */
+	bool is_one_way; /* more may be owed than shows (dbkind_one_way_bitmap()) */
 	bool saw_start; /* no connection is older than the observation */
 	uint32_t other_count, other_bad_count; /* pools to other endpoints; whose path is bad */
 	uint64_t lost_count; /* records lost since the evidence began */

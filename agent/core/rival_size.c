@@ -28,6 +28,7 @@ void rival_rule_too_small(const struct rival_figures *figures, struct rival_ruli
 	enum ruling ruling = RULING_CANNOT_TELL;
 	double busy = rival_live_busy(figures);
 	struct rival_ruling database = {.ruling = RULING_CANNOT_TELL};
+	const char *but = "";
 	char observed[RIVAL_DURATION_SIZE];
 
 	if (rival_stale_share(figures) >= STALE_MANY) {
@@ -49,7 +50,9 @@ void rival_rule_too_small(const struct rival_figures *figures, struct rival_ruli
 		return;
 	/* Any pool is too small for a database that does not answer. */
 	rival_rule_database(figures, &database);
-	if (busy < RIVAL_BUSY_LOW)
+	if (busy < RIVAL_BUSY_HIGH && figures->is_one_way)
+		but = "; but what is asked within a tick after an answer does not show here";
+	else if (busy < RIVAL_BUSY_LOW)
 		ruling = RULING_RULED_OUT;
 	else if (busy >= RIVAL_BUSY_HIGH && rival_stale_share(figures) <= RIVAL_STALE_FEW &&
 		 since->opened_count <= since->closed_count && database.ruling != RULING_RULED_IN)
@@ -61,7 +64,7 @@ void rival_rule_too_small(const struct rival_figures *figures, struct rival_ruli
 		busy * 100, since->opened_count, since->closed_count,
 		busy >= RIVAL_BUSY_HIGH && database.ruling == RULING_RULED_IN
 			? "; but the database is slow"
-			: "");
+			: but);
 }
 
 void rival_rule_oversized(const struct rival_figures *figures, struct rival_ruling *out)

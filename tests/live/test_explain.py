@@ -141,6 +141,14 @@ def test_text_has_a_plot_that_the_locale_can_show(connleak, leak):
         assert max(len(line) for line in text.splitlines() if "|" in line) <= 100
 
 
+def test_figures_where_a_full_pool_may_look_idle_are_bounds(connleak, leak):
+    assert "busy 0%\n" in explain(connleak, PID, "--replay", leak)
+    options = ("--replay", leak, "--port", "mysql=5432")
+    assert "busy 0% or more\n" in explain(connleak, PID, *options)
+    explained = json.loads(explain(connleak, "--json", PID, *options))
+    assert explained["pools"][0]["figures"]["owed_is_bound"] is True
+
+
 def test_pool_of_a_process_that_has_exited_is_explained(connleak):
     recording = Recording()
     recording.open(1, 1)

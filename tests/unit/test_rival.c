@@ -124,6 +124,17 @@ static void nothing_open(struct rival_figures *figures)
 	figures->open_count = 0;
 }
 
+static void idle_on_one_way(struct rival_figures *figures)
+{
+	figures->is_one_way = true;
+}
+
+static void all_busy_on_one_way(struct rival_figures *figures)
+{
+	all_busy(figures);
+	figures->is_one_way = true;
+}
+
 static void rival_rule_pool_too_small(void **state)
 {
 	static const struct row rows[] = {
@@ -132,6 +143,8 @@ static void rival_rule_pool_too_small(void **state)
 		{"all busy with a slow database", all_busy_database_slow, UNKNOWN, "is slow"},
 		{"all busy and opening", all_busy_and_opening, UNKNOWN, "15 opened"},
 		{"in between", busy_in_between, UNKNOWN, NULL},
+		{"a full pool may look idle", idle_on_one_way, UNKNOWN, "does not show"},
+		{"all busy all the same", all_busy_on_one_way, IN, "on 95% of"},
 		{"the rest is busy", the_rest_is_busy, UNKNOWN, "100%"},
 		{"most are silent", twelve_silent, OUT, "12 of 20"},
 		{"few samples", few_samples, UNKNOWN, "only 20 s"},
