@@ -260,6 +260,8 @@ static int group_sites(struct verdict *verdict, const char *role, const char **s
 		if (keep_site(verdict, first, role, sites[i], end - i) < 0)
 			return -ENOMEM;
 	}
+	for (uint32_t i = first; i < verdict->site_count; i++)
+		verdict->sites[i].known_count = count;
 	return 0;
 }
 

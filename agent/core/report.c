@@ -480,14 +480,18 @@ static const struct verdict_site *first_site(const struct verdict *verdict, cons
 static void append_site(struct verdict *verdict, const char *role, const char *words)
 {
 	const struct verdict_site *site = first_site(verdict, role);
-	char lead[128], safe[2 * sizeof(lead)];
+	char lead[128], safe[2 * sizeof(lead)], unknown[32] = "";
 
 	if (!site)
 		return;
 	(void)site_lead(site->site, lead, sizeof(lead));
-	append(verdict, " %s: %s (%u of %u).", words,
+	/* Else they would be taken for those of other places. */
+	if (site->known_count < verdict->suspect_count)
+		(void)snprintf(unknown, sizeof(unknown), ", %u unknown",
+			       verdict->suspect_count - site->known_count);
+	append(verdict, " %s: %s (%u of %u%s).", words,
 	       format_safe(lead, sizeof(lead), safe, sizeof(safe)), site->open_count,
-	       verdict->suspect_count);
+	       verdict->suspect_count, unknown);
 }
 
 static void append_sites(struct verdict *verdict)

@@ -56,6 +56,7 @@ struct rival_ruling {
 struct verdict_site {
 	char *site; /* owned */
 	uint32_t open_count;
+	uint32_t known_count; /* of how many suspects a site of this role is known at all */
 	const char *role; /* static: "open" or "last_send" */
 };
 

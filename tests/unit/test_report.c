@@ -239,7 +239,11 @@ static void report_last_senders_lead_the_sites(void **state)
 	assert_string_equal(verdict->sites[2].role, "open");
 	assert_int_equal(verdict->sites[2].open_count, verdict->suspect_count);
 	assert_non_null(strstr(verdict->summary, "Last sender: leak_rows (b.c:7) ("));
-	assert_non_null(strstr(verdict->summary, "Opened by: Pool.fill (pool.c:9) ("));
+	/* They are not taken for those of another sender. */
+	assert_non_null(
+		strstr(verdict->summary, ", 2 unknown). Opened by: Pool.fill (pool.c:9) ("));
+	assert_int_equal(verdict->sites[0].known_count, verdict->suspect_count - 2);
+	assert_int_equal(verdict->sites[2].known_count, verdict->suspect_count);
 	sim_free(sim);
 }
 
