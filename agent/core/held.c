@@ -152,7 +152,7 @@ static bool is_lost(const struct held *held, const struct conn *conn, int64_t fl
 
 	if (flat_ns == 0 || conn->last_active_ns <= flat_ns || silence_ns < (int64_t)HELD_FAIR_NS)
 		return false;
-	return conn->habit <= HABIT_NONE || is_times(silence_ns, HELD_FACTOR, conn->habit);
+	return is_times(silence_ns, HELD_FACTOR, conn->habit);
 }
 
 void held_take(const struct bench *bench, const struct judgement *judgement, int64_t at_ns,
@@ -230,8 +230,6 @@ static bool is_at_a_rate(const struct judgement *judgement, const struct held *h
 	for (; conn; conn = conn_newer(conn)) {
 		if (conn->state != CONN_OPEN || !held_has(held, conn))
 			continue;
-		if (conn->is_suspect)
-			return true;
 		if (left-- == 0)
 			break;
 	}

@@ -28,9 +28,7 @@
 #define EPOCHS_MIN 4
 #define YOUNG_FACTOR 2
 /* A few requests may happen to meet the same ones, and no more of them in a short time. */
-#define SPAN_MIN_NS (2 * NS_PER_SEC)
-#define SPAN_ENOUGH_NS (4 * NS_PER_SEC)
-#define OPERATIONS_MIN 4
+#define SPAN_MIN_NS (4 * NS_PER_SEC)
 /* What lasts for longer has become usual meanwhile. */
 #define SPAN_MAX_NS (2 * EPOCH_NS)
 /* As much as it used to be, but for what chance does to some seconds of it. */
@@ -135,14 +133,6 @@ bool narrow_has_kept_up(const struct narrow *narrow, const struct settings *sett
 	return sent_rate(narrow, settings, span_ns) >= WORK_SHARE * before;
 }
 
-static bool is_long_enough(const struct narrow_question *question, int64_t span_ns)
-{
-	if (span_ns >= (int64_t)SPAN_ENOUGH_NS)
-		return true;
-	return span_ns >= (int64_t)SPAN_MIN_NS &&
-	       question->operations * (double)span_ns / NS_PER_SEC >= OPERATIONS_MIN;
-}
-
 /* So many times as long as usual; 0 = there is no past to tell. */
 static double factor_of(const struct narrow_rank *rank, const struct narrow_question *question)
 {
@@ -168,7 +158,7 @@ bool narrow_find(const struct narrow *narrow, const struct settings *settings,
 		double factor;
 
 		if (since_ns < 0 || since_ns < question->flat_ns || end.span_ns > SPAN_MAX_NS ||
-		    !is_long_enough(question, question->last_ns - since_ns))
+		    end.span_ns < SPAN_MIN_NS)
 			continue;
 		factor = factor_of(&narrow->ranks[i], question);
 		if (factor == 0 || (double)end.span_ns < best * factor * (double)end.usual_ns)

@@ -62,7 +62,6 @@ struct narrow_question {
 	int64_t last_ns; /* the last operation was begun */
 	int64_t flat_ns; /* since when it has not grown */
 	double rate; /* bytes a second that it sends when there is much to do */
-	double operations; /* a second, as far as they are seen */
 	double factor; /* so many times as long as that ever was enough */
 };
 

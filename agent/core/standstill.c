@@ -86,19 +86,17 @@ static bool is_at_ceiling(const struct bench *bench, const struct judgement *jud
 }
 
 /*
- * A pool that grew until the end may have had no reason to grow further; less of a plateau will do
- * where the silent stock at its opens is suspected to be leaked. See grew_without_need() for none.
+ * A pool that grew until the end may have had no reason to grow further. See grew_without_need()
+ * for one that had no reason to grow.
  */
 static bool is_full(const struct bench *bench, const struct judgement *judgement, uint64_t since_ns)
 {
 	const struct plateau *plateau = &judgement->plateau;
-	uint64_t flat_ns = bench->settings->plateau_ns;
 
 	if (is_at_ceiling(bench, judgement))
 		return true;
-	if (judgement->leak.stage != LEAK_NONE)
-		flat_ns /= 2;
-	return since_ns >= plateau->flat_ns && since_ns - plateau->flat_ns >= flat_ns;
+	return since_ns >= plateau->flat_ns &&
+	       since_ns - plateau->flat_ns >= bench->settings->plateau_ns;
 }
 
 /*
@@ -291,21 +289,11 @@ static bool was_short(const struct bench *bench, const struct judgement *judgeme
 		.last_ns = last_send_ns(judgement->pool),
 		.flat_ns = (int64_t)judgement->plateau.flat_ns,
 		.rate = exhausted->peak_at_end,
-		.operations = exhausted->expected,
 		.factor = factor,
 	};
 
 	return judgement->plateau.flat_ns != 0 && narrow_find(&exhausted->narrow, bench->settings,
 							      judgement->pool, &question, ret_end);
-}
-
-/* In a rest what is idle is closed, where that is what this pool does; here it is not. */
-static bool is_not_evicted(const struct bench *bench, const struct judgement *judgement,
-			   int64_t quiet_ns)
-{
-	uint64_t limit_ns = evictions_limit_ns(&judgement->evictions, bench->settings);
-
-	return limit_ns > 0 && quiet_ns >= (int64_t)(limit_ns + bench->settings->tick_ns);
 }
 
 /*
@@ -321,7 +309,7 @@ static bool is_known_full(const struct bench *bench, const struct judgement *jud
 	if (judgement->leak.stage == LEAK_NONE ||
 	    was_short(bench, judgement, KNOWN_FACTOR, &held->narrow) ||
 	    (held->lost >= LOST_MIN && held->fresh <= 1) || is_at_ceiling(bench, judgement) ||
-	    is_not_evicted(bench, judgement, quiet_ns) || quiet_ns >= (int64_t)REST_NS)
+	    quiet_ns >= (int64_t)REST_NS)
 		return true;
 	return quiet_ns >= (int64_t)UNSURE_NS &&
 	       held->at_ns - worked_since_ns(judgement, known_ns) >= (int64_t)WORKED_NS;

@@ -68,7 +68,6 @@ static bool find(struct world *world, double rate, double flat_s, struct narrow_
 		.last_ns = (int64_t)(world->now_s * 1e9),
 		.flat_ns = (int64_t)(flat_s * 1e9),
 		.rate = rate,
-		.operations = 1,
 		.factor = 2,
 	};
 
