@@ -19,11 +19,8 @@
 
 #include <math.h>
 
-/* A kind of connection that a process of this age has not shown before is news. */
-#define COLD_NS (1800 * NS_PER_SEC)
 #define COUNT_ENDING 12 /* where as many others have come back or been closed */
 #define COUNT_ENDLESS 20 /* where hardly anything ever ends, so nothing says that they would */
-#define COUNT_CERTAIN 35 /* without regard to time */
 #define LOG_ODDS 5.3 /* ln 200 */
 
 static uint32_t count_used_once(const struct judgement *judgement)
@@ -47,7 +44,7 @@ bool habits_vouch(const struct judgement *judgement, const struct finding *findi
 	if (2 * once_count < judgement->leak.suspect_count)
 		return true;
 	return once_count <= judgement->returned_count &&
-	       finding->began_ns - judgement->pool->first_ns >= COLD_NS;
+	       finding->began_ns - judgement->pool->first_ns >= HABITS_COLD_NS;
 }
 
 static uint64_t sum_silence_ns(const struct judgement *judgement, uint64_t t_ns)
@@ -82,7 +79,7 @@ static uint32_t count_peer_closed(const struct judgement *judgement)
 
 bool habits_outlast(uint64_t exposure_ns, uint32_t count, uint64_t ended_count, uint64_t silence_ns)
 {
-	if (exposure_ns == 0 || count >= COUNT_CERTAIN)
+	if (exposure_ns == 0 || count >= HABITS_CERTAIN)
 		return true;
 	return count >= (ended_count >= count ? COUNT_ENDING : COUNT_ENDLESS) &&
 	       silence_ns >= exposure_ns;
@@ -93,8 +90,8 @@ static uint32_t certain_count(uint64_t limit)
 {
 	double count = ceil(sqrt(2 * LOG_ODDS * (double)limit));
 
-	if (limit == 0 || count > COUNT_CERTAIN)
-		return COUNT_CERTAIN;
+	if (limit == 0 || count > HABITS_CERTAIN)
+		return HABITS_CERTAIN;
 	return count < COUNT_ENDLESS ? COUNT_ENDLESS : (uint32_t)count;
 }
 

@@ -8,6 +8,11 @@
 
 #include "judgement.h"
 
+/* A kind of connection that a process of this age has not shown before is news. */
+#define HABITS_COLD_NS (1800 * NS_PER_SEC)
+/* So many of which none has ended are enough, whatever time it took. */
+#define HABITS_CERTAIN 35
+
 /* What the pool's other connections did says that those of the finding should have ended. */
 bool habits_vouch(const struct judgement *judgement, const struct finding *finding);
 

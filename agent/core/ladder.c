@@ -29,12 +29,15 @@
 #include <stdlib.h>
 
 #include "format.h"
+#include "habits.h"
 #include "held.h"
 #include "judgement.h"
 
-/* Of the growth so many must have been at work, and this share of it. */
-#define WORKED_MIN 8
-#define WORKED_SHARE 0.4
+/* Of the growth so many, and half, must have been given back once: to a session it never is. */
+#define RETURNED_MIN 8
+#define RETURNED_SHARE 0.5
+/* A leak takes what was at work, and a fast one takes most before they have a habit. */
+#define WORKED_SHARE 0.25
 /* Times the longest rest between two uses of the same connection. */
 #define REST_FACTOR 4
 /* For each one that came back so many must lie there. */
@@ -172,19 +175,34 @@ static void fill(const struct ladder *ladder, unsigned int i, const struct momen
 	finding->excess = finding_count(finding, pool, &moment->losses);
 }
 
-/* The growth is large enough, had been at work, and hardly any of it came back. */
+/*
+ * The growth is large enough, and hardly any of it came back. It had been at work, or nothing of it
+ * ever came back and there are so many, one by one, that any sessions would have ended by now
+ * (habits.h); what comes in company are a pool's spares.
+ */
 static bool is_enough(const struct finding *finding, const struct pool *pool,
 		      const struct losses *losses)
 {
-	uint32_t worked_count = 0;
+	uint32_t worked_count = 0, returned_count = 0, alone_count = 0;
 	struct stock_walk walk;
 	struct conn *conn;
 
+	if (BACK_RATIO * finding->threshold > finding->excess)
+		return false;
 	stock_begin(&walk, pool, &finding->limits, losses);
-	while ((conn = stock_next(&walk)))
-		worked_count += held_has_habit(conn) && counts(finding, conn);
-	return worked_count >= WORKED_MIN && worked_count >= WORKED_SHARE * finding->excess &&
-	       BACK_RATIO * finding->threshold <= finding->excess;
+	while ((conn = stock_next(&walk))) {
+		if (!counts(finding, conn))
+			continue;
+		worked_count += held_has_habit(conn);
+		returned_count += conn->has_returned;
+		alone_count += !conn->came_along;
+	}
+	if (finding->threshold == 0 && alone_count >= HABITS_CERTAIN &&
+	    finding->began_ns - pool->first_ns >= HABITS_COLD_NS)
+		return true;
+	return returned_count >= RETURNED_MIN &&
+	       returned_count >= RETURNED_SHARE * finding->excess &&
+	       worked_count >= WORKED_SHARE * finding->excess;
 }
 
 /* Of the steps that would do by themselves the shortest, for it knows most; or the strongest. */
