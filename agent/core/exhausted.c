@@ -413,8 +413,12 @@ static int tell(struct bench *bench, struct judgement *judgement, const struct h
 	draft.exhausts_in_s = draft.exhausts_in_low_s = draft.exhausts_in_high_s = 0;
 	draft.since_ns = held->first_ns > 0 ? (uint64_t)held->first_ns : 0;
 	error = name_suspects(judgement, held, cause, &draft);
-	if (error < 0)
+	if (error == 0)
+		error = figures_fill_sites(bench->table, &draft);
+	if (error < 0) {
+		verdict_clear(&draft);
 		return error;
+	}
 	if (draft.stale_count < draft.suspect_count)
 		draft.stale_count = draft.suspect_count;
 	add_evidence(bench, judgement, held, cause, &draft);
@@ -438,6 +442,7 @@ static int tell(struct bench *bench, struct judgement *judgement, const struct h
 		report_append(&draft, "The %u that are left are busy (%.0f%%).", held->fresh,
 			      100 * exhausted_busy(exhausted));
 	report_differential(bench, judgement, draft.since_ns, &draft);
+	report_sites(&draft);
 	return standing_tell(bench, &judgement->exhausted.standing, &draft);
 }
 

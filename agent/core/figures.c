@@ -219,7 +219,10 @@ void figures_fill(const struct bench *bench, const struct judgement *judgement,
 
 static int compare_sites(const void *a, const void *b)
 {
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
+	const char *first = *(const char *const *)a, *second = *(const char *const *)b;
+
+	/* Equal ones are mostly one text of the table. */
+	return first == second ? 0 : strcmp(first, second);
 }
 
 #define SITES_A_ROLE (VERDICT_SITES_MAX / 2)
@@ -255,7 +258,7 @@ static int group_sites(struct verdict *verdict, const char *role, const char **s
 	qsort(sites, count, sizeof(*sites), compare_sites);
 	for (uint32_t i = 0, end; i < count; i = end) {
 		end = i + 1;
-		while (end < count && strcmp(sites[i], sites[end]) == 0)
+		while (end < count && compare_sites(&sites[i], &sites[end]) == 0)
 			end++;
 		if (keep_site(verdict, first, role, sites[i], end - i) < 0)
 			return -ENOMEM;
@@ -265,51 +268,45 @@ static int group_sites(struct verdict *verdict, const char *role, const char **s
 	return 0;
 }
 
-/* Who sent last leads: in a pool the opener is the pool. */
-static int fill_sites(const struct suspects *all, const char **sites, uint32_t room,
-		      struct verdict *verdict)
+int figures_fill_sites(const struct table *table, struct verdict *verdict)
 {
 	static const char *const roles[] = {"last_send", "open"};
+	int error = 0;
+	const char **sites = calloc(verdict->suspect_count + 1, sizeof(*sites));
 
-	for (unsigned role = 0; role < 2; role++) {
-		struct suspects suspects = *all;
-		const struct conn *conn;
+	if (!sites)
+		return -ENOMEM;
+	for (unsigned role = 0; role < 2 && error == 0; role++) {
 		uint32_t count = 0;
 
-		while (count < room && (conn = suspects_next(&suspects))) {
+		for (uint32_t i = 0; i < verdict->suspect_count; i++) {
+			const struct conn *conn = table_find_conn(table, verdict->suspects[i]);
 			const char *site =
-				table_site(all->table, role == 0 ? conn->last_site : conn->site);
+				conn ? table_site(table, role == 0 ? conn->last_site : conn->site)
+				     : NULL;
 
 			if (site)
 				sites[count++] = site;
 		}
-		if (group_sites(verdict, roles[role], sites, count) < 0)
-			return -ENOMEM;
+		error = group_sites(verdict, roles[role], sites, count);
 	}
-	return 0;
+	free(sites);
+	return error;
 }
 
 int figures_fill_suspects(const struct bench *bench, const struct judgement *judgement,
 			  const struct finding *finding, struct verdict *verdict)
 {
 	uint32_t count = judgement->leak.suspect_count + figures_elsewhere(finding);
-	struct suspects all, suspects;
+	struct suspects suspects;
 	const struct conn *conn;
-	const char **sites;
-	int error;
 
 	if (count == 0)
 		return 0;
-	sites = calloc(count, sizeof(*sites));
-	if (!sites || verdict_make_room(verdict, count) < 0) {
-		free(sites);
+	if (verdict_make_room(verdict, count) < 0)
 		return -ENOMEM;
-	}
-	suspects_begin(&all, bench, judgement, finding);
-	suspects = all;
+	suspects_begin(&suspects, bench, judgement, finding);
 	while (verdict->suspect_count < count && (conn = suspects_next(&suspects)))
 		verdict_name(verdict, conn->id, conn->local_port);
-	error = fill_sites(&all, sites, count, verdict);
-	free(sites);
-	return error;
+	return figures_fill_sites(bench->table, verdict);
 }

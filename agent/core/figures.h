@@ -20,7 +20,13 @@ uint64_t figures_limit(const struct bench *bench, const struct pool *pool);
 void figures_fill(const struct bench *bench, const struct judgement *judgement,
 		  const struct finding *finding, struct verdict *verdict);
 
-/* The suspects and the sites that opened them. Returns 0 or -ENOMEM. */
+/*
+ * The sites that used the verdict's suspects last, and those that opened them; who sent last leads,
+ * as in a pool the opener is the pool. Returns 0 or -ENOMEM.
+ */
+int figures_fill_sites(const struct table *table, struct verdict *verdict);
+
+/* The suspects and their sites. Returns 0 or -ENOMEM. */
 int figures_fill_suspects(const struct bench *bench, const struct judgement *judgement,
 			  const struct finding *finding, struct verdict *verdict);
 

@@ -494,7 +494,7 @@ static void append_site(struct verdict *verdict, const char *role, const char *w
 	       verdict->suspect_count, unknown);
 }
 
-static void append_sites(struct verdict *verdict)
+void report_sites(struct verdict *verdict)
 {
 	append_site(verdict, "last_send", "Last sender");
 	append_site(verdict, "open", "Opened by");
@@ -526,7 +526,7 @@ void report_write(const struct bench *bench, const struct judgement *judgement,
 	}
 	append_differential(verdict);
 	append_growth(bench, judgement, finding, verdict);
-	append_sites(verdict);
+	report_sites(verdict);
 }
 
 void report_write_cleared(const struct bench *bench, const struct judgement *judgement,

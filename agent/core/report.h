@@ -31,6 +31,9 @@ void report_append(struct verdict *verdict, const char *format, ...)
 void report_differential(const struct bench *bench, const struct judgement *judgement,
 			 uint64_t began_ns, struct verdict *verdict);
 
+/* Ends the summary with who used most of the suspects last and who opened them, where known. */
+void report_sites(struct verdict *verdict);
+
 /* Evidence and summary of a verdict that has its figures. */
 void report_write(const struct bench *bench, const struct judgement *judgement,
 		  const struct finding *finding, struct verdict *verdict);

@@ -208,6 +208,41 @@ static void report_site_of_suspects_is_grouped(void **state)
 	sim_free(sim);
 }
 
+/* One after the other is leaked out of a pool of four. */
+static void report_exhausted_says_who_has_the_held_ones(void **state)
+{
+	struct sim *sim = sim_new(1);
+	struct sim_conn *conns[4];
+
+	(void)state;
+	for (uint32_t i = 0; i < 4; i++) {
+		struct event event = {.type = EVENT_IO, .last_site = i ? "rows (a.c:7)" : "other"};
+
+		conns[i] = sim_open(sim);
+		event.conn = conns[i]->id;
+		sim_event(sim, &event);
+	}
+	for (uint32_t request = 0; sim->now < 700; request++) {
+		uint32_t leaked = sim->now < 360 ? 0 : (uint32_t)(sim->now - 300) / 60;
+
+		if (leaked < 4) {
+			struct sim_conn *conn = conns[leaked + request % (4 - leaked)];
+
+			sim_use(sim, conn);
+			conn->sent += (uint64_t)(100 * sim_random(sim));
+		}
+		sim_advance(sim, sim->now + 0.25);
+	}
+	sim_end(sim);
+	assert_non_null(standing(sim));
+	assert_int_equal(standing(sim)->kind, VERDICT_EXHAUSTED);
+	assert_int_equal(standing(sim)->site_count, 2);
+	assert_string_equal(standing(sim)->sites[0].site, "rows (a.c:7)");
+	assert_string_equal(standing(sim)->sites[0].role, "last_send");
+	assert_non_null(strstr(standing(sim)->summary, " Last sender: rows (a.c:7) (3 of 4)."));
+	sim_free(sim);
+}
+
 /* The pool's own thread opens; who leaks is whoever sent last. */
 static void report_last_senders_lead_the_sites(void **state)
 {
@@ -309,6 +344,7 @@ int main(void)
 		cmocka_unit_test(report_limit_that_others_have_used_up_is_exhausted_now),
 		cmocka_unit_test(report_time_left_is_that_of_all_leaks_to_the_server),
 		cmocka_unit_test(report_site_of_suspects_is_grouped),
+		cmocka_unit_test(report_exhausted_says_who_has_the_held_ones),
 		cmocka_unit_test(report_last_senders_lead_the_sites),
 		cmocka_unit_test(report_summary_is_safe_and_knows_the_time_of_day),
 		cmocka_unit_test(report_verdict_names_pod_and_container),
