@@ -141,21 +141,6 @@ static void fill_growth(const struct bench *bench, const struct judgement *judge
 			(count - 1) * 3600.0 / ((double)(last_ns - first_ns) / 1e9);
 }
 
-/*
- * How much of the limit is used up. What a server takes is used up by what is open, whoever has
- * opened it; but a pool at a ceiling of its own goes on working until the last connection is
- * leaked.
- */
-static double used_count(const struct bench *bench, const struct judgement *judgement,
-			 const struct finding *finding, const struct verdict *verdict)
-{
-	const struct pool *pool = judgement->pool;
-
-	if (figures_limit(bench, pool) == 0 || pool->conn_count >= verdict->limit)
-		return judgement->leak.suspect_count + figures_elsewhere(finding);
-	return fmin((double)figures_open_on_host(bench, pool), (double)verdict->limit);
-}
-
 static double leak_growth(const struct judgement *judgement)
 {
 	const struct leak *leak = &judgement->leak;
@@ -178,22 +163,65 @@ double figures_growth_of_others(const struct bench *bench, const struct pool *po
 	return growth;
 }
 
-/* The leaks are counted events: their rate is known to 2 / sqrt(count) either way. */
+static double seconds_left(uint64_t limit, double used, double per_hour)
+{
+	return fmax((double)limit - used, 0) * 3600 / per_hour;
+}
+
+/* What others hold takes no place in the pool. 0 = none is known. */
+static uint32_t own_ceiling(const struct judgement *judgement, const struct finding *finding)
+{
+	uint32_t ceiling = plateau_ceiling(&judgement->plateau);
+
+	if (finding->inherited || finding->is_one_time || ceiling < judgement->pool->conn_count)
+		return 0;
+	return ceiling;
+}
+
+/* A pool at a ceiling of its own goes on working until the last connection is leaked. */
+static double own_seconds_left(const struct judgement *judgement, const struct finding *finding,
+			       uint64_t ceiling, double per_hour)
+{
+	return seconds_left(ceiling, judgement->leak.suspect_count + figures_elsewhere(finding),
+			    per_hour);
+}
+
+/* What a server takes is used up by what is open and by what leaks, whoever has opened it. */
+static double server_seconds_left(const struct bench *bench, const struct judgement *judgement,
+				  const struct finding *finding, double per_hour)
+{
+	const struct pool *pool = judgement->pool;
+	uint64_t limit = figures_limit(bench, pool);
+
+	if (pool->conn_count >= limit)
+		return own_seconds_left(judgement, finding, limit, per_hour);
+	return seconds_left(limit, (double)figures_open_on_host(bench, pool),
+			    per_hour + figures_growth_of_others(bench, pool));
+}
+
+/*
+ * Whichever limit comes first: the server's or the pool's own. The leaks are counted events: their
+ * rate is known to 2 / sqrt(count) either way.
+ */
 static void fill_exhaustion(const struct bench *bench, const struct judgement *judgement,
 			    const struct finding *finding, struct verdict *verdict)
 {
 	double spread = 2 / sqrt(judgement->leak.suspect_count + figures_elsewhere(finding));
-	double used, seconds;
+	uint64_t ceiling = own_ceiling(judgement, finding);
+	double per_hour = verdict->growth_per_hour;
+	double seconds = INFINITY, own = INFINITY;
 
+	verdict->limit = figures_limit(bench, judgement->pool);
 	verdict->exhausts_in_s = verdict->exhausts_in_low_s = verdict->exhausts_in_high_s = NAN;
-	if (verdict->limit == 0 || isnan(verdict->growth_per_hour))
+	if (verdict->limit > 0 && !isnan(per_hour))
+		seconds = server_seconds_left(bench, judgement, finding, per_hour);
+	if (ceiling > 0 && !isnan(per_hour))
+		own = own_seconds_left(judgement, finding, ceiling, per_hour);
+	if (verdict->limit == 0 || own < seconds)
+		verdict->limit = ceiling;
+	seconds = fmin(seconds, own);
+	if (isinf(seconds))
 		return;
-	used = used_count(bench, judgement, finding, verdict);
-	seconds = ((double)verdict->limit - used) /
-		  ((verdict->growth_per_hour + figures_growth_of_others(bench, judgement->pool)) /
-		   3600);
-	if (seconds < 0)
-		seconds = 0;
 	verdict->exhausts_in_s = seconds;
 	verdict->exhausts_in_low_s = seconds / (1 + spread);
 	if (spread < 1)
@@ -203,16 +231,10 @@ static void fill_exhaustion(const struct bench *bench, const struct judgement *j
 void figures_fill(const struct bench *bench, const struct judgement *judgement,
 		  const struct finding *finding, struct verdict *verdict)
 {
-	const struct pool *pool = judgement->pool;
-
-	verdict->open_count = pool->conn_count;
+	verdict->open_count = judgement->pool->conn_count;
 	verdict->stale_count = finding->stock;
 	if (verdict->stale_count < judgement->leak.suspect_count)
 		verdict->stale_count = judgement->leak.suspect_count;
-	verdict->limit = figures_limit(bench, pool);
-	/* What others hold takes no place in the pool. */
-	if (verdict->limit == 0 && !finding->inherited && !finding->is_one_time)
-		verdict->limit = plateau_ceiling(&judgement->plateau);
 	fill_growth(bench, judgement, finding, verdict);
 	fill_exhaustion(bench, judgement, finding, verdict);
 }

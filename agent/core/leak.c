@@ -372,6 +372,15 @@ int leak_review(struct bench *bench, struct judgement *judgement, uint64_t t_ns)
 	return review_raised(bench, judgement, &finding, t_ns);
 }
 
+/* Why there are no suspects any more. The end of a process closes them before it is told. */
+static enum report_reason reason_of(const struct change *change)
+{
+	if (change->type == CHANGE_ACTIVE)
+		return REPORT_CAME_BACK;
+	return change->type == CHANGE_CLOSED && change->by == CLOSE_EXIT ? REPORT_EXITED
+									 : REPORT_RELEASED;
+}
+
 int leak_observe(struct bench *bench, struct judgement *judgement, const struct change *change)
 {
 	struct leak *leak = &judgement->leak;
@@ -394,9 +403,7 @@ int leak_observe(struct bench *bench, struct judgement *judgement, const struct 
 	marks_remove(leak, change->conn);
 	if (leak->suspect_count > 0)
 		return 0;
-	return say_cleared(bench, judgement,
-			   change->type == CHANGE_ACTIVE ? REPORT_CAME_BACK : REPORT_RELEASED,
-			   change->t_ns);
+	return say_cleared(bench, judgement, reason_of(change), change->t_ns);
 }
 
 int leak_client_exited(struct bench *bench, struct judgement *judgement, uint64_t t_ns)

@@ -189,12 +189,13 @@ void plateau_add_evidence(const struct bench *bench, const struct judgement *jud
 	const struct plateau *plateau = &judgement->plateau;
 	char last[CLOCK_SIZE];
 
-	if (plateau->ceiling == 0 || figures_limit(bench, judgement->pool) > 0)
+	if (plateau->ceiling == 0 || verdict->limit != plateau->ceiling)
 		return;
 	(void)format_clock(plateau->pushed_ns, bench->realtime_at_zero_ns, last, sizeof(last));
-	verdict_add_evidence(verdict, "learned_ceiling",
-			     "no limit is configured; learned: the pool stopped at %u connections "
-			     "while more were needed, %u time%s, last at %s",
-			     plateau->ceiling, plateau->push_count,
-			     plateau->push_count == 1 ? "" : "s", last);
+	verdict_add_evidence(
+		verdict, "learned_ceiling",
+		"%slearned: the pool stopped at %u connections while more were "
+		"needed, %u time%s, last at %s",
+		figures_limit(bench, judgement->pool) == 0 ? "no limit is configured; " : "",
+		plateau->ceiling, plateau->push_count, plateau->push_count == 1 ? "" : "s", last);
 }

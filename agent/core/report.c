@@ -443,7 +443,9 @@ static void append_open(const struct bench *bench, const struct judgement *judge
 			const struct finding *finding, struct verdict *verdict)
 {
 	uint64_t on_host = figures_open_on_host(bench, judgement->pool);
-	bool is_shared = figures_limit(bench, judgement->pool) > 0 && on_host > verdict->open_count;
+	bool is_shared = verdict->limit > 0 &&
+			 verdict->limit == figures_limit(bench, judgement->pool) &&
+			 on_host > verdict->open_count;
 
 	if (is_shared && !finding->inherited)
 		append(verdict, "%u here, ", verdict->open_count);
@@ -463,7 +465,7 @@ static void append_growth(const struct bench *bench, const struct judgement *jud
 	append_open(bench, judgement, finding, verdict);
 	if (!isnan(verdict->growth_per_hour))
 		append(verdict, ", %s", format_rate(verdict->growth_per_hour, rate, sizeof(rate)));
-	if (others > 0)
+	if (others > 0 && verdict->limit == figures_limit(bench, judgement->pool))
 		append(verdict, " and %s by other leaks", format_rate(others, rate, sizeof(rate)));
 	append_exhaustion(verdict);
 	append(verdict, ".");

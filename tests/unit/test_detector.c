@@ -129,6 +129,20 @@ static void detector_verdict_is_cleared_when_the_process_exits(void **state)
 	sim_free(sim);
 }
 
+/* Nobody has mended the leak. */
+static void detector_connections_closed_by_the_end_of_the_process_are_not_released(void **state)
+{
+	struct sim *sim = sim_new_quick();
+
+	(void)state;
+	sim_leak_until_raised(sim, 2);
+	for (uint32_t i = 0; i < sim->conn_count; i++)
+		sim_close(sim, &sim->conns[i], CLOSE_EXIT);
+	assert_int_equal(sim_last(sim)->state, VERDICT_CLEARED);
+	assert_non_null(strstr(sim_last(sim)->summary, "the process has exited"));
+	sim_free(sim);
+}
+
 /* Opens that find no more of it, for as long as it takes the evidence to fade, and CLEAR. */
 static void churn(struct sim *sim, double seconds)
 {
@@ -399,6 +413,8 @@ int main(void)
 		cmocka_unit_test(detector_update_drops_those_that_came_back),
 		cmocka_unit_test(detector_verdict_is_cleared_when_all_suspects_are_released),
 		cmocka_unit_test(detector_verdict_is_cleared_when_the_process_exits),
+		cmocka_unit_test(
+			detector_connections_closed_by_the_end_of_the_process_are_not_released),
 		cmocka_unit_test(detector_verdict_stands_while_what_it_named_lies_there),
 		cmocka_unit_test(detector_verdict_stands_when_another_silence_was_nearly_as_long),
 		cmocka_unit_test(

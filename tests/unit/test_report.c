@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the line of a verdict says, and what it has at its side. */
+#include "core/judgement.h"
 #include "pool_sim.h"
 
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
@@ -151,6 +152,26 @@ static void report_limit_that_others_have_used_up_is_exhausted_now(void **state)
 	assert_true(sim_last(sim)->exhausts_in_s == 0);
 	assert_int_equal(sim_last(sim)->severity, SEVERITY_CRITICAL);
 	assert_non_null(strstr(sim_last(sim)->summary, ", exhausted now."));
+	sim_free(sim);
+}
+
+/* A pool stops at a ceiling of its own long before the server is full. */
+static void report_time_left_is_to_the_limit_that_comes_first(void **state)
+{
+	struct sim *sim = new_with_others(0);
+	const struct judgement *judgement;
+
+	(void)state;
+	sim_leak_until_raised(sim, 10);
+	assert_int_equal(standing(sim)->limit, 300);
+	table_first_pool(sim->table)->dossier->judgement->plateau.ceiling = 20;
+	sim_leak_one(sim, 10);
+	sim_leak_one(sim, 10);
+	judgement = table_first_pool(sim->table)->dossier->judgement;
+	assert_int_equal(standing(sim)->limit, 20);
+	assert_true(fabs(standing(sim)->exhausts_in_s -
+			 (20 - (double)judgement->leak.suspect_count) * 10) < 15);
+	assert_non_null(strstr(standing(sim)->summary, " of 20 open, +6.0/min, "));
 	sim_free(sim);
 }
 
@@ -342,6 +363,7 @@ int main(void)
 		cmocka_unit_test(report_limit_gives_time_to_exhaustion_and_severity),
 		cmocka_unit_test(report_line_counts_what_others_hold_of_a_limit),
 		cmocka_unit_test(report_limit_that_others_have_used_up_is_exhausted_now),
+		cmocka_unit_test(report_time_left_is_to_the_limit_that_comes_first),
 		cmocka_unit_test(report_time_left_is_that_of_all_leaks_to_the_server),
 		cmocka_unit_test(report_site_of_suspects_is_grouped),
 		cmocka_unit_test(report_exhausted_says_who_has_the_held_ones),
