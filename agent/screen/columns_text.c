@@ -115,11 +115,18 @@ COLUMNS_TEXT(comm)
 COLUMNS_TEXT(who)
 {
 	const struct sample_row *pool = row->pool;
+	size_t length, end = strlen(".service");
 
 	if (pool->pod)
 		return put(pool->pod, buffer, size);
-	if (pool->workload && (pool->container || pool->unit))
-		return put(pool->workload, buffer, size);
+	if (pool->workload && (pool->container || pool->unit)) {
+		(void)put(pool->workload, buffer, size);
+		length = strlen(buffer);
+		/* Where it has no room, what nearly all units end with says least. */
+		if (length > width && length > end && !strcmp(buffer + length - end, ".service"))
+			buffer[length - end] = '\0';
+		return buffer;
+	}
 	return columns_text_comm(scene, row, width, buffer, size);
 }
 

@@ -192,7 +192,7 @@ static void draw_80_columns_of_processes_alike_tells_them_apart(void **state)
 	(void)state;
 	shown_init_alike(&shown, ROWS_POOLS);
 	text = draw(&shown, 80, 24, false);
-	assert_has(text, "    11 web.servi~");
+	assert_has(text, "    11 web       ");
 	assert_has(text, "    13 api-7d9f ");
 	assert_has(text, "    14 gunicorn ");
 	free(text);
