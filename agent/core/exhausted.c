@@ -481,10 +481,12 @@ static enum cause find_cause(const struct bench *bench, struct judgement *judgem
 	if (!plateau_stands(&judgement->plateau, bench->settings, moment->t_ns))
 		return CAUSE_NONE;
 	if (standstill_was_held(bench, judgement, moment->known_ns, ret_held))
-		return CAUSE_STOPPED;
+		return standstill_ended_with_its_users(judgement, ret_held) ? CAUSE_NONE
+									    : CAUSE_STOPPED;
 	if (standstill_was_short(bench, judgement, moment->known_ns, ret_held) ||
 	    standstill_has_dwindled(bench, judgement, moment->known_ns, ret_held))
-		return CAUSE_SHORT;
+		return standstill_ended_with_its_users(judgement, ret_held) ? CAUSE_NONE
+									    : CAUSE_SHORT;
 	*ret_held = *now;
 	if (works_without_rest(bench, judgement, now))
 		return CAUSE_BUSY;

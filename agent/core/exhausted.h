@@ -25,6 +25,7 @@ struct exhausted {
 	uint32_t sample_count;
 	bool has_had_slack; /* those in use have been seen with room to spare */
 	int64_t last_active_ns; /* last operation of any connection */
+	int64_t workers_ended_ns; /* the last operation of work that ended with its workers */
 	int64_t closed_ns; /* last close by the pool of one that the server had not closed */
 	uint64_t longest_quiet_ns; /* longest pause between two operations */
 	uint32_t operation_count; /* since the last tick */

@@ -59,6 +59,9 @@
 #define FADED_SHARE 0.6
 /* No day ends within less. */
 #define FADING_NS (600 * NS_PER_SEC)
+/* Of the work of workers that end one by one half is done on the way: what is well above it. */
+#define SHARED_WORK 0.66
+#define SHARED_NS (60 * (int64_t)NS_PER_SEC)
 /* Of all the time in which they fell silent one gap may be half, and more where there are few. */
 #define GAP_SHARE 0.5
 #define GAP_CHANCE 1.2
@@ -521,5 +524,26 @@ bool standstill_is_spent(const struct bench *bench, const struct judgement *judg
 	held_take(bench, judgement, judgement->exhausted.last_active_ns, ret_held);
 	ret_held->first_ns = end.first_ns;
 	ret_held->spent = end;
+	return true;
+}
+
+bool standstill_ended_with_its_users(struct judgement *judgement, const struct held *held)
+{
+	struct exhausted *exhausted = &judgement->exhausted;
+	int64_t span_ns = held->at_ns - held->first_ns;
+	int64_t before_ns = held->first_ns - (span_ns > SHARED_NS ? span_ns : SHARED_NS);
+	struct meter_figures since, before;
+
+	if (exhausted->workers_ended_ns == exhausted->last_active_ns)
+		return true;
+	if (judgement->leak.stage != LEAK_NONE || before_ns <= 0 ||
+	    exhausted->work_each_at_end >= EXHAUSTED_EACH_FACTOR)
+		return false;
+	meter_sum(&judgement->meter, (uint64_t)held->first_ns, (uint64_t)held->at_ns, &since);
+	meter_sum(&judgement->meter, (uint64_t)before_ns, (uint64_t)held->first_ns, &before);
+	if (!(since.sent_bytes_per_second < SHARED_WORK * before.sent_bytes_per_second))
+		return false;
+	/* In minutes the meter knows no more of seconds. */
+	exhausted->workers_ended_ns = exhausted->last_active_ns;
 	return true;
 }

@@ -82,4 +82,11 @@ bool standstill_has_dwindled(const struct bench *bench, const struct judgement *
 bool standstill_is_spent(const struct bench *bench, const struct judgement *judgement,
 			 int64_t known_ns, struct held *ret_held);
 
+/*
+ * True when less and less was done since the held ones fell silent. A pool that its requests share
+ * has those that are left do the work of all; where each worker has a connection of its own the
+ * work ends with the workers, and each of them did no more than before.
+ */
+bool standstill_ended_with_its_users(struct judgement *judgement, const struct held *held);
+
 #endif

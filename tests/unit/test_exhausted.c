@@ -251,24 +251,39 @@ static void exhausted_is_not_said_of_pools_that_are_idle(void **state)
 	}
 }
 
-/* Ten workers run statements without a pause; each ends at a time of its own. */
-static void run_workers(struct sim *sim, double first_end, double each)
-{
-	struct sim_conn *conns[10];
+/*
+ * Workers run statements without a pause, each on a connection of its own; each ends at a time of
+ * its own, the second half of them so much later.
+ */
+struct drain_out {
+	int count;
+	double statement_s, first_end, each, tail;
+};
 
-	for (int i = 0; i < 10; i++)
+static void run_workers(struct sim *sim, const struct drain_out *out)
+{
+	struct sim_conn *conns[10], *other;
+	double end[10];
+
+	sim->pid++;
+	other = sim_open(sim); /* another process, for the source to have something to tell */
+	sim->pid--;
+	for (int i = 0; i < out->count; i++) {
 		conns[i] = sim_open(sim);
-	while (sim->now < 3600) {
-		sim_advance(sim, sim->now + 0.5);
-		for (int i = 0; i < 10; i++) {
-			if (sim->now > first_end + i * each)
+		end[i] = out->first_end + i * out->each + (2 * i >= out->count ? out->tail : 0);
+	}
+	while (sim->now < out->first_end + 3000) {
+		sim_advance(sim, sim->now + 0.1);
+		sim_use(sim, other);
+		for (int i = 0; i < out->count; i++) {
+			if (sim->now < conns[i]->done || sim->now > end[i])
 				continue;
 			sim_use(sim, conns[i]);
-			conns[i]->last_recv = sim->now - 0.1;
+			conns[i]->done = sim->now + out->statement_s * (0.5 + sim_random(sim));
+			conns[i]->last_recv = sim->now - 0.01;
 		}
-		for (int i = 0; i < 10; i++)
-			if (sim->now > first_end + i * each && conns[i]->last_recv < sim->now &&
-			    conns[i]->last_send > conns[i]->last_recv)
+		for (int i = 0; i < out->count; i++)
+			if (sim->now > end[i] && conns[i]->last_send > conns[i]->last_recv)
 				sim_use(sim, conns[i]);
 	}
 	sim_end(sim);
@@ -276,15 +291,17 @@ static void run_workers(struct sim *sim, double first_end, double each)
 
 static void exhausted_is_not_said_of_workers_that_finish_one_by_one(void **state)
 {
-	static const struct {
-		double first_end, each;
-	} rows[] = {{600, 60}, {300, 120}, {1200, 30}, {100, 200}};
+	static const struct drain_out rows[] = {
+		{10, 0.1, 600, 60, 0},	{10, 0.1, 300, 120, 0}, {10, 0.1, 1200, 30, 0},
+		{10, 0.1, 100, 200, 0}, {10, 1, 7200, 4, 0},	{5, 1, 600, 12, 0},
+		{8, 0.3, 600, 7, 90},	{3, 2, 600, 7, 300},	{10, 2, 600, 2, 30},
+	};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(rows); i++) {
 		struct sim *sim = sim_new(1);
 
-		run_workers(sim, rows[i].first_end, rows[i].each);
+		run_workers(sim, &rows[i]);
 		if (sim_first_of(sim, VERDICT_EXHAUSTED)) {
 			sim_print(sim, "workers", i);
 			fail_msg("workers that finish, row %zu", i);
