@@ -118,6 +118,7 @@ int cmd_replay(const struct options *options)
 		return EXIT_RUNTIME;
 	replay.pipeline = pipeline_new(options, true, on_verdict, &replay);
 	if (replay.pipeline) {
+		pipeline_keep_open(replay.pipeline);
 		pipeline_set_realtime(replay.pipeline,
 				      trace_header_local_ns(source_replay_header(replay.source)));
 		status = run(&replay);

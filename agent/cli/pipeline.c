@@ -63,6 +63,12 @@ void pipeline_set_realtime(struct pipeline *pipeline, int64_t realtime_at_zero_n
 		detector_set_realtime(pipeline->detector, realtime_at_zero_ns);
 }
 
+void pipeline_keep_open(struct pipeline *pipeline)
+{
+	if (pipeline->detector)
+		detector_keep_open(pipeline->detector);
+}
+
 void pipeline_set_databases(struct pipeline *pipeline, const struct dbkind *databases)
 {
 	if (pipeline->detector)

@@ -24,6 +24,9 @@ void pipeline_free(struct pipeline *pipeline);
 /* Wall clock at t = 0, with the zone's offset added; for the times in sentences. */
 void pipeline_set_realtime(struct pipeline *pipeline, int64_t realtime_at_zero_ns);
 
+/* For a recording, which is to be over soon: takes some kilobytes a pool (detector_keep_open()). */
+void pipeline_keep_open(struct pipeline *pipeline);
+
 /* Other names and limits of endpoints from now on; borrowed. */
 void pipeline_set_databases(struct pipeline *pipeline, const struct dbkind *databases);
 

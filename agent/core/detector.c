@@ -66,6 +66,11 @@ void detector_set_realtime(struct detector *detector, int64_t realtime_at_zero_n
 	detector->bench.realtime_at_zero_ns = realtime_at_zero_ns;
 }
 
+void detector_keep_open(struct detector *detector)
+{
+	detector->dossiers.keeps_open = true;
+}
+
 void detector_set_databases(struct detector *detector, const struct dbkind *databases)
 {
 	detector->bench.databases = databases;

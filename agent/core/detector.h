@@ -32,6 +32,12 @@ void detector_free(struct detector *detector);
 void detector_set_realtime(struct detector *detector, int64_t realtime_at_zero_ns);
 
 /*
+ * What is known of a pool that rests is not packed any more: a recording is over soon, and the next
+ * event is of another pool each time. To be called before the first event.
+ */
+void detector_keep_open(struct detector *detector);
+
+/*
  * Other names and limits from now on; borrowed as those of detector_new(). What is said next of a
  * pool has them.
  */

@@ -121,7 +121,7 @@ struct judgement *dossier_visit(struct dossiers *dossiers, struct dossier *dossi
 
 void dossier_leave(struct dossiers *dossiers, struct dossier *dossier)
 {
-	if (dossier->is_listed)
+	if (dossier->is_listed || dossiers->keeps_open)
 		return;
 	if (may_rest(dossier->judgement))
 		pack(dossiers, dossier);
@@ -157,7 +157,7 @@ struct judgement *dossier_open(struct dossiers *dossiers, struct dossier *dossie
 {
 	struct judgement *judgement;
 
-	if (!dossier->is_listed)
+	if (!dossier->is_listed && !dossiers->keeps_open)
 		note_open(dossiers, dossier);
 	judgement = dossier_visit(dossiers, dossier);
 	if (judgement)

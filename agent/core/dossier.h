@@ -38,6 +38,7 @@ struct dossiers {
 	struct dossier *open[DOSSIERS_OPEN]; /* a ring, the oldest at position; NULL = no longer */
 	uint32_t position;
 	uint32_t count;
+	bool keeps_open; /* none is packed: memory is no matter, and time is */
 	struct judgement *spare; /* owned; NULL = none */
 };
 

@@ -240,13 +240,14 @@ static void sink_lines(void *userdata, const struct event *event)
 	lines->count++;
 }
 
-static void bench_replay(bool json)
+/* As connleak replay does it. */
+static void bench_replay(bool json, uint32_t pools, uint32_t per_pool, uint32_t steps)
 {
 	struct lines lines = {.text = NULL};
 	double rate[RUNS];
-	char error[256];
+	char error[256], what[80];
 
-	run_load(100, 20, 300, NS_PER_SEC, sink_lines, &lines);
+	run_load(pools, per_pool, steps, NS_PER_SEC, sink_lines, &lines);
 	for (int run = 0; run < RUNS; run++) {
 		struct trace_reader *reader = trace_reader_new();
 		double start = now_s();
@@ -254,6 +255,7 @@ static void bench_replay(bool json)
 		struct core core;
 
 		core_open(&core);
+		detector_keep_open(core.detector);
 		for (const char *at = lines.text; at < lines.text + lines.length;) {
 			const char *end =
 				memchr(at, '\n', (size_t)(lines.text + lines.length - at));
@@ -268,7 +270,9 @@ static void bench_replay(bool json)
 		core_close(&core);
 		trace_reader_free(reader);
 	}
-	print_row(json, "replay: parse, table and detector", "events/s", rate);
+	snprintf(what, sizeof(what), "replay: parse, table and detector, %u pools of %u", pools,
+		 per_pool);
+	print_row(json, what, "events/s", rate);
 	free(lines.text);
 }
 
@@ -383,7 +387,8 @@ int main(int argc, char **argv)
 		       "max");
 	bench_events(json, 100, 20, 600);
 	bench_events(json, 1000, 10, 120); /* one after the other, and more than are open */
-	bench_replay(json);
+	bench_replay(json, 100, 20, 300);
+	bench_replay(json, 1000, 10, 60);
 	bench_tick(json, 1000, 10);
 	bench_tick(json, 10000, 10);
 	bench_tick(json, 10, 10000);
