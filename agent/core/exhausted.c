@@ -21,8 +21,8 @@
  * the last requests tell, each of which took another connection (drained.c).
  *
  * Jobs that end one after the other fall silent one by one as well, but the work that is done falls
- * with them, and those that are left do no more than they did: hence work_at_end, work_each_at_end
- * and has_had_slack.
+ * with them, and those that are left do no more than they did: hence work_at_end, work_each_at_end,
+ * has_had_slack and workers_ended_ns.
  *
  * Invariant: a verdict names connections that are open and silent.
  * Does not test opens (leak.c does), and says nothing where a pool may still grow: it is flat, or

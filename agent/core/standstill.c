@@ -59,7 +59,7 @@
 #define FADED_SHARE 0.6
 /* No day ends within less. */
 #define FADING_NS (600 * NS_PER_SEC)
-/* Of the work of workers that end one by one half is done on the way: what is well above it. */
+/* Workers that end one by one do half of their work on the way; those who share a pool, all. */
 #define SHARED_WORK 0.66
 #define SHARED_NS (60 * (int64_t)NS_PER_SEC)
 /* Of all the time in which they fell silent one gap may be half, and more where there are few. */
