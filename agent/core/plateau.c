@@ -42,6 +42,15 @@ void plateau_clear(struct plateau *plateau)
 	credit_clear(&plateau->credit);
 }
 
+/* What was too short to be seen one by one counts as if it had been. */
+static void take_churn(struct plateau *plateau, const struct churn *churn)
+{
+	plateau->grown_count += (uint32_t)churn->established_count;
+	plateau->refused_count += (uint32_t)churn->early_peer_close_count;
+	for (int reason = 0; reason < FAIL_REASON_COUNT; reason++)
+		plateau->failed_count += (uint32_t)churn->failed_count[reason];
+}
+
 void plateau_observe(struct plateau *plateau, const struct settings *settings,
 		     const struct change *change)
 {
@@ -73,7 +82,7 @@ void plateau_observe(struct plateau *plateau, const struct settings *settings,
 		plateau->failed_count++;
 		break;
 	case CHANGE_CHURNED:
-		plateau->grown_count++; /* it is served, one by one */
+		take_churn(plateau, change->churn);
 		break;
 	default:
 		break;

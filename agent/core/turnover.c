@@ -28,11 +28,12 @@ void turnover_begin(struct turnover *turnover)
 	*turnover = (struct turnover){0};
 }
 
-/* Those that opened and ended between two looks were given back, if the process ended them. */
+/* Those that opened and ended between two looks were given back, if the server had served them. */
 static void note_churn(struct turnover *turnover, const struct churn *churn)
 {
-	uint64_t count = churn->closed_count[CLOSE_LOCAL] + churn->closed_count[CLOSE_PEER];
-	float bytes = CHURN_BYTES * (float)count;
+	uint64_t closed = churn->closed_count[CLOSE_LOCAL] + churn->closed_count[CLOSE_PEER];
+	uint64_t refused = churn->early_peer_close_count;
+	float bytes = CHURN_BYTES * (float)(closed > refused ? closed - refused : 0);
 
 	turnover->sent_bytes += bytes;
 	turnover->returned_bytes += bytes;

@@ -15,6 +15,9 @@ enum step_type {
 	KNOCK, /* over a tick each, count are established and closed by the server at once */
 	KEEP, /* one is established just before a tick, and stays */
 	FAIL, /* count connects fail */
+	BRIEF_SERVED, /* GROW, and the process closes it, too soon to be seen one by one */
+	BRIEF_REFUSED, /* REFUSE, the same way */
+	BRIEF_FAIL, /* FAIL, the same way */
 	FIN, /* the server closes count old connections */
 	PUSH, /* demand pushes */
 	WAIT, /* count ticks of 5 s */
@@ -39,6 +42,21 @@ static void observe(struct world *world, enum change_type type, int64_t open_ns)
 	struct change change = {.type = type, .t_ns = world->now_ns, .conn = &conn};
 
 	change.by = CLOSE_LOCAL;
+	plateau_observe(&world->plateau, &world->settings, &change);
+}
+
+static void observe_brief(struct world *world, enum step_type type)
+{
+	struct churn churn = {.opened_count = 1};
+	struct change change = {.type = CHANGE_CHURNED, .t_ns = world->now_ns, .churn = &churn};
+
+	if (type == BRIEF_FAIL) {
+		churn.failed_count[FAIL_REFUSED] = 1;
+	} else {
+		churn.established_count = 1;
+		churn.closed_count[CLOSE_LOCAL] = 1;
+		churn.early_peer_close_count = type == BRIEF_REFUSED;
+	}
 	plateau_observe(&world->plateau, &world->settings, &change);
 }
 
@@ -83,6 +101,11 @@ static void step_once(struct world *world, enum step_type type)
 		break;
 	case FAIL:
 		observe(world, CHANGE_FAILED, now_ns);
+		break;
+	case BRIEF_SERVED:
+	case BRIEF_REFUSED:
+	case BRIEF_FAIL:
+		observe_brief(world, type);
 		break;
 	case FIN:
 		world->pool.peer_closed_count++;
@@ -143,6 +166,12 @@ static void plateau_stands_where_the_count_is_flat_at_its_maximum(void **state)
 		 false},
 		{"the server is full", {{GROW, 10}, {WAIT, 14}, {REFUSE, 3}, {WAIT, 1}}, true},
 		{"full, and asked at every tick", {{GROW, 10}, {WAIT, 14}, {KNOCK, 20}}, true},
+		{"full, refused too soon to be seen",
+		 {{GROW, 10}, {WAIT, 14}, {BRIEF_REFUSED, 3}, {BRIEF_FAIL, 2}, {WAIT, 1}},
+		 true},
+		{"another is served, too soon to be seen",
+		 {{GROW, 10}, {WAIT, 14}, {BRIEF_REFUSED, 3}, {BRIEF_SERVED, 1}, {WAIT, 1}},
+		 false},
 		{"it becomes full", {{GROW, 10}, {WAIT, 2}, {KNOCK, 20}, {WAIT, 1}}, true},
 		{"one was kept just before the tick",
 		 {{GROW, 10}, {WAIT, 14}, {KEEP, 1}, {WAIT, 1}},
@@ -220,6 +249,14 @@ static void plateau_counts_the_refused_of_a_minute_and_no_older(void **state)
 	} rows[] = {
 		{"none", {{GROW, 10}, {WAIT, 20}}, 0, false},
 		{"just now", {{GROW, 10}, {WAIT, 20}, {REFUSE, 3}, {FAIL, 4}, {WAIT, 1}}, 7, true},
+		{"too soon to be seen",
+		 {{GROW, 10}, {WAIT, 20}, {BRIEF_REFUSED, 3}, {BRIEF_FAIL, 4}, {WAIT, 1}},
+		 7,
+		 true},
+		{"served too soon to be seen",
+		 {{GROW, 10}, {WAIT, 20}, {BRIEF_SERVED, 9}, {WAIT, 1}},
+		 0,
+		 false},
 		{"half a minute ago", {{GROW, 10}, {REFUSE, 300}, {WAIT, 7}}, 300, false},
 		{"75 seconds ago", {{GROW, 10}, {REFUSE, 5000}, {WAIT, 15}}, 0, false},
 		{"an hour ago", {{GROW, 10}, {REFUSE, 5000}, {WAIT, 720}}, 0, false},

@@ -87,7 +87,11 @@ static void turnover_short_connections_are_work_unless_they_were_refused(void **
 	use(&turnover, &conn, S / 10);
 	turnover_observe(&turnover, &change);
 	assert_true(turnover_has_stopped(&turnover));
-	churn.closed_count[CLOSE_LOCAL] = 1;
+	churn = (struct churn){
+		.opened_count = 5, .closed_count[CLOSE_LOCAL] = 5, .early_peer_close_count = 5};
+	turnover_observe(&turnover, &change);
+	assert_true(turnover_has_stopped(&turnover));
+	churn.closed_count[CLOSE_LOCAL] = 6;
 	turnover_observe(&turnover, &change);
 	assert_false(turnover_has_stopped(&turnover));
 }
