@@ -34,6 +34,16 @@ static void list_files(const struct config_set *set)
 		printf("no config file: the defaults apply\n");
 }
 
+static int check_whole(const struct options *options)
+{
+	char problem[256];
+	int ret = settings_check(&options->settings, problem, sizeof(problem));
+
+	if (ret < 0)
+		log_error("%s", problem);
+	return ret;
+}
+
 int check_config(const struct options *options)
 {
 	struct config_set set = {0};
@@ -46,6 +56,8 @@ int check_config(const struct options *options)
 	/* What could be read is looked at even where another line could not. */
 	if (ret != -ENOMEM)
 		applied = config_set_apply(&set, &scratch, NULL, NULL, say_problem, NULL);
+	if (ret == 0 && applied == 0)
+		applied = check_whole(&scratch);
 	if (ret == 0 && applied == 0)
 		list_files(&set);
 	config_set_clear(&set);

@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "core/format.h"
+#include "core/settings.h"
 #include "nearest.h"
 
 #define DETECTOR_SECTION "detector"
@@ -64,6 +65,17 @@ static int refuse(struct reader *reader, const char *problem, const char *word)
 	return -EINVAL;
 }
 
+static bool is_setting(const char *key)
+{
+	size_t count;
+	const struct setting_row *rows = settings_rows(&count);
+
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(rows[i].key, key) == 0)
+			return true;
+	return false;
+}
+
 static int refuse_key(struct reader *reader, const char *key)
 {
 	struct nearest nearest = {.typed = key};
@@ -71,6 +83,8 @@ static int refuse_key(struct reader *reader, const char *key)
 	char safe[80], known[320] = "";
 	size_t count, used = 0;
 
+	if (is_setting(key))
+		return refuse(reader, "below a line [" DETECTOR_SECTION "] only:", key);
 	rows = option_rows(&count);
 	for (size_t i = 0; i < count; i++) {
 		if (!rows[i].in_config)

@@ -449,10 +449,16 @@ static enum option_result take_operands(struct parser *parser, int argc, char **
 static enum option_result check_whole(struct parser *parser)
 {
 	const struct options *options = parser->options;
+	char problem[256];
 
 	if (options->once && options->iterations > 1)
 		return refuse(parser, "--once and -n %u contradict each other: give one of them",
 			      options->iterations);
+	/* The file has not been read for --check-config, which asks the same of all
+	 * (check_config.c). */
+	if (!options->check_config &&
+	    settings_check(&options->settings, problem, sizeof(problem)) < 0)
+		return refuse(parser, "%s", problem);
 	return OPTION_RUN;
 }
 

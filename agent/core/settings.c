@@ -4,6 +4,7 @@
  * its default, so that --set, the config file and the manual cannot disagree with the code.
  *
  * Invariant: rows[] and fields[] have the same order, and a stored value is always in its range.
+ * Whether two values go together is asked when all are there, for they come one by one.
  * Does not read files and does not know what the values do.
  */
 #include "settings.h"
@@ -38,7 +39,10 @@ static const struct setting_row rows[] = {
 	{"LMIN_SPREAD", "", 0, 100, 2,
 	 "a leak needs no fewer than so many square roots of that stock either: spares that come "
 	 "and go by themselves stray by two standard deviations now and then"},
-	{"LMIN_SUSPECT", "", 1, 100000, 3, "the same as LMIN for a suspect"},
+	{"LMIN_SUSPECT", "", 1, 100000, 3,
+	 "the same as LMIN for a suspect; fewer, for a pool of 5 is empty before LMIN can be "
+	 "proved, "
+	 "but not before it can be suspected"},
 	{"PMIN", "", 1e-6, 0.4, 0.01,
 	 "the chance of a record is never taken to be smaller, however long the history: "
 	 "load changes by the hour, so old tests promise little"},
@@ -51,7 +55,9 @@ static const struct setting_row rows[] = {
 	{"CREDIT", "s", 0, 3600, 60,
 	 "a close pays for an open for this long; pools replace a retired connection within "
 	 "a housekeeping period of 30 s"},
-	{"TICK", "s", 0.1, 60, 5, "how often the source looks and time-driven decisions fall"},
+	{"TICK", "s", 0.1, 60, 5,
+	 "how often the detector decides what time alone changes, and samples how busy pools are; "
+	 "four times within the 20 s in which a storm is to be told"},
 	{"HOLD", "s", 0, 3600, 10,
 	 "a pool must be suspect for this long before a leak is raised: slow statements come back; "
 	 "for four times as long where no work is done beside what is silent: requests that all "
@@ -106,7 +112,8 @@ static const struct setting_row rows[] = {
 	 "19 of 20 connections of a saturated pool were used within this time; what is held for "
 	 "longer is a long job or a leak, and not a lack of connections"},
 	{"BUSY_CLEAR_TIME", "s", 0, 86400, 300,
-	 "how long the share must be below BUSY_CLEAR before the verdict is cleared"},
+	 "how long the share must be below BUSY_CLEAR before the verdict is cleared; longer than a "
+	 "lull between two waves of requests, so that one shortage is one verdict"},
 	{"EXHAUSTED_STALE", "", 0.1, 1, 0.5,
 	 "share of the connections at a plateau that must be held in silence in an exhausted pool; "
 	 "half of a pool is more than healthy pools leave unused under load"},
@@ -118,8 +125,10 @@ static const struct setting_row rows[] = {
 	 "and so many times the average (plus 5 of its standard deviations); user spikes seldom "
 	 "exceed 8"},
 	{"STORM_FAILED", "", 0.05, 1, 0.3,
-	 "share of the connects that fail or are closed by the server within a second, at which "
-	 "such a surge is a storm whatever the past was"},
+	 "share of the connects that fail, are not answered or are closed by the server within a "
+	 "second, at which such a surge is a storm whatever the past was; where fewer are turned "
+	 "away, most requests "
+	 "are still served"},
 	{"CLOSE_WAIT", "s", 1, 86400, 60,
 	 "age at which a connection that the server has closed counts as forgotten; pools "
 	 "notice at the next borrow or housekeeping, 30 s as a rule"},
@@ -271,6 +280,50 @@ int settings_set(struct settings *settings, const char *key, const char *value, 
 	(void)snprintf(ret_error, error_size, "setting '%s' does not exist",
 		       format_safe(key, 60, safe, sizeof(safe)));
 	return -ENOENT;
+}
+
+/* What lies between the two is the way of a verdict from one stage to the next. */
+static const struct {
+	const char *low, *high, *reason;
+} orders[] = {
+	{"A_SUSPECT", "A", "a leak is suspected before it is raised"},
+	{"LMIN_SUSPECT", "LMIN", "a leak is suspected before it is raised"},
+	{"BUSY_CLEAR", "BUSY_SATURATED", "else a verdict is cleared while it holds"},
+};
+
+static double load(const struct settings *settings, const char *key)
+{
+	const char *source;
+	uint32_t count;
+	double number;
+	size_t i = 0;
+
+	while (strcmp(rows[i].key, key) != 0)
+		i++;
+	assert(fields[i].type != FIELD_TIME); /* no order has one */
+	source = (const char *)settings + fields[i].offset;
+	if (fields[i].type == FIELD_COUNT) {
+		memcpy(&count, source, sizeof(count));
+		return count;
+	}
+	memcpy(&number, source, sizeof(number));
+	return number;
+}
+
+int settings_check(const struct settings *settings, char *ret_error, size_t error_size)
+{
+	for (size_t i = 0; i < sizeof(orders) / sizeof(orders[0]); i++) {
+		double low = load(settings, orders[i].low), high = load(settings, orders[i].high);
+
+		if (low <= high)
+			continue;
+		(void)snprintf(ret_error, error_size,
+			       "settings %s = %g and %s = %g: %s must be at least %s; %s",
+			       orders[i].high, high, orders[i].low, low, orders[i].high,
+			       orders[i].low, orders[i].reason);
+		return -EINVAL;
+	}
+	return 0;
 }
 
 const struct setting_row *settings_rows(size_t *ret_count)

@@ -65,6 +65,12 @@ void settings_init(struct settings *ret_settings);
 int settings_set(struct settings *settings, const char *key, const char *value, char *ret_error,
 		 size_t error_size);
 
+/*
+ * Whether the values go together, once all have been set: some have no effect, or a senseless one,
+ * beside others. Returns 0, or -EINVAL with one sentence naming both in ret_error.
+ */
+int settings_check(const struct settings *settings, char *ret_error, size_t error_size);
+
 /* The table, for help and documentation. */
 const struct setting_row *settings_rows(size_t *ret_count);
 

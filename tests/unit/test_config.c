@@ -242,11 +242,11 @@ static void config_load_command_line_wins_key_by_key(void **state)
 	assert_string_equal(options.comms[0], "z");
 	assert_int_equal(options.interval_ns, 5 * NS_PER_SEC);
 	options_free(&options);
-	assert_int_equal(run(*state, "interval = 5\n[detector]\nT0 = 30s\nA = 100\n", "--set=T0=7s",
-			     &options, error, sizeof(error)),
+	assert_int_equal(run(*state, "interval = 5\n[detector]\nT0 = 30s\nA = 1000\n",
+			     "--set=T0=7s", &options, error, sizeof(error)),
 			 OPTION_RUN);
 	assert_int_equal(options.settings.t0_ns, 7 * NS_PER_SEC);
-	assert_true(options.settings.alarm == 100);
+	assert_true(options.settings.alarm == 1000);
 	options_free(&options);
 }
 
@@ -263,6 +263,10 @@ static void config_load_wrong_values_are_named_by_line(void **state)
 		{"[detector]\nT0 = x\n", NULL, "c.conf:2: ", "'x'"},
 		{"[detector]\nTT0 = 1\n", NULL, "c.conf:2: ", "'TT0'"},
 		{"[detector]\nport = 1\n", NULL, "c.conf:2: ", "'port'"},
+		{"T0 = 30s\n", NULL, "c.conf:1: below a line [detector]", "'T0'"},
+		/* Each is right for itself. */
+		{"[detector]\nA = 100\n", NULL, "A = 100", "A_SUSPECT = 300"},
+		{"[detector]\nA_SUSPECT = 50\n", "--set=A=40", "A = 40", "A_SUSPECT = 50"},
 		{"comm = 1234567890123456\n", NULL, "c.conf:1: comm", "15 bytes"},
 	};
 	struct options options;

@@ -276,6 +276,8 @@ static const struct {
 	{"list|--set|T=1", "'T'", "help settings"},
 	{"list|--set|t0=1", "'t0'", "'T0'"},
 	{"list|--set|T0=never", "'never'", "T0"},
+	{"list|--set|A=100", "A = 100", "A_SUSPECT = 300"},
+	{"list|--set|BUSY_CLEAR=1", "BUSY_CLEAR = 1", "BUSY_SATURATED = 0.85"},
 	{"top|-n|0", "-n '0'", "1 to 1000000000"},
 	{"top|--iterations|1000000001", "--iterations '1000000001'", "1 to 1000000000"},
 	{"top|-n|1.5", "'1.5'", "1 to"},

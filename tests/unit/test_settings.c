@@ -2,6 +2,7 @@
 /* The detector's settings: defaults, what is taken and what is refused, and with which words. */
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -112,6 +113,43 @@ static void settings_set_refusal_names_value_and_range(void **state)
 	assert_int_equal(settings_set(&settings, "", "1", error, sizeof(error)), -ENOENT);
 }
 
+static void settings_check_values_that_do_not_go_together_are_refused(void **state)
+{
+	static const struct {
+		const char *low_key, *low, *high_key, *high;
+		bool is_taken;
+	} rows[] = {
+		{"A_SUSPECT", "50", "A", "100", true},
+		{"A_SUSPECT", "100", "A", "100", true},
+		{"A_SUSPECT", "300", "A", "100", false},
+		{"LMIN_SUSPECT", "1", "LMIN", "1", true},
+		{"LMIN_SUSPECT", "3", "LMIN", "2", false},
+		{"BUSY_CLEAR", "0.4", "BUSY_SATURATED", "0.5", true},
+		{"BUSY_CLEAR", "1", "BUSY_SATURATED", "0.85", false},
+	};
+	struct settings settings;
+	char error[200];
+
+	(void)state;
+	settings_init(&settings);
+	assert_int_equal(settings_check(&settings, error, sizeof(error)), 0);
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		settings_init(&settings);
+		/* Whichever comes first: the first one alone may contradict a default. */
+		assert_int_equal(settings_set(&settings, rows[i].high_key, rows[i].high, error,
+					      sizeof(error)),
+				 0);
+		assert_int_equal(
+			settings_set(&settings, rows[i].low_key, rows[i].low, error, sizeof(error)),
+			0);
+		assert_int_equal(settings_check(&settings, error, sizeof(error)),
+				 rows[i].is_taken ? 0 : -EINVAL);
+	}
+	assert_string_equal(error, "settings BUSY_SATURATED = 0.85 and BUSY_CLEAR = 1: "
+				   "BUSY_SATURATED must be at least BUSY_CLEAR; else a verdict is "
+				   "cleared while it holds");
+}
+
 static void settings_rows_have_a_reason_and_a_default_in_range(void **state)
 {
 	size_t count;
@@ -121,7 +159,8 @@ static void settings_rows_have_a_reason_and_a_default_in_range(void **state)
 	assert_true(count >= 13);
 	for (size_t i = 0; i < count; i++) {
 		assert_true(rows[i].low <= rows[i].initial && rows[i].initial <= rows[i].high);
-		assert_true(strlen(rows[i].help) > 20);
+		/* What it is, and after a stop why the default is what it is. */
+		assert_non_null(strpbrk(rows[i].help, ";:,"));
 	}
 }
 
@@ -132,6 +171,7 @@ int main(void)
 		cmocka_unit_test(settings_set_takes_numbers_of_the_unit),
 		cmocka_unit_test(settings_set_nonsense_is_refused_and_changes_nothing),
 		cmocka_unit_test(settings_set_refusal_names_value_and_range),
+		cmocka_unit_test(settings_check_values_that_do_not_go_together_are_refused),
 		cmocka_unit_test(settings_rows_have_a_reason_and_a_default_in_range),
 	};
 
