@@ -80,8 +80,12 @@ static const struct family families[] = {
 	{"leak-small-modes", CLASS_EXHAUSTED, T, build_exhausted,
 	 "pool=hikari|psycopg|rails|node-pg|mysql2|pgxpool,load=mmpp,rps=4|8,rate=60|12,after=1h",
 	 2},
-	{"held-leak-small", CLASS_EXHAUSTED, H, build_exhausted,
+	{"leak-small-stacks", CLASS_EXHAUSTED, T, build_exhausted,
 	 "pool=c3p0|dbcp2|sqlalchemy|sequelize|jedis,load=mmpp,rps=9,rate=60|20,after=2h", 2},
+	{"held-leak-dry", CLASS_EXHAUSTED, H, build_exhausted,
+	 "pool=knex|npgsql|go-redis|tomcat,max=7,min=7,load=mmpp|bursts,rps=5,rate=40|15,after="
+	 "3h",
+	 2},
 
 	{"leak-fast", CLASS_EXHAUSTED, T, build_leak_fast,
 	 "pool=hikari|psycopg|tomcat|mysql2,max=10|20|50|100,rate=360|1800|3600,after=0|1h", 1},
