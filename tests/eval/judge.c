@@ -428,6 +428,8 @@ int judge_run(const struct family *family, const char *params, const struct sett
 	judge->options.settings = *settings;
 	judge->options.databases = dbkind_new();
 	judge->scenario = scenario_new(family, params, result->seed, feed, judge);
+	if (!judge->scenario)
+		r = -EINVAL; /* or out of memory, which is as rare as the sentence is clear */
 	if (judge->options.databases && judge->scenario) {
 		judge->world = judge->scenario->world;
 		judge->baselines = baselines_new(judge->scenario->static_limit);

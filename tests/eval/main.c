@@ -8,6 +8,7 @@
  *	eval --run FAMILY:PARAMS:SEED		one run, judged
  *	eval --rows ...				all runs as a table with tabs
  *	eval --list				the families
+ *	eval --help				this
  *
  * Invariant: the exit status is 0 whatever the figures are, unless a floor is given and missed.
  */
@@ -21,15 +22,56 @@
 #include "report.h"
 
 #define FLOORS_MAX 48
+#define SETS_MAX 32
+#define WORKERS_MOST 64
 #define LINE_SIZE 1024
 
 struct arguments {
 	struct plan plan;
 	const char *emit, *run;
 	const char *floors[FLOORS_MAX];
-	uint32_t floor_count, most;
+	const char *sets[SETS_MAX];
+	uint32_t floor_count, set_count, most;
 	bool wants_rows;
 };
+
+/* Whole and up to most. */
+static int take_number(const char *text, uint64_t most, uint64_t *ret_number)
+{
+	unsigned long long number;
+	char *end;
+
+	if (text[0] == '\0' || text[strspn(text, "0123456789")] != '\0')
+		return -EINVAL;
+	errno = 0;
+	number = strtoull(text, &end, 10);
+	if (errno || number > most)
+		return -EINVAL;
+	*ret_number = number;
+	return 0;
+}
+
+static int take_count(const char *text, uint32_t low, uint32_t high, uint32_t *ret_count)
+{
+	uint64_t number;
+
+	if (take_number(text, high, &number) < 0 || number < low)
+		return -EINVAL;
+	*ret_count = (uint32_t)number;
+	return 0;
+}
+
+/* Above 0 and up to most. */
+static int take_factor(const char *text, double most, double *ret_factor)
+{
+	char *end;
+	double factor = strtod(text, &end);
+
+	if (end == text || *end || !(factor > 0 && factor <= most))
+		return -EINVAL;
+	*ret_factor = factor;
+	return 0;
+}
 
 /* --- one run ---------------------------------------------------------------------------------- */
 
@@ -57,7 +99,10 @@ static const struct family *split_spec(char *spec, char **ret_params, uint64_t *
 	*params = '\0';
 	*seed = '\0';
 	*ret_params = params + 1;
-	*ret_seed = strtoull(seed + 1, NULL, 10);
+	if (take_number(seed + 1, UINT64_MAX, ret_seed) < 0) {
+		(void)fprintf(stderr, "eval: seed '%s' is not a whole number\n", seed + 1);
+		return NULL;
+	}
 	family = family_find(spec);
 	if (!family)
 		(void)fprintf(stderr, "eval: family '%s' does not exist; see --list\n", spec);
@@ -160,6 +205,12 @@ static int evaluate(const struct arguments *arguments)
 	struct results results = {0};
 	int r = runner_run(&arguments->plan, &results), status = 0;
 
+	if (r == 0 && results.count == 0) {
+		(void)fprintf(stderr, "eval: no family has '%s' in its name; see --list\n",
+			      arguments->plan.only);
+		results_destroy(&results);
+		return 2;
+	}
 	if (arguments->wants_rows) {
 		report_rows(&results);
 		results_destroy(&results);
@@ -174,7 +225,7 @@ static int evaluate(const struct arguments *arguments)
 		score_rows(&scores[split], &results, (enum family_split)split);
 		report_confusion(&results, (enum family_split)split);
 	}
-	report_faults(&results, arguments->most);
+	report_faults(&results, arguments->most, arguments->sets, arguments->set_count);
 	for (unsigned int split = 0; split < SPLIT_COUNT; split++) {
 		report_baselines(&scores[split], (enum family_split)split);
 		report_goals(&scores[split], (enum family_split)split);
@@ -199,31 +250,42 @@ static int list_families(void)
 	return 0;
 }
 
+static int print_usage(void)
+{
+	(void)printf("eval [--seed N|random] [--share X] [--repeat X] [--only PART] [--jobs N]\n"
+		     "     [--most N] [--set KEY=VALUE]... [--floor FIGURE=VALUE]... [--rows]\n"
+		     "               how good the detector is; --most: faults shown of a family\n"
+		     "eval --emit FAMILY:PARAMS:SEED   the trace of one run, for connleak replay\n"
+		     "eval --run FAMILY:PARAMS:SEED    one run, judged\n"
+		     "eval --list                      the families\n");
+	return 0;
+}
+
 /* --- the command line ------------------------------------------------------------------------- */
 
 static int set_seed(struct plan *plan, const char *value)
 {
 	uint32_t drawn;
 
-	if (strcmp(value, "random") != 0) {
-		plan->seed = strtoull(value, NULL, 10);
-		return 0;
-	}
+	if (strcmp(value, "random") != 0)
+		return take_number(value, UINT64_MAX, &plan->seed);
 	if (getrandom(&drawn, sizeof(drawn), 0) != sizeof(drawn))
 		return -EIO;
 	plan->seed = drawn;
 	return 0;
 }
 
-static int set_setting(struct plan *plan, const char *value)
+static int set_setting(struct arguments *arguments, const char *value)
 {
 	char key[64], error[200];
 	size_t length = strcspn(value, "=");
 
-	if (value[length] != '=' || length >= sizeof(key))
+	if (value[length] != '=' || length >= sizeof(key) || arguments->set_count == SETS_MAX)
 		return -EINVAL;
 	(void)snprintf(key, sizeof(key), "%.*s", (int)length, value);
-	if (settings_set(&plan->settings, key, value + length + 1, error, sizeof(error)) == 0)
+	arguments->sets[arguments->set_count++] = value;
+	if (settings_set(&arguments->plan.settings, key, value + length + 1, error,
+			 sizeof(error)) == 0)
 		return 0;
 	(void)fprintf(stderr, "eval: %s\n", error);
 	return -EINVAL;
@@ -236,17 +298,17 @@ static int take_argument(struct arguments *arguments, const char *name, const ch
 	if (strcmp(name, "--seed") == 0)
 		return set_seed(plan, value);
 	if (strcmp(name, "--set") == 0)
-		return set_setting(plan, value);
+		return set_setting(arguments, value);
 	if (strcmp(name, "--share") == 0)
-		plan->share = strtod(value, NULL);
-	else if (strcmp(name, "--repeat") == 0)
-		plan->repeat = strtod(value, NULL);
-	else if (strcmp(name, "--only") == 0)
+		return take_factor(value, 1, &plan->share);
+	if (strcmp(name, "--repeat") == 0)
+		return take_factor(value, 1000, &plan->repeat);
+	if (strcmp(name, "--jobs") == 0)
+		return take_count(value, 1, WORKERS_MOST, &plan->workers);
+	if (strcmp(name, "--most") == 0)
+		return take_count(value, 0, UINT32_MAX, &arguments->most);
+	if (strcmp(name, "--only") == 0)
 		plan->only = value;
-	else if (strcmp(name, "--jobs") == 0)
-		plan->workers = (uint32_t)strtoul(value, NULL, 10);
-	else if (strcmp(name, "--most") == 0)
-		arguments->most = (uint32_t)strtoul(value, NULL, 10);
 	else if (strcmp(name, "--emit") == 0)
 		arguments->emit = value;
 	else if (strcmp(name, "--run") == 0)
@@ -262,22 +324,31 @@ int main(int argc, char **argv)
 {
 	struct arguments arguments = {
 		.plan = {.seed = 1, .share = 1, .repeat = 1, .workers = 2, .shows_progress = true},
-		.most = 4,
+		.most = UINT32_MAX,
 	};
+	char error[256];
 
 	settings_init(&arguments.plan.settings);
 	for (int i = 1; i < argc; i += 2) {
 		if (strcmp(argv[i], "--list") == 0)
 			return list_families();
+		if (strcmp(argv[i], "--help") == 0)
+			return print_usage();
 		if (strcmp(argv[i], "--rows") == 0) {
 			arguments.wants_rows = true;
 			i--;
 			continue;
 		}
 		if (i + 1 == argc || take_argument(&arguments, argv[i], argv[i + 1]) < 0) {
-			(void)fprintf(stderr, "eval: '%s' is not understood\n", argv[i]);
+			(void)fprintf(stderr, "eval: '%s%s%s' is not understood; see --help\n",
+				      argv[i], i + 1 < argc ? " " : "",
+				      i + 1 < argc ? argv[i + 1] : "");
 			return 2;
 		}
+	}
+	if (settings_check(&arguments.plan.settings, error, sizeof(error)) < 0) {
+		(void)fprintf(stderr, "eval: %s\n", error);
+		return 2;
 	}
 	if (arguments.emit)
 		return emit(arguments.emit);

@@ -100,10 +100,13 @@ static void print_median_goal(const char *figure, const char *goal_text, struct 
 		     grade(median <= goal, samples->count));
 }
 
-/* The same for somebody who knows what is leaked, and can prove it by opens only. */
+/*
+ * The same for somebody who knows what is leaked, and can prove it by opens only. Other evidence
+ * may beat that, evictions or an age that the pool never lets them reach.
+ */
 static void print_bound(const struct share *share)
 {
-	print_share("    somebody who knows what is leaked (bound)", "", share, -1);
+	print_share("    bound of the opens: who knows what is leaked", "", share, -1);
 }
 
 /*
@@ -115,10 +118,11 @@ static void print_moment(struct score *score, bool was_cold, const char *figure,
 {
 	print_median_goal(figure, goal_text, &score->over_rate[was_cold], goal);
 	print_share("    single runs within that", "", &score->timely[was_cold], -1);
-	print_share("      of somebody who knows what is leaked (bound)", "",
+	print_share("      bound of the opens: who knows what is leaked", "",
 		    &score->timely_bound[was_cold], -1);
-	print_share("      and holds a suspicion for HOLD", "", &score->timely_held[was_cold], -1);
-	print_share("      and has the odds of the opens that there were", "",
+	print_share("        and holds a suspicion for HOLD", "", &score->timely_held[was_cold],
+		    -1);
+	print_share("        and has the odds of the opens that there were", "",
 		    &score->timely_odds[was_cold], -1);
 }
 
@@ -127,7 +131,7 @@ static void print_forecast(struct score *score, unsigned int point, const char *
 {
 	print_median_goal(figure, goal_text, &score->tte_error[point], goal);
 	print_share("    single runs within that", "", &score->tte[point], -1);
-	print_share("      of somebody who knows all leaks so far (bound)", "",
+	print_share("      of somebody who knows each leak, and speaks at once", "",
 		    &score->tte_oracle[point], -1);
 }
 
@@ -154,7 +158,8 @@ static void print_caught(struct score *score)
 	print_share("  single runs within either, without what was free before", "",
 		    &score->timely_less_surplus, -1);
 	print_median("  beyond the surplus, where there was one, median", &score->beyond_surplus);
-	print_median("    somebody who knows what is leaked (bound)", &score->beyond_surplus_bound);
+	print_median("    bound of the opens: who knows what is leaked",
+		     &score->beyond_surplus_bound);
 }
 
 static void print_alarms(struct score *score)

@@ -19,8 +19,12 @@ void report_families(const struct results *results);
 /* What was there against what was said. */
 void report_confusion(const struct results *results, enum family_split split);
 
-/* Each false alarm and miss with the command that replays it, at most `most` a family. */
-void report_faults(const struct results *results, uint32_t most);
+/*
+ * Each false alarm and miss with the command that replays it, at most `most` a family; sets are the
+ * settings of the detector that the runs had, "KEY=VALUE".
+ */
+void report_faults(const struct results *results, uint32_t most, const char *const *sets,
+		   uint32_t set_count);
 
 /* All runs as a table with tabs, instead of the rest. */
 void report_rows(const struct results *results);

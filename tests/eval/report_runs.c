@@ -4,7 +4,7 @@
  * faults, each with the command that shows it.
  *
  * Invariant: a command that is printed replays exactly the run that was judged, with the same
- * limit configured.
+ * limit and the same settings.
  */
 #include <stdio.h>
 #include <string.h>
@@ -159,7 +159,7 @@ static bool describe_fault(const struct result *result, char *buffer, size_t siz
 	return false;
 }
 
-static void print_command(const struct result *result)
+static void print_command(const struct result *result, const char *const *sets, uint32_t set_count)
 {
 	char params[PARAMS_SIZE];
 
@@ -168,15 +168,21 @@ static void print_command(const struct result *result)
 		     (unsigned long long)result->seed);
 	if (result->capacity)
 		(void)printf(" --endpoint db=10.0.3.7:5432,limit=%u", result->capacity);
+	for (uint32_t i = 0; i < set_count; i++)
+		(void)printf(" --set %s", sets[i]);
 	(void)printf("\n");
 }
 
-void report_faults(const struct results *results, uint32_t most)
+void report_faults(const struct results *results, uint32_t most, const char *const *sets,
+		   uint32_t set_count)
 {
 	uint32_t family = UINT32_MAX, told = 0, count = 0;
 	char text[200];
 
-	(void)printf("\n-- false alarms and misses, at most %u a family --\n", most);
+	if (most == UINT32_MAX)
+		(void)printf("\n-- false alarms and misses --\n");
+	else
+		(void)printf("\n-- false alarms and misses, at most %u a family --\n", most);
 	for (uint32_t i = 0; i < results->count; i++) {
 		const struct result *result = &results->rows[i];
 
@@ -192,7 +198,7 @@ void report_faults(const struct results *results, uint32_t most)
 			continue;
 		told++;
 		(void)printf("%s: %s\n", result_family(result)->name, text);
-		print_command(result);
+		print_command(result, sets, set_count);
 	}
 	if (count > told)
 		(void)printf("  ... and %u more of this family\n", count - told);

@@ -42,6 +42,7 @@ static enum load_kind draw_load(struct scenario *scenario)
 
 	if (kind == LOAD_KIND_COUNT) {
 		(void)fprintf(stderr, "eval: load '%s' does not exist\n", name);
+		scenario->is_wrong = true;
 		return LOAD_POISSON;
 	}
 	return kind;
@@ -97,6 +98,7 @@ struct pool_model *scenario_add_pool(struct scenario *scenario, struct sim_clien
 	found = pool_profile_find(profile);
 	if (!found) {
 		(void)fprintf(stderr, "eval: pool '%s' does not exist\n", profile);
+		scenario->is_wrong = true;
 		found = pool_profile_find("go");
 	}
 	if (!client)
@@ -129,6 +131,7 @@ struct pool_model *scenario_add_resting(struct scenario *scenario, struct sim_cl
 	profile = pool_profile_find(word);
 	if (!profile) {
 		(void)fprintf(stderr, "eval: pool '%s' does not exist\n", word);
+		scenario->is_wrong = true;
 		return NULL;
 	}
 	(void)snprintf(stream, sizeof(stream), "pool %u", scenario->part_count++);
@@ -177,7 +180,10 @@ struct scenario *scenario_new(const struct family *family, const char *params, u
 	scenario_set_duration(scenario, 86400);
 	family->build(scenario);
 	scenario->world->observe_ns = ns_of(params_number(params, "attach", 0));
-	return scenario;
+	if (!scenario->is_wrong)
+		return scenario;
+	scenario_free(scenario);
+	return NULL;
 }
 
 void scenario_free(struct scenario *scenario)

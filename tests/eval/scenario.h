@@ -49,6 +49,7 @@ struct scenario {
 	double deadline_s; /* the verdict is due this long after the onset */
 	uint32_t capacity; /* connections that the leaking pool can have; 0 = does not matter */
 	bool is_fixed, is_limit_known;
+	bool is_wrong; /* a parameter names what does not exist; it is not to be run */
 	const struct pool_model *counted; /* whose census decides; NULL = the onset does */
 	uint32_t static_limit; /* what an operator would take 80% of */
 };

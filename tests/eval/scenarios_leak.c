@@ -15,7 +15,7 @@
 #define HOUR_S 3600.0
 #define DAY_S 86400.0
 
-static enum leak_kind kind_of(const char *word)
+static enum leak_kind kind_of(struct scenario *scenario, const char *word)
 {
 	static const char *const words[] = {
 		[LEAK_NOTHING] = "nothing",   [LEAK_RETURN] = "return", [LEAK_TX] = "tx",
@@ -28,10 +28,11 @@ static enum leak_kind kind_of(const char *word)
 		if (strcmp(word, words[kind]) == 0)
 			return (enum leak_kind)kind;
 	(void)fprintf(stderr, "eval: leak '%s' does not exist\n", word);
+	scenario->is_wrong = true;
 	return LEAK_RETURN;
 }
 
-static enum leak_shape shape_of(const char *word)
+static enum leak_shape shape_of(struct scenario *scenario, const char *word)
 {
 	static const char *const words[] = {
 		[SHAPE_POISSON] = "poisson", [SHAPE_PERIODIC] = "periodic",
@@ -43,6 +44,7 @@ static enum leak_shape shape_of(const char *word)
 		if (strcmp(word, words[shape]) == 0)
 			return (enum leak_shape)shape;
 	(void)fprintf(stderr, "eval: shape '%s' does not exist\n", word);
+	scenario->is_wrong = true;
 	return SHAPE_POISSON;
 }
 
@@ -52,8 +54,9 @@ static void set_leak(struct scenario *scenario, struct pool_model *pool)
 	struct leak_spec *leak = &pool->leak;
 	char word[24];
 
-	leak->kind = kind_of(params_word(params, "leak", "return", word, sizeof(word)));
-	leak->shape = shape_of(params_word(params, "shape", "poisson", word, sizeof(word)));
+	leak->kind = kind_of(scenario, params_word(params, "leak", "return", word, sizeof(word)));
+	leak->shape =
+		shape_of(scenario, params_word(params, "shape", "poisson", word, sizeof(word)));
 	leak->rate = params_number(params, "rate", 60) / HOUR_S;
 	leak->after_ns = scenario->world->now_ns + ns_of(params_number(params, "after", 0));
 	leak->size = (uint32_t)params_number(params, "clients", 1);
