@@ -9,7 +9,7 @@ import tempfile
 
 import pytest
 
-from harness import AGENT_ALONE, PROGRAMS, ROOT, LineProgram, children_of, wait_until
+from harness import AGENT_ALONE, CLIENTS, PROGRAMS, ROOT, LineProgram, children_of, wait_until
 from test_daemon import said
 from verdicts import QUICK, Leaker
 
@@ -81,7 +81,7 @@ def test_run_gives_it_up_before_the_command_begins_which_keeps_it(connleak, serv
         assert caps_of(commands, which) == caps_of(status_of("self"), which)
 
 
-def test_agent_without_privileges_still_tells_who_other_users_are(connleak, server, start):
+def test_agent_without_privileges_still_tells_who_other_users_are(connleak, server, start, anybodys):
     """A process of another user, and code to be named, that come after all was given up."""
     port = server.listen()
     agent = connleak.start(
@@ -89,7 +89,8 @@ def test_agent_without_privileges_still_tells_who_other_users_are(connleak, serv
     )
     pid = agent.process.pid
     wait_until(lambda: status_of(pid)["Seccomp"] == "2", 10, "system calls are restricted")
-    leaker = start(Leaker, port, *("setpriv", "--reuid=nobody", "--clear-groups"))
+    script = shutil.copy(CLIENTS / "leaker.py", anybodys)
+    leaker = start(Leaker, port, *("setpriv", "--reuid=nobody", "--clear-groups"), script=script)
     leaker.leak()
     raised = agent.wait_events("verdict", 1, timeout=40, state="raised", pid=leaker.pid)[0]
     assert raised["workload"].startswith("python3")

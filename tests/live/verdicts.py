@@ -16,11 +16,11 @@ QUICK = [
 
 
 class Leaker(LineProgram):
-    """clients/leaker.py; see there for the commands."""
+    """clients/leaker.py, or a copy of it; see there for the commands."""
 
-    def __init__(self, port, *prefix):
+    def __init__(self, port, *prefix, script=CLIENTS / "leaker.py"):
         self.forgotten = 0
-        super().__init__(*prefix, PYTHON, CLIENTS / "leaker.py", port)
+        super().__init__(*prefix, PYTHON, script, port)
         self.comm = pathlib.Path(f"/proc/{self.pid}/comm").read_text().rstrip("\n")
 
     def leak(self, count=LEAKED, interval_s=0.3):
