@@ -3,6 +3,7 @@
 
 import os
 import pathlib
+import signal
 import subprocess
 import tempfile
 
@@ -17,6 +18,8 @@ def pytest_sessionstart(session):
         pytest.exit("the live tests load eBPF programs and must be run as root", returncode=1)
     if not harness.CONNLEAK.exists():
         pytest.exit(f"{harness.CONNLEAK} is not there; run make first", returncode=1)
+    # A shell's background jobs ignore it and hand that on: what is started here would never get one.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
