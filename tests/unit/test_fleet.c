@@ -88,13 +88,13 @@ static void fleet_join_puts_pods_of_one_controller_together(void **state)
 	sim_free(sim);
 }
 
-/* Lives for an hour with ten connections, and goes. */
-static void live_and_go(struct sim *sim, uint32_t pid)
+/* Lives for an hour with so many connections, and goes. */
+static void live_with_and_go(struct sim *sim, uint32_t pid, uint32_t count)
 {
 	uint64_t first = sim->last_id + 1;
 	struct event event;
 
-	for (int i = 0; i < 10; i++)
+	for (uint32_t i = 0; i < count; i++)
 		open_by(sim, pid, "/srv/orders", NULL, "10.0.3.7:5432");
 	for (int i = 0; i < 60; i++) {
 		sim_advance(sim, sim->now + 60);
@@ -104,12 +104,17 @@ static void live_and_go(struct sim *sim, uint32_t pid)
 	sim_fill_owner(sim, &event);
 	event.client.pid = pid;
 	sim_event(sim, &event);
-	for (uint64_t id = first; id < first + 10; id++) {
+	for (uint64_t id = first; id < first + count; id++) {
 		event = (struct event){.type = EVENT_CLOSE, .conn = id, .by = CLOSE_EXIT};
 		sim_event(sim, &event);
 	}
 	sim_advance(sim, sim->now + 60);
 	sim_end(sim);
+}
+
+static void live_and_go(struct sim *sim, uint32_t pid)
+{
+	live_with_and_go(sim, pid, 10);
 }
 
 static void fleet_leave_keeps_the_baseline(void **state)
@@ -128,6 +133,27 @@ static void fleet_leave_keeps_the_baseline(void **state)
 	/* And what it did, for the process that comes after it. */
 	assert_non_null(fleet->former);
 	assert_int_equal(fleet->former->opened_count, 10);
+	sim_free(sim);
+}
+
+/* The largest of a week and of the week before count, and no older one. */
+static void fleet_leave_forgets_what_a_workload_was_like_weeks_ago(void **state)
+{
+	static const struct {
+		uint32_t count, plateau, before;
+	} weeks[] = {{40, 40, 0}, {10, 10, 40}, {10, 10, 10}};
+	struct sim *sim = sim_new(1);
+	const struct baseline *baseline;
+
+	(void)state;
+	for (uint32_t i = 0; i < sizeof(weeks) / sizeof(weeks[0]); i++) {
+		live_with_and_go(sim, 100 + i, weeks[i].count);
+		baseline = fleet_baseline(fleets_first(detector_fleets(sim->detector)));
+		assert_int_equal(baseline->plateau, weeks[i].plateau);
+		assert_int_equal(baseline->plateau_before, weeks[i].before);
+		sim->now += 7 * 24 * 3600;
+		sim->next_look = sim->now;
+	}
 	sim_free(sim);
 }
 
@@ -212,6 +238,7 @@ int main(void)
 		cmocka_unit_test(fleet_join_puts_processes_of_one_workload_together),
 		cmocka_unit_test(fleet_join_puts_pods_of_one_controller_together),
 		cmocka_unit_test(fleet_leave_keeps_the_baseline),
+		cmocka_unit_test(fleet_leave_forgets_what_a_workload_was_like_weeks_ago),
 		cmocka_unit_test(fleet_leave_forgets_a_process_that_was_hardly_seen),
 		cmocka_unit_test(fleets_import_gives_back_what_was_kept),
 		cmocka_unit_test(fleets_import_refuses_what_says_nothing),

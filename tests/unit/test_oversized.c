@@ -105,9 +105,11 @@ static const struct deploy deploys[] = {
 	{"twenty to thirty-one", 20, 31, 5, 5, 60, 0, true},
 	{"the same size", 10, 10, 5, 5, 120, 0, false},
 	{"a little larger", 20, 28, 5, 5, 120, 0, false},
+	{"ten more of many", 40, 52, 5, 5, 120, 0, false},
 	{"small pools", 4, 12, 5, 5, 120, 0, false},
 	{"smaller", 40, 10, 5, 5, 120, 0, false},
 	{"larger and used", 10, 40, 5, 30, 120, 0.9, false},
+	{"larger, for each request takes longer", 10, 20, 5, 5, 120, 2.5, false},
 	{"the same and more work", 10, 10, 5, 50, 120, 0, false},
 };
 
