@@ -4,12 +4,14 @@
 import json
 import os
 import re
+from pathlib import Path
 
 import pytest
 
 RUNTIME, USAGE = 1, 2
 PID_MAX = 4194303  # of Linux; no process has a greater number
 PID, NEIGHBOUR = 4711, 4712
+MANUALS = Path(__file__).parents[2] / "packaging/man"
 HISTORY_S, LEAK_S, EVERY_S = 600, 240, 10
 LEAKED = LEAK_S // EVERY_S
 RIVALS = ["traffic_spike", "network", "slow_database", "pool_too_small", "oversized", "storm"]
@@ -125,6 +127,29 @@ def test_timeline_adds_up_and_connections_are_grouped(connleak, leak):
     assert leaked == set(pool["verdicts"][0]["suspects"]) <= set(range(1, LEAKED + 1))
     assert pool["connections"][0]["local"] == "10.0.0.1:40001"
     assert pool["figures"]["rtt_us"] == pytest.approx(240, rel=0.01)
+
+
+def keys_of(value):
+    if isinstance(value, list):
+        return {key for item in value for key in keys_of(item)}
+    if isinstance(value, dict):
+        return set(value) | keys_of(list(value.values()))
+    return set()
+
+
+def test_each_key_of_the_json_is_in_the_manual(connleak, leak):
+    explained = json.loads(explain(connleak, "--json", PID, "--replay", leak))
+    verdicts = [pool.pop("verdicts") for pool in explained["pools"]]
+    connections = [pool.pop("connections") for pool in explained["pools"]]
+    assert keys_of(verdicts) and keys_of(connections)
+    for command, keys in (
+        ("replay", keys_of(verdicts)),
+        ("list", keys_of(connections) - {"group"}),
+        ("explain", keys_of(explained) | {"verdicts", "connections", "group"}),
+    ):
+        manual = (MANUALS / f"connleak-{command}.8.in").read_text()
+        output = manual[manual.index(".SH OUTPUT") : manual.index(".SH EXIT STATUS")]
+        assert keys <= set(re.findall(r"\w+", output)), f"connleak-{command}(8)"
 
 
 def test_text_has_a_plot_that_the_locale_can_show(connleak, leak):
