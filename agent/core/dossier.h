@@ -28,6 +28,7 @@ struct dossier {
 	struct judgement *judgement; /* owned; NULL = it is packed */
 	uint8_t *packed; /* owned; NULL = it is open */
 	struct membership membership;
+	uint32_t counted_open; /* its part of the server's open_count */
 	bool is_listed; /* in dossiers->open */
 	bool has_tested; /* an open, since its silent connections were counted (spread.c) */
 };

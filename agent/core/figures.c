@@ -19,30 +19,22 @@
 #include "heartbeat.h"
 #include "inherited.h"
 
-static bool is_loopback(const struct netaddr *addr)
-{
-	static const uint8_t v6[16] = {[15] = 1};
-	static const uint8_t v4[13] = {[10] = 0xff, [11] = 0xff, [12] = 127};
+/* One in a century: what is left of a sum that has been taken away again. */
+#define GROWTH_MIN 1e-6
 
-	return memcmp(addr->ip, v6, sizeof(v6)) == 0 || memcmp(addr->ip, v4, sizeof(v4)) == 0;
+/* NULL = it is not judged, and no server knows of it. */
+static const struct server *server_of(const struct pool *pool)
+{
+	return pool->dossier ? pool->dossier->membership.fleet->server : NULL;
 }
 
-/* 127.0.0.1 in two network namespaces is two servers; any other address is one. */
-static bool is_same_server(const struct pool *a, const struct pool *b)
+uint64_t figures_open_on_host(const struct pool *pool)
 {
-	return a->remote.port == b->remote.port &&
-	       memcmp(a->remote.ip, b->remote.ip, sizeof(a->remote.ip)) == 0 &&
-	       (a->netns == b->netns || !is_loopback(&a->remote));
-}
+	const struct server *server = server_of(pool);
 
-uint64_t figures_open_on_host(const struct bench *bench, const struct pool *pool)
-{
-	uint64_t count = 0;
-
-	for (const struct pool *at = table_first_pool(bench->table); at; at = at->next)
-		if (is_same_server(at, pool))
-			count += at->conn_count;
-	return count;
+	if (!server)
+		return pool->conn_count;
+	return (uint64_t)server->open_count - pool->dossier->counted_open + pool->conn_count;
 }
 
 uint64_t figures_limit(const struct bench *bench, const struct pool *pool)
@@ -150,17 +142,24 @@ static double leak_growth(const struct judgement *judgement)
 	return leak->verdict->growth_per_hour;
 }
 
-double figures_growth_of_others(const struct bench *bench, const struct pool *pool)
+void figures_count_leak(struct judgement *judgement)
 {
-	double growth = 0;
+	struct server *server = judgement->dossier->membership.fleet->server;
+	double growth = leak_growth(judgement);
 
-	if (figures_limit(bench, pool) == 0)
+	server->growth_per_hour += growth - judgement->leak.counted_growth;
+	judgement->leak.counted_growth = growth;
+}
+
+double figures_growth_of_others(const struct bench *bench, const struct judgement *judgement)
+{
+	const struct server *server = server_of(judgement->pool);
+	double growth;
+
+	if (!server || figures_limit(bench, judgement->pool) == 0)
 		return 0;
-	/* A judgement with a verdict is never packed. */
-	for (const struct pool *at = table_first_pool(bench->table); at; at = at->next)
-		if (at != pool && at->dossier && at->dossier->judgement && is_same_server(at, pool))
-			growth += leak_growth(at->dossier->judgement);
-	return growth;
+	growth = server->growth_per_hour - judgement->leak.counted_growth;
+	return growth > GROWTH_MIN ? growth : 0;
 }
 
 static double seconds_left(uint64_t limit, double used, double per_hour)
@@ -195,8 +194,8 @@ static double server_seconds_left(const struct bench *bench, const struct judgem
 
 	if (pool->conn_count >= limit)
 		return own_seconds_left(judgement, finding, limit, per_hour);
-	return seconds_left(limit, (double)figures_open_on_host(bench, pool),
-			    per_hour + figures_growth_of_others(bench, pool));
+	return seconds_left(limit, (double)figures_open_on_host(pool),
+			    per_hour + figures_growth_of_others(bench, judgement));
 }
 
 /*

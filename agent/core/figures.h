@@ -7,11 +7,17 @@
 
 #include "judgement.h"
 
-/* What is open on this host towards the pool's remote address, all processes together. */
-uint64_t figures_open_on_host(const struct bench *bench, const struct pool *pool);
+/*
+ * What is open on this host towards the pool's remote address, all processes together; of the
+ * others as of the last tick, those that are connecting left out.
+ */
+uint64_t figures_open_on_host(const struct pool *pool);
+
+/* To be called when its leak verdict has changed: what the leaks of its server add up to. */
+void figures_count_leak(struct judgement *judgement);
 
 /* By how much an hour the leaks of other pools use up its server's limit; 0 without a limit. */
-double figures_growth_of_others(const struct bench *bench, const struct pool *pool);
+double figures_growth_of_others(const struct bench *bench, const struct judgement *judgement);
 
 /* What the operator has configured for the remote address; 0 = nothing. */
 uint64_t figures_limit(const struct bench *bench, const struct pool *pool);

@@ -125,6 +125,12 @@ static bool is_loopback(const struct netaddr *addr)
 	return memcmp(addr->ip, v6, sizeof(v6)) == 0 || memcmp(addr->ip, v4, sizeof(v4)) == 0;
 }
 
+/* 127.0.0.1 in two network namespaces is two servers; any other address is one. */
+static uint32_t netns_of(const struct netaddr *remote, uint32_t netns)
+{
+	return is_loopback(remote) ? netns : 0;
+}
+
 static bool is_same_address(const struct netaddr *a, const struct netaddr *b)
 {
 	return a->port == b->port && memcmp(a->ip, b->ip, sizeof(a->ip)) == 0;
@@ -132,22 +138,31 @@ static bool is_same_address(const struct netaddr *a, const struct netaddr *b)
 
 /* --- servers ---------------------------------------------------------------------------------- */
 
-static struct server *take_server(struct fleets *fleets, const struct netaddr *remote,
+static struct server *find_server(const struct fleets *fleets, const struct netaddr *remote,
 				  uint32_t netns)
 {
 	uint64_t hash = server_hash(remote, netns);
-	struct server *server;
 
 	for (struct index_link *at = index_bucket(&fleets->servers, hash); at; at = at->next)
 		if (at->key == hash && SERVER_OF(at)->netns == netns &&
 		    is_same_address(&SERVER_OF(at)->remote, remote))
 			return SERVER_OF(at);
+	return NULL;
+}
+
+static struct server *take_server(struct fleets *fleets, const struct netaddr *remote,
+				  uint32_t netns)
+{
+	struct server *server = find_server(fleets, remote, netns);
+
+	if (server)
+		return server;
 	server = calloc(1, sizeof(*server));
 	if (!server)
 		return NULL;
 	server->remote = *remote;
 	server->netns = netns;
-	index_insert(&fleets->servers, &server->link, hash);
+	index_insert(&fleets->servers, &server->link, server_hash(remote, netns));
 	return server;
 }
 
@@ -224,7 +239,7 @@ static struct fleet *take_fleet(struct fleets *fleets, const char *key, struct s
 static struct fleet *find_or_make(struct fleets *fleets, const char *key,
 				  const struct netaddr *remote, uint32_t netns)
 {
-	struct server *server = take_server(fleets, remote, is_loopback(remote) ? netns : 0);
+	struct server *server = take_server(fleets, remote, netns_of(remote, netns));
 	struct fleet *fleet = server ? take_fleet(fleets, key, server) : NULL;
 
 	if (server && server->fleet_count == 0)
@@ -377,7 +392,8 @@ void fleet_leave(struct bench *bench, struct dossier *dossier, const struct judg
 	if (fleet->leader == dossier)
 		fleet->leader = NULL;
 	if (fleet->server->largest == dossier)
-		fleet->server->largest = NULL;
+		fleet->server->growth_per_hour = 0;
+	fleet->server->largest = NULL;
 	*membership = (struct membership){0};
 	if (--fleet->member_count > 0)
 		return;
@@ -416,23 +432,54 @@ static void add_up(struct dossier *dossier)
 	struct server *server = dossier->membership.fleet->server;
 	const struct pool *pool = dossier->pool;
 
-	server->open_count += pool->conn_count - pool->connecting_count;
+	dossier->counted_open = pool->conn_count - pool->connecting_count;
+	server->open_count += dossier->counted_open;
+	if (dossier->judgement) /* with a verdict it is never packed */
+		server->growth_per_hour += dossier->judgement->leak.counted_growth;
 	server->suspect_count += dossier_is_suspected(dossier);
 	server->early_close_count += totals_count_of(pool, COUNT_EARLY_PEER_CLOSE);
 	if (!server->largest || pool->conn_count > server->largest->pool->conn_count)
 		server->largest = dossier;
 }
 
+/* Those that have only inherited what they hold are not judged. */
+static void add_unjudged(const struct bench *bench)
+{
+	const struct pool *pool = table_first_pool(bench->table);
+
+	for (; pool; pool = pool->next) {
+		struct server *server;
+
+		if (pool->dossier || pool->conn_count == 0)
+			continue;
+		server = find_server(bench->fleets, &pool->remote,
+				     netns_of(&pool->remote, pool->netns));
+		if (server)
+			server->open_count += pool->conn_count - pool->connecting_count;
+	}
+}
+
+/* Several fleets may have the same one: nothing is added before all are reset. */
+static void reset_server(struct server *server)
+{
+	server->open_count = 0;
+	server->suspect_count = 0;
+	server->early_close_count = 0;
+	server->growth_per_hour = 0;
+	server->largest = NULL;
+}
+
 void fleets_advance(struct bench *bench, const struct moment *moment)
 {
+	uint32_t judged_count = 0;
 	struct fleet *fleet;
 
 	for (fleet = bench->fleets->first; fleet; fleet = fleet->next) {
-		fleet->server->open_count = 0;
-		fleet->server->suspect_count = 0;
-		fleet->server->early_close_count = 0;
-		fleet->server->largest = NULL;
+		reset_server(fleet->server);
+		judged_count += fleet->member_count;
 	}
+	if (judged_count < table_pool_count(bench->table))
+		add_unjudged(bench);
 	for (fleet = bench->fleets->first; fleet; fleet = fleet->next) {
 		for (struct dossier *member = fleet->first; member;
 		     member = member->membership.next)

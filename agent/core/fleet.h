@@ -48,6 +48,7 @@ struct server {
 	uint32_t limit; /* configured; 0 = none */
 	uint32_t open_count; /* of this host, as of the last tick */
 	uint32_t suspect_count; /* pools that are suspected or worse, the same */
+	double growth_per_hour; /* of all leaks that are raised */
 	uint64_t early_close_count; /* closes by the server within 1 s, of all pools there are */
 	struct dossier *largest; /* the same */
 };

@@ -59,6 +59,7 @@ struct leak {
 	uint32_t waited_count; /* open when it became a suspect, or was not cleared for growing */
 	struct finding *basis; /* the last evidence of it that was not low; owned; as verdict */
 	struct told told; /* whom the last line named */
+	double counted_growth; /* its part of the server's growth_per_hour */
 };
 
 /* Packed while nothing happens to the pool (dossier.h), so what is zero costs nothing. */

@@ -86,6 +86,7 @@ static void end_verdict(struct bench *bench, struct judgement *judgement)
 	if (leak->stage == LEAK_RAISED)
 		bench->standing_count[VERDICT_LEAK]--;
 	leak_destroy(judgement);
+	figures_count_leak(judgement);
 }
 
 /* Makes the verdict one of the pool as it is now, for those who ask without a line. */
@@ -112,6 +113,7 @@ static int renew(const struct bench *bench, struct judgement *judgement,
 	report_write(bench, judgement, finding, &fresh);
 	verdict_clear(leak->verdict);
 	*leak->verdict = fresh;
+	figures_count_leak(judgement);
 	return 0;
 }
 

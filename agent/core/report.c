@@ -190,11 +190,11 @@ static void add_process(const struct bench *bench, const struct judgement *judge
 				     "%" PRIu64 " records were lost; as many connections that "
 				     "were silent by then are not counted",
 				     bench->losses.count);
-	if (figures_open_on_host(bench, pool) != verdict->open_count)
+	if (figures_open_on_host(pool) != verdict->open_count)
 		verdict_add_evidence(verdict, "open_on_host",
 				     "%" PRIu64 " connections of this host are open to this "
 				     "endpoint, all processes together",
-				     figures_open_on_host(bench, pool));
+				     figures_open_on_host(pool));
 }
 
 /* Only what stands out: threads that left theirs behind. Helpers of a pool have ended as well. */
@@ -442,7 +442,7 @@ static const char *format_rate(double per_hour, char *text, size_t size)
 static void append_open(const struct bench *bench, const struct judgement *judgement,
 			const struct finding *finding, struct verdict *verdict)
 {
-	uint64_t on_host = figures_open_on_host(bench, judgement->pool);
+	uint64_t on_host = figures_open_on_host(judgement->pool);
 	bool is_shared = verdict->limit > 0 &&
 			 verdict->limit == figures_limit(bench, judgement->pool) &&
 			 on_host > verdict->open_count;
@@ -459,7 +459,7 @@ static void append_open(const struct bench *bench, const struct judgement *judge
 static void append_growth(const struct bench *bench, const struct judgement *judgement,
 			  const struct finding *finding, struct verdict *verdict)
 {
-	double others = figures_growth_of_others(bench, judgement->pool);
+	double others = figures_growth_of_others(bench, judgement);
 	char rate[32];
 
 	append_open(bench, judgement, finding, verdict);

@@ -83,7 +83,7 @@ static bool is_at_ceiling(const struct bench *bench, const struct judgement *jud
 	const struct plateau *plateau = &judgement->plateau;
 	uint64_t limit = figures_limit(bench, judgement->pool);
 
-	if (limit > 0 && figures_open_on_host(bench, judgement->pool) >= limit)
+	if (limit > 0 && figures_open_on_host(judgement->pool) >= limit)
 		return true;
 	return plateau->ceiling > 0 && plateau->open >= plateau->ceiling;
 }

@@ -5,6 +5,8 @@
  */
 #include "pool_sim.h"
 
+#include "core/figures.h"
+
 #define GAP_S 60
 #define CHILDREN 40
 
@@ -138,6 +140,25 @@ static void inherited_connections_of_children_that_end_are_no_leak(void **state)
 	sim_free(sim);
 }
 
+/* Children that do nothing with them are not judged, and hold them all the same. */
+static void inherited_connections_are_open_on_the_host(void **state)
+{
+	struct sim *sim = sim_new(1);
+	const struct pool *parent;
+
+	(void)state;
+	(void)sim_open(sim);
+	for (int i = 0; i < 6; i++)
+		(void)leave_to_child(sim, true);
+	sim_advance(sim, sim->now + 10);
+	sim_end(sim);
+	parent = table_first_pool(sim->table);
+	assert_int_equal(parent->conn_count, 1);
+	assert_null(parent->next->dossier);
+	assert_int_equal(figures_open_on_host(parent), 7);
+	sim_free(sim);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -147,6 +168,7 @@ int main(void)
 		cmocka_unit_test(inherited_verdict_clears_when_the_children_end),
 		cmocka_unit_test(inherited_connections_that_children_use_are_theirs),
 		cmocka_unit_test(inherited_connections_of_children_that_end_are_no_leak),
+		cmocka_unit_test(inherited_connections_are_open_on_the_host),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
