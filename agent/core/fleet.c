@@ -438,6 +438,9 @@ static void add_up(struct dossier *dossier)
 		server->growth_per_hour += dossier->judgement->leak.counted_growth;
 	server->suspect_count += dossier_is_suspected(dossier);
 	server->early_close_count += totals_count_of(pool, COUNT_EARLY_PEER_CLOSE);
+	if (dossier->judgement && dossier->judgement->storm.standing.verdict &&
+	    dossier->judgement->storm.refusal.is_told)
+		server->refusal_teller = dossier;
 	if (!server->largest || pool->conn_count > server->largest->pool->conn_count)
 		server->largest = dossier;
 }
@@ -466,6 +469,7 @@ static void reset_server(struct server *server)
 	server->suspect_count = 0;
 	server->early_close_count = 0;
 	server->growth_per_hour = 0;
+	server->refusal_teller = NULL;
 	server->largest = NULL;
 }
 

@@ -51,6 +51,10 @@ struct server {
 	double growth_per_hour; /* of all leaks that are raised */
 	uint64_t early_close_count; /* closes by the server within 1 s, of all pools there are */
 	struct dossier *largest; /* the same */
+	uint32_t refused_count; /* pools that it turns away, as of the tick before (refusal.c) */
+	uint32_t refused_now; /* the same of this tick, as far as they were reviewed */
+	uint64_t refused_ns; /* this tick */
+	const struct dossier *refusal_teller; /* whose verdict says so; NULL = none */
 };
 
 struct fleet {

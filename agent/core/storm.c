@@ -10,6 +10,8 @@
  *	 or most live for less than 5 s						it is churn
  *	 or three times as many are open as before and most of the new ones idle	a stampede
  *
+ * A server that turns away most of a few connects, and goes on doing so, is refusal.c's to find.
+ *
  * Being turned away speaks for itself. The other two are also what a burst of honest work does in
  * a pool that keeps few connections; there the past has to be known for WARM, and the surge has to
  * be twice the highest one that passed. In either case it has to last: two halves of the 10 s each
@@ -30,6 +32,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "figures.h"
 #include "format.h"
 #include "judgement.h"
 #include "report.h"
@@ -348,12 +351,44 @@ static int tell(struct bench *bench, struct judgement *judgement, const struct s
 		skip_lessons(storm);
 		storm->passed = 0;
 	}
+	storm->refusal.is_told = false;
 	if (surge->turned_away >= bench->settings->storm_failed)
 		storm->passed = INFINITY;
 	else if ((float)surge->opened > storm->passed)
 		storm->passed = (float)surge->opened;
 	report_differential(bench, judgement, draft.since_ns, &draft);
 	return standing_tell(bench, standing, &draft);
+}
+
+/* What each process that it turns away would say is said by one of them. */
+static int tell_refusal(struct bench *bench, struct judgement *judgement, uint64_t t_ns)
+{
+	struct storm *storm = &judgement->storm;
+	struct verdict draft;
+
+	standing_draft(bench, judgement, VERDICT_STORM, t_ns, &draft);
+	draft.since_ns = storm->refusal.since_ns;
+	draft.severity = SEVERITY_CRITICAL;
+	refusal_write(bench, judgement, &draft);
+	report_differential(bench, judgement, draft.since_ns, &draft);
+	if (!storm->standing.verdict)
+		skip_lessons(storm);
+	storm->passed = INFINITY;
+	storm->refusal.is_told = true;
+	judgement->dossier->membership.fleet->server->refusal_teller = judgement->dossier;
+	return standing_tell(bench, &storm->standing, &draft);
+}
+
+/* A minute has been waited for already. */
+static int clear_refusal(struct bench *bench, struct judgement *judgement, uint64_t t_ns)
+{
+	struct refusal *refusal = &judgement->storm.refusal;
+
+	if (refusal->since_ns != 0)
+		return 0;
+	refusal->is_told = false;
+	return standing_clear(bench, &judgement->storm.standing, t_ns,
+			      "the server takes connections again.");
 }
 
 /* Nothing came of it twice within hours. */
@@ -372,10 +407,13 @@ int storm_review(struct bench *bench, struct judgement *judgement, uint64_t t_ns
 {
 	struct storm *storm = &judgement->storm;
 	struct standing *standing = &storm->standing;
+	uint64_t limit = figures_limit(bench, judgement->pool);
 	struct surge surge;
 
+	refusal_count(judgement, t_ns);
 	if (!turn_slot(judgement, t_ns))
 		return 0;
+	refusal_sample(judgement, storm->last.opened, storm->last.early, t_ns);
 	measure(bench, storm, &surge);
 	if (reaches(&surge, surge.threshold))
 		measure_answers(storm, judgement->pool, t_ns, &surge);
@@ -385,8 +423,15 @@ int storm_review(struct bench *bench, struct judgement *judgement, uint64_t t_ns
 		standing->since_ns = 0;
 		return tell(bench, judgement, &surge, t_ns);
 	}
-	if (standing->verdict &&
-	    standing_lasts(&standing->since_ns, 2 * surge.opened < surge.threshold, t_ns,
+	if (refusal_is_met(judgement, limit, t_ns)) {
+		standing->since_ns = 0;
+		return tell_refusal(bench, judgement, t_ns);
+	}
+	if (!standing->verdict)
+		return 0;
+	if (storm->refusal.is_told)
+		return clear_refusal(bench, judgement, t_ns);
+	if (standing_lasts(&standing->since_ns, 2 * surge.opened < surge.threshold, t_ns,
 			   OVER_NS)) {
 		learn_passed(storm, t_ns);
 		return standing_clear(bench, standing, t_ns,

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The storm verdict: many times as many connects as ever, that fail or come to nothing.
+ * The storm verdict: many times as many connects as ever, that fail or come to nothing; or most of
+ * them are turned away, however few they are.
  */
 #ifndef CONNLEAK_CORE_STORM_H
 #define CONNLEAK_CORE_STORM_H
 
+#include "refusal.h"
 #include "standing.h"
 #include "table.h"
 
@@ -51,6 +53,7 @@ struct storm {
 	uint64_t candidate_ns; /* when this minute began */
 	float passed; /* the same of the storm that stands, as far as nothing was turned away */
 	uint64_t passed_ns; /* when the last such storm was over; 0 = none was */
+	struct refusal refusal;
 };
 
 /* To be called when a judgement begins, which may be later than the pool. */

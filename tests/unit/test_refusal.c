@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A server that turns away most of the few connects that a process makes, and goes on doing so. */
+#include "pool_sim.h"
+
+#define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
+#define HALF_HOUR 1800.0
+
+enum fate {
+	SERVED, /* lives for a tenth of a second */
+	TURNED_AWAY, /* closed by the server at once */
+	TURNED_AWAY_UNSEEN, /* the same, told as a number */
+	REFUSED, /* no server is there */
+	MIXED, /* every third is turned away */
+};
+
+struct phase {
+	double until_s;
+	double wait_s; /* between two connects */
+	enum fate fate;
+};
+
+static void count_unseen(struct sim *sim)
+{
+	struct event event = {.type = EVENT_CHURN};
+
+	sim_fill_owner(sim, &event);
+	event.churn = (struct churn){.opened_count = 1,
+				     .established_count = 1,
+				     .closed_count[CLOSE_LOCAL] = 1,
+				     .early_peer_close_count = 1};
+	sim_event(sim, &event);
+}
+
+static void fail_one(struct sim *sim)
+{
+	struct event event = {.type = EVENT_OPEN, .conn = ++sim->last_id};
+
+	sim_fill_owner(sim, &event);
+	sim_event(sim, &event);
+	event = (struct event){.type = EVENT_FAILED, .conn = sim->last_id};
+	memcpy(event.error, "ECONNREFUSED", 13);
+	sim_event(sim, &event);
+}
+
+static void connect_one(struct sim *sim, enum fate fate)
+{
+	struct sim_conn *conn;
+
+	if (fate == TURNED_AWAY_UNSEEN) {
+		count_unseen(sim);
+		return;
+	}
+	if (fate == REFUSED) {
+		fail_one(sim);
+		return;
+	}
+	conn = sim_open(sim);
+	if (fate == TURNED_AWAY || (fate == MIXED && sim->last_id % 3 == 0)) {
+		conn->received = 0;
+		conn->is_dirty = false;
+		sim_fin(sim, conn);
+	} else {
+		sim_advance(sim, sim->now + 0.1);
+	}
+	sim_close(sim, conn, CLOSE_LOCAL);
+}
+
+static void run_phases(struct sim *sim, const struct phase *phases, size_t count)
+{
+	for (size_t i = 0; i < count && phases[i].until_s > 0; i++)
+		while (sim->now < phases[i].until_s) {
+			sim_advance(sim, sim->now + phases[i].wait_s);
+			connect_one(sim, phases[i].fate);
+		}
+	sim_end(sim);
+}
+
+static void refusal_is_a_storm_where_most_connects_of_a_minute_are_turned_away(void **state)
+{
+	static const struct {
+		const char *name;
+		struct phase phases[4];
+		double met_s; /* when it begins to be refused; 0 = nothing is to be said */
+	} rows[] = {
+		{"the server is full",
+		 {{HALF_HOUR, 3, SERVED}, {HALF_HOUR + 300, 3, TURNED_AWAY}},
+		 HALF_HOUR},
+		{"full, and too short to be seen",
+		 {{HALF_HOUR, 3, SERVED}, {HALF_HOUR + 300, 3, TURNED_AWAY_UNSEEN}},
+		 HALF_HOUR},
+		{"it restarts",
+		 {{HALF_HOUR, 3, SERVED},
+		  {HALF_HOUR + 45, 1, TURNED_AWAY},
+		  {HALF_HOUR + 600, 3, SERVED}},
+		 0},
+		{"one in three", {{HALF_HOUR, 3, SERVED}, {HALF_HOUR + 600, 3, MIXED}}, 0},
+		{"nobody is there", {{HALF_HOUR, 3, SERVED}, {HALF_HOUR + 600, 3, REFUSED}}, 0},
+		{"once in a minute",
+		 {{HALF_HOUR, 3, SERVED}, {HALF_HOUR + 1200, 61, TURNED_AWAY}},
+		 0},
+		{"as ever", {{2 * HALF_HOUR, 3, TURNED_AWAY}}, 0},
+		{"as ever for one in three, and then for all",
+		 {{HALF_HOUR, 3, MIXED}, {HALF_HOUR + 600, 3, TURNED_AWAY}},
+		 0},
+		{"hardly anything was seen before", {{50, 3, SERVED}, {600, 3, TURNED_AWAY}}, 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct sim *sim = sim_new(1);
+		const struct sim_line *line;
+
+		run_phases(sim, rows[i].phases, COUNT(rows[i].phases));
+		line = sim_first_by(sim, VERDICT_STORM, VERDICT_RAISED, "turned_away");
+		if ((rows[i].met_s > 0) != (line != NULL) ||
+		    (line && (line->t < rows[i].met_s + 60 || line->t > rows[i].met_s + 75))) {
+			sim_print(sim, rows[i].name, 1);
+			fail_msg("%s: at %.0f s", rows[i].name, line ? line->t : NAN);
+		}
+		sim_free(sim);
+	}
+}
+
+static void refusal_needs_no_past_where_the_limit_is_reached(void **state)
+{
+	static const struct phase phases[] = {{200, 3, TURNED_AWAY}};
+
+	(void)state;
+	for (unsigned int limit = 3; limit <= 4; limit++) {
+		struct sim *sim = sim_new(1);
+		char rule[64], error[128];
+
+		(void)snprintf(rule, sizeof(rule), "main=10.0.3.7:5432,limit=%u", limit);
+		assert_int_equal(dbkind_add_endpoint(sim->databases, rule, error, sizeof(error)),
+				 0);
+		for (int i = 0; i < 3; i++)
+			(void)sim_open(sim);
+		run_phases(sim, phases, COUNT(phases));
+		assert_int_equal(sim->line_count, limit == 3);
+		if (limit == 3)
+			assert_non_null(strstr(sim->lines[0].summary,
+					       "closed at once, 0 of 1 before. 3 here, 3 of 3 open "
+					       "on this host."));
+		sim_free(sim);
+	}
+}
+
+static void refusal_is_cleared_when_the_server_takes_them_again(void **state)
+{
+	static const struct phase phases[] = {
+		{HALF_HOUR, 3, SERVED},
+		{HALF_HOUR + 200, 3, TURNED_AWAY},
+		{2 * HALF_HOUR, 3, SERVED},
+		{2 * HALF_HOUR + 200, 3, TURNED_AWAY},
+	};
+	struct sim *sim = sim_new(1);
+
+	(void)state;
+	run_phases(sim, phases, COUNT(phases));
+	assert_int_equal(sim->line_count, 3);
+	assert_int_equal(sim->lines[0].severity, SEVERITY_CRITICAL);
+	assert_int_equal(sim->lines[1].state, VERDICT_CLEARED);
+	assert_non_null(strstr(sim->lines[1].summary, "the server takes connections again."));
+	assert_true(sim->lines[1].t <= HALF_HOUR + 200 + 70);
+	/* What was told before is not how it was before. */
+	assert_int_equal(sim->lines[2].state, VERDICT_RAISED);
+	assert_non_null(strstr(sim->lines[2].summary, "closed at once, 0 of "));
+	sim_free(sim);
+}
+
+static void open_for(struct sim *sim, uint32_t pid, uint32_t count)
+{
+	uint32_t own = sim->pid;
+
+	sim->pid = pid;
+	for (uint32_t i = 0; i < count; i++)
+		(void)sim_open(sim);
+	sim->pid = own;
+}
+
+/* Three processes are turned away, and a fourth has the connections. */
+static void refusal_is_told_once_a_server_and_says_who_holds_it(void **state)
+{
+	struct sim *sim = sim_new(1);
+	double full_s = HALF_HOUR;
+
+	(void)state;
+	open_for(sim, 77, 40);
+	while (sim->now < full_s + 200) {
+		sim_advance(sim, sim->now + 1);
+		sim->pid = 100 + (uint32_t)sim->now % 3;
+		connect_one(sim, sim->now < full_s ? SERVED : TURNED_AWAY);
+	}
+	sim_end(sim);
+	assert_int_equal(sim->line_count, 1);
+	assert_non_null(strstr(sim->lines[0].summary,
+			       "; so are those of 2 more processes of this host. 0 here, 40 open "
+			       "on this host, most by orders-api[77] (40)."));
+	sim_free(sim);
+}
+
+/* It has filled the server itself, and that is what it is told of. */
+static void refusal_is_not_told_of_a_process_that_leaks(void **state)
+{
+	static const struct phase served[] = {{HALF_HOUR, 3, SERVED}};
+	struct sim *sim = sim_new_quick();
+
+	(void)state;
+	run_phases(sim, served, COUNT(served));
+	for (int i = 0; i < 20; i++) {
+		struct sim_conn *conn = sim_open(sim);
+
+		sim_advance(sim, sim->now + 5);
+		sim_use(sim, conn);
+		conn->state = SIM_LEAKED;
+		sim_advance(sim, sim->now + 5);
+	}
+	assert_non_null(sim_first_by(sim, VERDICT_LEAK, VERDICT_RAISED, "silent_stock_at_opens"));
+	for (int i = 0; i < 60; i++) {
+		connect_one(sim, TURNED_AWAY);
+		sim_advance(sim, sim->now + 3);
+	}
+	assert_null(sim_first_by(sim, VERDICT_STORM, VERDICT_RAISED, "turned_away"));
+	sim_free(sim);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+			refusal_is_a_storm_where_most_connects_of_a_minute_are_turned_away),
+		cmocka_unit_test(refusal_needs_no_past_where_the_limit_is_reached),
+		cmocka_unit_test(refusal_is_cleared_when_the_server_takes_them_again),
+		cmocka_unit_test(refusal_is_told_once_a_server_and_says_who_holds_it),
+		cmocka_unit_test(refusal_is_not_told_of_a_process_that_leaks),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
