@@ -127,13 +127,20 @@ static struct waiting *copy_sample(const struct stack_sample *sample)
 	return waiting;
 }
 
+bool site_queue_has_room(const struct site_queue *queue, const struct abi_client *client)
+{
+	const struct process *process = find_process(queue, client);
+
+	return queue->count < SITE_QUEUE_MAX && (!process || process->count < SITE_QUEUE_EACH_MAX);
+}
+
 int site_queue_put(struct site_queue *queue, const struct stack_sample *sample)
 {
 	struct process *process = get_process(queue, &sample->client);
 	struct waiting *waiting = NULL;
 	int r = process ? 0 : -ENOMEM;
 
-	if (process && (queue->count >= SITE_QUEUE_MAX || process->count >= SITE_QUEUE_EACH_MAX))
+	if (process && !site_queue_has_room(queue, &sample->client))
 		r = -ENOSPC;
 	if (r == 0) {
 		waiting = copy_sample(sample);

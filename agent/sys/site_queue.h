@@ -7,6 +7,7 @@
 #ifndef CONNLEAK_SYS_SITE_QUEUE_H
 #define CONNLEAK_SYS_SITE_QUEUE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "bpf/abi.h"
@@ -25,6 +26,9 @@ void site_queue_free(struct site_queue *queue); /* accepts NULL */
  * wait, of this process or of all, or -ENOMEM (counted).
  */
 int site_queue_put(struct site_queue *queue, const struct stack_sample *sample);
+
+/* Whether one more of client's would be taken, memory given. */
+bool site_queue_has_room(const struct site_queue *queue, const struct abi_client *client);
 
 /*
  * The oldest sample of the process whose turn it is, NULL when none waits. The caller frees it; as

@@ -107,8 +107,8 @@ static int tell(const struct site_teller *teller, struct live_conn *conn, uint64
 
 static void ask_sender(const struct site_teller *teller, struct live_conn *conn)
 {
-	conn->sender_wanted = false;
-	sites_ask_sender(teller->sites, conn->id);
+	/* What was leaked sends no more, and so there would be no second time to ask. */
+	conn->sender_wanted = !sites_ask_sender(teller->sites, conn->id);
 }
 
 struct ask_walk {

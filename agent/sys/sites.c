@@ -39,7 +39,7 @@ struct entry {
 	uint64_t id;
 	char *news[2]; /* by ROLE_; NULL = nothing new; owned */
 	uint64_t since_ns;
-	uint32_t asked_sequence; /* the last send that was looked at */
+	uint32_t asked_sequence; /* number of the last look at its last send; 0 = none yet */
 	bool is_told; /* somebody has asked for it: the connection is known */
 	bool is_kept; /* it came from the agent before */
 	UT_hash_handle hh;
@@ -54,6 +54,7 @@ struct sites {
 	struct site_trails *trails;
 	struct entry *entries;
 	struct stack_sample sample; /* of a send, while it is handed on */
+	uint32_t asked_count; /* looks at last sends */
 	uint64_t swept_ns;
 	uint64_t full_count;
 	uint64_t learn_due_ns, learn_gap_ns; /* sends: when one may be learned from again */
@@ -392,27 +393,37 @@ void sites_forget_client(struct sites *sites, uint32_t pid)
 /* --- senders ---------------------------------------------------------------------------------- */
 
 /* A number that is told so soon after it was noted is known. */
-static bool tell_known_sender(struct sites *sites, const struct stack_sample *sample)
+static void tell_known_sender(struct sites *sites, const struct stack_sample *sample)
 {
 	const char *site = site_trails_find(sites->trails, sample->site);
 
-	return site && add_news(sites, sample->id, ROLE_LAST_SEND, site);
+	if (site)
+		(void)add_news(sites, sample->id, ROLE_LAST_SEND,
+			       site); /* counts what it refuses */
 }
 
-void sites_ask_sender(struct sites *sites, uint64_t id)
+bool sites_ask_sender(struct sites *sites, uint64_t id)
 {
-	bool is_under_way;
+	struct stack_sample *sample = &sites->sample;
 	struct entry *entry;
 
-	if (!site_probes_read_send(sites->probes, id, &sites->sample))
-		return;
+	if (!site_probes_read_send(sites->probes, id, sample))
+		return true;
+	if (!sample->site && !site_queue_has_room(sites->queue, &sample->client))
+		return false;
 	entry = get(sites, id);
-	if (!entry || entry->asked_sequence == sites->sample.sequence)
-		return;
-	is_under_way = sites->sample.site ? tell_known_sender(sites, &sites->sample)
-					  : site_queue_put(sites->queue, &sites->sample) == 0;
-	if (is_under_way)
-		entry->asked_sequence = sites->sample.sequence;
+	if (!entry)
+		return true;
+	/* Never 0, and the kernel's own begins anew. */
+	sites->asked_count += sites->asked_count == UINT32_MAX ? 2 : 1;
+	sample->sequence = entry->asked_sequence = sites->asked_count;
+	if (sample->site)
+		tell_known_sender(sites, sample);
+	else
+		(void)site_queue_put(sites->queue, sample); /* has room; else as counted */
+	/* Those that are in use need its place. */
+	site_probes_drop_send(sites->probes, id);
+	return true;
 }
 
 void sites_learn_sender(struct sites *sites, uint64_t id)

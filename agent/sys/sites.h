@@ -52,9 +52,9 @@ void sites_forget_client(struct sites *sites, uint32_t pid);
 
 /*
  * A connection that has sent since the probe of sends came has gone quiet: its last send is looked
- * at now. May be called again; the same send is looked at once.
+ * at now, once. False: there is no room for it now, so that it has to be asked for again.
  */
-void sites_ask_sender(struct sites *sites, uint64_t id);
+bool sites_ask_sender(struct sites *sites, uint64_t id);
 
 /*
  * A connection is in use: where its last send comes from a place that is not known, the place is

@@ -130,6 +130,27 @@ static void site_queue_put_one_process_leaves_room_for_others(void **state)
 	assert_int_equal(put(8, 1), 0);
 }
 
+/* Who can ask again later does so, and nothing is refused meanwhile. */
+static void site_queue_has_room_until_put_would_refuse(void **state)
+{
+	const struct abi_client seven = {.pid = 7, .start_ns = 1},
+				eight = {.pid = 8, .start_ns = 1};
+
+	(void)state;
+	for (uint64_t i = 0; i < SITE_QUEUE_EACH_MAX; i++) {
+		assert_true(site_queue_has_room(queue, &seven));
+		assert_int_equal(put(7, i), 0);
+	}
+	assert_false(site_queue_has_room(queue, &seven));
+	assert_true(site_queue_has_room(queue, &eight));
+	for (uint32_t i = SITE_QUEUE_EACH_MAX; i < SITE_QUEUE_MAX; i++)
+		assert_int_equal(put(100 + i, 1), 0);
+	assert_false(site_queue_has_room(queue, &eight));
+	assert_int_equal(take(1, NULL), 7);
+	assert_true(site_queue_has_room(queue, &seven));
+	assert_int_equal(site_queue_refused_count(queue), 0);
+}
+
 static void site_queue_put_is_bounded(void **state)
 {
 	uint32_t taken = 0;
@@ -159,6 +180,8 @@ int main(void)
 						begin, end),
 		cmocka_unit_test_setup_teardown(site_queue_put_one_process_leaves_room_for_others,
 						begin, end),
+		cmocka_unit_test_setup_teardown(site_queue_has_room_until_put_would_refuse, begin,
+						end),
 		cmocka_unit_test_setup_teardown(site_queue_put_is_bounded, begin, end),
 	};
 
