@@ -34,6 +34,7 @@ struct image {
 	struct stat exe;
 	char comm[COMM_SIZE];
 	struct jit_map jit_map;
+	uint32_t generation;
 };
 
 /* --- modules ---------------------------------------------------------------------------------- */
@@ -254,6 +255,29 @@ static void take_root(struct image *image)
 	image->root_fd = fd;
 }
 
+bool image_is_stale(const struct image *image)
+{
+	struct stat st;
+
+	/* One that has exited stays what it was. */
+	return stat_exe(image, &st) == 0 &&
+	       (st.st_ino != image->exe.st_ino || st.st_dev != image->exe.st_dev);
+}
+
+/*
+ * Where a JIT compiler is at work there is always code in no file, and no reading finds it. A file
+ * that could not be opened may be there by now.
+ */
+static bool is_unchanged(const struct image *image, const struct mappings *mappings)
+{
+	if (!image->dwfl || image_is_stale(image) || !mappings_equal(&image->mappings, mappings))
+		return false;
+	for (size_t i = 0; i < image->mappings.count; i++)
+		if (image->mappings.items[i].refusal)
+			return false;
+	return true;
+}
+
 int image_refresh(struct image *image)
 {
 	struct mappings mappings;
@@ -262,6 +286,11 @@ int image_refresh(struct image *image)
 
 	if (r < 0)
 		return r;
+	/* To read files again is what costs. */
+	if (is_unchanged(image, &mappings)) {
+		mappings_clear(&mappings);
+		return is_same_process(image) ? 0 : -ESRCH;
+	}
 	for (size_t i = 0; i < mappings.count; i++)
 		mappings.items[i].image = image;
 	dwfl = dwfl_begin(&callbacks);
@@ -275,6 +304,7 @@ int image_refresh(struct image *image)
 	take_root(image);
 	image->dwfl = dwfl;
 	image->mappings = mappings;
+	image->generation++;
 	image->runtime = runtime_of(&mappings);
 	(void)stat_exe(image, &image->exe); /* without it, it is stale next time */
 	(void)proc_read_comm(image->proc_fd, image->id.pid, image->comm); /* else "" */
@@ -314,13 +344,9 @@ void image_free(struct image *image)
 	free(image);
 }
 
-bool image_is_stale(const struct image *image)
+uint32_t image_generation(const struct image *image)
 {
-	struct stat st;
-
-	/* One that has exited stays what it was. */
-	return stat_exe(image, &st) == 0 &&
-	       (st.st_ino != image->exe.st_ino || st.st_dev != image->exe.st_dev);
+	return image->generation;
 }
 
 Dwfl *image_dwfl(const struct image *image)

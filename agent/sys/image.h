@@ -39,6 +39,9 @@ int image_refresh(struct image *image);
 /* True when the process runs another executable than the image has. */
 bool image_is_stale(const struct image *image);
 
+/* Another number each time that image_refresh() has found other files, or parts of them. */
+uint32_t image_generation(const struct image *image);
+
 Dwfl *image_dwfl(const struct image *image);
 struct client_id image_client(const struct image *image);
 enum image_runtime image_runtime(const struct image *image);

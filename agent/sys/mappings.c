@@ -122,6 +122,22 @@ int mappings_read(int proc_fd, uint32_t pid, struct mappings *ret_mappings)
 	return r;
 }
 
+bool mappings_equal(const struct mappings *a, const struct mappings *b)
+{
+	if (a->count != b->count)
+		return false;
+	for (size_t i = 0; i < a->count; i++) {
+		const struct mapping *left = &a->items[i], *right = &b->items[i];
+
+		if (left->low != right->low || left->high != right->high ||
+		    left->file_offset != right->file_offset || !is_same_file(left, right) ||
+		    left->is_executable != right->is_executable ||
+		    strcmp(left->path, right->path) != 0)
+			return false;
+	}
+	return true;
+}
+
 void mappings_clear(struct mappings *mappings)
 {
 	for (size_t i = 0; i < mappings->count; i++)

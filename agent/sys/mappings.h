@@ -36,6 +36,9 @@ struct mappings {
 int mappings_read(int proc_fd, uint32_t pid, struct mappings *ret_mappings);
 void mappings_clear(struct mappings *mappings);
 
+/* Whether the same parts of the same files are at the same places. */
+bool mappings_equal(const struct mappings *a, const struct mappings *b);
+
 /* The one that the address is in, or NULL. */
 const struct mapping *mappings_find(const struct mappings *mappings, uint64_t address);
 

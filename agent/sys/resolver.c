@@ -19,6 +19,7 @@
 #include "clock.h"
 #include "image.h"
 #include "interpreter.h"
+#include "known_frames.h"
 #include "stack_unwind.h"
 #include "symbol.h"
 
@@ -42,6 +43,8 @@ struct known_script {
 struct slot {
 	struct image *image; /* NULL = free */
 	struct known_script *scripts; /* SCRIPTS_MAX of them; NULL = none yet */
+	struct known_frames *frames; /* owned; of the image as of generation */
+	uint32_t generation;
 	struct interpreter interpreter;
 	uint64_t used_at; /* runs of the resolver */
 	uint64_t refreshed_ns;
@@ -64,6 +67,7 @@ static void clear_slot(struct slot *slot)
 {
 	image_free(slot->image);
 	free(slot->scripts);
+	known_frames_free(slot->frames);
 	memset(slot, 0, sizeof(*slot));
 }
 
@@ -96,9 +100,19 @@ void resolver_free(struct resolver *resolver)
 
 static void refresh(struct slot *slot)
 {
+	bool is_other;
+
 	slot->refreshed_ns = clock_monotonic_ns();
 	/* Of one that is gone the old state is all there is. */
-	if (image_refresh(slot->image) == 0)
+	if (image_refresh(slot->image) < 0)
+		return;
+	is_other = image_generation(slot->image) != slot->generation;
+	if (is_other) {
+		known_frames_free(slot->frames);
+		slot->frames = NULL;
+		slot->generation = image_generation(slot->image);
+	}
+	if (is_other || !interpreter_is_known(&slot->interpreter))
 		interpreter_detect(slot->image, &slot->interpreter);
 }
 
@@ -154,6 +168,7 @@ static int take_slot(struct resolver *resolver, struct client_id id, struct slot
 		oldest->image = image;
 		oldest->refreshed_ns = clock_monotonic_ns();
 		oldest->gap_ns = FIRST_GAP_NS;
+		oldest->generation = image_generation(image);
 		slot = oldest;
 		interpreter_detect(slot->image, &slot->interpreter);
 	}
@@ -176,17 +191,36 @@ static void add_symbol(struct resolver *resolver, const struct symbol *symbol)
 	symbol_to_frame(copy, &resolver->frames[resolver->frame_count++]);
 }
 
-static void add_native(struct resolver *resolver, struct image *image, uint64_t address)
+/* Those inlined at address first; of a file's code they are known from then on. */
+static uint32_t look_up(struct slot *slot, uint64_t address,
+			struct symbol ret_symbols[static INLINED_MAX + 1])
 {
-	struct symbol outer, inlined[INLINED_MAX];
+	struct symbol outer;
 	uint32_t count;
 
-	symbol_find(image, address, &outer);
-	count = outer.line > 0 ? symbol_find_inlined(image, address, &outer, inlined, INLINED_MAX)
+	symbol_find(slot->image, address, &outer);
+	count = outer.line > 0 ? symbol_find_inlined(slot->image, address, &outer, ret_symbols,
+						     INLINED_MAX)
 			       : 0;
+	ret_symbols[count++] = outer;
+	if (!outer.is_jit)
+		known_frames_keep(&slot->frames, address, ret_symbols, count);
+	return count;
+}
+
+static void add_native(struct resolver *resolver, struct slot *slot, uint64_t address)
+{
+	struct symbol found[INLINED_MAX + 1];
+	const struct symbol *symbols;
+	uint32_t count;
+
+	symbols = known_frames_find(slot->frames, address, &count);
+	if (!symbols) {
+		count = look_up(slot, address, found);
+		symbols = found;
+	}
 	for (uint32_t i = 0; i < count; i++)
-		add_symbol(resolver, &inlined[i]);
-	add_symbol(resolver, &outer);
+		add_symbol(resolver, &symbols[i]);
 }
 
 static struct known_script *known_script_of(struct slot *slot, const struct script_frame *at)
@@ -273,7 +307,7 @@ static void gather(struct resolver *resolver, struct slot *slot, const uint64_t 
 {
 	resolver->symbol_count = resolver->frame_count = 0;
 	for (uint32_t i = 0; i < count; i++) {
-		add_native(resolver, slot->image, addresses[i]);
+		add_native(resolver, slot, addresses[i]);
 		if (resolver->script_count > 0 && resolver->frame_count > 0 &&
 		    is_interpreter(slot, &resolver->frames[resolver->frame_count - 1]))
 			break;

@@ -109,6 +109,37 @@ static void mappings_find_is_exact_at_both_ends(void **state)
 	mappings_clear(&mappings);
 }
 
+/* What a JIT compiler or malloc() adds is of no file. */
+static void mappings_equal_where_the_same_files_are_at_the_same_places(void **state)
+{
+	static const struct {
+		const char *text;
+		bool is_equal;
+	} rows[] = {
+		{"1000-2000 r-xp 0 1:1 5 /a\n3000-5000 r--p 0 1:1 6 /b\n", true},
+		{"1000-2000 r-xp 0 1:1 5 /a\n2000-2800 rwxp 0 0:0 0\n3000-5000 r--p 0 1:1 6 /b\n",
+		 true},
+		{"1000-2000 r-xp 0 1:1 5 /a\n", false},
+		{"1000-2000 r-xp 0 1:1 5 /a\n3000-5000 r--p 0 1:1 7 /b\n", false},
+		{"1000-2000 r-xp 0 1:1 5 /a\n3000-5000 r--p 0 1:2 6 /b\n", false},
+		{"1000-2000 r-xp 0 1:1 5 /a\n3000-5000 r-xp 0 1:1 6 /b\n", false},
+		{"1000-2000 r-xp 0 1:1 5 /a\n3000-5000 r--p 1000 1:1 6 /b\n", false},
+		{"1000-2000 r-xp 0 1:1 5 /a\n3000-6000 r--p 0 1:1 6 /b\n", false},
+		{"1000-2000 r-xp 0 1:1 5 /a\n2800-5000 r--p 0 1:1 6 /b\n", false},
+		{"1000-2000 r-xp 0 1:1 5 /a\n3000-5000 r--p 0 1:1 6 /b (deleted)\n", false},
+	};
+	struct mappings first = mappings_of(*state, rows[0].text);
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct mappings mappings = mappings_of(*state, rows[i].text);
+
+		if (mappings_equal(&first, &mappings) != rows[i].is_equal)
+			fail_msg("%s", rows[i].text);
+		mappings_clear(&mappings);
+	}
+	mappings_clear(&first);
+}
+
 static void mappings_read_what_is_no_line_of_it_is_left_out(void **state)
 {
 	static const char *const lines[] = {
@@ -180,6 +211,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TREE_TEST(mappings_read_keeps_those_of_files),
 		TREE_TEST(mappings_find_is_exact_at_both_ends),
+		TREE_TEST(mappings_equal_where_the_same_files_are_at_the_same_places),
 		TREE_TEST(mappings_read_what_is_no_line_of_it_is_left_out),
 		TREE_TEST(mappings_read_of_too_many_keeps_the_first),
 		TREE_TEST(mappings_read_of_nobody_says_so),
