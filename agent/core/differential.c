@@ -25,9 +25,8 @@
 /* An answer that takes this long is not one of a statement that a user waits for. */
 #define OWED_MIN_NS (2 * NS_PER_SEC)
 #define OWED_FACTOR 8.0
-/* A minute of them, as for "saturated", and the share at which that verdict ends. */
+/* A minute of them, as for "saturated". */
 #define BUSY_SAMPLES 12
-#define BUSY_LOW 0.7
 /* Whether other endpoints suffer too is asked of so many pools at most, over the last two minutes.
  */
 #define OTHERS_MAX 64
@@ -130,7 +129,7 @@ void differential_measure(const struct bench *bench, const struct judgement *jud
 			  enum verdict_kind kind, uint64_t began_ns, uint64_t t_ns,
 			  struct rival_figures *ret_figures)
 {
-	struct rival_figures figures = {0};
+	struct rival_figures figures = {.settings = bench->settings};
 
 	measure_time(judgement, kind, began_ns, t_ns, &figures);
 	measure_connections(bench, judgement->pool, t_ns, &figures);
@@ -165,13 +164,14 @@ static bool is_own(enum verdict_kind kind, enum rival rival)
 }
 
 /* A pool can be at its maximum for a day before the load comes that saturates it. */
-static uint64_t onset_ns(const struct meter *meter, enum verdict_kind kind, uint64_t began_ns)
+static uint64_t onset_ns(const struct bench *bench, const struct meter *meter,
+			 enum verdict_kind kind, uint64_t began_ns)
 {
 	uint64_t busy_ns;
 
 	if (kind != VERDICT_SATURATED)
 		return began_ns;
-	busy_ns = meter_busy_since_ns(meter, BUSY_LOW);
+	busy_ns = meter_busy_since_ns(meter, bench->settings->busy_clear);
 	return busy_ns > began_ns && busy_ns < meter->last_ns ? busy_ns : began_ns;
 }
 
@@ -180,7 +180,7 @@ void differential_fill(const struct bench *bench, const struct judgement *judgem
 {
 	struct rival_figures figures;
 
-	began_ns = onset_ns(&judgement->meter, verdict->kind, began_ns);
+	began_ns = onset_ns(bench, &judgement->meter, verdict->kind, began_ns);
 	differential_measure(bench, judgement, verdict->kind, began_ns, verdict->t_ns, &figures);
 	verdict->rival_count = 0;
 	for (unsigned int rival = 0; rival < RIVAL_COUNT; rival++)

@@ -23,9 +23,7 @@
 #define TRAFFIC_FACTOR 1.5
 /* From here on new connections make the operations, not the other way round. */
 #define HANDSHAKE_SHARE 0.3
-/* As for the verdict "storm". */
-#define STORM_OPENS 20
-#define STORM_BAD_SHARE 0.3
+/* As for the verdict "storm", beside its settings. */
 #define STORM_COUNT_FACTOR 3.0
 
 /* --- words and shares ------------------------------------------------------------------------- */
@@ -177,11 +175,13 @@ void rival_rule_traffic(const struct rival_figures *figures, struct rival_ruling
 void rival_rule_storm(const struct rival_figures *figures, struct rival_ruling *out)
 {
 	const struct meter_figures *before = &figures->before, *since = &figures->since;
+	const struct settings *settings = figures->settings;
 	uint64_t bad = since->failed_count + since->early_close_count;
-	bool is_bad = (double)bad >= STORM_BAD_SHARE * (double)since->opened_count && bad > 0;
+	bool is_bad =
+		(double)bad >= settings->storm_failed * (double)since->opened_count && bad > 0;
 	bool has_base = before->observed_ns >= RIVAL_BEFORE_MIN_NS && !figures->is_halves;
 	double usual = has_base ? before->opened_per_minute / 6 : 0; /* in 10 s */
-	double limit = fmax(STORM_OPENS, 8 * usual + 5 * sqrt(usual));
+	double limit = fmax(settings->storm_min, settings->storm_factor * usual + 5 * sqrt(usual));
 	enum ruling ruling = RULING_CANNOT_TELL;
 
 	if (since->observed_ns == 0) {
@@ -221,7 +221,8 @@ void rival_rule_leak(const struct rival_figures *figures, struct rival_ruling *o
 	if (figures->observed_ns >= RIVAL_BEFORE_MIN_NS && figures->suspect_count == 0 &&
 	    rival_stale_share(figures) <= RIVAL_STALE_FEW && figures->lost_count == 0)
 		ruling = RULING_RULED_OUT;
-	else if (rival_stale_share(figures) >= 0.5 && rival_live_busy(figures) >= RIVAL_BUSY_HIGH)
+	else if (rival_stale_share(figures) >= 0.5 &&
+		 rival_live_busy(figures) >= figures->settings->busy_saturated)
 		ruling = RULING_RULED_IN;
 	rival_say(out, ruling, "%u of %u connections are silent for longer than %s%s",
 		  figures->stale_count, figures->open_count, limit,

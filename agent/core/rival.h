@@ -7,10 +7,12 @@
 #define CONNLEAK_CORE_RIVAL_H
 
 #include "meter.h"
+#include "settings.h"
 #include "verdict.h"
 
 /* What is known of a pool when a verdict on it is made; filled by differential_measure(). */
 struct rival_figures {
+	const struct settings *settings; /* what the verdicts go by; never NULL */
 	struct meter_figures before; /* the evidence began */
 	struct meter_figures since;
 	bool is_halves; /* no history before it: first and second half of the observation instead */

@@ -14,9 +14,6 @@
 #define RIVAL_COUNT_MIN 10
 /* Few enough to be a coincidence. */
 #define RIVAL_EVENTS_MIN 3
-/* As for the verdict "saturated": it stands from 0.85 to 0.7. */
-#define RIVAL_BUSY_HIGH 0.85
-#define RIVAL_BUSY_LOW 0.7
 /* So few silent connections that they are no matter. */
 #define RIVAL_STALE_FEW 0.1
 

@@ -15,9 +15,6 @@
 
 /* A quarter of the pool: what so many connections do not do is not for want of connections. */
 #define STALE_MANY 0.25
-/* As for the verdict "oversized". */
-#define OVERSIZED_MIN 10
-#define OVERSIZED_BUSY 0.3
 /* The start, and as long again to see that it was one. */
 #define OVERSIZED_NS (300 * NS_PER_SEC)
 #define START_SHARE 0.8
@@ -25,6 +22,7 @@
 void rival_rule_too_small(const struct rival_figures *figures, struct rival_ruling *out)
 {
 	const struct meter_figures *since = &figures->since;
+	const struct settings *settings = figures->settings;
 	enum ruling ruling = RULING_CANNOT_TELL;
 	double busy = rival_live_busy(figures);
 	struct rival_ruling database = {.ruling = RULING_CANNOT_TELL};
@@ -50,11 +48,12 @@ void rival_rule_too_small(const struct rival_figures *figures, struct rival_ruli
 		return;
 	/* Any pool is too small for a database that does not answer. */
 	rival_rule_database(figures, &database);
-	if (busy < RIVAL_BUSY_HIGH && figures->is_one_way)
+	if (busy < settings->busy_saturated && figures->is_one_way)
 		but = "; but what is asked within a tick after an answer does not show here";
-	else if (busy < RIVAL_BUSY_LOW)
+	else if (busy < settings->busy_clear)
 		ruling = RULING_RULED_OUT;
-	else if (busy >= RIVAL_BUSY_HIGH && rival_stale_share(figures) <= RIVAL_STALE_FEW &&
+	else if (busy >= settings->busy_saturated &&
+		 rival_stale_share(figures) <= RIVAL_STALE_FEW &&
 		 since->opened_count <= since->closed_count && database.ruling != RULING_RULED_IN)
 		ruling = RULING_RULED_IN;
 	rival_say(
@@ -62,17 +61,18 @@ void rival_rule_too_small(const struct rival_figures *figures, struct rival_ruli
 		"an answer is owed on %.0f%% of the connections that are not silent (last minute); "
 		"%" PRIu64 " opened, %" PRIu64 " closed%s",
 		busy * 100, since->opened_count, since->closed_count,
-		busy >= RIVAL_BUSY_HIGH && database.ruling == RULING_RULED_IN
+		busy >= settings->busy_saturated && database.ruling == RULING_RULED_IN
 			? "; but the database is slow"
 			: but);
 }
 
 void rival_rule_oversized(const struct rival_figures *figures, struct rival_ruling *out)
 {
+	const struct settings *settings = figures->settings;
 	enum ruling ruling = RULING_CANNOT_TELL;
 	char observed[RIVAL_DURATION_SIZE], busy[16] = "unknown";
 
-	if (figures->open_count < OVERSIZED_MIN) {
+	if (figures->open_count < settings->oversized_more) {
 		rival_say(out, RULING_RULED_OUT, "only %u connections are open",
 			  figures->open_count);
 		return;
@@ -93,9 +93,9 @@ void rival_rule_oversized(const struct rival_figures *figures, struct rival_ruli
 			  observed);
 		return;
 	}
-	if (rival_live_busy(figures) >= RIVAL_BUSY_LOW)
+	if (rival_live_busy(figures) >= settings->busy_clear)
 		ruling = RULING_RULED_OUT;
-	else if (figures->saw_start && figures->busy < OVERSIZED_BUSY &&
+	else if (figures->saw_start && figures->busy < settings->oversized_busy &&
 		 figures->start_count >= START_SHARE * figures->open_count)
 		ruling = RULING_RULED_IN;
 	rival_say(out, ruling,

@@ -48,7 +48,9 @@ static inline struct rival_figures healthy(void)
 		.sample_count = 120,
 		.opened_peak = 2,
 	};
+	static struct settings settings;
 	struct rival_figures figures = {
+		.settings = &settings,
 		.before = span,
 		.since = span,
 		.history_ns = 600 * NS_PER_SEC,
@@ -61,6 +63,7 @@ static inline struct rival_figures healthy(void)
 		.other_count = 3,
 	};
 
+	settings_init(&settings);
 	figures.since.observed_ns = 300 * NS_PER_SEC;
 	figures.since.operation_count = 3000;
 	figures.since.exchange_count = 3000;

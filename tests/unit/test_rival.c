@@ -234,6 +234,12 @@ static void churn_as_usual(struct rival_figures *figures)
 	figures->since.opened_count = 1500;
 }
 
+static void churn_of_eight_times(struct rival_figures *figures)
+{
+	churn_as_usual(figures);
+	figures->since.opened_peak = 400;
+}
+
 static void some_refused(struct rival_figures *figures)
 {
 	figures->since.failed_count = 5;
@@ -301,7 +307,7 @@ static void rival_rule_empty_figures_cannot_tell(void **state)
 {
 	(void)state;
 	for (unsigned int rival = 0; rival < RIVAL_COUNT; rival++) {
-		struct rival_figures figures = {0};
+		struct rival_figures figures = {.settings = healthy().settings};
 		struct rival_ruling ruling;
 
 		rival_rule(&figures, (enum rival)rival, &ruling);
@@ -314,6 +320,44 @@ static void rival_rule_empty_figures_cannot_tell(void **state)
 	}
 }
 
+/* A rival is as the verdict of its name, and that goes by the settings. */
+static void rival_rules_go_by_the_settings(void **state)
+{
+	static const struct {
+		enum rival rival;
+		void (*change)(struct rival_figures *figures);
+		const char *key, *value;
+		enum ruling expected; /* not what it is by default */
+	} rows[] = {
+		{RIVAL_STORM, surge_refused, "STORM_MIN", "100", UNKNOWN},
+		{RIVAL_STORM, surge_refused, "STORM_FAILED", "0.6", UNKNOWN},
+		{RIVAL_STORM, churn_of_eight_times, "STORM_FACTOR", "5", UNKNOWN},
+		{RIVAL_OVERSIZED, large_from_the_start, "OVERSIZED_MORE", "30", OUT},
+		{RIVAL_OVERSIZED, large_from_the_start, "OVERSIZED_BUSY", "0.05", UNKNOWN},
+		{RIVAL_POOL_TOO_SMALL, busy_in_between, "BUSY_SATURATED", "0.75", IN},
+		{RIVAL_POOL_TOO_SMALL, busy_in_between, "BUSY_CLEAR", "0.82", OUT},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct rival_figures figures = healthy();
+		struct settings settings = *figures.settings;
+		struct rival_ruling ruling;
+		char error[200];
+
+		rows[i].change(&figures);
+		rival_rule(&figures, rows[i].rival, &ruling);
+		assert_int_not_equal(ruling.ruling, rows[i].expected);
+		assert_int_equal(
+			settings_set(&settings, rows[i].key, rows[i].value, error, sizeof(error)),
+			0);
+		figures.settings = &settings;
+		rival_rule(&figures, rows[i].rival, &ruling);
+		if (ruling.ruling != rows[i].expected)
+			fail_msg("%s=%s: %s", rows[i].key, rows[i].value, ruling.text);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -322,6 +366,7 @@ int main(void)
 		cmocka_unit_test(rival_rule_oversized),
 		cmocka_unit_test(rival_rule_storm),
 		cmocka_unit_test(rival_rule_leak),
+		cmocka_unit_test(rival_rules_go_by_the_settings),
 		cmocka_unit_test(rival_rule_empty_figures_cannot_tell),
 	};
 
