@@ -130,12 +130,22 @@ static const char *why_nameless(struct image *image, uint64_t address)
 
 /* --- code of no file -------------------------------------------------------------------------- */
 
-/* "LazyCompile:~save /app/orders.js:41:7", "Function:^f ...": V8's kinds and tiers. */
-static void fill_v8(const char *name, struct symbol *symbol)
+/* Cuts ":41" off the end of a source's name; false where there is no number. */
+static bool cut_number(char *source, uint32_t *ret_number)
+{
+	char *colon = strrchr(source, ':');
+
+	if (!colon || colon[1] == '\0' || colon[1 + strspn(colon + 1, "0123456789")] != '\0')
+		return false;
+	*ret_number = (uint32_t)strtoul(colon + 1, NULL, 10);
+	*colon = '\0';
+	return true;
+}
+
+void symbol_from_v8(const char *name, struct symbol *symbol)
 {
 	const char *at = strchr(name, ':');
 	const char *space;
-	char *colon;
 
 	at = at ? at + 1 : name;
 	at += strspn(at, "~*^+");
@@ -153,10 +163,9 @@ static void fill_v8(const char *name, struct symbol *symbol)
 		       strlen(space + 1) >= sizeof(symbol->file)
 			       ? space + 1 + strlen(space + 1) - sizeof(symbol->file) + 1
 			       : space + 1);
-	for (int i = 0; i < 2 && (colon = strrchr(symbol->file, ':')); i++) {
-		symbol->line = (uint32_t)strtoul(colon + 1, NULL, 10);
-		*colon = '\0';
-	}
+	/* Of two numbers the second is the column; what node 18 writes has the line alone. */
+	if (cut_number(symbol->file, &symbol->line))
+		(void)cut_number(symbol->file, &symbol->line);
 }
 
 /* "void com.shop.Orders.save(int)", "Lcom/shop/Orders;::save": to com.shop.Orders.save. */
@@ -194,7 +203,7 @@ static void fill_jit(struct image *image, uint64_t address, struct symbol *symbo
 		return;
 	}
 	if (image_runtime(image) == RUNTIME_NODE)
-		fill_v8(name, symbol);
+		symbol_from_v8(name, symbol);
 	else if (image_runtime(image) == RUNTIME_JAVA)
 		fill_java(name, symbol);
 	else

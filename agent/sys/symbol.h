@@ -34,6 +34,13 @@ uint32_t symbol_find_inlined(struct image *image, uint64_t address, struct symbo
 /* A name of C++, Rust (both manglings), D ... as people write it; others as they are. */
 void symbol_demangle(const char *name, char *buffer, size_t size);
 
+/*
+ * What V8 calls a function in a perf map, its kind and tier first: "LazyCompile:~save
+ * /app/orders.js:41:7", "Function:^save node:net:933", "Builtin:Call". Fills function, file and
+ * line, or module.
+ */
+void symbol_from_v8(const char *name, struct symbol *symbol);
+
 /* The symbol as a frame of a site; borrows its strings. */
 void symbol_to_frame(const struct symbol *symbol, struct site_frame *ret_frame);
 

@@ -39,6 +39,34 @@ static void symbol_demangle_knows_cpp_and_both_of_rust(void **state)
 	}
 }
 
+static void symbol_from_v8_tells_line_with_and_without_a_column(void **state)
+{
+	static const struct {
+		const char *name, *function, *file;
+		uint32_t line;
+	} names[] = {
+		{"LazyCompile:~save /app/orders.js:41:7", "save", "/app/orders.js", 41},
+		{"LazyCompile:*save /app/orders.js:41", "save", "/app/orders.js", 41},
+		{"JS:~ file:///app/orders.js:1:1", "(anonymous)", "file:///app/orders.js", 1},
+		{"Function:^Socket.write node:net:933:12", "Socket.write", "node:net", 933},
+		{"LazyCompile:~handleWriteReq node:internal/stream_base_commons:45",
+		 "handleWriteReq", "node:internal/stream_base_commons", 45},
+		{"Script:~ node:", "(anonymous)", "node:", 0},
+		{"Builtin:Call", "Call", "", 0},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		struct symbol symbol = {0};
+
+		symbol_from_v8(names[i].name, &symbol);
+		assert_string_equal(symbol.function, names[i].function);
+		assert_string_equal(symbol.file, names[i].file);
+		assert_int_equal(symbol.line, names[i].line);
+		assert_string_equal(symbol.module, names[i].file[0] ? "" : "node");
+	}
+}
+
 #ifdef __x86_64__
 
 /* struct pt_regs by the names of the signal context; orig_ax, cs, flags and ss are not among them.
@@ -142,6 +170,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(symbol_demangle_knows_cpp_and_both_of_rust),
+		cmocka_unit_test(symbol_from_v8_tells_line_with_and_without_a_column),
 #ifdef __x86_64__
 		cmocka_unit_test(resolver_run_names_functions_of_a_copied_stack),
 		cmocka_unit_test(resolver_run_survives_nonsense),
