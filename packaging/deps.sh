@@ -25,6 +25,8 @@ test_packages=(git libcmocka-dev liburing-dev clang-format libclang-rt-14-dev sh
 # Programs in Go and Java, of which the line that leaks is named.
 test_packages+=(golang-go golang-github-lib-pq-dev
 		default-jdk-headless libhikaricp-java libpostgresql-jdbc-java libslf4j-java)
+# A program in C++, and what dpkg-buildpackage takes for granted.
+test_packages+=(build-essential)
 # Packages, containers and manifests.
 test_packages+=(podman conmon debhelper fakeroot lintian mmdebstrap rpm
 		golang-github-masterminds-sprig-dev golang-gopkg-yaml.v3-dev python3-yaml)
