@@ -10,7 +10,8 @@
  * a process holds only so many sessions at a time: where they come at a steady rate and level off
  * at N, the odds that n of them are open and none has ended are exp(-n * n / 2N). For odds of 1
  * to 200, 12 suspects are enough for N = 14, 20 for N = 38, 35 for N = 116, whatever their length.
- * Where the endpoint takes no more than so many, N is no more than that either.
+ * Where the endpoint takes no more than so many, N is no more than that either. Several processes
+ * of a workload hold so many times as many sessions together, so n grows with the root of that.
  * Those that the server has closed count as if as many had ended: a listener would have woken up.
  *
  * Invariant: looks at connections marked is_suspect only. Does not mark and does not decide.
@@ -86,13 +87,21 @@ bool habits_outlast(uint64_t exposure_ns, uint32_t count, uint64_t ended_count, 
 }
 
 /* So many without an end are more than chance leaves open of as many sessions as there can be. */
-static uint32_t certain_count(uint64_t limit)
+static uint32_t certain_count(uint64_t limit, uint32_t process_count)
 {
-	double count = ceil(sqrt(2 * LOG_ODDS * (double)limit));
+	double count = HABITS_CERTAIN * sqrt(process_count);
 
-	if (limit == 0 || count > HABITS_CERTAIN)
-		return HABITS_CERTAIN;
-	return count < COUNT_ENDLESS ? COUNT_ENDLESS : (uint32_t)count;
+	if (limit > 0)
+		count = fmin(count, sqrt(2 * LOG_ODDS * (double)limit));
+	return count < COUNT_ENDLESS ? COUNT_ENDLESS : (uint32_t)ceil(count);
+}
+
+bool habits_outlast_together(uint64_t exposure_ns, uint32_t process_count, uint64_t limit,
+			     uint32_t count, uint64_t silence_ns)
+{
+	if (count >= certain_count(limit, process_count))
+		return true;
+	return count >= COUNT_ENDLESS * sqrt(process_count) && silence_ns >= exposure_ns;
 }
 
 bool habits_are_outlasted(const struct judgement *judgement, const struct finding *finding,
@@ -104,7 +113,7 @@ bool habits_are_outlasted(const struct judgement *judgement, const struct findin
 			       totals_count_of(pool, COUNT_CLOSED + CLOSE_PEER);
 	uint32_t count = judgement->leak.suspect_count + finding->elsewhere;
 
-	if (count >= certain_count(limit))
+	if (count >= certain_count(limit, 1))
 		return true;
 	ended_count += count_peer_closed(judgement);
 	return habits_outlast(exposure_ns, count, ended_count, sum_silence_ns(judgement, t_ns));

@@ -24,6 +24,13 @@ bool habits_outlast(uint64_t exposure_ns, uint32_t count, uint64_t ended_count,
 		    uint64_t silence_ns);
 
 /*
+ * The same for count connections of all processes of a workload, of which none has ended. Where
+ * the endpoint is known to take no more than limit connections (0 = not known), fewer are enough.
+ */
+bool habits_outlast_together(uint64_t exposure_ns, uint32_t process_count, uint64_t limit,
+			     uint32_t count, uint64_t silence_ns);
+
+/*
  * Sessions of any usual length and number would have ended by t_ns: the suspects have been silent
  * for exposure_ns in sum, and there are many of them. An exposure_ns of 0 asks for neither. Where
  * the endpoint is known to take no more than limit connections (0 = not known), fewer are many.

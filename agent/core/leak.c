@@ -27,6 +27,7 @@
 #include "habits.h"
 #include "marks.h"
 #include "report.h"
+#include "spread.h"
 
 #define NEVER UINT64_MAX
 /* A fifth of the peak: single tests without a record halve a bet, so half of it would flicker. */
@@ -153,15 +154,18 @@ static bool is_leak(const struct bench *bench, const struct judgement *judgement
 		    const struct finding *finding, uint64_t t_ns)
 {
 	const struct settings *settings = bench->settings;
+	uint64_t limit;
 
 	if (finding->is_hint || finding->value < settings->alarm ||
 	    finding->excess + finding->elsewhere < finding_least_excess(finding, settings) ||
 	    judgement->leak.suspect_count + finding->elsewhere < settings->leak_min)
 		return false;
 	/* What is left behind is a whole pool, spares and all; its own uses are the evidence. */
-	return finding->inherited || finding->is_one_time || habits_vouch(judgement, finding) ||
-	       habits_are_outlasted(judgement, finding, figures_limit(bench, judgement->pool),
-				    settings->exposure_ns, t_ns);
+	if (finding->inherited || finding->is_one_time || habits_vouch(judgement, finding))
+		return true;
+	limit = figures_limit(bench, judgement->pool);
+	return habits_are_outlasted(judgement, finding, limit, settings->exposure_ns, t_ns) ||
+	       spread_outlasts(judgement, settings, limit, t_ns);
 }
 
 /* What a growing number of small pools leaves behind, and is no growth of a leak. */

@@ -23,6 +23,7 @@
 #include "format.h"
 #include "openers.h"
 #include "site.h"
+#include "spread.h"
 
 #define DURATION_SIZE 32
 #define CLOCK_SIZE 48
@@ -197,6 +198,22 @@ static void add_process(const struct bench *bench, const struct judgement *judge
 				     figures_open_on_host(pool));
 }
 
+/* Who looks at one process only would take its share for all that leaks. */
+static void add_workload(const struct judgement *judgement, struct verdict *verdict)
+{
+	const struct fleet *fleet = judgement->dossier->membership.fleet;
+	uint32_t count, process_count;
+
+	if (!fleet)
+		return;
+	count = spread_suspects(fleet, &process_count);
+	if (count > judgement->leak.suspect_count)
+		verdict_add_evidence(verdict, "suspects_of_workload",
+				     "%u connections are suspected in %u of %u processes of this "
+				     "workload",
+				     count, process_count, fleet->member_count);
+}
+
 /* Only what stands out: threads that left theirs behind. Helpers of a pool have ended as well. */
 static void add_openers(const struct bench *bench, const struct judgement *judgement,
 			struct verdict *verdict)
@@ -329,6 +346,19 @@ static void append_silence(const struct bench *bench, const struct judgement *ju
 	/* The silent ones are among them. */
 	append(verdict, ", while the process opened %u of the %u that are open now. ",
 	       newer_count(judgement->pool, verdict->since_ns), verdict->open_count);
+}
+
+static void append_workload(const struct judgement *judgement, struct verdict *verdict)
+{
+	const struct fleet *fleet = judgement->dossier->membership.fleet;
+	uint32_t own_count = judgement->leak.suspect_count, count, process_count;
+
+	if (!fleet)
+		return;
+	count = spread_suspects(fleet, &process_count);
+	if (count > own_count)
+		append(verdict, "So did %u more in %u other process%s of this workload. ",
+		       count - own_count, process_count - 1, process_count == 2 ? "" : "es");
 }
 
 static void append_inherited(const struct bench *bench, const struct finding *finding,
@@ -513,6 +543,7 @@ void report_write(const struct bench *bench, const struct judgement *judgement,
 	add_stock(bench, judgement, finding, verdict);
 	add_benign(judgement, verdict);
 	add_suspects(bench, judgement, verdict);
+	add_workload(judgement, verdict);
 	add_resting(bench, judgement, finding, verdict);
 	plateau_add_evidence(bench, judgement, verdict);
 	add_process(bench, judgement, verdict);
@@ -524,6 +555,7 @@ void report_write(const struct bench *bench, const struct judgement *judgement,
 		append_left(bench, judgement, verdict);
 	} else {
 		append_silence(bench, judgement, verdict);
+		append_workload(judgement, verdict);
 		append_benign(judgement, finding, verdict);
 	}
 	append_differential(verdict);

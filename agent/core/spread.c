@@ -10,6 +10,10 @@
  * One process speaks for the fleet, the one with most, as long as no other has a verdict of its
  * own. What the others hold counts, and is not named.
  *
+ * A worker that has enough silent ones for a test of its own may still have too few to tell them
+ * from sessions. There the fleet is asked as well: the suspects of all its processes are sessions
+ * of one service, if they are any.
+ *
  * Invariant: fleet->stock is the sum of what its members hold; leader is a member or NULL.
  * Does not decide who is in a fleet (fleet.c), and says nothing of a fleet of one.
  */
@@ -17,6 +21,7 @@
 
 #include <stdio.h>
 
+#include "habits.h"
 #include "judgement.h"
 
 #define WARM_UP_NS (600 * NS_PER_SEC)
@@ -149,4 +154,70 @@ void spread_find(const struct judgement *judgement, const struct moment *moment,
 	ret_finding->state = judgement;
 	ret_finding->evidence = "silent_stock_of_workload";
 	ret_finding->explain = explain;
+}
+
+/* --- what the processes say of each other ----------------------------------------------------- */
+
+uint32_t spread_suspects(const struct fleet *fleet, uint32_t *ret_process_count)
+{
+	uint32_t suspect_count = 0, process_count = 0;
+
+	for (const struct dossier *member = fleet->first; member;
+	     member = member->membership.next) {
+		if (!dossier_is_suspected(member))
+			continue;
+		suspect_count += member->judgement->leak.suspect_count;
+		process_count++;
+	}
+	if (ret_process_count)
+		*ret_process_count = process_count;
+	return suspect_count;
+}
+
+/* After which any process of the fleet has used or closed a connection. */
+static uint64_t longest_benign_ns(const struct fleet *fleet)
+{
+	uint64_t longest_ns = 0;
+	struct judgement room;
+
+	for (const struct dossier *member = fleet->first; member;
+	     member = member->membership.next) {
+		const struct silences *benign = &dossier_look(member, &room)->opens.benign;
+
+		if (benign->longest_ns > longest_ns)
+			longest_ns = benign->longest_ns;
+	}
+	return longest_ns;
+}
+
+bool spread_outlasts(const struct judgement *judgement, const struct settings *settings,
+		     uint64_t limit, uint64_t t_ns)
+{
+	const struct fleet *fleet = judgement->dossier->membership.fleet;
+	uint64_t benign_ns, sum_ns = 0;
+	uint32_t count = 0;
+
+	if (!fleet || fleet->member_count < 2 || value_of(fleet) < settings->alarm)
+		return false;
+	/* Most have too few, and the rest takes time. */
+	if (!habits_outlast_together(0, fleet->member_count, limit, spread_suspects(fleet, NULL),
+				     0))
+		return false;
+	benign_ns = longest_benign_ns(fleet);
+	for (const struct dossier *member = fleet->first; member;
+	     member = member->membership.next) {
+		const struct conn *conn =
+			dossier_is_suspected(member) ? member->pool->oldest : NULL;
+
+		for (; conn; conn = conn_newer(conn)) {
+			uint64_t silence_ns = conn_silence_ns(conn, t_ns);
+
+			if (!conn->is_suspect || silence_ns <= benign_ns)
+				continue;
+			count++;
+			sum_ns += silence_ns;
+		}
+	}
+	return habits_outlast_together(settings->exposure_ns, fleet->member_count, limit, count,
+				       sum_ns);
 }

@@ -20,4 +20,17 @@ double spread_value(const struct judgement *judgement);
 void spread_find(const struct judgement *judgement, const struct moment *moment,
 		 struct finding *ret_finding);
 
+/*
+ * The connections that are suspects, of all processes of the fleet; ret_process_count (NULL = not
+ * asked for): in how many of them.
+ */
+uint32_t spread_suspects(const struct fleet *fleet, uint32_t *ret_process_count);
+
+/*
+ * Whether the suspects of all processes of its fleet outlast any usual sessions (habits.h), where
+ * those of one process do not. The server takes limit connections; 0 = not known.
+ */
+bool spread_outlasts(const struct judgement *judgement, const struct settings *settings,
+		     uint64_t limit, uint64_t t_ns);
+
 #endif

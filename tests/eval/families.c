@@ -115,6 +115,8 @@ static const struct family families[] = {
 	 4},
 	{"websockets-long", CLASS_HOSTILE, T, build_websockets,
 	 "load=diurnal,visitors=30,stay=3h,gap=6h", 4},
+	{"websockets-workers", CLASS_HOSTILE, T, build_websockets,
+	 "load=poisson|diurnal,visitors=10,workers=12", 1},
 	{"websockets-pool", CLASS_HOSTILE, T, build_websockets,
 	 "pool=node-pg|tomcat|go,load=diurnal|mmpp,visitors=15", 3},
 	{"websockets-retired", CLASS_HOSTILE, T, build_websockets,

@@ -188,16 +188,28 @@ void build_listeners(struct scenario *scenario)
  */
 void build_websockets(struct scenario *scenario)
 {
-	struct sim_client *client = world_add_client(scenario->world, "push");
-	struct session_model *session = scenario_add_sessions(scenario, client, "push");
+	uint32_t workers = (uint32_t)params_number(scenario->params, "workers", 1);
+	double visitors = params_number(scenario->params, "visitors", 20);
+	struct sim_client *client = NULL;
+	double gap_s = 0, stay_s = 0;
 	char word[24];
 
-	session->activity = SESSION_RECEIVE;
-	session->gap_s = scenario_draw(scenario, "gap", 30, 2 * HOUR_S);
-	session->hold_s = scenario_draw(scenario, "stay", 60, HOUR_S);
-	session->hold_sigma = 1.2;
-	session->load.rate = params_number(scenario->params, "visitors", 20) / session->hold_s;
-	session_start(session);
+	for (uint32_t i = 0; i < workers; i++) {
+		struct session_model *session;
+
+		client = world_add_client(scenario->world, "push");
+		session = scenario_add_sessions(scenario, client, "push");
+		if (i == 0) {
+			gap_s = scenario_draw(scenario, "gap", 30, 2 * HOUR_S);
+			stay_s = scenario_draw(scenario, "stay", 60, HOUR_S);
+		}
+		session->activity = SESSION_RECEIVE;
+		session->gap_s = gap_s;
+		session->hold_s = stay_s;
+		session->hold_sigma = 1.2;
+		session->load.rate = visitors / stay_s;
+		session_start(session);
+	}
 	if (params_word(scenario->params, "pool", NULL, word, sizeof(word)))
 		pool_start(scenario_add_pool(scenario, client, "node-pg"));
 }

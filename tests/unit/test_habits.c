@@ -136,6 +136,28 @@ static void habits_are_outlasted_by_fewer_where_a_limit_is_known(void **state)
 	}
 }
 
+static void habits_of_several_processes_are_outlasted_by_more(void **state)
+{
+	static const struct {
+		uint32_t processes, count;
+		uint64_t limit, silence_s;
+		bool outlasted;
+	} rows[] = {
+		{1, 20, 0, 3600, true}, {6, 48, 0, 3600, false}, /* 20 times the root of 6 are 49 */
+		{6, 49, 0, 3600, true}, {6, 49, 0, 3599, false},
+		{6, 85, 0, 1, false},	{6, 86, 0, 1, true}, /* 35 times the root */
+		{6, 33, 100, 1, true}, /* the server takes no more, whoever has them */
+		{6, 32, 100, 1, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++)
+		if (habits_outlast_together(3600 * S, rows[i].processes, rows[i].limit,
+					    rows[i].count,
+					    rows[i].silence_s * S) != rows[i].outlasted)
+			fail_msg("row %u", (unsigned int)i);
+}
+
 static void habits_are_outlasted_at_once_without_exposure(void **state)
 {
 	struct fixture fixture;
@@ -152,6 +174,7 @@ int main(void)
 		cmocka_unit_test(habits_are_outlasted_by_number_and_time),
 		cmocka_unit_test(habits_of_closed_ones_are_outlasted_by_fewer),
 		cmocka_unit_test(habits_are_outlasted_by_fewer_where_a_limit_is_known),
+		cmocka_unit_test(habits_of_several_processes_are_outlasted_by_more),
 		cmocka_unit_test(habits_are_outlasted_at_once_without_exposure),
 	};
 

@@ -3,6 +3,9 @@
  * The processes of a workload together: a leak that is spread over prefork workers is found, and
  * named in the worker that has most; workers that keep a connection each are not.
  */
+#include "activity_order.h"
+#include "core/judgement.h"
+#include "core/spread.h"
 #include "pool_sim.h"
 
 #define WORKERS 16
@@ -147,6 +150,97 @@ static void spread_leak_of_one_connection_a_worker_is_found(void **state)
 	}
 }
 
+static uint32_t count_raised(const struct sim *sim)
+{
+	return detector_standing_count(sim->detector, VERDICT_LEAK);
+}
+
+/* Each shows it by itself, yet so few that nobody has used could be sessions of any process. */
+static void spread_leak_of_many_is_named_in_each_worker(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= 3; seed++) {
+		struct crew crew = {.extra_rate = 0.005, .leak_rate = 1.0 / 5};
+		const struct sim_line *line;
+
+		begin_crew(&crew, seed);
+		while (crew.sim->leaked_count < 12 * WORKERS &&
+		       count_raised(crew.sim) < WORKERS / 2)
+			step_crew(&crew);
+		if (count_raised(crew.sim) < WORKERS / 2) {
+			sim_print(crew.sim, "prefork", seed);
+			fail_msg("seed %u: %u of %u raised", (unsigned int)seed,
+				 count_raised(crew.sim), WORKERS);
+		}
+		line = sim_first(crew.sim, VERDICT_RAISED);
+		assert_int_equal(line->right_count, line->suspect_count);
+		sim_free(crew.sim);
+	}
+}
+
+#define PAIR_MAX 50
+
+/* Two processes of a workload, each with suspects that have been silent since t = 0. */
+struct pair {
+	struct fleet fleet;
+	struct dossier dossiers[2];
+	struct judgement judgements[2];
+	struct pool pools[2];
+	struct conn *conns[2 * PAIR_MAX];
+};
+
+static void prepare_pair(struct pair *pair, uint32_t suspects, bool has_grown)
+{
+	memset(pair, 0, sizeof(*pair));
+	make_by_hand(pair->conns, 2 * PAIR_MAX);
+	pair->fleet.first = &pair->dossiers[0];
+	pair->fleet.member_count = 2;
+	pair->dossiers[0].membership.next = &pair->dossiers[1];
+	for (int i = 0; i < 2; i++) {
+		pair->dossiers[i].membership.fleet = &pair->fleet;
+		pair->dossiers[i].judgement = &pair->judgements[i];
+		pair->dossiers[i].pool = pair->judgements[i].pool = &pair->pools[i];
+		pair->judgements[i].dossier = &pair->dossiers[i];
+		pair->judgements[i].leak.stage = LEAK_SUSPECT;
+		pair->judgements[i].leak.suspect_count = suspects;
+		for (uint32_t k = 0; k < suspects; k++)
+			pair->conns[i * PAIR_MAX + (int)k]->is_suspect = true;
+		order_as_they_come(&pair->pools[i], &pair->conns[i * PAIR_MAX], PAIR_MAX);
+	}
+	for (uint32_t x = 0; x < 30; x++)
+		for (unsigned int i = 0; i < FLEET_SCALES; i++)
+			eprocess_test(&pair->fleet.scales[i], 4, 0.01, has_grown ? x : 0, x);
+}
+
+static void spread_suspects_outlast_sessions_together(void **state)
+{
+	static const struct {
+		uint32_t suspects; /* of each */
+		uint64_t silence_s, benign_s; /* of the other */
+		bool has_grown, outlasts;
+	} rows[] = {
+		{14, 1000, 0, true, false},    {15, 1000, 0, true, true},
+		{15, 100, 0, true, false},     {25, 1, 0, true, true},
+		{15, 1000, 0, false, false}, /* it may have been so from the beginning */
+		{15, 1000, 1000, true, false}, /* the other one's are used after as long */
+	};
+	struct settings settings;
+
+	(void)state;
+	settings_init(&settings);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct pair pair;
+
+		prepare_pair(&pair, rows[i].suspects, rows[i].has_grown);
+		pair.judgements[1].opens.benign.longest_ns = rows[i].benign_s * NS_PER_SEC;
+		if (spread_outlasts(&pair.judgements[0], &settings, 0,
+				    rows[i].silence_s * NS_PER_SEC) != rows[i].outlasts)
+			fail_msg("row %u", (unsigned int)i);
+		for (unsigned int k = 0; k < FLEET_SCALES; k++)
+			eprocess_clear(&pair.fleet.scales[k]);
+	}
+}
+
 static void expect_silence(struct crew *crew, const char *name, uint64_t seed, double hours,
 			   bool may_be_suspect)
 {
@@ -183,6 +277,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(spread_leak_of_one_connection_a_worker_is_found),
+		cmocka_unit_test(spread_leak_of_many_is_named_in_each_worker),
+		cmocka_unit_test(spread_suspects_outlast_sessions_together),
 		cmocka_unit_test(spread_healthy_workers_stay_silent),
 	};
 
