@@ -374,6 +374,7 @@ int leak_review(struct bench *bench, struct judgement *judgement, uint64_t t_ns)
 		return review_suspect(bench, judgement, &finding, &moment);
 	if (leak->low_ns == NEVER)
 		marks_add_raised(judgement, &finding, &moment);
+	marks_add_exhausted(judgement, bench->table);
 	keep_basis(leak, &moment, &finding);
 	return review_raised(bench, judgement, &finding, t_ns);
 }

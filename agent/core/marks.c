@@ -446,3 +446,15 @@ void marks_add_raised(struct judgement *judgement, const struct finding *finding
 		mark_beyond(judgement, finding, moment);
 	mark_unused(judgement, finding, moment);
 }
+
+void marks_add_exhausted(struct judgement *judgement, const struct table *table)
+{
+	const struct verdict *verdict = judgement->exhausted.standing.verdict;
+
+	for (uint32_t i = 0; verdict && i < verdict->suspect_count; i++) {
+		struct conn *conn = table_find_conn(table, verdict->suspects[i]);
+
+		if (conn && conn->pool == judgement->pool)
+			mark(judgement, conn);
+	}
+}

@@ -19,6 +19,12 @@ void marks_add_proven(struct judgement *judgement, const struct finding *finding
 void marks_add_raised(struct judgement *judgement, const struct finding *finding,
 		      const struct moment *moment);
 
+/*
+ * Marks what the exhausted verdict of the pool names, where one stands: a pool that opens no more
+ * is not tested at opens any more, and what it leaked last is never counted there.
+ */
+void marks_add_exhausted(struct judgement *judgement, const struct table *table);
+
 /* Whether half of what is marked are spares: opened at one time with one that works, never used. */
 bool marks_are_spares(const struct judgement *judgement);
 
