@@ -4,8 +4,8 @@
  * the line. What was read of a process is kept for its next sample, because opening its files is
  * what costs.
  *
- * Invariant: at most IMAGES_MAX processes are kept, the least recently used goes first, and of the
- * maps of their JIT compilers no more than JIT_BYTES_MAX: anybody can write a large one. Where the
+ * Invariant: at most IMAGES_MAX processes are kept, and of the maps of their JIT compilers no more
+ * than JIT_BYTES_MAX, the least recently used goes first: anybody can write a large one. Where the
  * process is gone before its stack was read, that is what the site says.
  */
 #include "resolver.h"
@@ -17,13 +17,14 @@
 #include <time.h>
 
 #include "clock.h"
+#include "core/index.h"
 #include "image.h"
 #include "interpreter.h"
 #include "known_frames.h"
 #include "stack_unwind.h"
 #include "symbol.h"
 
-#define IMAGES_MAX 32
+#define IMAGES_MAX 64
 /* Of maps of JIT compilers, beside that of the process at hand; in memory a map is twice as large.
  */
 #define JIT_BYTES_MAX (32ULL << 20)
@@ -149,9 +150,24 @@ static void drop_maps(struct resolver *resolver, const struct slot *kept)
 	}
 }
 
+/*
+ * Processes have their turns, so the one that was used longest ago is the next to come: to drop it
+ * would be to keep none of those that are too many. So one is drawn.
+ */
+static struct slot *make_room(struct resolver *resolver)
+{
+	struct slot *drawn = &resolver->slots[index_mix(resolver->run) % IMAGES_MAX];
+
+	for (unsigned i = 0; i < IMAGES_MAX; i++)
+		if (!resolver->slots[i].image)
+			return &resolver->slots[i];
+	clear_slot(drawn);
+	return drawn;
+}
+
 static int take_slot(struct resolver *resolver, struct client_id id, struct slot **ret_slot)
 {
-	struct slot *slot = find_slot(resolver, id), *oldest = &resolver->slots[0];
+	struct slot *slot = find_slot(resolver, id);
 	struct image *image;
 	int r;
 
@@ -161,15 +177,11 @@ static int take_slot(struct resolver *resolver, struct client_id id, struct slot
 		r = image_open(resolver->proc_fd, id, &image);
 		if (r < 0)
 			return r;
-		for (unsigned i = 0; i < IMAGES_MAX; i++)
-			if (resolver->slots[i].used_at < oldest->used_at)
-				oldest = &resolver->slots[i];
-		clear_slot(oldest);
-		oldest->image = image;
-		oldest->refreshed_ns = clock_monotonic_ns();
-		oldest->gap_ns = FIRST_GAP_NS;
-		oldest->generation = image_generation(image);
-		slot = oldest;
+		slot = make_room(resolver);
+		slot->image = image;
+		slot->refreshed_ns = clock_monotonic_ns();
+		slot->gap_ns = FIRST_GAP_NS;
+		slot->generation = image_generation(image);
 		interpreter_detect(slot->image, &slot->interpreter);
 	}
 	slot->used_at = resolver->run;

@@ -29,7 +29,7 @@
 #include "symbolizer.h"
 
 #define NOBODY 65534
-#define ADDRESS_SPACE_BYTES (4ULL << 30)
+#define ADDRESS_SPACE_BYTES (8ULL << 30)
 
 static int set_limit(int resource, rlim_t value)
 {
@@ -45,7 +45,7 @@ static int set_limits(void)
 	if (r == 0)
 		r = set_limit(RLIMIT_CORE, 0);
 	if (r == 0)
-		r = set_limit(RLIMIT_NOFILE, 256);
+		r = set_limit(RLIMIT_NOFILE, 512);
 #ifndef __SANITIZE_ADDRESS__ /* its shadow memory alone is 16 TB */
 	if (r == 0)
 		r = set_limit(RLIMIT_AS, ADDRESS_SPACE_BYTES);
