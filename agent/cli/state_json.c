@@ -130,6 +130,8 @@ char *state_encode(const struct ledger *ledger, const struct fleets *fleets,
 		   const struct state_clock *now)
 {
 	json_t *root = json_object(), *verdicts = json_array(), *baselines = json_array();
+	/* Apart, as an agent before this would take them for verdicts. */
+	json_t *suspicions = json_array();
 	bool failed = false;
 	uint32_t count = 0;
 	char *text;
@@ -140,8 +142,8 @@ char *state_encode(const struct ledger *ledger, const struct fleets *fleets,
 	set(root, "realtime_ns", json_integer(now->realtime_ns), &failed);
 	set_count(root, "next_id", ledger_next_id(ledger), &failed);
 	for (const struct ledger_entry *entry = ledger_first(ledger); entry; entry = entry->next)
-		if (entry->is_raised &&
-		    json_array_append_new(verdicts, verdict_json(entry, &failed)))
+		if (json_array_append_new(entry->is_raised ? verdicts : suspicions,
+					  verdict_json(entry, &failed)))
 			failed = true;
 	for (const struct fleet *fleet = fleets_first(fleets); fleet && count < BASELINES_MAX;
 	     fleet = fleet->next) {
@@ -152,6 +154,7 @@ char *state_encode(const struct ledger *ledger, const struct fleets *fleets,
 			failed = true;
 	}
 	set(root, "verdicts", verdicts, &failed);
+	set(root, "suspicions", suspicions, &failed);
 	set(root, "baselines", baselines, &failed);
 	text = failed ? NULL : json_dumps(root, DUMP_FLAGS);
 	json_decref(root);
@@ -256,7 +259,6 @@ static void read_verdict(struct reader *reader, const json_t *object, struct ver
 {
 	const char *kind = json_string_value(json_object_get(object, "kind"));
 
-	*verdict = (struct verdict){.state = VERDICT_RAISED};
 	if (!kind || !verdict_kind_parse(kind, &verdict->kind))
 		refuse(reader, "kind is not one of a verdict");
 	verdict->id = get_count(reader, object, "id", INT64_MAX - 1);
@@ -288,16 +290,19 @@ static void read_verdict(struct reader *reader, const json_t *object, struct ver
 		refuse(reader, "a verdict has no id");
 }
 
-/* ledger NULL: only looks. */
-static int take_verdict(struct reader *reader, const json_t *object, struct ledger *ledger)
+/* ledger NULL: only looks. A suspicion is not worth a word of its end after a boot. */
+static int take_verdict(struct reader *reader, const json_t *object, enum verdict_state state,
+			struct ledger *ledger)
 {
 	const json_t *array = json_object_get(object, "suspects");
 	size_t count = json_array_size(array);
 	struct netaddr *suspects = NULL;
 	uint64_t known_ns = reader->then.t_ns;
-	struct verdict verdict;
+	struct verdict verdict = {.state = state};
 	int r = 0;
 
+	if (state == VERDICT_SUSPECT && !reader->is_same_boot)
+		ledger = NULL;
 	read_verdict(reader, object, &verdict);
 	if (!json_is_array(array) || count > LEDGER_SUSPECTS_MAX)
 		refuse(reader, "suspects is not a list of at most %d", LEDGER_SUSPECTS_MAX);
@@ -344,28 +349,47 @@ static int take_baseline(struct reader *reader, const json_t *object, struct fle
 	return fleets_import(fleets, &baseline);
 }
 
-static int take_all(struct reader *reader, const json_t *root, struct ledger *ledger,
-		    struct fleets *fleets)
+static int take_verdicts(struct reader *reader, const json_t *array, enum verdict_state state,
+			 struct ledger *ledger)
 {
-	const json_t *verdicts = json_object_get(root, "verdicts");
-	const json_t *baselines = json_object_get(root, "baselines");
-	size_t i;
 	json_t *object;
-	int r = 0;
+	size_t i;
 
-	if (!json_is_array(verdicts) || json_array_size(verdicts) > LEDGER_MAX)
-		refuse(reader, "verdicts is not a list of at most %d", LEDGER_MAX);
-	if (!json_is_array(baselines) || json_array_size(baselines) > BASELINES_MAX)
-		refuse(reader, "baselines is not a list of at most %d", BASELINES_MAX);
-	if (reader->is_refused)
-		return -EINVAL;
-	json_array_foreach(verdicts, i, object)
+	json_array_foreach(array, i, object)
 	{
-		r = take_verdict(reader, object, ledger);
+		int r = take_verdict(reader, object, state, ledger);
+
 		/* Two of one id: the first one it is. */
 		if (r == -ENOMEM || reader->is_refused)
 			return r;
 	}
+	return 0;
+}
+
+static int take_all(struct reader *reader, const json_t *root, struct ledger *ledger,
+		    struct fleets *fleets)
+{
+	const json_t *verdicts = json_object_get(root, "verdicts");
+	const json_t *suspicions = json_object_get(root, "suspicions");
+	const json_t *baselines = json_object_get(root, "baselines");
+	size_t i;
+	json_t *object;
+	int r;
+
+	if (!json_is_array(verdicts) || json_array_size(verdicts) > LEDGER_MAX)
+		refuse(reader, "verdicts is not a list of at most %d", LEDGER_MAX);
+	/* An agent before this has kept none. */
+	if (suspicions && (!json_is_array(suspicions) || json_array_size(suspicions) > LEDGER_MAX))
+		refuse(reader, "suspicions is not a list of at most %d", LEDGER_MAX);
+	if (!json_is_array(baselines) || json_array_size(baselines) > BASELINES_MAX)
+		refuse(reader, "baselines is not a list of at most %d", BASELINES_MAX);
+	if (reader->is_refused)
+		return -EINVAL;
+	r = take_verdicts(reader, verdicts, VERDICT_RAISED, ledger);
+	if (r == 0 && !reader->is_refused)
+		r = take_verdicts(reader, suspicions, VERDICT_SUSPECT, ledger);
+	if (r < 0 || reader->is_refused)
+		return r;
 	json_array_foreach(baselines, i, object)
 	{
 		r = take_baseline(reader, object, fleets);

@@ -26,6 +26,8 @@
 #define GRACE_NS (900 * NS_PER_SEC)
 /* A storm is over or found again within its own two windows of a minute. */
 #define STORM_GRACE_NS (120 * NS_PER_SEC)
+/* A suspicion may rest on as much; what is no leak is no longer kept for what lies there. */
+#define SUSPICION_GRACE_NS (3600 * NS_PER_SEC)
 /* A leak is over when less than this part of what it named is still silent; as CLEAR has it. */
 #define REMAINING_SHARE 5
 
@@ -360,8 +362,7 @@ int ledger_carry(struct ledger *ledger, const struct verdict *verdict,
 	struct ledger_entry *entry;
 	int r;
 
-	if (verdict->id == 0 || verdict->id == UINT64_MAX || verdict->state == VERDICT_SUSPECT ||
-	    verdict->state == VERDICT_CLEARED)
+	if (verdict->id == 0 || verdict->id == UINT64_MAX || verdict->state == VERDICT_CLEARED)
 		return -EINVAL;
 	for (entry = ledger->first; entry; entry = entry->next)
 		if (entry->verdict.id == verdict->id)
@@ -373,7 +374,8 @@ int ledger_carry(struct ledger *ledger, const struct verdict *verdict,
 		return -ENOMEM;
 	entry->carried_ns = now_ns;
 	entry->known_ns = known_ns;
-	entry->is_raised = true;
+	entry->is_raised = verdict->state != VERDICT_SUSPECT;
+	entry->is_suspected = !entry->is_raised;
 	r = verdict_copy(verdict, &entry->verdict);
 	if (r == 0 && suspect_count > 0)
 		r = make_room_for_suspects(entry, suspect_count);
@@ -453,26 +455,32 @@ static void name_remaining(struct ledger_entry *entry, const struct table *table
 			verdict_name(verdict, conn->id, conn->local_port);
 }
 
+static uint64_t grace_of(const struct ledger_entry *entry)
+{
+	if (!entry->is_raised)
+		return SUSPICION_GRACE_NS;
+	return entry->verdict.kind == VERDICT_STORM ? STORM_GRACE_NS : GRACE_NS;
+}
+
 /* Why it is over; NULL = it is not. */
 static const char *find_end(const struct ledger_entry *entry, const struct table *table,
 			    uint64_t now_ns)
 {
-	const struct verdict *verdict = &entry->verdict;
-	uint64_t grace_ns = verdict->kind == VERDICT_STORM ? STORM_GRACE_NS : GRACE_NS;
+	uint64_t waited_ns = now_ns > entry->carried_ns ? now_ns - entry->carried_ns : 0;
 	const struct pool *pool;
 
 	if (entry->known_ns == 0)
 		return "the host was restarted";
-	pool = find_pool(table, verdict);
+	pool = find_pool(table, &entry->verdict);
 	if (!pool)
 		return "the process has none of these connections any more";
-	if (entry->suspect_count > 0)
-		return count_remaining(entry, table, pool) <= entry->suspect_count / REMAINING_SHARE
-			       ? "the connections it named were closed or used again"
-			       : NULL;
-	return now_ns > entry->carried_ns && now_ns - entry->carried_ns > grace_ns
-		       ? "not found again since connleak was restarted"
-		       : NULL;
+	if (entry->suspect_count > 0 &&
+	    count_remaining(entry, table, pool) <= entry->suspect_count / REMAINING_SHARE)
+		return "the connections it named were closed or used again";
+	/* What a verdict has named stands for as long as it lies there. */
+	if (entry->suspect_count > 0 && entry->is_raised)
+		return NULL;
+	return waited_ns > grace_of(entry) ? "not found again since connleak was restarted" : NULL;
 }
 
 bool ledger_review(struct ledger *ledger, const struct table *table, uint64_t now_ns,
@@ -490,9 +498,9 @@ bool ledger_review(struct ledger *ledger, const struct table *table, uint64_t no
 		verdict->state = VERDICT_CLEARED;
 		report_begin(verdict, "CLEARED");
 		report_append(verdict, "%s.", reason);
+		ret_line->news = entry->is_raised ? LEDGER_NEWS : LEDGER_LINE;
 		retire_entry(ledger, entry);
 		ret_line->verdict = &ledger->told;
-		ret_line->news = LEDGER_NEWS;
 		return true;
 	}
 	return false;

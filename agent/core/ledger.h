@@ -60,10 +60,10 @@ int ledger_take(struct ledger *ledger, const struct table *table, const struct v
 		struct ledger_line *ret_line);
 
 /*
- * Takes over what stood when an agent ended: its last line, the local addresses of its suspects,
- * and the time of all this on the clock of now_ns; known_ns 0 = the host was started since.
- * Everything is copied. Returns 0, -EINVAL for an id of 0, one that is taken or a state that does
- * not stand, -ENOSPC or -ENOMEM.
+ * Takes over what stood or was suspected when an agent ended: its last line, the local addresses of
+ * its suspects, and the time of all this on the clock of now_ns; known_ns 0 = the host was started
+ * since. Everything is copied. Returns 0, -EINVAL for an id of 0, one that is taken or a state that
+ * does not stand, -ENOSPC or -ENOMEM.
  */
 int ledger_carry(struct ledger *ledger, const struct verdict *verdict,
 		 const struct netaddr *suspects, uint32_t suspect_count, uint64_t known_ns,

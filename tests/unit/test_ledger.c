@@ -285,6 +285,47 @@ static void ledger_review_state_has_a_time_to_be_found_again(void **state)
 	assert_int_equal(bed->line.verdict->id, 1);
 }
 
+static void carry_suspicion(struct bed *bed)
+{
+	struct verdict verdict = line_of(17, VERDICT_SUSPECT, SEVERITY_INFO);
+	struct netaddr suspects[SUSPECTS];
+
+	for (uint32_t i = 0; i < SUSPECTS; i++)
+		suspects[i] = address((uint16_t)(40001 + i));
+	assert_int_equal(
+		ledger_carry(bed->ledger, &verdict, suspects, SUSPECTS, KNOWN_NS, KNOWN_NS + SEC),
+		0);
+}
+
+static void ledger_take_suspicion_carried_over_goes_on_under_its_id(void **state)
+{
+	struct bed *bed = *state;
+
+	carry_suspicion(bed);
+	assert_int_equal(ledger_standing_count(bed->ledger), 0);
+	assert_take(bed, line_of(1, VERDICT_SUSPECT, SEVERITY_INFO), 17, VERDICT_SUSPECT,
+		    LEDGER_LINE);
+	assert_take(bed, line_of(1, VERDICT_RAISED, SEVERITY_WARNING), 17, VERDICT_RAISED,
+		    LEDGER_NEWS);
+	assert_int_equal(ledger_standing_count(bed->ledger), 1);
+}
+
+/* It names what lies there, and is no reason to say so for ever. */
+static void ledger_review_suspicion_has_an_hour_to_be_found_again(void **state)
+{
+	struct bed *bed = *state;
+	uint64_t begin_ns = KNOWN_NS + SEC;
+
+	open_connections(bed);
+	carry_suspicion(bed);
+	assert_false(ledger_review(bed->ledger, bed->table, begin_ns + 3600 * SEC, &bed->line));
+	assert_int_equal(ledger_first(bed->ledger)->verdict.suspect_count, SUSPECTS);
+	assert_true(ledger_review(bed->ledger, bed->table, begin_ns + 3601 * SEC, &bed->line));
+	assert_int_equal(bed->line.news, LEDGER_LINE);
+	assert_int_equal(bed->line.verdict->state, VERDICT_CLEARED);
+	assert_null(ledger_first(bed->ledger));
+}
+
 static void ledger_carry_nonsense_is_refused(void **state)
 {
 	struct bed *bed = *state;
@@ -294,8 +335,6 @@ static void ledger_carry_nonsense_is_refused(void **state)
 	verdict.id = UINT64_MAX;
 	assert_int_equal(ledger_carry(bed->ledger, &verdict, NULL, 0, 1, 1), -EINVAL);
 	verdict.id = 3;
-	verdict.state = VERDICT_SUSPECT;
-	assert_int_equal(ledger_carry(bed->ledger, &verdict, NULL, 0, 1, 1), -EINVAL);
 	verdict.state = VERDICT_CLEARED;
 	assert_int_equal(ledger_carry(bed->ledger, &verdict, NULL, 0, 1, 1), -EINVAL);
 	verdict.state = VERDICT_UPDATED;
@@ -433,6 +472,8 @@ int main(void)
 		TEST(ledger_review_pool_that_is_gone_ends_it),
 		TEST(ledger_review_state_has_a_time_to_be_found_again),
 		TEST(ledger_carry_nonsense_is_refused),
+		TEST(ledger_take_suspicion_carried_over_goes_on_under_its_id),
+		TEST(ledger_review_suspicion_has_an_hour_to_be_found_again),
 		TEST(ledger_take_beyond_the_limit_is_passed_on_and_counted),
 		TEST(ledger_take_beyond_the_limit_keeps_its_number_and_is_told_once),
 		TEST(ledger_translate_is_what_was_told),

@@ -240,21 +240,34 @@ static void state_decode_nonsense_is_named_and_takes_nothing(void **state)
 	}
 }
 
-static void state_encode_suspicions_are_not_kept(void **state)
+/* Where an agent before this would not take them for verdicts; and not beyond a boot. */
+static void state_decode_suspicions_are_kept_apart(void **state)
 {
-	struct kept kept = make_kept();
+	struct kept kept = make_kept(), same = make_kept(), other = make_kept();
 	struct table *table = table_new(NULL);
 	struct verdict line = {.id = 1, .state = VERDICT_SUSPECT, .remote = address(5432)};
+	struct state_clock now = saved;
 	struct ledger_line told;
-	char *text;
+	char *text, error[256];
 
 	(void)state;
 	assert_int_equal(ledger_take(kept.ledger, table, &line, &told), 0);
 	text = state_encode(kept.ledger, kept.fleets, &saved);
-	assert_non_null(strstr(text, "\"next_id\":2,\"verdicts\":[],"));
+	assert_non_null(strstr(text, "\"next_id\":2,\"verdicts\":[],\"suspicions\":[{\"id\":1,"));
+	now.t_ns += 60 * SEC;
+	assert_int_equal(decode(text, &now, &same, error), 0);
+	assert_non_null(ledger_first(same.ledger));
+	assert_int_equal(ledger_first(same.ledger)->verdict.state, VERDICT_SUSPECT);
+	assert_int_equal(ledger_standing_count(same.ledger), 0);
+	strcpy(now.boot_id, "another");
+	assert_int_equal(decode(text, &now, &other, error), 0);
+	assert_null(ledger_first(other.ledger));
+	assert_int_equal(ledger_next_id(other.ledger), 2);
 	free(text);
 	table_free(table);
 	drop_kept(&kept);
+	drop_kept(&same);
+	drop_kept(&other);
 }
 
 int main(void)
@@ -264,7 +277,7 @@ int main(void)
 		cmocka_unit_test(state_decode_other_boot_keeps_baselines_and_ends_verdicts),
 		cmocka_unit_test(state_decode_every_cut_is_refused_and_takes_nothing),
 		cmocka_unit_test(state_decode_nonsense_is_named_and_takes_nothing),
-		cmocka_unit_test(state_encode_suspicions_are_not_kept),
+		cmocka_unit_test(state_decode_suspicions_are_kept_apart),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
