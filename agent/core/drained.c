@@ -48,9 +48,8 @@ static void turn_epoch(struct drained_span *span, uint32_t epoch)
 
 	if (epoch == span->epoch)
 		return;
-	/* The first one is not a whole one. */
 	span->usual = span->most_before > usual ? span->most_before : usual;
-	span->most_before = epoch == span->epoch + 1 ? span->most : 0;
+	span->most_before = span->most;
 	span->most = 0;
 	span->epoch = epoch;
 }

@@ -505,13 +505,17 @@ int exhausted_review(struct bench *bench, struct judgement *judgement, uint64_t 
 	struct moment moment = moment_of(settings, bench->table, &bench->losses, t_ns);
 	struct held now, then;
 	enum cause cause;
+	bool has_worked;
 
+	has_worked = exhausted->operation_count > 0;
 	learn_rates(exhausted, settings, judgement->pool);
 	if (judgement->pool->conn_count == 0)
 		return standing_clear(bench, standing, t_ns, "no connection is open any more.");
 	held_take(bench, judgement, moment.known_ns, &now);
 	exhausted->fresh = now.fresh;
-	drained_sample(&exhausted->drained, judgement->pool, moment.known_ns);
+	/* What a rest needs says nothing about what work does. */
+	if (has_worked)
+		drained_sample(&exhausted->drained, judgement->pool, moment.known_ns);
 	sample_busy(exhausted, settings, &now);
 	cause = find_cause(bench, judgement, &moment, &now, &then);
 	if (cause != CAUSE_NONE)

@@ -81,6 +81,9 @@ static void exhausted_is_not_said_of_pools_that_are_idle(void **state)
  * Workers run statements without a pause, each on a connection of its own; each ends at a time of
  * its own, the second half of them so much later.
  */
+#define WORKERS_MAX 15
+#define REST_S (3 * 3600) /* and nothing is learned of it */
+
 struct drain_out {
 	int count;
 	double statement_s, first_end, each, tail;
@@ -88,8 +91,8 @@ struct drain_out {
 
 static void run_workers(struct sim *sim, const struct drain_out *out)
 {
-	struct sim_conn *conns[10], *other;
-	double end[10];
+	struct sim_conn *conns[WORKERS_MAX], *other;
+	double end[WORKERS_MAX];
 
 	sim->pid++;
 	other = sim_open(sim); /* another process, for the source to have something to tell */
@@ -98,7 +101,7 @@ static void run_workers(struct sim *sim, const struct drain_out *out)
 		conns[i] = sim_open(sim);
 		end[i] = out->first_end + i * out->each + (2 * i >= out->count ? out->tail : 0);
 	}
-	while (sim->now < out->first_end + 3000) {
+	while (sim->now < out->first_end + REST_S) {
 		sim_advance(sim, sim->now + 0.1);
 		sim_use(sim, other);
 		for (int i = 0; i < out->count; i++) {
@@ -121,6 +124,7 @@ static void exhausted_is_not_said_of_workers_that_finish_one_by_one(void **state
 		{10, 0.1, 600, 60, 0},	{10, 0.1, 300, 120, 0}, {10, 0.1, 1200, 30, 0},
 		{10, 0.1, 100, 200, 0}, {10, 1, 7200, 4, 0},	{5, 1, 600, 12, 0},
 		{8, 0.3, 600, 7, 90},	{3, 2, 600, 7, 300},	{10, 2, 600, 2, 30},
+		{15, 0.3, 600, 1, 0},
 	};
 
 	(void)state;
