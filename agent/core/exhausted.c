@@ -223,15 +223,16 @@ static bool is_turned_away(const struct bench *bench, const struct judgement *ju
  * One connection does the work of all: the next request that is slow holds up the others. As by
  * night one is enough for a pool, the work must be what it was with more of them, and one alone
  * must never have been enough for so long: a load that fades over hours takes its peak with it. A
- * pool that uses all in turn has no use for one alone, whatever the load.
+ * pool that uses all in turn has no use for one alone, whatever the load. Where monitors tell of
+ * clients, the one that works may be another client's.
  */
 static bool is_down_to_one(const struct bench *bench, const struct judgement *judgement,
 			   const struct held *held)
 {
 	const struct exhausted *exhausted = &judgement->exhausted;
 
-	return held->open >= LAST_OF_MIN && held->count + 1 == held->open && held->fresh == 1 &&
-	       exhausted->work_at_end >= LAST_WORK_SHARE &&
+	return held->monitors == 0 && held->open >= LAST_OF_MIN && held->count + 1 == held->open &&
+	       held->fresh == 1 && exhausted->work_at_end >= LAST_WORK_SHARE &&
 	       exhausted->work_each_at_end >= EXHAUSTED_EACH_FACTOR &&
 	       held_is_most(bench, judgement, held) && standstill_is_short(bench, judgement, held);
 }
@@ -245,7 +246,7 @@ static int name_suspects(const struct judgement *judgement, const struct held *h
 		return -ENOMEM;
 	for (const struct conn *conn = judgement->pool->oldest;
 	     conn && draft->suspect_count < held->open; conn = conn_newer(conn))
-		if (conn->state == CONN_OPEN && (has_ended(cause) || held_has(held, conn)))
+		if (held_is_of_pool(conn) && (has_ended(cause) || held_has(held, conn)))
 			verdict_name(draft, conn->id, conn->local_port);
 	return 0;
 }

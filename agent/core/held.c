@@ -14,6 +14,7 @@
  */
 #include "held.h"
 
+#include "heartbeat.h"
 #include "judgement.h"
 #include "opens.h"
 #include "stock.h"
@@ -95,6 +96,12 @@ static bool is_displaced(const struct held *held, const struct conn *conn)
 	       held->at_ns - conn->last_active_ns > conn->last_active_ns - conn->open_ns;
 }
 
+/* A client's monitors go on when its pool is empty, and no request ever had one. */
+bool held_is_of_pool(const struct conn *conn)
+{
+	return conn->state == CONN_OPEN && !heartbeat_is_monitor(conn);
+}
+
 bool held_has(const struct held *held, const struct conn *conn)
 {
 	int64_t silence_ns = held->at_ns - conn->last_active_ns;
@@ -174,7 +181,8 @@ void held_take(const struct bench *bench, const struct judgement *judgement, int
 	held.life_ns = (int64_t)retirement_life_ns(&judgement->retirement);
 
 	for (const struct conn *conn = judgement->pool->oldest; conn; conn = conn_newer(conn)) {
-		if (conn->state != CONN_OPEN)
+		held.monitors += heartbeat_is_monitor(conn);
+		if (!held_is_of_pool(conn))
 			continue;
 		silence_ns = at_ns - conn->last_active_ns;
 		held.open++;
@@ -200,7 +208,7 @@ static int64_t last_gap_ns(const struct judgement *judgement, const struct held 
 	bool has_last = false;
 
 	for (; conn; conn = conn_older(conn)) {
-		if (conn->state != CONN_OPEN)
+		if (!held_is_of_pool(conn))
 			continue;
 		if (has_last)
 			return held->at_ns - conn->last_active_ns;

@@ -26,6 +26,7 @@ struct judgement;
 /* How the connections of a pool stood at a moment. */
 struct held {
 	int64_t at_ns;
+	uint32_t monitors; /* of the clients, and not counted in what follows */
 	uint32_t open;
 	uint32_t count; /* of them are held */
 	uint32_t steps; /* moments at which those fell silent */
@@ -56,6 +57,9 @@ bool held_has_habit(const struct conn *conn);
 
 /* True when it has a habit, and silence_ns is factor times longer than it ever was silent so. */
 bool held_outlasts(const struct conn *conn, uint64_t silence_ns, uint32_t factor);
+
+/* True when conn is open and of those that requests are given. */
+bool held_is_of_pool(const struct conn *conn);
 
 /* Counts the pool's connections as they stood at at_ns, of the table's clock. */
 void held_take(const struct bench *bench, const struct judgement *judgement, int64_t at_ns,

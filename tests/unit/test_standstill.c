@@ -42,6 +42,43 @@ static void exhausted_is_raised_within_a_minute_however_often_it_has_rested(void
 	}
 }
 
+#define MONITORS 6
+
+/* Clients of a process, each with its monitors, which go on when the pool is empty. */
+static void exhausted_is_raised_though_monitors_go_on(void **state)
+{
+	static const struct sim_pool pool = {
+		"eight in turn beside monitors",
+		SIM_FIFO,
+		.max = MONITORS + 8,
+		.min = MONITORS + 8,
+		.rate = 4,
+		.held_s = 0.02,
+		.leak_rate = 20 * PER_MIN,
+		.leak_from_s = 3600,
+	};
+	struct sim *sim = sim_new(1);
+	struct sim_conn *monitors[MONITORS];
+	const struct sim_line *line;
+
+	(void)state;
+	sim->look_s = 1;
+	for (int i = 0; i < MONITORS; i++) {
+		monitors[i] = sim_open(sim);
+		monitors[i]->state = SIM_LEAKED; /* no request gets it */
+	}
+	for (double beat = 10; beat < 3600 + 600; beat += 10) {
+		sim_run_until(sim, &pool, beat);
+		for (int i = 0; i < MONITORS; i++)
+			sim_use(sim, monitors[i]);
+	}
+	assert_int_equal(sim->leaked_count, 8);
+	line = sim_first_of(sim, VERDICT_EXHAUSTED);
+	assert_non_null(line);
+	assert_int_equal(line->suspect_count, 8);
+	sim_free(sim);
+}
+
 static const struct sim_pool resting[] = {
 	{"an unlimited pool that leaks from the start on", .rate = 4, .held_s = 0.3,
 	 .leak_rate = 6 * PER_MIN, .leak_from_s = 60, ON_OFF, .hours = 4},
@@ -309,6 +346,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(exhausted_is_raised_within_a_minute_however_often_it_has_rested),
+		cmocka_unit_test(exhausted_is_raised_though_monitors_go_on),
 		cmocka_unit_test(exhausted_is_not_said_of_a_leaking_pool_that_rests),
 		cmocka_unit_test(exhausted_is_raised_of_a_pool_that_has_less_to_do_than_before),
 		cmocka_unit_test(exhausted_is_not_said_where_the_load_fades_and_stops),
