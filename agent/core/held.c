@@ -67,6 +67,13 @@ void held_learn(struct conn *conn, uint64_t silence_ns)
 		conn->habit -= (uint16_t)(HABIT_WEIGHT * (float)(conn->habit - silence));
 }
 
+/* Connections that fell silent at once. */
+struct step {
+	int64_t at_ns; /* the first of them */
+	uint32_t touched_at; /* the pool's rounds by then (coverage.c) */
+	uint32_t count;
+};
+
 static bool is_times(int64_t silence_ns, uint32_t factor, uint16_t units)
 {
 	return units < UNITS_MAX && silence_ns >= (int64_t)factor * units * (int64_t)UNIT_NS;
@@ -125,12 +132,13 @@ bool held_has(const struct held *held, const struct conn *conn)
 }
 
 /* A pool that uses all of its connections in turn has none in the depth. */
-static bool is_fair(const struct bench *bench, const struct judgement *judgement, int64_t at_ns)
+static uint32_t fair_gap(const struct bench *bench, const struct judgement *judgement,
+			 int64_t at_ns)
 {
 	struct moment moment =
 		moment_of(bench->settings, bench->table, &bench->losses, (uint64_t)at_ns);
 
-	return coverage_gap(&judgement->coverage, &moment, judgement->pool) > 0;
+	return coverage_gap(&judgement->coverage, &moment, judgement->pool);
 }
 
 static bool is_owed(const struct conn *conn, const struct stock_limits *limits, int64_t at_ns)
@@ -138,18 +146,29 @@ static bool is_owed(const struct conn *conn, const struct stock_limits *limits, 
 	return conn_is_owed(conn) && at_ns - conn->last_active_ns < (int64_t)limits->owed_ns;
 }
 
-/* Connections come in the order of their last operation. */
-static void count_held(struct held *held, int64_t active_ns, int64_t *step_ns, uint32_t *group)
+/*
+ * Not at once with the one that began the step. Where all take turns, the other one has missed its
+ * turn by then, however soon that comes.
+ */
+static bool is_step(const struct held *held, const struct step *step, const struct conn *conn,
+		    uint32_t gap)
 {
-	if (held->count++ == 0)
-		held->first_ns = active_ns;
-	if (active_ns - *step_ns >= (int64_t)STEP_NS) {
+	return held->count == 0 || conn->last_active_ns - step->at_ns >= (int64_t)STEP_NS ||
+	       (gap > 0 && conn->touched_at - step->touched_at > gap);
+}
+
+/* Connections come in the order of their last operation. */
+static void count_held(struct held *held, struct step *step, const struct conn *conn, uint32_t gap)
+{
+	if (is_step(held, step, conn, gap)) {
 		held->steps++;
-		*step_ns = active_ns;
-		*group = 0;
+		*step = (struct step){.at_ns = conn->last_active_ns,
+				      .touched_at = conn->touched_at};
 	}
-	if (++*group > held->largest)
-		held->largest = *group;
+	if (held->count++ == 0)
+		held->first_ns = conn->last_active_ns;
+	if (++step->count > held->largest)
+		held->largest = step->count;
 }
 
 /* Used since then, and silent for longer than between two uses: not in one rest with the last. */
@@ -166,13 +185,13 @@ void held_take(const struct bench *bench, const struct judgement *judgement, int
 	       struct held *ret_held)
 {
 	struct stock_limits limits = opens_limits(&judgement->opens, bench->settings);
-	int64_t step_ns = INT64_MIN / 2;
+	uint32_t gap = fair_gap(bench, judgement, at_ns);
+	struct step step = {0};
 	int64_t silence_ns;
-	uint32_t group = 0;
 	struct held held = {
 		.at_ns = at_ns,
 		.first_ns = at_ns,
-		.is_fair = is_fair(bench, judgement, at_ns),
+		.is_fair = gap > 0,
 		.is_cut_off = exhausted_is_cut_off(&judgement->exhausted),
 	};
 
@@ -192,7 +211,7 @@ void held_take(const struct bench *bench, const struct judgement *judgement, int
 			held.owed++;
 			held.fresh++;
 		} else if (held_has(&held, conn)) {
-			count_held(&held, conn->last_active_ns, &step_ns, &group);
+			count_held(&held, &step, conn, gap);
 			held.beyond += is_times(silence_ns, HELD_FACTOR, conn->longest);
 		} else if (silence_ns <= (int64_t)bench->settings->t0_ns) {
 			held.fresh++;

@@ -335,6 +335,38 @@ static bool is_said_of_eight(bool closes)
 	return is_said;
 }
 
+/* Four in turn; two are lost so many seconds apart, and minutes later the last two. */
+static bool is_held_of_four(double apart)
+{
+	const double lasts[] = {STOP_S, apart, 380, 5};
+	struct sim *sim = sim_new(1);
+	struct sim_conn *conns[4];
+	bool is_held;
+
+	sim->look_s = 1;
+	for (uint32_t i = 0; i < 4; i++)
+		conns[i] = sim_open(sim);
+	for (uint32_t lost = 0; lost < 4; lost++) {
+		double end = sim->now + lasts[lost];
+
+		for (uint32_t i = 0; sim->now < end; i++)
+			work(sim, conns[i % (4 - lost)], 0.4);
+	}
+	for (uint32_t i = 0; i < 60; i++)
+		sim_advance(sim, sim->now + 1);
+	sim_end(sim);
+	is_held = sim_first_by(sim, VERDICT_EXHAUSTED, VERDICT_RAISED, "held") != NULL;
+	sim_free(sim);
+	return is_held;
+}
+
+static void exhausted_is_raised_where_each_that_was_lost_missed_its_turn(void **state)
+{
+	(void)state;
+	assert_true(is_held_of_four(8));
+	assert_false(is_held_of_four(0));
+}
+
 static void exhausted_is_not_said_where_the_pool_closes_a_free_one(void **state)
 {
 	(void)state;
@@ -352,6 +384,7 @@ int main(void)
 		cmocka_unit_test(exhausted_is_not_said_where_the_load_fades_and_stops),
 		cmocka_unit_test(exhausted_is_not_said_where_nobody_leaks_and_the_load_stops),
 		cmocka_unit_test(exhausted_is_not_said_where_each_that_was_lost_was_replaced),
+		cmocka_unit_test(exhausted_is_raised_where_each_that_was_lost_missed_its_turn),
 		cmocka_unit_test(exhausted_is_not_said_where_the_pool_closes_a_free_one),
 	};
 
