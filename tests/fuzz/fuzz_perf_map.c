@@ -1,11 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * Map files of JIT compilers, in two parts as they grow, and look-ups around every entry.
+ * Map files of JIT compilers, in two parts as they grow, look-ups around every entry, and what is
+ * found read as V8 writes it.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "sys/perf_map.h"
+#include "sys/symbol.h"
+
+static void read_name(const char *name)
+{
+	struct symbol symbol = {0};
+
+	symbol_from_v8(name, &symbol);
+	if (strlen(symbol.function) > strlen(name) + strlen("(anonymous)"))
+		abort();
+}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -26,6 +37,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 		if (name && strlen(name) > PERF_MAP_NAME_MAX)
 			abort();
+		if (name)
+			read_name(name);
 	}
 	perf_map_free(map);
 	return 0;
