@@ -5,7 +5,7 @@
 SEED         ?= 1
 EVAL_JOBS    ?= 2
 EVAL_OPTIONS ?=
-# The long form takes five to ten minutes on two cores, as busy as they are.
+# The long form takes half an hour of one core, so a quarter of an hour with two that are idle.
 EVAL_REPEAT  ?= 8
 
 # Below these eval-short fails. They stand well under what is measured, so that another seed does
