@@ -34,6 +34,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "fading.h"
 #include "figures.h"
 #include "format.h"
 #include "held.h"
@@ -336,14 +337,23 @@ static void add_course(const struct bench *bench, const struct held *held, enum 
 }
 
 /* What was done to the end: a load that fades takes its work with it. */
-static void add_work(const struct exhausted *exhausted, struct verdict *draft)
+static void add_work(const struct judgement *judgement, const struct held *held,
+		     struct verdict *draft)
 {
+	const struct exhausted *exhausted = &judgement->exhausted;
+
 	if (exhausted_is_cut_off(exhausted))
 		verdict_add_evidence(draft, "work",
 				     "%.0f%% of the usual bytes were sent in the last minute of "
 				     "work, by each connection %.1f times as many: it did not run "
 				     "out, it was cut off",
 				     100 * exhausted->work_at_end, exhausted->work_each_at_end);
+	else if (fading_is_usual(&judgement->meter, held->first_ns, held->at_ns))
+		verdict_add_evidence(draft, "work",
+				     "%.0f%% of the usual bytes were sent in the last minute of "
+				     "work, no less than in a quarter of the time before: it had "
+				     "no more to do, and did not run out of it",
+				     100 * exhausted->work_at_end);
 	else
 		verdict_add_evidence(draft, "work",
 				     "%.0f%% of the usual bytes were sent in the last minute of "
@@ -374,7 +384,7 @@ static void add_evidence(const struct bench *bench, const struct judgement *judg
 				     "longest pause before was %s",
 				     quiet, exhausted->expected * (float)quiet_ns / NS_PER_SEC,
 				     longest);
-		add_work(exhausted, draft);
+		add_work(judgement, held, draft);
 	} else if (cause == CAUSE_TURNED_AWAY) {
 		verdict_add_evidence(draft, "turned_away",
 				     "%u connects of the last minute failed or were closed by "

@@ -13,6 +13,7 @@
 #include "meter.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "heartbeat.h"
@@ -20,6 +21,8 @@
 /* So many times in a row that are whole steps apart are no chance. */
 #define CLOCK_STEP_NS (100 * NS_PER_MS)
 #define CLOCK_COUNT_MIN 20
+/* Fewer spans are no past. */
+#define SPANS_MIN 3
 #define CLOCK_IS_FINE UINT8_MAX
 
 static const struct ring {
@@ -468,6 +471,35 @@ static void sum_ring(const struct meter *meter, enum meter_ring ring, uint64_t f
 	finish(ret_figures, &sums);
 	if (meter_clock_is_coarse(meter))
 		ret_figures->busy = NAN;
+}
+
+static int compare(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+double meter_low_tide(const struct meter *meter, double share, uint64_t to_ns)
+{
+	double rates[METER_SPANS_MAX];
+	struct meter_course course;
+	uint32_t count = 0;
+
+	meter_recall(meter, METER_COARSE, &course);
+	for (uint32_t i = 0; i < course.count; i++) {
+		const struct meter_span *span = &course.spans[i];
+		uint64_t begin_ns = (uint64_t)(span->number - 1) * METER_COARSE_NS;
+
+		if (begin_ns >= meter->first_ns && begin_ns + METER_COARSE_NS <= to_ns &&
+		    span->sent_bytes > 0)
+			rates[count++] =
+				(double)span->sent_bytes / ((double)METER_COARSE_NS / NS_PER_SEC);
+	}
+	if (count < SPANS_MIN)
+		return NAN;
+	qsort(rates, count, sizeof(rates[0]), compare);
+	return rates[(uint32_t)(share * count)];
 }
 
 void meter_sum(const struct meter *meter, uint64_t from_ns, uint64_t to_ns,

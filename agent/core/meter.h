@@ -111,6 +111,13 @@ const struct meter_span *meter_course_find(const struct meter_course *course, ui
 void meter_sum(const struct meter *meter, uint64_t from_ns, uint64_t to_ns,
 	       struct meter_figures *ret_figures);
 
+/*
+ * Bytes a second that the pool sent in its low tide: of the spans of two minutes in the last hour
+ * that were over at to_ns and had anything sent in them, share (0 to 1) had no more. NAN where
+ * there are fewer than three.
+ */
+double meter_low_tide(const struct meter *meter, double share, uint64_t to_ns);
+
 /* The share of a pool's open connections to which an answer is owed now. */
 float meter_busy_share(const struct pool *pool);
 

@@ -21,6 +21,7 @@
 
 #include <math.h>
 
+#include "fading.h"
 #include "figures.h"
 #include "judgement.h"
 
@@ -55,13 +56,8 @@
 #define BEYOND_MIN 3
 /* Of the usual bytes; with less to do it needs fewer connections. */
 #define ENOUGH_WORK 0.7f
-/* Less than this share of the bytes of before, and it is the load that went. */
-#define FADED_SHARE 0.6
 /* No day ends within less. */
 #define FADING_NS (600 * NS_PER_SEC)
-/* Workers that end one by one do half of their work on the way; those who share a pool, all. */
-#define SHARED_WORK 0.66
-#define SHARED_NS (60 * (int64_t)NS_PER_SEC)
 /* Of all the time in which they fell silent one gap may be half, and more where there are few. */
 #define GAP_SHARE 0.5
 #define GAP_CHANCE 1.2
@@ -427,18 +423,6 @@ static bool is_short_of_all(const struct bench *bench, const struct judgement *j
 	       was_short(bench, judgement, factor, &held->narrow);
 }
 
-/* Since its connections fell silent less was done than before: by night fewer are needed. */
-static bool has_faded(const struct judgement *judgement, int64_t since_ns, int64_t end_ns)
-{
-	struct meter_figures since, before;
-
-	if (since_ns <= 0 || end_ns - since_ns < (int64_t)FADING_NS)
-		return false;
-	meter_sum(&judgement->meter, (uint64_t)since_ns, (uint64_t)end_ns, &since);
-	meter_sum(&judgement->meter, 0, (uint64_t)since_ns, &before);
-	return since.sent_bytes_per_second < FADED_SHARE * before.sent_bytes_per_second;
-}
-
 bool standstill_was_held(const struct bench *bench, const struct judgement *judgement,
 			 int64_t known_ns, struct held *ret_held)
 {
@@ -461,8 +445,9 @@ bool standstill_was_held(const struct bench *bench, const struct judgement *judg
 	if (is_no_rest(exhausted, known_ns) ? !is_known_full(bench, judgement, &held, known_ns)
 					    : !is_short_of_all(bench, judgement, &held))
 		return false;
+	/* By night fewer are needed. */
 	if (judgement->leak.stage == LEAK_NONE &&
-	    has_faded(judgement, held.first_ns, exhausted->last_active_ns))
+	    fading_has_faded(&judgement->meter, held.first_ns, exhausted->last_active_ns))
 		return false;
 	*ret_held = held;
 	return true;
@@ -488,15 +473,35 @@ bool standstill_was_short(const struct bench *bench, const struct judgement *jud
 	return true;
 }
 
+/*
+ * One alone did as much as the pool often does, for longer than ever: that is known the best, for
+ * most ends of it were seen. In a tide that is low for long more of them rest than ever did.
+ */
+static bool was_down_to_one(const struct judgement *judgement, const struct dwindle_end *end)
+{
+	int64_t end_ns = judgement->exhausted.last_active_ns;
+	const struct conn *conn = judgement->pool->newest;
+
+	/* What looks like a heartbeat may be work as well, where it is one of two. */
+	for (; conn && end_ns - conn->last_active_ns < (int64_t)end->last.span_ns;
+	     conn = conn_older(conn))
+		if (conn->state == CONN_OPEN && heartbeat_is_beating(conn))
+			return false;
+	return end->last.left == 1 &&
+	       fading_is_usual(&judgement->meter, end_ns - (int64_t)end->last.span_ns, end_ns) &&
+	       fading_is_usual(&judgement->meter, end_ns - (int64_t)end->earlier.span_ns, end_ns);
+}
+
 bool standstill_has_dwindled(const struct bench *bench, const struct judgement *judgement,
 			     int64_t known_ns, struct held *ret_held)
 {
 	const struct exhausted *exhausted = &judgement->exhausted;
 	int64_t end_ns = exhausted->last_active_ns;
 	struct dwindle_end end;
+	bool is_usual;
 
 	if (!has_stopped(judgement, known_ns) || !is_no_rest(exhausted, known_ns) ||
-	    known_ns - end_ns < (int64_t)UNSURE_NS || !exhausted_is_cut_off(exhausted) ||
+	    known_ns - end_ns < (int64_t)UNSURE_NS ||
 	    !dwindle_find(&exhausted->dwindle, judgement->pool, exhausted->narrow.resumed_ns,
 			  last_send_ns(judgement->pool), &end) ||
 	    !narrow_has_kept_up(&exhausted->narrow, bench->settings, end.last.span_ns) ||
@@ -504,8 +509,12 @@ bool standstill_has_dwindled(const struct bench *bench, const struct judgement *
 	    !fell_at_their_pace(judgement, end.last.left, end_ns) ||
 	    !is_full(bench, judgement, (uint64_t)end_ns))
 		return false;
+	is_usual = was_down_to_one(judgement, &end);
+	if (!is_usual && !exhausted_is_cut_off(exhausted))
+		return false;
 	/* A day that ends needs fewer and fewer connections, and each does no more than it did. */
-	if (end.earlier.span_ns >= FADING_NS && exhausted->work_each_at_end < EXHAUSTED_EACH_FACTOR)
+	if (!is_usual && end.earlier.span_ns >= FADING_NS &&
+	    exhausted->work_each_at_end < EXHAUSTED_EACH_FACTOR)
 		return false;
 	held_take(bench, judgement, end_ns, ret_held);
 	ret_held->first_ns = end_ns - (int64_t)end.earlier.span_ns;
@@ -530,18 +539,12 @@ bool standstill_is_spent(const struct bench *bench, const struct judgement *judg
 bool standstill_ended_with_its_users(struct judgement *judgement, const struct held *held)
 {
 	struct exhausted *exhausted = &judgement->exhausted;
-	int64_t span_ns = held->at_ns - held->first_ns;
-	int64_t before_ns = held->first_ns - (span_ns > SHARED_NS ? span_ns : SHARED_NS);
-	struct meter_figures since, before;
 
 	if (exhausted->workers_ended_ns == exhausted->last_active_ns)
 		return true;
-	if (judgement->leak.stage != LEAK_NONE || before_ns <= 0 ||
-	    exhausted->work_each_at_end >= EXHAUSTED_EACH_FACTOR)
-		return false;
-	meter_sum(&judgement->meter, (uint64_t)held->first_ns, (uint64_t)held->at_ns, &since);
-	meter_sum(&judgement->meter, (uint64_t)before_ns, (uint64_t)held->first_ns, &before);
-	if (!(since.sent_bytes_per_second < SHARED_WORK * before.sent_bytes_per_second))
+	if (judgement->leak.stage != LEAK_NONE ||
+	    exhausted->work_each_at_end >= EXHAUSTED_EACH_FACTOR ||
+	    !fading_went_one_by_one(&judgement->meter, held->first_ns, held->at_ns))
 		return false;
 	/* In minutes the meter knows no more of seconds. */
 	exhausted->workers_ended_ns = exhausted->last_active_ns;

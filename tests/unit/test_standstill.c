@@ -164,6 +164,98 @@ static void exhausted_is_raised_of_a_pool_that_has_less_to_do_than_before(void *
 	}
 }
 
+/* Calm for ten minutes or so and busy for one or two, again and again, until it is dry or then. */
+static void run_tides(struct sim *sim, const struct sim_pool *pool, double until)
+{
+	struct sim_pool now = *pool;
+	bool is_busy = false;
+	double turn = sim->now + sim_exp(sim, 600);
+
+	now.rate = pool->rate / 2;
+	while (sim->leaked_count < pool->max && sim->now < until) {
+		if (sim->now >= turn) {
+			is_busy = !is_busy;
+			now.rate = pool->rate * (is_busy ? 3 : 0.5);
+			turn = sim->now + sim_exp(sim, is_busy ? 90 : 600);
+		}
+		sim_run_until(sim, &now, fmin(until, pool->leak_rate > 0 ? sim->now + 1 : turn));
+	}
+}
+
+struct tidal {
+	struct sim_pool pool;
+	uint64_t seed;
+};
+
+static const struct tidal tidals[] = {
+	{{"five, one a minute", .max = 5, .min = 5, .rate = 8, .held_s = 0.02, .leak_rate = PER_MIN,
+	  .leak_from_s = 3600},
+	 2},
+	{{"five, one in five minutes", .max = 5, .min = 5, .rate = 8, .held_s = 0.02,
+	  .leak_rate = PER_MIN / 5, .leak_from_s = 3600},
+	 2},
+	{{"five, busier", .max = 5, .min = 5, .rate = 8, .held_s = 0.1, .leak_rate = PER_MIN,
+	  .leak_from_s = 3600},
+	 3},
+	{{"eight, one in five minutes", .max = 8, .min = 8, .rate = 8, .held_s = 0.02,
+	  .leak_rate = PER_MIN / 5, .leak_from_s = 3600},
+	 1},
+};
+
+/* At its end it does a sixth of what it did when it was busy; and so it does most of the time. */
+static void exhausted_is_raised_of_a_pool_that_ends_in_its_low_tide(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(tidals); i++) {
+		struct sim *sim = sim_new(tidals[i].seed);
+		struct sim_pool calm = tidals[i].pool;
+		const struct sim_line *line;
+		double dry;
+
+		sim->look_s = 1;
+		run_tides(sim, &calm, 24 * 3600);
+		dry = sim->now;
+		sim_run_until(sim, &calm, dry + 120);
+		line = sim_first_of(sim, VERDICT_EXHAUSTED);
+		if (!line || line->t > dry + 60) {
+			sim_print(sim, calm.name, tidals[i].seed);
+			fail_msg("%s: dry at %.0f s, raised at %.0f s", calm.name, dry,
+				 line ? line->t : NAN);
+		}
+		sim_free(sim);
+	}
+}
+
+/* Nobody leaks, and it stops in a tide that was low for longer than ever. */
+static const struct tidal ebbs[] = {
+	{{"three are left", .max = 10, .rate = 1, .held_s = 0.2}, 8},
+	{{"all are held for longer than ever", .max = 10, .rate = 3, .held_s = 0.2}, 9},
+	{{"the same, with less to do", .max = 10, .rate = 1, .held_s = 0.5}, 27},
+	{{"one is left, and what looks like a heartbeat", .max = 10, .rate = 1, .held_s = 0.5}, 33},
+	{{"the same, in less time", .max = 10, .rate = 1, .held_s = 0.05}, 39},
+};
+
+static void exhausted_is_not_said_where_a_long_low_tide_stops(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(ebbs); i++) {
+		struct sim *sim = sim_new(ebbs[i].seed);
+		struct sim_pool none = ebbs[i].pool;
+		double stop = 3600 + 7200 * sim_random(sim);
+
+		sim->look_s = 1;
+		run_tides(sim, &none, stop);
+		none.rate = 0;
+		sim_run_until(sim, &none, stop + 120);
+		if (sim_first_of(sim, VERDICT_EXHAUSTED)) {
+			sim_print(sim, none.name, ebbs[i].seed);
+			fail_msg("%s: raised at %.0f s", none.name,
+				 sim_first_of(sim, VERDICT_EXHAUSTED)->t);
+		}
+		sim_free(sim);
+	}
+}
+
 /* Each is a run in which its pool looks the most like one that leaks, and one rule tells it. */
 static const struct fading {
 	struct sim_pool pool;
@@ -381,6 +473,8 @@ int main(void)
 		cmocka_unit_test(exhausted_is_raised_though_monitors_go_on),
 		cmocka_unit_test(exhausted_is_not_said_of_a_leaking_pool_that_rests),
 		cmocka_unit_test(exhausted_is_raised_of_a_pool_that_has_less_to_do_than_before),
+		cmocka_unit_test(exhausted_is_raised_of_a_pool_that_ends_in_its_low_tide),
+		cmocka_unit_test(exhausted_is_not_said_where_a_long_low_tide_stops),
 		cmocka_unit_test(exhausted_is_not_said_where_the_load_fades_and_stops),
 		cmocka_unit_test(exhausted_is_not_said_where_nobody_leaks_and_the_load_stops),
 		cmocka_unit_test(exhausted_is_not_said_where_each_that_was_lost_was_replaced),
