@@ -391,9 +391,11 @@ void fleet_leave(struct bench *bench, struct dossier *dossier, const struct judg
 		membership->next->membership.prev = membership->prev;
 	if (fleet->leader == dossier)
 		fleet->leader = NULL;
+	/* What it adds to the server's sums is in them until the next tick. */
 	if (fleet->server->largest == dossier)
-		fleet->server->growth_per_hour = 0;
-	fleet->server->largest = NULL;
+		fleet->server->largest = NULL;
+	if (fleet->server->refusal_teller == dossier)
+		fleet->server->refusal_teller = NULL;
 	*membership = (struct membership){0};
 	if (--fleet->member_count > 0)
 		return;

@@ -41,8 +41,7 @@ static const struct setting_row rows[] = {
 	 "and go by themselves stray by two standard deviations now and then"},
 	{"LMIN_SUSPECT", "", 1, 100000, 3,
 	 "the same as LMIN for a suspect; fewer, for a pool of 5 is empty before LMIN can be "
-	 "proved, "
-	 "but not before it can be suspected"},
+	 "proved, but not before it can be suspected"},
 	{"PMIN", "", 1e-6, 0.4, 0.01,
 	 "the chance of a record is never taken to be smaller, however long the history: "
 	 "load changes by the hour, so old tests promise little"},
@@ -127,8 +126,7 @@ static const struct setting_row rows[] = {
 	{"STORM_FAILED", "", 0.05, 1, 0.3,
 	 "share of the connects that fail, are not answered or are closed by the server within a "
 	 "second, at which such a surge is a storm whatever the past was; where fewer are turned "
-	 "away, most requests "
-	 "are still served"},
+	 "away, most requests are still served"},
 	{"CLOSE_WAIT", "s", 1, 86400, 60,
 	 "age at which a connection that the server has closed counts as forgotten; pools "
 	 "notice at the next borrow or housekeeping, 30 s as a rule"},

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which processes belong together, and what is known of them when they are gone. */
+#include "core/dossier.h"
 #include "core/fleet.h"
 #include "pool_sim.h"
 
@@ -88,19 +89,10 @@ static void fleet_join_puts_pods_of_one_controller_together(void **state)
 	sim_free(sim);
 }
 
-/* Lives for an hour with so many connections, and goes. */
-static void live_with_and_go(struct sim *sim, uint32_t pid, uint32_t count)
+static void go(struct sim *sim, uint32_t pid, uint64_t first, uint32_t count)
 {
-	uint64_t first = sim->last_id + 1;
-	struct event event;
+	struct event event = {.type = EVENT_EXIT};
 
-	for (uint32_t i = 0; i < count; i++)
-		open_by(sim, pid, "/srv/orders", NULL, "10.0.3.7:5432");
-	for (int i = 0; i < 60; i++) {
-		sim_advance(sim, sim->now + 60);
-		sim_end(sim);
-	}
-	event = (struct event){.type = EVENT_EXIT};
 	sim_fill_owner(sim, &event);
 	event.client.pid = pid;
 	sim_event(sim, &event);
@@ -108,6 +100,20 @@ static void live_with_and_go(struct sim *sim, uint32_t pid, uint32_t count)
 		event = (struct event){.type = EVENT_CLOSE, .conn = id, .by = CLOSE_EXIT};
 		sim_event(sim, &event);
 	}
+}
+
+/* Lives for an hour with so many connections, and goes. */
+static void live_with_and_go(struct sim *sim, uint32_t pid, uint32_t count)
+{
+	uint64_t first = sim->last_id + 1;
+
+	for (uint32_t i = 0; i < count; i++)
+		open_by(sim, pid, "/srv/orders", NULL, "10.0.3.7:5432");
+	for (int i = 0; i < 60; i++) {
+		sim_advance(sim, sim->now + 60);
+		sim_end(sim);
+	}
+	go(sim, pid, first, count);
 	sim_advance(sim, sim->now + 60);
 	sim_end(sim);
 }
@@ -176,6 +182,28 @@ static void fleet_leave_forgets_a_process_that_was_hardly_seen(void **state)
 	sim_free(sim);
 }
 
+static void fleet_leave_takes_nothing_from_those_that_stay(void **state)
+{
+	struct sim *sim = sim_new(1);
+	const struct fleet *fleet;
+
+	(void)state;
+	open_by(sim, 100, "/srv/orders", NULL, "10.0.3.7:5432");
+	open_by(sim, 101, "/srv/orders", NULL, "10.0.3.7:5432");
+	sim_advance(sim, sim->now + 60);
+	fleet = fleets_first(detector_fleets(sim->detector));
+	assert_int_equal(fleet->member_count, 2);
+	go(sim, 100, 1, 1);
+	for (int i = 0; i < 1000 && fleet->member_count == 2; i++) {
+		sim_advance(sim, sim->now + 1);
+		sim_end(sim);
+	}
+	assert_int_equal(fleet->member_count, 1);
+	assert_non_null(fleet->server->largest);
+	assert_int_equal(fleet->server->largest->pool->client->id.pid, 101);
+	sim_free(sim);
+}
+
 static void fleets_import_gives_back_what_was_kept(void **state)
 {
 	struct sim *sim = sim_new(1), *next = sim_new(2);
@@ -240,6 +268,7 @@ int main(void)
 		cmocka_unit_test(fleet_leave_keeps_the_baseline),
 		cmocka_unit_test(fleet_leave_forgets_what_a_workload_was_like_weeks_ago),
 		cmocka_unit_test(fleet_leave_forgets_a_process_that_was_hardly_seen),
+		cmocka_unit_test(fleet_leave_takes_nothing_from_those_that_stay),
 		cmocka_unit_test(fleets_import_gives_back_what_was_kept),
 		cmocka_unit_test(fleets_import_refuses_what_says_nothing),
 		cmocka_unit_test(fleets_import_has_a_bound),
