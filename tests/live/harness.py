@@ -106,17 +106,21 @@ def map_elements(pid, name):
         if shown.returncode != 0 or json.loads(shown.stdout).get("name") != name:
             continue  # gone meanwhile, or another
         dumped = subprocess.run([*bpftool, "dump", "id", key], capture_output=True, check=True)
-        found += [element["formatted"] for element in json.loads(dumped.stdout)]
+        # One that is taken out between the listing of its key and the reading has none.
+        found += [element["formatted"] for element in json.loads(dumped.stdout) if "formatted" in element]
     return found
 
 
 def last_sends(pid):
-    """[(name of the thread, whether its place was known)] of what a connleak keeps of suspects' sends."""
-    samples = [element["value"] for element in map_elements(pid, "last_sends")]
-    return [
-        (bytes(sample["thread_comm"]).partition(b"\0")[0].decode(), sample["site"] != 0)
-        for sample in samples
-    ]
+    """
+    {connection: (name of the thread, whether its place was known)} of the sends of suspects that wait
+    in the kernel. What connleak has looked at is taken out of it.
+    """
+    samples = {element["key"]: element["value"] for element in map_elements(pid, "last_sends")}
+    return {
+        key: (bytes(sample["thread_comm"]).partition(b"\0")[0].decode(), sample["site"] != 0)
+        for key, sample in samples.items()
+    }
 
 
 def children_of(pid):

@@ -201,7 +201,7 @@ def test_sites_verdict_leads_with_the_last_sender_and_the_probe_goes_when_it_is_
         found = wait_until(verdict, 90, "a verdict that names the last sender")
         assert len(senders(agent.process.pid)) == 1
         wait_until(
-            lambda: ("heart", True) in last_sends(agent.process.pid),
+            lambda: ("heart", True) in last_sends(agent.process.pid).values(),
             30,
             "sends on a connection that never rests cost no copy",
         )
