@@ -103,7 +103,7 @@ static void fill_course(const struct timeline *timeline, struct course *course)
 		(void)snprintf(course->notes[row], NOTE_SIZE, "%.0f in all", course->sums[row]);
 	for (int row = ROW_OPEN; row <= ROW_STALE; row++)
 		(void)snprintf(course->notes[row], NOTE_SIZE, "%.0f", course->last[row]);
-	(void)snprintf(course->notes[ROW_BUSY], NOTE_SIZE, "%.0f%% of the open ones",
+	(void)snprintf(course->notes[ROW_BUSY], NOTE_SIZE, "%.0f%% of the open ones at last",
 		       100 * course->last[ROW_BUSY]);
 }
 
@@ -173,7 +173,7 @@ static void print_figures(const struct explain *explain, const struct pool *pool
 	if (figures.observed_ns == 0)
 		return;
 	fprintf(explain->stream,
-		"\n%*sFigures of the last %s\n%*s%.3g operations/s seen, %s/s sent", INDENT, "",
+		"\n%*sFigures of the last %s\n%*s%.3g operations/s or more, %s/s sent", INDENT, "",
 		format_duration(figures.observed_ns, span, sizeof(span)), 2 * INDENT, "",
 		figures.operations_per_second,
 		format_bytes((uint64_t)figures.sent_bytes_per_second, sent, sizeof(sent)));

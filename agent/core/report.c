@@ -357,8 +357,9 @@ static void append_workload(const struct judgement *judgement, struct verdict *v
 		return;
 	count = spread_suspects(fleet, &process_count);
 	if (count > own_count)
-		append(verdict, "So did %u more in %u other process%s of this workload. ",
-		       count - own_count, process_count - 1, process_count == 2 ? "" : "es");
+		append(verdict, "So did %u more in %u other process%s of %s. ", count - own_count,
+		       process_count - 1, process_count == 2 ? "" : "es",
+		       verdict->workload[0] ? verdict->workload : "this workload");
 }
 
 static void append_inherited(const struct bench *bench, const struct finding *finding,
@@ -577,7 +578,8 @@ void report_write_cleared(const struct bench *bench, const struct judgement *jud
 		append(verdict, "all %u suspects were released.", told);
 		break;
 	case REPORT_CAME_BACK:
-		append(verdict, "none of the %u suspects is left, the last one was used again.",
+		append(verdict,
+		       "none of the %u suspects is silent any more, each was used again or closed.",
 		       told);
 		break;
 	case REPORT_NO_GROWTH:

@@ -166,8 +166,12 @@ void rival_rule_traffic(const struct rival_figures *figures, struct rival_ruling
 		  : !is_up		       ? "; too few to be sure"
 		  : is_handshakes	       ? "; but many of them are handshakes"
 					       : "; but silent connections serve none of it");
-	rival_brief(out, "%s %s", ratio < TRAFFIC_FACTOR ? "queries/s" : "payload sent",
-		    ratio < TRAFFIC_FACTOR ? up : more);
+	/* Who reads "not traffic: queries/s -60%" takes it for the opposite. */
+	if (ratio * error < 1)
+		rival_brief(out, "fewer queries/s (%s)", up);
+	else
+		rival_brief(out, "%s %s", ratio < TRAFFIC_FACTOR ? "queries/s" : "payload sent",
+			    ratio < TRAFFIC_FACTOR ? up : more);
 }
 
 /* --- bursts and leaks ------------------------------------------------------------------------- */

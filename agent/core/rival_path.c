@@ -148,12 +148,23 @@ static const char *connect_words(const struct rival_figures *figures, char *buff
 	return buffer;
 }
 
+/* "19 refused" says what to look at; "19 failures" does not. */
+static const char *failed_words(const struct meter_figures *since, char *buffer, size_t size)
+{
+	if (since->failed_count > 0 && since->refused_count == since->failed_count)
+		(void)snprintf(buffer, size, "%" PRIu64 " refused", since->failed_count);
+	else
+		(void)snprintf(buffer, size, "%" PRIu64 " failure%s", since->failed_count,
+			       plural(since->failed_count));
+	return buffer;
+}
+
 static const char *path_words(const struct rival_figures *figures, char *buffer, size_t size)
 {
 	const struct meter_figures *before = &figures->before, *since = &figures->since;
 	char connect[64], now[RIVAL_DURATION_SIZE], then[RIVAL_DURATION_SIZE], rtt[80] = "",
 									       count[32] = "";
-	char unreached[48] = "";
+	char unreached[48] = "", failed[48];
 
 	if (since->connect_count > 0)
 		(void)snprintf(count, sizeof(count), " of %" PRIu64, since->connect_count);
@@ -163,10 +174,10 @@ static const char *path_words(const struct rival_figures *figures, char *buffer,
 	if (since->rtt_count > 0 && before->rtt_count > 0)
 		(void)snprintf(rtt, sizeof(rtt), ", round trip %s (%s before)",
 			       duration_us(since->rtt_us, now), duration_us(before->rtt_us, then));
-	(void)snprintf(buffer, size, "%s%s, %" PRIu64 " failure%s%s, %" PRIu64 " retransmit%s%s",
-		       connect_words(figures, connect, sizeof(connect)), count, since->failed_count,
-		       plural(since->failed_count), unreached, since->retransmit_count,
-		       plural(since->retransmit_count), rtt);
+	(void)snprintf(buffer, size, "%s%s, %s%s, %" PRIu64 " retransmit%s%s",
+		       connect_words(figures, connect, sizeof(connect)), count,
+		       failed_words(since, failed, sizeof(failed)), unreached,
+		       since->retransmit_count, plural(since->retransmit_count), rtt);
 	return buffer;
 }
 

@@ -301,14 +301,39 @@ static void format_thousands(double value, char *buffer, size_t size)
 		(void)snprintf(buffer, size, "%" PRIu64 ",%03" PRIu64, count / 1000, count % 1000);
 }
 
-static void append_cause(struct verdict *draft, const struct surge *surge)
+/* "failed" may be a network; "refused" is a server that is not there. */
+static const char *failed_word(const struct judgement *judgement, uint64_t t_ns)
 {
-	if (surge->turned_away >= 0.01)
-		report_append(draft,
-			      ", %.0f%% turned away (%.0f failed, %.0f closed at once, %.0f not "
-			      "answered)",
-			      100 * surge->turned_away, surge->failed, surge->early,
-			      surge->unanswered);
+	uint64_t span_ns = (uint64_t)(2 * WINDOW_S * NS_PER_SEC);
+	struct meter_figures figures;
+
+	meter_sum(&judgement->meter, t_ns > span_ns ? t_ns - span_ns : 0, t_ns, &figures);
+	return figures.refused_count == figures.failed_count ? "refused" : "failed";
+}
+
+static void append_cause(const struct judgement *judgement, const struct surge *surge,
+			 uint64_t t_ns, struct verdict *draft)
+{
+	const struct {
+		double count;
+		const char *word;
+	} ways[] = {
+		{surge->failed, failed_word(judgement, t_ns)},
+		{surge->early, "closed at once"},
+		{surge->unanswered, "not answered"},
+	};
+	const char *before = " (";
+
+	if (surge->turned_away >= 0.01) {
+		report_append(draft, ", %.0f%% turned away", 100 * surge->turned_away);
+		for (size_t i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+			if (ways[i].count < 1)
+				continue;
+			report_append(draft, "%s%.0f %s", before, ways[i].count, ways[i].word);
+			before = ", ";
+		}
+		report_append(draft, ")");
+	}
 	if (surge->young >= 0.01)
 		report_append(draft, ", %.0f%% closed within 5 s", 100 * surge->young);
 }
@@ -344,7 +369,7 @@ static int tell(struct bench *bench, struct judgement *judgement, const struct s
 			     judgement->pool->conn_count, storm->open_average);
 	report_begin(&draft, "STORM");
 	report_append(&draft, "%s connects in 10 s (normally %.0f)", opened, storm->average);
-	append_cause(&draft, surge);
+	append_cause(judgement, surge, t_ns, &draft);
 	report_append(&draft, ", %u open (normally %.0f).", judgement->pool->conn_count,
 		      storm->open_average);
 	if (!before) {

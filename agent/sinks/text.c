@@ -6,7 +6,7 @@
  *	  because 12 connections are silent for longer than ...
  *	  ruled out  traffic spike: 12.1 operations/s, 11.9 before (+2%) ...
  *	  last send in OrderRepo.save (11 open)
- *	  suspects (12): 8812, 8813, 8814 and 9 more
+ *	  suspects (12), local ports: 48812, 48814, 51020 and 9 more
  *
  * Invariant: control characters never reach the stream, though names and stacks come from processes
  * that are nobody's friends. Backslashes pass: the texts of a verdict are escaped already, and
@@ -91,10 +91,17 @@ static void put_suspects(FILE *stream, const struct verdict *verdict)
 		return;
 	if (shown > SUSPECTS_SHOWN)
 		shown = SUSPECTS_SHOWN;
-	(void)fprintf(stream, "  suspects (%u): ", verdict->suspect_count);
-	for (uint32_t i = 0; i < shown; i++)
-		(void)fprintf(stream, "%s%llu", i ? ", " : "",
-			      (unsigned long long)verdict->suspects[i]);
+	/* The port is what ss, the server's list of clients and a log of it know as well. */
+	(void)fprintf(stream, "  suspects (%u), local ports: ", verdict->suspect_count);
+	for (uint32_t i = 0; i < shown; i++) {
+		unsigned int port = verdict->suspect_ports ? verdict->suspect_ports[i] : 0;
+
+		(void)fputs(i ? ", " : "", stream);
+		if (port)
+			(void)fprintf(stream, "%u", port);
+		else
+			(void)fputc('?', stream);
+	}
 	if (shown < verdict->suspect_count)
 		(void)fprintf(stream, " and %u more", verdict->suspect_count - shown);
 	(void)fputc('\n', stream);

@@ -59,6 +59,7 @@ struct sim_line {
 };
 
 struct sim {
+	const char *exe; /* of each process; NULL = unknown */
 	struct settings settings;
 	struct dbkind *databases;
 	struct table *table;
@@ -181,6 +182,7 @@ static inline void sim_fill_owner(const struct sim *sim, struct event *event)
 {
 	event->client = sim_client(sim);
 	memcpy(event->comm, "orders-api", 11);
+	event->exe = sim->exe;
 	assert_int_equal(parse_netaddr("10.0.3.7:5432", &event->remote), 0);
 }
 

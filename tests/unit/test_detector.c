@@ -108,6 +108,22 @@ static void detector_verdict_is_cleared_when_all_suspects_are_released(void **st
 	sim_free(sim);
 }
 
+/* A goodbye is a use of each, and the leak is not said to have come back to life. */
+static void detector_verdict_that_ends_with_a_use_claims_no_more(void **state)
+{
+	struct sim *sim = sim_new_quick();
+
+	(void)state;
+	sim_leak_until_raised(sim, 2);
+	for (uint32_t i = 0; i < sim->conn_count; i++)
+		sim_use(sim, &sim->conns[i]);
+	sim_advance(sim, sim->now + 5);
+	assert_int_equal(sim_last(sim)->state, VERDICT_CLEARED);
+	assert_non_null(strstr(sim_last(sim)->summary,
+			       " is silent any more, each was used again or closed."));
+	sim_free(sim);
+}
+
 static void detector_verdict_is_cleared_when_the_process_exits(void **state)
 {
 	struct sim *sim = sim_new_quick();
@@ -412,6 +428,7 @@ int main(void)
 			detector_verdict_is_updated_as_the_suspects_grow_and_not_one_by_one),
 		cmocka_unit_test(detector_update_drops_those_that_came_back),
 		cmocka_unit_test(detector_verdict_is_cleared_when_all_suspects_are_released),
+		cmocka_unit_test(detector_verdict_that_ends_with_a_use_claims_no_more),
 		cmocka_unit_test(detector_verdict_is_cleared_when_the_process_exits),
 		cmocka_unit_test(
 			detector_connections_closed_by_the_end_of_the_process_are_not_released),

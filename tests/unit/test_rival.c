@@ -82,6 +82,28 @@ static void rival_rule_traffic_spike(void **state)
 	CHECK(RIVAL_TRAFFIC_SPIKE, rows);
 }
 
+static void operations_fall_within_their_error(struct rival_figures *figures)
+{
+	figures->since.operation_count = 100;
+	figures->since.operations_per_second = 9.5;
+}
+
+/* "Not traffic: queries/s -80%" would be taken for a contradiction. */
+static void rival_rule_traffic_that_falls_is_said_in_words(void **state)
+{
+	struct rival_figures figures = healthy();
+	struct rival_ruling ruling;
+
+	(void)state;
+	traffic_falls(&figures);
+	rival_rule(&figures, RIVAL_TRAFFIC_SPIKE, &ruling);
+	assert_string_equal(ruling.brief, "fewer queries/s (-80%)");
+	figures = healthy();
+	operations_fall_within_their_error(&figures);
+	rival_rule(&figures, RIVAL_TRAFFIC_SPIKE, &ruling);
+	assert_string_equal(ruling.brief, "queries/s -5%");
+}
+
 /* --- the size of the pool --------------------------------------------------------------------- */
 
 static void all_busy(struct rival_figures *figures)
@@ -362,6 +384,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rival_rule_traffic_spike),
+		cmocka_unit_test(rival_rule_traffic_that_falls_is_said_in_words),
 		cmocka_unit_test(rival_rule_pool_too_small),
 		cmocka_unit_test(rival_rule_oversized),
 		cmocka_unit_test(rival_rule_storm),

@@ -98,7 +98,7 @@ static void rival_rule_network(void **state)
 		{"timeouts, others sound", connects_time_out, UNKNOWN, "none of 3"},
 		{"timeouts everywhere", connects_time_out_everywhere, IN, "2 of 3"},
 		{"timeouts, no others", connects_time_out_alone, UNKNOWN, "no other endpoint"},
-		{"refused", connects_are_refused, OUT, "8 failures"},
+		{"refused", connects_are_refused, OUT, "8 refused"},
 		{"all refused", all_connects_are_refused, OUT, "every connect was refused"},
 		{"no time at all", connects_in_no_time, OUT, "connect p99 under 1 ms"},
 		{"one timeout", one_connect_times_out, UNKNOWN, "1 unanswered"},

@@ -106,6 +106,7 @@ static void step_crew(struct crew *crew)
 static void begin_crew(struct crew *crew, uint64_t seed)
 {
 	crew->sim = sim_new(seed);
+	crew->sim->exe = "/usr/bin/python3.11";
 	crew->last_pid = 5000;
 	crew->next_recycle = 600;
 	for (int i = 0; i < WORKERS; i++) {
@@ -174,6 +175,8 @@ static void spread_leak_of_many_is_named_in_each_worker(void **state)
 		}
 		line = sim_first(crew.sim, VERDICT_RAISED);
 		assert_int_equal(line->right_count, line->suspect_count);
+		/* By name: of two programs of one interpreter a reader sees what was added up. */
+		assert_non_null(strstr(sim_last(crew.sim)->summary, " of python3.11. "));
 		sim_free(crew.sim);
 	}
 }

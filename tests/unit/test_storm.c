@@ -229,6 +229,34 @@ static void storm_line_carries_its_figures_and_is_cleared_a_minute_after(void **
 	sim_free(sim);
 }
 
+static const char *line_of(const char *weather)
+{
+	static char summary[sizeof(((struct sim_line *)0)->summary)];
+	struct sim *sim = sim_new(1);
+	const struct sim_line *line;
+	size_t i = 0;
+
+	while (strcmp(weathers[i].name, weather) != 0)
+		i++;
+	run_weather(sim, &weathers[i]);
+	line = sim_first(sim, VERDICT_RAISED);
+	assert_non_null(line);
+	memcpy(summary, line->summary, sizeof(summary));
+	sim_free(sim);
+	return summary;
+}
+
+/* Who reads it asks which of them it was, and not which it was not. */
+static void storm_line_says_in_what_way_connects_were_turned_away(void **state)
+{
+	(void)state;
+	assert_non_null(strstr(line_of("the server is away"), " turned away ("));
+	assert_non_null(strstr(line_of("the server is away"), " refused), "));
+	assert_non_null(strstr(line_of("the server is full"), " turned away ("));
+	assert_non_null(strstr(line_of("the server is full"), " closed at once), "));
+	assert_null(strstr(line_of("the server is full"), "refused"));
+}
+
 /* A process that dies in its storm is not accused anew by the counts of its end. */
 static void storm_ends_with_the_process(void **state)
 {
@@ -318,6 +346,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(storm_is_raised_within_twenty_seconds_and_in_no_other_weather),
 		cmocka_unit_test(storm_line_carries_its_figures_and_is_cleared_a_minute_after),
+		cmocka_unit_test(storm_line_says_in_what_way_connects_were_turned_away),
 		cmocka_unit_test(storm_ends_with_the_process),
 		cmocka_unit_test(storm_that_comes_again_is_told_twice_unless_it_is_turned_away),
 		cmocka_unit_test(storm_is_not_said_of_many_short_processes),

@@ -29,6 +29,8 @@ static char *written(const struct verdict *verdict, int64_t realtime_at_zero_ns)
 static void text_write_verdict_whole_verdict_is_laid_out(void **state)
 {
 	static uint64_t suspects[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
+	static uint16_t ports[] = {40001, 0,	 40003, 40004, 40005,
+				   40006, 40007, 40008, 40009, 40010};
 	static char site[] = "OrderRepo.save";
 	struct verdict verdict = {
 		.t_ns = 120 * NS_PER_SEC,
@@ -37,6 +39,7 @@ static void text_write_verdict_whole_verdict_is_laid_out(void **state)
 		.state = VERDICT_RAISED,
 		.severity = SEVERITY_WARNING,
 		.suspects = suspects,
+		.suspect_ports = ports,
 		.suspect_count = 10,
 		.sites = {{.site = site, .open_count = 11, .role = "last_send"},
 			  {.site = NULL, .open_count = 1, .role = "open"}},
@@ -54,14 +57,16 @@ static void text_write_verdict_whole_verdict_is_laid_out(void **state)
 	char *text = written(&verdict, (int64_t)(14 * 3600 * NS_PER_SEC));
 
 	(void)state;
-	assert_string_equal(text, "14:02 [warning, raised #7] LEAK orders-api[4121]\n"
-				  "  because 12 are silent\n"
-				  "  because 0 failed\n"
-				  "  ruled out  traffic spike: 12 operations/s seen, 12 before\n"
-				  "  cannot tell  network: no connect\n"
-				  "  last send in OrderRepo.save (11 open)\n"
-				  "  opened in an unknown place (1 open)\n"
-				  "  suspects (10): 1, 2, 3, 4, 5, 6, 7, 8 and 2 more\n");
+	assert_string_equal(text,
+			    "14:02 [warning, raised #7] LEAK orders-api[4121]\n"
+			    "  because 12 are silent\n"
+			    "  because 0 failed\n"
+			    "  ruled out  traffic spike: 12 operations/s seen, 12 before\n"
+			    "  cannot tell  network: no connect\n"
+			    "  last send in OrderRepo.save (11 open)\n"
+			    "  opened in an unknown place (1 open)\n"
+			    "  suspects (10), local ports: 40001, ?, 40003, 40004, 40005, 40006, "
+			    "40007, 40008 and 2 more\n");
 	free(text);
 }
 
