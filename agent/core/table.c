@@ -25,6 +25,8 @@
 /* A goodbye is answered by the server's FIN, so by a round trip, which may be to another continent.
  */
 #define GOODBYE_NS NS_PER_SEC
+/* A farewell comes with the FIN; the kernel's stamp of a receive is some ms coarse. */
+#define FAREWELL_NS NS_PER_SEC
 #define POOL_REST_NS (600 * NS_PER_SEC)
 /* 146 years: what an age or idle time is cut to, so that sums of two cannot overflow. */
 #define AGE_MAX_NS (1ULL << 62)
@@ -316,9 +318,21 @@ static void note_bytes(struct conn *conn, const struct event *event, struct chan
 	conn_raise_bytes(conn, event);
 }
 
+/*
+ * Servers that end an idle session say why: PostgreSQL and MySQL send an error that nobody asked
+ * for, and close. That is told at the next look, after the close, and is no use of the connection.
+ */
+static bool is_farewell(const struct conn *conn, const struct event *event)
+{
+	return conn->state == CONN_PEER_CLOSED && !conn_is_owed(conn) &&
+	       event->sent_bytes <= conn_sent_bytes(conn) &&
+	       event->last_recv_ns + FAREWELL_NS >= conn_peer_closed_ns(conn);
+}
+
 static int apply_io(struct table *table, struct conn *conn, const struct event *event,
 		    struct change *change)
 {
+	bool is_over = is_farewell(conn, event);
 	uint64_t send_ns, recv_ns, active_ns;
 
 	if (event->opener > OPENER_ENDED)
@@ -334,6 +348,8 @@ static int apply_io(struct table *table, struct conn *conn, const struct event *
 	fill_silence(change, conn, active_ns);
 	note_path(conn, event);
 	note_bytes(conn, event, change);
+	if (is_over)
+		return 0;
 	note_times(conn, send_ns, recv_ns);
 	if ((int64_t)active_ns <= conn->last_active_ns)
 		return 0;

@@ -349,6 +349,63 @@ static void table_apply_opener_is_told_and_is_no_look(void **state)
 	assert_int_equal(change.conn->opener, OPENER_FOREIGN);
 }
 
+/* Conn 1: asked at 1 s and answered at 2 s, closed by its server at 60 s. */
+static void make_peer_closed(struct table *table)
+{
+	(void)open_at(table, 1 * S, 1);
+	(void)done(table, io(5 * S, 1, 1 * S, 2 * S));
+	(void)done(table, plain(EVENT_PEER_CLOSED, 60 * S, 1));
+}
+
+static struct event received(uint64_t t_ns, uint64_t recv_ns)
+{
+	struct event event = io(t_ns, 1, 1 * S, recv_ns);
+
+	event.sent_bytes = 5 * S;
+	return event;
+}
+
+static void table_apply_io_farewell_of_the_server_is_no_activity(void **state)
+{
+	struct table *table = *state;
+	struct change change;
+
+	make_peer_closed(table);
+	change = done(table, received(65 * S, 60 * S - S / 250));
+	assert_int_equal(change.type, CHANGE_NONE);
+	assert_int_equal(change.conn->last_active_ns, 2 * S);
+	assert_int_equal(conn_received_bytes(change.conn), 65 * S);
+	assert_int_equal(done(table, received(70 * S, 60 * S - S / 250)).type, CHANGE_NONE);
+}
+
+static void table_apply_io_before_the_farewell_is_activity(void **state)
+{
+	struct table *table = *state;
+
+	make_peer_closed(table);
+	assert_int_equal(done(table, received(65 * S, 58 * S)).type, CHANGE_ACTIVE);
+}
+
+static void table_apply_io_sent_to_a_server_that_has_closed_is_activity(void **state)
+{
+	struct table *table = *state;
+	struct event event = received(65 * S, 60 * S);
+
+	make_peer_closed(table);
+	event.sent_bytes++;
+	assert_int_equal(done(table, event).type, CHANGE_ACTIVE);
+}
+
+static void table_apply_io_last_answer_of_the_server_is_activity(void **state)
+{
+	struct table *table = *state;
+
+	(void)open_at(table, 1 * S, 1);
+	(void)done(table, received(5 * S, 0));
+	(void)done(table, plain(EVENT_PEER_CLOSED, 60 * S, 1));
+	assert_int_equal(done(table, received(65 * S, 60 * S)).type, CHANGE_ACTIVE);
+}
+
 static void table_sweep_frees_what_is_over(void **state)
 {
 	struct table *table = *state;
@@ -381,6 +438,10 @@ int main(void)
 		TABLE_TEST(table_apply_pools_are_apart_by_client_netns_and_remote),
 		TABLE_TEST(table_apply_io_moves_conn_and_tells_silence),
 		TABLE_TEST(table_apply_io_without_newer_times_is_no_activity),
+		TABLE_TEST(table_apply_io_farewell_of_the_server_is_no_activity),
+		TABLE_TEST(table_apply_io_before_the_farewell_is_activity),
+		TABLE_TEST(table_apply_io_sent_to_a_server_that_has_closed_is_activity),
+		TABLE_TEST(table_apply_io_last_answer_of_the_server_is_activity),
 		TABLE_TEST(table_apply_seen_knows_bounds),
 		TABLE_TEST(table_apply_seen_by_another_client_moves),
 		TABLE_TEST(table_apply_close_tells_idle_time_before_goodbye),
