@@ -33,8 +33,8 @@ uint64_t figures_open_on_host(const struct pool *pool)
 	const struct server *server = server_of(pool);
 
 	if (!server)
-		return pool->conn_count;
-	return (uint64_t)server->open_count - pool->dossier->counted_open + pool->conn_count;
+		return pool_held_count(pool);
+	return (uint64_t)server->open_count - pool->dossier->counted_open + pool_held_count(pool);
 }
 
 uint64_t figures_limit(const struct bench *bench, const struct pool *pool)
@@ -133,13 +133,26 @@ static void fill_growth(const struct bench *bench, const struct judgement *judge
 			(count - 1) * 3600.0 / ((double)(last_ns - first_ns) / 1e9);
 }
 
+/* What the server has ended takes a place in the process and none on the server. */
+static double held_share(const struct judgement *judgement)
+{
+	const struct conn *conn = judgement->pool->oldest;
+	uint32_t count = 0, ended_count = 0;
+
+	for (; conn; conn = conn_newer(conn)) {
+		count += conn->is_suspect;
+		ended_count += conn->is_suspect && conn->state == CONN_PEER_CLOSED;
+	}
+	return count > 0 ? 1 - (double)ended_count / count : 1;
+}
+
 static double leak_growth(const struct judgement *judgement)
 {
 	const struct leak *leak = &judgement->leak;
 
 	if (leak->stage != LEAK_RAISED || !(leak->verdict->growth_per_hour > 0))
 		return 0;
-	return leak->verdict->growth_per_hour;
+	return leak->verdict->growth_per_hour * held_share(judgement);
 }
 
 void figures_count_leak(struct judgement *judgement)
@@ -164,7 +177,9 @@ double figures_growth_of_others(const struct bench *bench, const struct judgemen
 
 static double seconds_left(uint64_t limit, double used, double per_hour)
 {
-	return fmax((double)limit - used, 0) * 3600 / per_hour;
+	double left = (double)limit - used;
+
+	return left > 0 ? left * 3600 / per_hour : 0;
 }
 
 /* What others hold takes no place in the pool. 0 = none is known. */
@@ -192,10 +207,11 @@ static double server_seconds_left(const struct bench *bench, const struct judgem
 	const struct pool *pool = judgement->pool;
 	uint64_t limit = figures_limit(bench, pool);
 
-	if (pool->conn_count >= limit)
+	if (pool_held_count(pool) >= limit)
 		return own_seconds_left(judgement, finding, limit, per_hour);
 	return seconds_left(limit, (double)figures_open_on_host(pool),
-			    per_hour + figures_growth_of_others(bench, judgement));
+			    per_hour * held_share(judgement) +
+				    figures_growth_of_others(bench, judgement));
 }
 
 /*

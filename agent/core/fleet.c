@@ -434,7 +434,7 @@ static void add_up(struct dossier *dossier)
 	struct server *server = dossier->membership.fleet->server;
 	const struct pool *pool = dossier->pool;
 
-	dossier->counted_open = pool->conn_count - pool->connecting_count;
+	dossier->counted_open = pool_held_count(pool);
 	server->open_count += dossier->counted_open;
 	if (dossier->judgement) /* with a verdict it is never packed */
 		server->growth_per_hour += dossier->judgement->leak.counted_growth;
@@ -443,7 +443,7 @@ static void add_up(struct dossier *dossier)
 	if (dossier->judgement && dossier->judgement->storm.standing.verdict &&
 	    dossier->judgement->storm.refusal.is_told)
 		server->refusal_teller = dossier;
-	if (!server->largest || pool->conn_count > server->largest->pool->conn_count)
+	if (!server->largest || pool_held_count(pool) > pool_held_count(server->largest->pool))
 		server->largest = dossier;
 }
 
@@ -460,7 +460,7 @@ static void add_unjudged(const struct bench *bench)
 		server = find_server(bench->fleets, &pool->remote,
 				     netns_of(&pool->remote, pool->netns));
 		if (server)
-			server->open_count += pool->conn_count - pool->connecting_count;
+			server->open_count += pool_held_count(pool);
 	}
 }
 

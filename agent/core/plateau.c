@@ -144,7 +144,7 @@ static uint32_t count_young(const struct pool *pool, uint64_t now_ns)
 void plateau_sample(struct plateau *plateau, const struct settings *settings,
 		    const struct pool *pool, uint64_t now_ns)
 {
-	uint32_t present = pool->conn_count - pool->connecting_count - pool->peer_closed_count;
+	uint32_t present = pool_held_count(pool);
 	uint32_t young = count_young(pool, now_ns), before = plateau->open, highest;
 	uint32_t pending = young < plateau->grown_count ? young : plateau->grown_count;
 	uint32_t grown = plateau->grown_count - pending;

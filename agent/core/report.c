@@ -476,10 +476,13 @@ static void append_open(const struct bench *bench, const struct judgement *judge
 	uint64_t on_host = figures_open_on_host(judgement->pool);
 	bool is_shared = verdict->limit > 0 &&
 			 verdict->limit == figures_limit(bench, judgement->pool) &&
-			 on_host > verdict->open_count;
+			 (on_host > verdict->open_count || judgement->pool->peer_closed_count > 0);
 
 	if (is_shared && !finding->inherited)
 		append(verdict, "%u here, ", verdict->open_count);
+	if (is_shared && !finding->inherited && judgement->pool->peer_closed_count > 0)
+		append(verdict, "%u of them closed by the server, ",
+		       judgement->pool->peer_closed_count);
 	append(verdict, "%" PRIu64,
 	       is_shared || finding->inherited ? on_host : verdict->open_count);
 	if (verdict->limit > 0)

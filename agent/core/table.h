@@ -57,6 +57,12 @@ struct pool {
 	struct pool *next, *prev; /* all pools, in the order of their creation */
 };
 
+/* Those that take a place on the server: it has let them in, and has not ended them. */
+static inline uint32_t pool_held_count(const struct pool *pool)
+{
+	return pool->conn_count - pool->connecting_count - pool->peer_closed_count;
+}
+
 enum change_type {
 	CHANGE_NONE, /* time passed, or nothing that matters */
 	CHANGE_OPENED,

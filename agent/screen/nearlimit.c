@@ -42,7 +42,8 @@ static void add(struct nearlimit *all, uint32_t *count, const struct sample_row 
 		return;
 	if (i == *count)
 		all[(*count)++] = (struct nearlimit){.pool = pool, .limit = pool->limit};
-	all[i].open_count += pool->open_count;
+	/* What the server has ended takes no place there. */
+	all[i].open_count += pool->open_count - pool->peer_closed_count;
 }
 
 uint32_t nearlimit_find(const struct sample *sample, double share, struct nearlimit *found,

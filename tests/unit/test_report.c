@@ -140,6 +140,67 @@ static void report_line_counts_what_others_hold_of_a_limit(void **state)
 	sim_free(sim);
 }
 
+static void end_by_server(struct sim *sim, uint64_t id)
+{
+	struct event event = {.type = EVENT_PEER_CLOSED, .conn = id};
+
+	sim_event(sim, &event);
+}
+
+/* What the server has ended is open in the process only. */
+static void report_limit_counts_none_that_the_server_has_closed(void **state)
+{
+	struct sim *sim = new_with_others(70);
+	const struct sim_line *raised;
+	char text[256];
+
+	(void)state;
+	for (uint32_t i = 0; i < 30; i++)
+		end_by_server(sim, 90000 + i);
+	sim_leak_until_raised(sim, 10);
+	raised = sim_first(sim, VERDICT_RAISED);
+	(void)snprintf(text, sizeof(text), " %u here, %u of 300 open on this host, +6.0/min, ",
+		       raised->open_count, raised->open_count + 40);
+	assert_non_null(strstr(raised->summary, text));
+	sim_free(sim);
+}
+
+/* Nor does such a leak fill the server up: half of it is half as fast, all of it ends nowhere. */
+static void report_time_left_counts_no_leak_that_the_server_has_closed(void **state)
+{
+	struct sim *sim = new_with_others(0);
+	uint32_t open, closed = 0;
+	char text[256];
+
+	(void)state;
+	sim_leak_until_raised(sim, 10);
+	for (const struct conn *conn = table_first_pool(sim->table)->oldest; conn;
+	     conn = conn_newer(conn))
+		if (conn->is_suspect && closed < standing(sim)->suspect_count / 2) {
+			end_by_server(sim, conn->id);
+			closed++;
+		}
+	sim_leak_one(sim, 10);
+	sim_leak_one(sim, 10);
+	open = standing(sim)->open_count;
+	assert_true(fabs(standing(sim)->exhausts_in_s - (300.0 - open + closed) * 20) <
+		    0.2 * (300.0 - open + closed) * 20);
+	(void)snprintf(text, sizeof(text),
+		       " %u here, %u of them closed by the server, %u of 300 open on this host, ",
+		       open, closed, open - closed);
+	assert_non_null(strstr(standing(sim)->summary, text));
+	while (table_conn_count(sim->table) < 40) {
+		sim_leak_one(sim, 10);
+		for (const struct conn *conn = table_first_pool(sim->table)->oldest; conn;
+		     conn = conn_newer(conn))
+			if (conn->state == CONN_OPEN)
+				end_by_server(sim, conn->id);
+	}
+	assert_true(isnan(sim_last(sim)->exhausts_in_s));
+	assert_int_equal(sim_last(sim)->severity, SEVERITY_WARNING);
+	sim_free(sim);
+}
+
 /* A server that is full because of others refuses this pool as well. */
 static void report_limit_that_others_have_used_up_is_exhausted_now(void **state)
 {
@@ -200,6 +261,45 @@ static void report_time_left_is_that_of_all_leaks_to_the_server(void **state)
 		assert_true(fabs(verdict->exhausts_in_s - left * 5) < 0.2 * left * 5);
 		assert_non_null(strstr(verdict->summary, "/min by other leaks, exhausted in "));
 	}
+	sim_free(sim);
+}
+
+/* What leaks beside it and is closed by the server all the same does not fill the server up. */
+static void report_time_left_leaves_out_leaks_that_the_server_ends(void **state)
+{
+	struct sim *sim = new_with_others(0);
+	const struct sim_line *other;
+	uint32_t raised = 0;
+
+	(void)state;
+	for (uint32_t i = 0; i < 100 && raised < 2; i++) {
+		sim->pid = 4122 - i % 2;
+		open_one(sim, 90000 + i);
+		if (i >= 8 && i % 2 == 0)
+			end_by_server(sim, 90000 + i - 8);
+		sim_advance(sim, sim->now + 5);
+		raised = detector_standing_count(sim->detector, VERDICT_LEAK);
+	}
+	assert_int_equal(raised, 2);
+	for (uint32_t i = 0; i < 100; i += 2) {
+		const struct conn *conn = table_find_conn(sim->table, 90000 + i);
+
+		if (conn && conn->state == CONN_OPEN)
+			end_by_server(sim, 90000 + i);
+	}
+	/* Each is told of again as it grows. */
+	for (uint32_t i = 200; i < 240; i++) {
+		sim->pid = 4122 - i % 2;
+		open_one(sim, 90000 + i);
+		if (i % 2 == 0)
+			end_by_server(sim, 90000 + i);
+		sim_advance(sim, sim->now + 5);
+	}
+	assert_non_null(strstr(sim_last(sim)->summary, "LEAK orders-api[4122]"));
+	assert_non_null(strstr(sim_last(sim)->summary, " by other leaks, "));
+	other = &sim->lines[sim->line_count - 2];
+	assert_non_null(strstr(other->summary, "LEAK orders-api[4121]"));
+	assert_null(strstr(other->summary, "by other leaks"));
 	sim_free(sim);
 }
 
@@ -362,9 +462,12 @@ int main(void)
 		cmocka_unit_test(report_line_says_the_longest_of_few_silences),
 		cmocka_unit_test(report_limit_gives_time_to_exhaustion_and_severity),
 		cmocka_unit_test(report_line_counts_what_others_hold_of_a_limit),
+		cmocka_unit_test(report_limit_counts_none_that_the_server_has_closed),
+		cmocka_unit_test(report_time_left_counts_no_leak_that_the_server_has_closed),
 		cmocka_unit_test(report_limit_that_others_have_used_up_is_exhausted_now),
 		cmocka_unit_test(report_time_left_is_to_the_limit_that_comes_first),
 		cmocka_unit_test(report_time_left_is_that_of_all_leaks_to_the_server),
+		cmocka_unit_test(report_time_left_leaves_out_leaks_that_the_server_ends),
 		cmocka_unit_test(report_site_of_suspects_is_grouped),
 		cmocka_unit_test(report_exhausted_says_who_has_the_held_ones),
 		cmocka_unit_test(report_last_senders_lead_the_sites),

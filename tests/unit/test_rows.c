@@ -219,6 +219,10 @@ static void nearlimit_is_of_all_pools_of_a_server(void **state)
 	assert_int_equal(found[0].open_count, 95);
 	assert_int_equal(found[1].open_count, 8);
 	assert_int_equal(nearlimit_find(sample, 0.8, found, 1), 1);
+	/* What the server has closed takes no place there. */
+	sample->rows[0].peer_closed_count = 10;
+	assert_int_equal(nearlimit_find(sample, 0.8, found, 4), 2);
+	assert_int_equal(found[0].open_count, 85);
 	sample_free(sample);
 }
 
