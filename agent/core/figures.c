@@ -200,6 +200,13 @@ static double own_seconds_left(const struct judgement *judgement, const struct f
 			    per_hour);
 }
 
+bool figures_server_refuses(const struct pool *pool)
+{
+	const struct server *server = server_of(pool);
+
+	return server && server->refusal_teller;
+}
+
 /* What a server takes is used up by what is open and by what leaks, whoever has opened it. */
 static double server_seconds_left(const struct bench *bench, const struct judgement *judgement,
 				  const struct finding *finding, double per_hour)
@@ -209,6 +216,9 @@ static double server_seconds_left(const struct bench *bench, const struct judgem
 
 	if (pool_held_count(pool) >= limit)
 		return own_seconds_left(judgement, finding, limit, per_hour);
+	/* Of other hosts, and of what it keeps for others, nothing is known here. */
+	if (figures_server_refuses(pool))
+		return 0;
 	return seconds_left(limit, (double)figures_open_on_host(pool),
 			    per_hour * held_share(judgement) +
 				    figures_growth_of_others(bench, judgement));

@@ -22,6 +22,9 @@ double figures_growth_of_others(const struct bench *bench, const struct judgemen
 /* What the operator has configured for the remote address; 0 = nothing. */
 uint64_t figures_limit(const struct bench *bench, const struct pool *pool);
 
+/* Whether a verdict stands that says that its server turns connections away. */
+bool figures_server_refuses(const struct pool *pool);
+
 /* Counts, growth and time to exhaustion as of verdict->t_ns; allocates nothing. */
 void figures_fill(const struct bench *bench, const struct judgement *judgement,
 		  const struct finding *finding, struct verdict *verdict);

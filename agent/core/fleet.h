@@ -55,6 +55,7 @@ struct server {
 	uint32_t refused_now; /* the same of this tick, as far as they were reviewed */
 	uint64_t refused_ns; /* this tick */
 	const struct dossier *refusal_teller; /* whose verdict says so; NULL = none */
+	uint64_t served_ns; /* when the last such verdict was cleared; 0 = never */
 };
 
 struct fleet {

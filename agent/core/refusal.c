@@ -12,7 +12,7 @@
  *
  * A process that leaks is told of as that.
  *
- * Invariant: what a verdict stood for is no part of how it was before.
+ * Invariant: what a verdict stood for, of this or of another pool, is no part of how it was before.
  * Counts come from the pool's totals, so connections too short to be seen one by one count as well.
  */
 #include "refusal.h"
@@ -38,11 +38,20 @@ static struct server *server_of(const struct judgement *judgement)
 	return judgement->dossier->membership.fleet->server;
 }
 
+/* Whether it is, or was, part of what the verdict of one pool says of the server. */
+static bool is_told_of(const struct judgement *judgement)
+{
+	const struct server *server = server_of(judgement);
+
+	return judgement->storm.standing.verdict || server->refusal_teller ||
+	       judgement->storm.refusal.since_ns <= server->served_ns;
+}
+
 static void end(struct judgement *judgement)
 {
 	struct refusal *refusal = &judgement->storm.refusal;
 
-	if (judgement->storm.standing.verdict) {
+	if (is_told_of(judgement)) {
 		refusal->told_opened += refusal->opened;
 		refusal->told_early += refusal->early;
 	}
@@ -66,7 +75,9 @@ void refusal_sample(struct judgement *judgement, uint32_t opened, uint32_t early
 	/* Some were opened just before. */
 	if (refusal->opened < refusal->early)
 		refusal->opened = refusal->early;
-	if (t_ns - refusal->last_ns >= LASTS_NS || 2 * (uint64_t)refusal->early < refusal->opened)
+	/* Another's verdict on it is over: what comes now is another matter. */
+	if (t_ns - refusal->last_ns >= LASTS_NS || 2 * (uint64_t)refusal->early < refusal->opened ||
+	    refusal->since_ns <= server_of(judgement)->served_ns)
 		end(judgement);
 }
 

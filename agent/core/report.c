@@ -427,7 +427,7 @@ void report_differential(const struct bench *bench, const struct judgement *judg
 }
 
 /* Three times in one unit, so that they can be compared at a glance: "39 min (25-90)". */
-static void append_exhaustion(struct verdict *verdict)
+static void append_exhaustion(const struct judgement *judgement, struct verdict *verdict)
 {
 	static const struct {
 		const char *name;
@@ -443,7 +443,9 @@ static void append_exhaustion(struct verdict *verdict)
 	if (isnan(verdict->exhausts_in_s))
 		return;
 	if (verdict->exhausts_in_s <= 0) {
-		append(verdict, ", exhausted now");
+		append(verdict, figures_server_refuses(judgement->pool)
+					? ", and the server turns connections away"
+					: ", exhausted now");
 		return;
 	}
 	while (verdict->exhausts_in_s >= units[unit].below)
@@ -501,7 +503,7 @@ static void append_growth(const struct bench *bench, const struct judgement *jud
 		append(verdict, ", %s", format_rate(verdict->growth_per_hour, rate, sizeof(rate)));
 	if (others > 0 && verdict->limit == figures_limit(bench, judgement->pool))
 		append(verdict, " and %s by other leaks", format_rate(others, rate, sizeof(rate)));
-	append_exhaustion(verdict);
+	append_exhaustion(judgement, verdict);
 	append(verdict, ".");
 }
 

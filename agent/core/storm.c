@@ -412,6 +412,7 @@ static int clear_refusal(struct bench *bench, struct judgement *judgement, uint6
 	if (refusal->since_ns != 0)
 		return 0;
 	refusal->is_told = false;
+	judgement->dossier->membership.fleet->server->served_ns = t_ns;
 	return standing_clear(bench, &judgement->storm.standing, t_ns,
 			      "the server takes connections again.");
 }

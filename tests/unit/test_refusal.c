@@ -199,6 +199,125 @@ static void refusal_is_told_once_a_server_and_says_who_holds_it(void **state)
 	sim_free(sim);
 }
 
+static uint32_t pid_of(const struct sim_line *line)
+{
+	const char *at = strstr(line->summary, "orders-api[");
+
+	assert_non_null(at);
+	return (uint32_t)strtoul(at + strlen("orders-api["), NULL, 10);
+}
+
+static void connect_in_turns(struct sim *sim, uint32_t a, uint32_t b, double span_s, enum fate fate)
+{
+	double until_s = sim->now + span_s;
+
+	for (bool is_a = true; sim->now < until_s; is_a = !is_a) {
+		sim_advance(sim, sim->now + 1);
+		sim->pid = is_a ? a : b;
+		connect_one(sim, fate);
+	}
+}
+
+static void assert_told(const struct sim *sim, uint32_t line_count, uint32_t pid)
+{
+	static const char words[] = " were closed at once, ";
+	const char *before = strstr(sim_last(sim)->summary, words);
+
+	assert_int_equal(sim->line_count, line_count);
+	assert_int_equal(sim_last(sim)->state, VERDICT_RAISED);
+	assert_int_equal(pid_of(sim_last(sim)), pid);
+	assert_non_null(before);
+	/* One or two may lie in seconds when most were served. */
+	assert_in_range(strtoul(before + strlen(words), NULL, 10), 0, 3);
+}
+
+/* One tells, one is turned away later than that, and one is not any more when it ends. */
+static void tell_and_end(uint32_t teller, uint32_t late, uint32_t early)
+{
+	struct sim *sim = sim_new(1);
+
+	connect_in_turns(sim, 100, 101, HALF_HOUR, SERVED);
+	connect_in_turns(sim, 102, 102, HALF_HOUR, SERVED);
+	connect_in_turns(sim, early, teller, 20, TURNED_AWAY);
+	connect_in_turns(sim, teller, teller, 60, TURNED_AWAY);
+	connect_in_turns(sim, late, teller, 100, TURNED_AWAY);
+	assert_told(sim, 1, teller);
+	for (int i = 0; i < 130; i++) {
+		connect_in_turns(sim, late, late, i % 10 == 0 && i < 75, TURNED_AWAY);
+		connect_in_turns(sim, teller, teller, 1, SERVED);
+	}
+	connect_in_turns(sim, teller, teller, 30, SERVED);
+	assert_int_equal(sim->line_count, 2);
+	assert_int_equal(sim->lines[1].state, VERDICT_CLEARED);
+	connect_in_turns(sim, early, late, 60, SERVED);
+	connect_in_turns(sim, late, late, 100, TURNED_AWAY);
+	assert_told(sim, 3, late);
+	connect_in_turns(sim, early, late, 120, SERVED);
+	connect_in_turns(sim, early, early, 100, TURNED_AWAY);
+	assert_told(sim, 5, early);
+	sim_free(sim);
+}
+
+/*
+ * Who told of it is served first, and ends it; what the others remember is not told as if it went
+ * on, nor taken for how it was before when they are turned away another time.
+ */
+static void refusal_that_is_over_is_not_told_again_by_another(void **state)
+{
+	(void)state;
+	tell_and_end(102, 100, 101);
+	tell_and_end(100, 102, 101);
+}
+
+static void leak_beside(struct sim *sim, double until_s, enum fate fate)
+{
+	while (sim->now < until_s) {
+		sim->pid = 100;
+		connect_one(sim, fate);
+		sim_advance(sim, sim->now + 3);
+		sim->pid = 77;
+		sim_open(sim)->state = SIM_LEAKED;
+		sim_advance(sim, sim->now + 7);
+	}
+}
+
+static const struct sim_line *last_leak(const struct sim *sim)
+{
+	uint32_t i = sim->line_count;
+
+	while (i > 0 && sim->lines[i - 1].kind != VERDICT_LEAK)
+		i--;
+	assert_true(i > 0);
+	return &sim->lines[i - 1];
+}
+
+/* Whatever the sum of this host says: others may use the server too. */
+static void refusal_leaves_no_time_to_what_leaks(void **state)
+{
+	struct sim *sim = sim_new(1);
+	char error[128];
+
+	(void)state;
+	assert_int_equal(dbkind_add_endpoint(sim->databases, "main=10.0.3.7:5432,limit=900", error,
+					     sizeof(error)),
+			 0);
+	while (sim->now < 600) {
+		sim->pid = 100;
+		connect_one(sim, SERVED);
+		sim_advance(sim, sim->now + 3);
+	}
+	leak_beside(sim, 900, SERVED);
+	assert_true(last_leak(sim)->exhausts_in_s > 0);
+	leak_beside(sim, 1200, TURNED_AWAY);
+	assert_true(last_leak(sim)->exhausts_in_s == 0);
+	assert_int_equal(last_leak(sim)->severity, SEVERITY_CRITICAL);
+	assert_non_null(
+		strstr(last_leak(sim)->summary, "/min, and the server turns connections away."));
+	leak_beside(sim, 1500, SERVED);
+	assert_true(last_leak(sim)->exhausts_in_s > 0);
+	sim_free(sim);
+}
+
 /* It has filled the server itself, and that is what it is told of. */
 static void refusal_is_not_told_of_a_process_that_leaks(void **state)
 {
@@ -233,6 +352,8 @@ int main(void)
 		cmocka_unit_test(refusal_is_cleared_when_the_server_takes_them_again),
 		cmocka_unit_test(refusal_is_told_once_a_server_and_says_who_holds_it),
 		cmocka_unit_test(refusal_is_not_told_of_a_process_that_leaks),
+		cmocka_unit_test(refusal_that_is_over_is_not_told_again_by_another),
+		cmocka_unit_test(refusal_leaves_no_time_to_what_leaks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
