@@ -91,16 +91,15 @@ static bool is_met(const struct bench *bench, struct judgement *judgement, doubl
 	return saturated->spread_ns <= settings->busy_silence_ns;
 }
 
-/* The samples of the mean are the time in which it came about. */
-static uint64_t since_ns(const struct bench *bench, const struct judgement *judgement,
-			 uint64_t t_ns)
+/* The samples of the mean are the time in which it came about, and then it was waited for. */
+static uint64_t since_ns(const struct bench *bench, const struct judgement *judgement)
 {
-	const struct verdict *verdict = judgement->saturated.standing.verdict;
+	const struct standing *standing = &judgement->saturated.standing;
 	uint64_t span_ns = SAMPLES * bench->settings->tick_ns;
 
-	if (verdict)
-		return verdict->since_ns;
-	return t_ns > span_ns ? t_ns - span_ns : 0;
+	if (standing->verdict)
+		return standing->verdict->since_ns;
+	return standing->since_ns > span_ns ? standing->since_ns - span_ns : 0;
 }
 
 static int tell(struct bench *bench, struct judgement *judgement, double busy, uint64_t t_ns)
@@ -114,7 +113,7 @@ static int tell(struct bench *bench, struct judgement *judgement, double busy, u
 
 	standing_draft(bench, judgement, VERDICT_SATURATED, t_ns, &draft);
 	draft.severity = SEVERITY_WARNING;
-	draft.since_ns = since_ns(bench, judgement, t_ns);
+	draft.since_ns = since_ns(bench, judgement);
 	(void)format_duration(t_ns - draft.since_ns, span, sizeof(span));
 	(void)format_duration(t_ns - plateau->flat_ns, flat, sizeof(flat));
 	/* Sends are looked at every second or so. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Pools that are too small for their load are said to be; busy ones that wait for nobody are not.
  */
+#include "core/format.h"
 #include "pool_sim.h"
 
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
@@ -136,6 +137,26 @@ static void saturated_line_carries_figures_and_the_learned_ceiling(void **state)
 	sim_free(sim);
 }
 
+/* It is waited for ten minutes, and they are part of how long the pool has been full. */
+static void saturated_line_says_since_when_the_pool_is_full(void **state)
+{
+	struct sim *sim = sim_new(1);
+	const struct sim_line *line;
+	char span[32], words[48];
+
+	(void)state;
+	assert_string_equal(loads[3].pool.name, "too small from the start");
+	run_load(sim, &loads[3]);
+	line = sim_first_by(sim, VERDICT_SATURATED, VERDICT_RAISED, "busy");
+	assert_non_null(line);
+	assert_true(line->t > 600);
+	/* All of it but the first seconds. */
+	(void)snprintf(words, sizeof(words), "%%) for %s, ",
+		       format_duration(sim_ns(line->t), span, sizeof(span)));
+	assert_non_null(strstr(line->summary, words));
+	sim_free(sim);
+}
+
 static void saturated_is_cleared_when_the_process_exits(void **state)
 {
 	struct sim *sim = sim_new(1);
@@ -156,6 +177,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(saturated_is_raised_where_requests_wait_and_nowhere_else),
 		cmocka_unit_test(saturated_line_carries_figures_and_the_learned_ceiling),
+		cmocka_unit_test(saturated_line_says_since_when_the_pool_is_full),
 		cmocka_unit_test(saturated_is_cleared_when_the_process_exits),
 	};
 
