@@ -281,6 +281,9 @@ static void read_verdict(struct reader *reader, const json_t *object, struct ver
 	verdict->growth_per_hour = get_real(reader, object, "growth_per_hour");
 	verdict->exhausts_in_s = get_real(reader, object, "exhausts_in_s");
 	verdict->exhausts_in_low_s = verdict->exhausts_in_high_s = NAN;
+	/* "4 min left" was so when it was kept. What has run dry stays so until it is used. */
+	if (verdict->kind != VERDICT_EXHAUSTED)
+		verdict->exhausts_in_s = NAN;
 	verdict->t_ns = to_now(reader, get_count(reader, object, "t_ns", INT64_MAX));
 	verdict->since_ns = to_now(reader, get_count(reader, object, "since_ns", INT64_MAX));
 	if (!format_is_safe(verdict->namespace) || !format_is_safe(verdict->pod) ||
