@@ -53,6 +53,7 @@ struct server {
 	struct dossier *largest; /* the same */
 	uint32_t refused_count; /* pools that it turns away, as of the tick before (refusal.c) */
 	uint32_t refused_now; /* the same of this tick, as far as they were reviewed */
+	uint64_t turned_away_ns; /* when it last turned one away; 0 = never */
 	uint64_t refused_ns; /* this tick */
 	const struct dossier *refusal_teller; /* whose verdict says so; NULL = none */
 	uint64_t served_ns; /* when the last such verdict was cleared; 0 = never */

@@ -59,6 +59,25 @@ static void end(struct judgement *judgement)
 	refusal->opened = refusal->early = 0;
 }
 
+/* The low halves: no past that matters has 2^32 connects. */
+static void count_before(const struct judgement *judgement, uint32_t *ret_opened,
+			 uint32_t *ret_early)
+{
+	const struct refusal *refusal = &judgement->storm.refusal;
+	const uint32_t *counts = judgement->pool->counts;
+
+	*ret_opened = counts[COUNT_OPENED] - refusal->opened - refusal->told_opened;
+	*ret_early = counts[COUNT_EARLY_PEER_CLOSE] - refusal->early - refusal->told_early;
+}
+
+static bool was_served_before(const struct judgement *judgement)
+{
+	uint32_t opened, early;
+
+	count_before(judgement, &opened, &early);
+	return opened >= BEFORE_MIN && early <= opened / BEFORE_PART;
+}
+
 void refusal_sample(struct judgement *judgement, uint32_t opened, uint32_t early, uint64_t t_ns)
 {
 	struct refusal *refusal = &judgement->storm.refusal;
@@ -79,6 +98,8 @@ void refusal_sample(struct judgement *judgement, uint32_t opened, uint32_t early
 	if (t_ns - refusal->last_ns >= LASTS_NS || 2 * (uint64_t)refusal->early < refusal->opened ||
 	    refusal->since_ns <= server_of(judgement)->served_ns)
 		end(judgement);
+	else if (early > 0 && was_served_before(judgement))
+		server_of(judgement)->turned_away_ns = t_ns;
 }
 
 void refusal_count(const struct judgement *judgement, uint64_t t_ns)
@@ -91,25 +112,6 @@ void refusal_count(const struct judgement *judgement, uint64_t t_ns)
 		server->refused_ns = t_ns;
 	}
 	server->refused_now += judgement->storm.refusal.since_ns != 0;
-}
-
-/* The low halves: no past that matters has 2^32 connects. */
-static void count_before(const struct judgement *judgement, uint32_t *ret_opened,
-			 uint32_t *ret_early)
-{
-	const struct refusal *refusal = &judgement->storm.refusal;
-	const uint32_t *counts = judgement->pool->counts;
-
-	*ret_opened = counts[COUNT_OPENED] - refusal->opened - refusal->told_opened;
-	*ret_early = counts[COUNT_EARLY_PEER_CLOSE] - refusal->early - refusal->told_early;
-}
-
-static bool was_served_before(const struct judgement *judgement)
-{
-	uint32_t opened, early;
-
-	count_before(judgement, &opened, &early);
-	return opened >= BEFORE_MIN && early <= opened / BEFORE_PART;
 }
 
 bool refusal_is_met(const struct judgement *judgement, uint64_t limit, uint64_t t_ns)
@@ -127,6 +129,12 @@ bool refusal_is_met(const struct judgement *judgement, uint64_t limit, uint64_t 
 		return false;
 	return (limit > 0 && figures_open_on_host(judgement->pool) >= limit) ||
 	       was_served_before(judgement);
+}
+
+bool refusal_is_over(const struct judgement *judgement, uint64_t t_ns)
+{
+	return judgement->storm.refusal.since_ns == 0 &&
+	       t_ns - server_of(judgement)->turned_away_ns > NOW_NS;
 }
 
 static void append_holder(const struct judgement *judgement, struct verdict *draft)

@@ -35,6 +35,9 @@ void refusal_count(const struct judgement *judgement, uint64_t t_ns);
  */
 bool refusal_is_met(const struct judgement *judgement, uint64_t limit, uint64_t t_ns);
 
+/* True when neither its pool nor any other that was served before is turned away any more. */
+bool refusal_is_over(const struct judgement *judgement, uint64_t t_ns);
+
 /* Evidence and summary of a verdict that rests on it. */
 void refusal_write(const struct bench *bench, const struct judgement *judgement,
 		   struct verdict *draft);

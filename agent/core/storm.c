@@ -404,12 +404,11 @@ static int tell_refusal(struct bench *bench, struct judgement *judgement, uint64
 	return standing_tell(bench, &storm->standing, &draft);
 }
 
-/* A minute has been waited for already. */
 static int clear_refusal(struct bench *bench, struct judgement *judgement, uint64_t t_ns)
 {
 	struct refusal *refusal = &judgement->storm.refusal;
 
-	if (refusal->since_ns != 0)
+	if (!refusal_is_over(judgement, t_ns))
 		return 0;
 	refusal->is_told = false;
 	judgement->dossier->membership.fleet->server->served_ns = t_ns;

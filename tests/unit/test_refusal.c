@@ -269,6 +269,35 @@ static void refusal_that_is_over_is_not_told_again_by_another(void **state)
 	tell_and_end(100, 102, 101);
 }
 
+/* Who told of it may have luck, and a health check is closed at once in any weather. */
+static void refusal_stands_while_others_are_turned_away(void **state)
+{
+	struct sim *sim = sim_new(1);
+	uint32_t teller;
+
+	(void)state;
+	connect_in_turns(sim, 100, 101, HALF_HOUR, SERVED);
+	connect_in_turns(sim, 102, 102, HALF_HOUR, TURNED_AWAY);
+	connect_in_turns(sim, 103, 103, HALF_HOUR, SERVED);
+	connect_in_turns(sim, 100, 101, 100, TURNED_AWAY);
+	assert_int_equal(sim->line_count, 1);
+	teller = pid_of(sim_last(sim));
+	for (int i = 0; i < 200; i++) {
+		connect_in_turns(sim, teller, teller, 1, SERVED);
+		connect_in_turns(sim, 201 - teller, 201 - teller, i % 3 == 0, TURNED_AWAY);
+	}
+	assert_int_equal(sim->line_count, 1);
+	for (int i = 0; i < 40; i++) {
+		connect_in_turns(sim, 100, 101, 5, SERVED);
+		connect_in_turns(sim, 100, 100, i % 4 == 0, TURNED_AWAY); /* one of twenty */
+		connect_in_turns(sim, 102, 102, 1, TURNED_AWAY);
+		connect_in_turns(sim, 103, 103, 4, MIXED);
+	}
+	assert_int_equal(sim->line_count, 2);
+	assert_int_equal(sim->lines[1].state, VERDICT_CLEARED);
+	sim_free(sim);
+}
+
 static void leak_beside(struct sim *sim, double until_s, enum fate fate)
 {
 	while (sim->now < until_s) {
@@ -353,6 +382,7 @@ int main(void)
 		cmocka_unit_test(refusal_is_told_once_a_server_and_says_who_holds_it),
 		cmocka_unit_test(refusal_is_not_told_of_a_process_that_leaks),
 		cmocka_unit_test(refusal_that_is_over_is_not_told_again_by_another),
+		cmocka_unit_test(refusal_stands_while_others_are_turned_away),
 		cmocka_unit_test(refusal_leaves_no_time_to_what_leaks),
 	};
 
