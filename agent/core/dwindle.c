@@ -11,7 +11,8 @@
  * For some ranks k it keeps for how long fewer than k connections have done all of the work by now,
  * and for how long they did so at the most before. One such record may be chance, or a request that
  * has become faster; it takes two, of ranks that began at different times: what has changed at once
- * has not dwindled.
+ * has not dwindled. For one connection alone a single record will do where its past is long: most
+ * requests end such a time, and a chance that has not come in hundreds of them does not come now.
  *
  * Invariant: longest is of times that were over when the present one began, and does not fade while
  * that is a record. So a leak does not raise its own measure, however slow it is (narrow.c knows
@@ -19,6 +20,8 @@
  * Does not know whether the pool is full or has stopped (standstill.c).
  */
 #include "dwindle.h"
+
+#include <math.h>
 
 #include "heartbeat.h"
 
@@ -40,6 +43,17 @@
 /* They began at different times when one lasts for so many times as long as the other. */
 #define APART_FACTOR 1.3
 #define APART_NS NS_PER_SEC
+
+/*
+ * Where times end by chance the longest of n is ln(n) of their mean, and one is f times as long as
+ * that with a chance of n^-f: here one in 160,000.
+ */
+#define ALONE_EVIDENCE 12
+/* However often: a rate that falls by a half makes all of them twice as long. And a past it is. */
+#define ALONE_FACTOR 1.8
+#define ALONE_COUNT_MIN 100
+/* Of workers that end within seconds of each other one is left for some of them. */
+#define ALONE_NS (20 * NS_PER_SEC)
 
 static const uint32_t ranks[DWINDLE_RANKS] = {2, 3, 4, 6, 9, 13};
 
@@ -118,7 +132,11 @@ static double factor_of(const struct dwindle_rank *rank, uint32_t left, int64_t 
 	if (longest_ns < LONGEST_MIN_NS)
 		longest_ns = LONGEST_MIN_NS;
 	*ret_step = (struct dwindle_step){
-		.left = left, .span_ns = (uint64_t)span_ns, .longest_ns = longest_ns};
+		.left = left,
+		.span_ns = (uint64_t)span_ns,
+		.longest_ns = longest_ns,
+		.count = rank->count,
+	};
 	return (double)span_ns / (double)longest_ns;
 }
 
@@ -158,4 +176,23 @@ bool dwindle_find(const struct dwindle *dwindle, const struct pool *pool, int64_
 		return true;
 	}
 	return false;
+}
+
+bool dwindle_find_alone(const struct dwindle *dwindle, const struct pool *pool, int64_t resumed_ns,
+			int64_t last_ns, struct dwindle_end *ret_end)
+{
+	const struct dwindle_rank *rank = &dwindle->ranks[0];
+	struct dwindle_end end = {0};
+	int64_t since_ns[DWINDLE_RANKS];
+	double factor;
+
+	if (take_ranks(pool, resumed_ns, since_ns) == 0)
+		return false;
+	factor = factor_of(rank, 1, last_ns - since_ns[0], &end.last);
+	if (end.last.span_ns < ALONE_NS || rank->count < ALONE_COUNT_MIN || factor < ALONE_FACTOR ||
+	    factor * log(rank->count) < ALONE_EVIDENCE)
+		return false;
+	end.earlier.span_ns = end.last.span_ns;
+	*ret_end = end;
+	return true;
 }

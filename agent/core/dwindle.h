@@ -31,6 +31,7 @@ struct dwindle {
 struct dwindle_step {
 	uint32_t left; /* 0 = there is none */
 	uint64_t span_ns, longest_ns;
+	uint32_t count; /* it was over so often before, up to a few */
 };
 
 struct dwindle_end {
@@ -47,5 +48,13 @@ void dwindle_sample(struct dwindle *dwindle, const struct pool *pool, int64_t re
 /* True when there are two such steps at different times. The arguments are as above. */
 bool dwindle_find(const struct dwindle *dwindle, const struct pool *pool, int64_t resumed_ns,
 		  int64_t last_ns, struct dwindle_end *ret_end);
+
+/*
+ * True when there is the last step only, one connection alone did all of the work, and so often it
+ * had not been enough for as long that this was no chance. Then there is no earlier step, and the
+ * span of that is the same.
+ */
+bool dwindle_find_alone(const struct dwindle *dwindle, const struct pool *pool, int64_t resumed_ns,
+			int64_t last_ns, struct dwindle_end *ret_end);
 
 #endif

@@ -492,6 +492,18 @@ static bool was_down_to_one(const struct judgement *judgement, const struct dwin
 	       fading_is_usual(&judgement->meter, end_ns - (int64_t)end->earlier.span_ns, end_ns);
 }
 
+/* Two steps, or one that is beyond all chance. */
+static bool find_steps(const struct judgement *judgement, struct dwindle_end *ret_end)
+{
+	const struct exhausted *exhausted = &judgement->exhausted;
+	int64_t resumed_ns = exhausted->narrow.resumed_ns;
+	int64_t last_ns = last_send_ns(judgement->pool);
+
+	return dwindle_find(&exhausted->dwindle, judgement->pool, resumed_ns, last_ns, ret_end) ||
+	       dwindle_find_alone(&exhausted->dwindle, judgement->pool, resumed_ns, last_ns,
+				  ret_end);
+}
+
 bool standstill_has_dwindled(const struct bench *bench, const struct judgement *judgement,
 			     int64_t known_ns, struct held *ret_held)
 {
@@ -501,16 +513,15 @@ bool standstill_has_dwindled(const struct bench *bench, const struct judgement *
 	bool is_usual;
 
 	if (!has_stopped(judgement, known_ns) || !is_no_rest(exhausted, known_ns) ||
-	    known_ns - end_ns < (int64_t)UNSURE_NS ||
-	    !dwindle_find(&exhausted->dwindle, judgement->pool, exhausted->narrow.resumed_ns,
-			  last_send_ns(judgement->pool), &end) ||
+	    known_ns - end_ns < (int64_t)UNSURE_NS || !find_steps(judgement, &end) ||
 	    !narrow_has_kept_up(&exhausted->narrow, bench->settings, end.last.span_ns) ||
 	    !narrow_has_kept_up(&exhausted->narrow, bench->settings, end.earlier.span_ns) ||
 	    !fell_at_their_pace(judgement, end.last.left, end_ns) ||
 	    !is_full(bench, judgement, (uint64_t)end_ns))
 		return false;
 	is_usual = was_down_to_one(judgement, &end);
-	if (!is_usual && !exhausted_is_cut_off(exhausted))
+	/* What the last minute did says little of an end of some seconds. */
+	if (!is_usual && (end.earlier.left == 0 || !exhausted_is_cut_off(exhausted)))
 		return false;
 	/* A day that ends needs fewer and fewer connections, and each does no more than it did. */
 	if (!is_usual && end.earlier.span_ns >= FADING_NS &&

@@ -156,6 +156,63 @@ static void dwindle_find_counts_no_time_before_a_pause_was_over(void **state)
 	assert_false(find(&world, &end));
 }
 
+static bool find_alone(struct world *world, struct dwindle_end *ret_end)
+{
+	return dwindle_find_alone(&world->dwindle, &world->pool, (int64_t)(world->resumed_s * 1e9),
+				  (int64_t)(world->now_s * 1e9), ret_end);
+}
+
+static void dwindle_find_alone_where_one_was_never_enough_returns_that_step(void **state)
+{
+	struct dwindle_end end;
+	struct world world;
+
+	(void)state;
+	setup(&world);
+	work(&world, COUNT, HOUR_S);
+	assert_false(find_alone(&world, &end));
+	work(&world, 1, 60);
+	assert_true(find_alone(&world, &end));
+	assert_int_equal(end.earlier.left, 0);
+	assert_int_equal(end.last.left, 1);
+	assert_in_range(end.last.span_ns, 59 * NS_PER_SEC, 62 * NS_PER_SEC);
+	assert_in_range(end.last.longest_ns, NS_PER_SEC / 2, 5 * NS_PER_SEC);
+	assert_in_range(end.last.count, HOUR_S / TICK_S - 20, HOUR_S / TICK_S + 20);
+}
+
+/* So often one alone was enough for longest_s, and now it was for last_s. */
+static const struct alone {
+	const char *name;
+	int count;
+	double longest_s, last_s;
+	bool is_found;
+} alones[] = {
+	{"hundreds of times, and now for twice as long", 700, 20, 44, true},
+	{"hundreds of times, and now for half as long again", 900, 20, 32, false},
+	{"two hundred times, and now for twice as long", 200, 20, 41, false},
+	{"two hundred times, and now for three times as long", 200, 20, 62, true},
+	{"hundreds of times, and now for seconds", 700, 2, 16, false},
+	{"some dozens of times, and now for three times as long", 60, 20, 65, false},
+};
+
+static void dwindle_find_alone_weighs_how_often_it_was_not(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(alones) / sizeof(alones[0]); i++) {
+		const struct alone *alone = &alones[i];
+		struct dwindle_end end;
+		struct world world;
+
+		setup(&world);
+		work(&world, COUNT, alone->count * TICK_S);
+		work(&world, 1, alone->longest_s);
+		work(&world, COUNT, TICK_S);
+		work(&world, 1, alone->last_s);
+		if (find_alone(&world, &end) != alone->is_found)
+			fail_msg("%s: %s", alone->name, alone->is_found ? "not found" : "found");
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -167,6 +224,8 @@ int main(void)
 		cmocka_unit_test(dwindle_find_where_that_has_been_enough_before_returns_false),
 		cmocka_unit_test(dwindle_find_without_a_past_returns_false),
 		cmocka_unit_test(dwindle_find_counts_no_time_before_a_pause_was_over),
+		cmocka_unit_test(dwindle_find_alone_where_one_was_never_enough_returns_that_step),
+		cmocka_unit_test(dwindle_find_alone_weighs_how_often_it_was_not),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

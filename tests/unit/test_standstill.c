@@ -200,6 +200,12 @@ static const struct tidal tidals[] = {
 	{{"eight, one in five minutes", .max = 8, .min = 8, .rate = 8, .held_s = 0.02,
 	  .leak_rate = PER_MIN / 5, .leak_from_s = 3600},
 	 1},
+	{{"five, one a minute, one of them alone in the end", .max = 5, .min = 5, .rate = 8,
+	  .held_s = 0.02, .leak_rate = PER_MIN, .leak_from_s = 3600},
+	 1},
+	{{"eight, the same", .max = 8, .min = 8, .rate = 8, .held_s = 0.02, .leak_rate = PER_MIN,
+	  .leak_from_s = 3600},
+	 1},
 };
 
 /* At its end it does a sixth of what it did when it was busy; and so it does most of the time. */
@@ -284,6 +290,12 @@ static const struct fading {
 	  {3.2, 1200},
 	  {2.6, 1200},
 	  {0, 90}}},
+	{{"eight, half of it for less than a minute: one alone did it", .max = 8, .held_s = 0.1},
+	 2,
+	 {{4, 3599}, {4 * 0.55, 40}, {0, 120}}},
+	{{"the same, a third for some seconds", .max = 8, .held_s = 0.1},
+	 1,
+	 {{4, 3599}, {4 * 0.3, 20}, {0, 120}}},
 };
 
 static void exhausted_is_not_said_where_the_load_fades_and_stops(void **state)
