@@ -583,9 +583,7 @@ void report_write_cleared(const struct bench *bench, const struct judgement *jud
 		append(verdict, "all %u suspects were released.", told);
 		break;
 	case REPORT_CAME_BACK:
-		append(verdict,
-		       "none of the %u suspects is silent any more, each was used again or closed.",
-		       told);
+		append(verdict, "each of the %u suspects was used again or closed.", told);
 		break;
 	case REPORT_NO_GROWTH:
 		append(verdict, "no new evidence for %s",
