@@ -166,24 +166,36 @@ enum frame_rank site_rank(const struct site_frame *frame)
 	return rank;
 }
 
-/* Whether there is a named function that an interpreter or a JIT compiler runs. */
-static bool has_hosted(const struct site_frame *frames, uint32_t count)
+/* The best of the named functions on it that an interpreter or a JIT compiler runs. */
+enum host { HOST_NONE, HOST_RUNTIME, HOST_KNOWN };
+
+static enum host host_of(const struct site_frame *frames, uint32_t count)
 {
-	for (uint32_t i = 0; i < count; i++)
-		if (frames[i].kind != FRAME_NATIVE && frames[i].function)
-			return true;
-	return false;
+	enum host host = HOST_NONE;
+
+	for (uint32_t i = 0; i < count; i++) {
+		if (frames[i].kind == FRAME_NATIVE || !frames[i].function)
+			continue;
+		if (site_rank(&frames[i]) != RANK_RUNTIME)
+			return HOST_KNOWN;
+		host = HOST_RUNTIME;
+	}
+	return host;
 }
 
-/* Native code below a program of another language is an extension, whatever it is called. */
-static enum frame_rank rank_within(const struct site_frame *frame, bool is_hosted)
+/*
+ * Native code below a program of another language is an extension, whatever it is called, and says
+ * less than the module that calls it.
+ */
+static enum frame_rank rank_within(const struct site_frame *frame, enum host host)
 {
 	enum frame_rank rank = site_rank(frame);
 
-	if (is_hosted && rank == RANK_APPLICATION &&
-	    (frame->kind == FRAME_NATIVE || !frame->function))
-		return RANK_DRIVER;
-	return rank;
+	if (host == HOST_NONE || (frame->kind != FRAME_NATIVE && frame->function))
+		return rank;
+	if (host == HOST_KNOWN)
+		return RANK_RUNTIME;
+	return rank == RANK_APPLICATION ? RANK_DRIVER : rank;
 }
 
 /* --- the line --------------------------------------------------------------------------------- */
@@ -251,13 +263,13 @@ static bool is_same(const struct site_frame *a, const struct site_frame *b)
 }
 
 static void put_callers(struct line *line, const struct site_frame *frames, uint32_t count,
-			enum frame_rank rank, bool is_hosted)
+			enum frame_rank rank, enum host host)
 {
 	const struct site_frame *before = &frames[0];
 	unsigned told = 0;
 
 	for (uint32_t i = 1; i < count && told < CALLERS_MAX; i++) {
-		if (rank_within(&frames[i], is_hosted) > rank || is_same(&frames[i], before))
+		if (rank_within(&frames[i], host) > rank || is_same(&frames[i], before))
 			continue;
 		/* A line that is cut off in the middle of a name names somebody else. */
 		if (line->used + NAME_MAX_BYTES + 16 > line->size)
@@ -294,19 +306,19 @@ size_t site_format(const struct site_frame *frames, uint32_t count, const char *
 	size_t reserved = thread ? COMM_SIZE + 16 : 0;
 	struct line line = {.buffer = buffer, .size = size - reserved};
 	enum frame_rank best = RANK_RUNTIME;
-	bool is_hosted = has_hosted(frames, count);
+	enum host host = host_of(frames, count);
 	uint32_t lead = 0;
 
 	buffer[0] = '\0';
 	if (count == 0)
 		return 0;
 	for (uint32_t i = 0; i < count; i++)
-		if (rank_within(&frames[i], is_hosted) < best)
-			best = rank_within(&frames[i], is_hosted);
-	while (rank_within(&frames[lead], is_hosted) != best)
+		if (rank_within(&frames[i], host) < best)
+			best = rank_within(&frames[i], host);
+	while (rank_within(&frames[lead], host) != best)
 		lead++;
 	put_lead(&line, &frames[lead]);
-	put_callers(&line, frames + lead, count - lead, best, is_hosted);
+	put_callers(&line, frames + lead, count - lead, best, host);
 	line.size = size;
 	if (thread && thread[0] != '\0')
 		put_thread(&line, thread);
