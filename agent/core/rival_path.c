@@ -118,14 +118,19 @@ static bool path_is_sound(const struct rival_figures *figures)
 	       !has_risen(since->rtt_us, before->rtt_us, SLOW_FACTOR);
 }
 
+static bool all_are_refused(const struct meter_figures *since)
+{
+	return since->connect_count == 0 && since->failed_count > 0 &&
+	       since->refused_count == since->failed_count;
+}
+
 /* The figure that says most about the path, of those that there are. */
 static const char *connect_words(const struct rival_figures *figures, char *buffer, size_t size)
 {
 	const struct meter_figures *since = &figures->since;
 	char time[RIVAL_DURATION_SIZE], change[RIVAL_CHANGE_SIZE];
 
-	if (since->connect_count == 0 && since->failed_count > 0 &&
-	    since->refused_count == since->failed_count)
+	if (all_are_refused(since))
 		(void)snprintf(buffer, size, "every connect was refused");
 	else if (since->connect_count == 0 && since->rtt_count > 0)
 		(void)snprintf(buffer, size, "round trip %s", duration_us(since->rtt_us, time));
@@ -184,8 +189,9 @@ static const char *path_words(const struct rival_figures *figures, char *buffer,
 void rival_rule_network(const struct rival_figures *figures, struct rival_ruling *out)
 {
 	const struct meter_figures *since = &figures->since;
-	char words[sizeof(out->text)], connect[64];
+	char words[sizeof(out->text)], connect[64], failed[48];
 	bool is_bad = rival_network_is_bad(figures);
+	bool is_refusal = all_are_refused(since);
 
 	(void)path_words(figures, words, sizeof(words));
 	if (is_bad && figures->other_bad_count > 0)
@@ -209,9 +215,9 @@ void rival_rule_network(const struct rival_figures *figures, struct rival_ruling
 			  figures->lost_count);
 	else if (path_is_sound(figures)) {
 		rival_say(out, RULING_RULED_OUT, "%s", words);
-		rival_brief(out, "%s, %" PRIu64 " failure%s",
-			    connect_words(figures, connect, sizeof(connect)), since->failed_count,
-			    plural(since->failed_count));
+		rival_brief(out, "%s%s%s", connect_words(figures, connect, sizeof(connect)),
+			    is_refusal ? "" : ", ",
+			    is_refusal ? "" : failed_words(since, failed, sizeof(failed)));
 	} else {
 		rival_say(out, RULING_CANNOT_TELL, "%s", words);
 	}

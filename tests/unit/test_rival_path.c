@@ -181,10 +181,29 @@ static void rival_rule_slow_database(void **state)
 	CHECK(RIVAL_SLOW_DATABASE, rows);
 }
 
+static const char *brief_of(void (*change)(struct rival_figures *figures))
+{
+	static struct rival_ruling ruling;
+	struct rival_figures figures = healthy();
+
+	change(&figures);
+	rival_rule(&figures, RIVAL_NETWORK, &ruling);
+	return ruling.brief;
+}
+
+static void rival_rule_network_says_refused_in_short(void **state)
+{
+	(void)state;
+	assert_string_equal(brief_of(as_it_is), "connect p99 1.1 ms, 0 failures");
+	assert_string_equal(brief_of(connects_are_refused), "connect p99 1.1 ms, 8 refused");
+	assert_string_equal(brief_of(all_connects_are_refused), "every connect was refused");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rival_rule_network),
+		cmocka_unit_test(rival_rule_network_says_refused_in_short),
 		cmocka_unit_test(rival_rule_slow_database),
 	};
 
