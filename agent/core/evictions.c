@@ -5,6 +5,8 @@
  *
  * Invariant: no test before EVICTIONS_MIN closes have shown at what idle time the pool evicts, nor
  * before the pool is twice as old as what counts: in its youth nothing can be that old.
+ * What comes back from beyond that time was not in the pool either: where others of the growth do,
+ * the rest may, so it is a hint.
  * Does not tell an eviction from another close of a silent connection; sessions that end by
  * themselves raise the limit to their own length, and that is what makes them harmless.
  */
@@ -19,6 +21,8 @@
 #define SAMPLE_MAX_NS (24 * 3600 * NS_PER_SEC)
 #define COMEBACK_FACTOR 0.1
 #define AGE_FACTOR 2
+/* For each one that came back so many must lie there, as in ladder.c. */
+#define BACK_RATIO 8
 
 static struct stock_limits limits_of(const struct evictions *evictions,
 				     const struct settings *settings)
@@ -33,12 +37,20 @@ static struct stock_limits limits_of(const struct evictions *evictions,
 	return limits;
 }
 
-static void take_back(struct evictions *evictions, const struct moment *moment, uint64_t silence_ns)
+static void take_back(struct evictions *evictions, const struct moment *moment,
+		      const struct change *change, uint64_t silence_ns)
 {
+	uint64_t idle_ns;
+
 	if (silence_ns <= moment->settings->t0_ns || evictions_value(evictions) <= 1)
 		return;
-	if (silence_ns > limits_of(evictions, moment->settings).idle_ns)
-		eprocess_discount(&evictions->process, COMEBACK_FACTOR);
+	idle_ns = limits_of(evictions, moment->settings).idle_ns;
+	if (silence_ns <= idle_ns)
+		return;
+	if (change->silent_since_ns + (int64_t)idle_ns >=
+	    (int64_t)eprocess_began_ns(&evictions->process))
+		evictions->back_count++;
+	eprocess_discount(&evictions->process, COMEBACK_FACTOR);
 }
 
 static bool is_of_idle(const struct change *change, uint64_t silence_ns)
@@ -53,7 +65,7 @@ static bool observe_close(struct evictions *evictions, const struct moment *mome
 	const struct settings *settings = moment->settings;
 	struct stock_limits limits;
 
-	take_back(evictions, moment, silence_ns);
+	take_back(evictions, moment, change, silence_ns);
 	silence_add(&evictions->closed, silence_ns < SAMPLE_MAX_NS ? silence_ns : SAMPLE_MAX_NS);
 	if (evictions->closed.total < EVICTIONS_MIN ||
 	    !eprocess_is_due(&evictions->process, moment->t_ns, GAP_NS))
@@ -63,6 +75,8 @@ static bool observe_close(struct evictions *evictions, const struct moment *mome
 	/* In a process that is hardly older than the limit, the stock beyond it grows by itself. */
 	if (moment->t_ns - change->pool->first_ns < AGE_FACTOR * limits.idle_ns)
 		return false;
+	if (evictions_value(evictions) <= 1)
+		evictions->back_count = 0;
 	eprocess_test(&evictions->process, settings->i0, settings->p_min,
 		      stock_count(change->pool, &limits, &moment->losses), moment->t_ns);
 	return true;
@@ -78,7 +92,7 @@ bool evictions_observe(struct evictions *evictions, const struct moment *moment,
 		       observe_close(evictions, moment, change, silence_ns);
 	}
 	if (change->type == CHANGE_ACTIVE && !change->answer_was_owed)
-		take_back(evictions, moment, moment_silence_ns(moment, change));
+		take_back(evictions, moment, change, moment_silence_ns(moment, change));
 	return false;
 }
 
@@ -111,4 +125,5 @@ void evictions_find(const struct evictions *evictions, const struct moment *mome
 	ret_finding->limits = limits_of(evictions, moment->settings);
 	ret_finding->stock = stock_count(pool, &ret_finding->limits, &moment->losses);
 	ret_finding->excess = finding_excess(ret_finding->stock, ret_finding->base);
+	ret_finding->is_hint = BACK_RATIO * evictions->back_count > ret_finding->excess;
 }

@@ -16,6 +16,8 @@ struct evictions {
 	struct eprocess process;
 	struct silences closed; /* silences that an own close ended */
 	int64_t known_ns; /* as of the last test */
+	uint32_t back_count; /* of what fell silent since the evidence began: it came back after all
+			      */
 };
 
 /* Returns true when a test was made. */

@@ -104,13 +104,17 @@ bool habits_outlast_together(uint64_t exposure_ns, uint32_t process_count, uint6
 	return count >= COUNT_ENDLESS * sqrt(process_count) && silence_ns >= exposure_ns;
 }
 
+uint64_t habits_ended_count(const struct judgement *judgement)
+{
+	return judgement->returned_count +
+	       totals_count_of(judgement->pool, COUNT_CLOSED + CLOSE_LOCAL) +
+	       totals_count_of(judgement->pool, COUNT_CLOSED + CLOSE_PEER);
+}
+
 bool habits_are_outlasted(const struct judgement *judgement, const struct finding *finding,
 			  uint64_t limit, uint64_t exposure_ns, uint64_t t_ns)
 {
-	const struct pool *pool = judgement->pool;
-	uint64_t ended_count = judgement->returned_count +
-			       totals_count_of(pool, COUNT_CLOSED + CLOSE_LOCAL) +
-			       totals_count_of(pool, COUNT_CLOSED + CLOSE_PEER);
+	uint64_t ended_count = habits_ended_count(judgement);
 	uint32_t count = judgement->leak.suspect_count + finding->elsewhere;
 
 	if (count >= certain_count(limit, 1))

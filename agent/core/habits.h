@@ -38,4 +38,7 @@ bool habits_outlast_together(uint64_t exposure_ns, uint32_t process_count, uint6
 bool habits_are_outlasted(const struct judgement *judgement, const struct finding *finding,
 			  uint64_t limit, uint64_t exposure_ns, uint64_t t_ns);
 
+/* Of the pool's connections, those that were used again, and those that it or its peer closed. */
+uint64_t habits_ended_count(const struct judgement *judgement);
+
 #endif

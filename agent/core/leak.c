@@ -164,7 +164,9 @@ static bool is_leak(const struct bench *bench, const struct judgement *judgement
 	if (finding->inherited || finding->is_one_time || habits_vouch(judgement, finding))
 		return true;
 	limit = figures_limit(bench, judgement->pool);
-	return habits_are_outlasted(judgement, finding, limit, settings->exposure_ns, t_ns) ||
+	return (habits_are_outlasted(judgement, finding, limit, settings->exposure_ns, t_ns) &&
+		(settings->exposure_ns == 0 || finding->elsewhere > 0 ||
+		 spread_is_apart(judgement))) ||
 	       spread_outlasts(judgement, settings, limit, t_ns);
 }
 

@@ -10,7 +10,7 @@
  * An open is tested when all activity up to it is known: a deep connection of a LIFO pool that was
  * borrowed a moment before the open would otherwise pass for one that lies idle at the open.
  *
- * Five things differ from the plain form of this test:
+ * Six things differ from the plain form of this test:
  * - It runs on several schedules at once, at most one test a second, 8 s and 64 s, and the e-value
  *   is their mean (a mean of e-values is one). A process that opens all the time, like Go's pool
  *   with its two idle connections, makes a hundred tests for one that a leak could make a record,
@@ -24,6 +24,8 @@
  *   opens say, though; that of the idle was counted only to be on the safe side.
  * - Where hardly any work is done but with connections that have not come back since, all requests
  *   may be waiting for the same thing, and a leak must wait as well (turnover.c).
+ * - In a process that is hardly older than a long limit, what rests since the beginning outgrows it
+ *   one by one, so there a record is history.
  * - The gaps of a heartbeat set a limit of their own, closer above them, for they are steady; those
  *   of a client's monitors, which nobody ever has in hand, set none.
  *
@@ -45,6 +47,10 @@
 #define LIMIT_FACTOR 4
 #define BEAT_FACTOR 1.5
 #define LIMIT_QUANTILE 0.99
+/* As in evictions.c: a process that is hardly older than the limit has had no time for a record. */
+#define AGE_FACTOR 2
+/* With a shorter limit the wait is, too; a pool of 100 can be dry within as long. */
+#define YOUNG_LIMIT_NS (600 * NS_PER_SEC)
 /* A day; silences beyond it must not make the limit overflow. */
 #define SAMPLE_MAX_NS (24 * 3600 * NS_PER_SEC)
 /* What evidence is worth after one of the connections that it rests on came back. */
@@ -102,11 +108,23 @@ static void note_held(struct opens *opens)
 				     &opens->ceiling_base_ns); /* or else that */
 }
 
+/*
+ * What rests since the process began will have done so for longer than any limit one day, one
+ * connection after the other: while that goes on a record is history and no evidence.
+ */
+static bool is_in_its_youth(const struct stock_limits *limits, const struct pool *pool,
+			    uint64_t open_ns)
+{
+	return limits->idle_ns >= YOUNG_LIMIT_NS &&
+	       open_ns < pool->first_ns + AGE_FACTOR * limits->idle_ns;
+}
+
 static void test_open(struct opens *opens, const struct moment *moment, const struct pool *pool,
 		      uint64_t open_ns)
 {
 	const struct settings *settings = moment->settings;
 	struct stock_limits limits;
+	bool is_young;
 	uint32_t stock;
 
 	if (eprocess_value(&opens->scales[CEILING]) <= 1)
@@ -117,10 +135,16 @@ static void test_open(struct opens *opens, const struct moment *moment, const st
 	opens->test_count++;
 	limits = opens_limits(opens, settings);
 	stock = stock_count(pool, &limits, &moment->losses);
-	for (unsigned int i = 0; i < OPENS_SCALES; i++)
-		if (eprocess_is_due(&opens->scales[i], open_ns, gaps_ns[i]))
+	is_young = is_in_its_youth(&limits, pool, open_ns);
+	for (unsigned int i = 0; i < OPENS_SCALES; i++) {
+		if (!eprocess_is_due(&opens->scales[i], open_ns, gaps_ns[i]))
+			continue;
+		if (is_young && stock > eprocess_record(&opens->scales[i]))
+			eprocess_remember(&opens->scales[i], settings->i0, stock, open_ns);
+		else
 			eprocess_test(&opens->scales[i], settings->i0, settings->p_min, stock,
 				      open_ns);
+	}
 	ladder_test(&opens->ladder, moment, pool, &limits, open_ns);
 }
 

@@ -14,11 +14,15 @@
  * from sessions. There the fleet is asked as well: the suspects of all its processes are sessions
  * of one service, if they are any.
  *
+ * And one that has enough by itself is asked whether the others do the same: of twelve processes
+ * with as many sessions each, one has the most that have not ended.
+ *
  * Invariant: fleet->stock is the sum of what its members hold; leader is a member or NULL.
  * Does not decide who is in a fleet (fleet.c), and says nothing of a fleet of one.
  */
 #include "spread.h"
 
+#include <math.h>
 #include <stdio.h>
 
 #include "habits.h"
@@ -27,6 +31,7 @@
 #define WARM_UP_NS (600 * NS_PER_SEC)
 #define HOLDING_MEAN 1.5
 #define COMEBACK_FACTOR 0.1
+#define APART_ODDS (1.0 / 200)
 
 static const uint64_t gaps_ns[FLEET_SCALES] = {8 * NS_PER_SEC, 64 * NS_PER_SEC};
 
@@ -172,6 +177,27 @@ uint32_t spread_suspects(const struct fleet *fleet, uint32_t *ret_process_count)
 	if (ret_process_count)
 		*ret_process_count = process_count;
 	return suspect_count;
+}
+
+bool spread_is_apart(const struct judgement *judgement)
+{
+	const struct fleet *fleet = judgement->dossier->membership.fleet;
+	uint32_t suspect_count = judgement->leak.suspect_count;
+	double ended = 0, held = 0;
+	struct judgement room;
+
+	if (!fleet || fleet->member_count < 2)
+		return true;
+	for (const struct dossier *member = fleet->first; member;
+	     member = member->membership.next) {
+		if (member == judgement->dossier)
+			continue;
+		ended += (double)habits_ended_count(dossier_look(member, &room));
+		held += member->pool->conn_count;
+	}
+	if (held < suspect_count)
+		return true;
+	return fleet->member_count * pow(held / (held + ended), suspect_count) <= APART_ODDS;
 }
 
 /* After which any process of the fleet has used or closed a connection. */

@@ -33,4 +33,11 @@ uint32_t spread_suspects(const struct fleet *fleet, uint32_t *ret_process_count)
 bool spread_outlasts(const struct judgement *judgement, const struct settings *settings,
 		     uint64_t limit, uint64_t t_ns);
 
+/*
+ * False where the other processes do the same: they have as many connections, and so few of these
+ * were ever used again or closed that one of so many processes may well have as many suspects
+ * without an end, whoever's they are.
+ */
+bool spread_is_apart(const struct judgement *judgement);
+
 #endif

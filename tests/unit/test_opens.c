@@ -8,6 +8,7 @@
 
 #include <cmocka.h>
 
+#include "activity_order.h"
 #include "core/heartbeat.h"
 #include "core/opens.h"
 
@@ -256,6 +257,56 @@ static void opens_find_base_is_told_with_the_time_at_which_it_was_counted(void *
 	opens_clear(&fixture.opens);
 }
 
+#define RESTING 12
+
+/*
+ * Opens at from_s and each ten seconds after it, of which each finds one more that has rested for
+ * longer than four times the longest benign silence. Returns what the evidence is worth then.
+ */
+static double test_growth(struct fixture *fixture, uint64_t benign_s, uint64_t from_s)
+{
+	struct conn *conns[RESTING];
+
+	prepare(fixture);
+	silence_add(&fixture->opens.benign, benign_s * S);
+	make_by_hand(conns, RESTING);
+	for (uint64_t i = 0; i < RESTING; i++) {
+		conns[i]->state = CONN_OPEN;
+		conns[i]->last_active_ns = (int64_t)((from_s - 4 * benign_s + 10 * i - 1) * S);
+	}
+	order_by_activity(&fixture->pool, conns, RESTING);
+	for (uint64_t i = 0; i < RESTING; i++) {
+		uint64_t t_ns = (from_s + 10 * i) * S;
+
+		(void)observe(fixture, CHANGE_OPENED, t_ns, (int64_t)t_ns, 0, 0);
+		(void)observe(fixture, CHANGE_ESTABLISHED, t_ns, (int64_t)t_ns, 0, 0);
+	}
+	return opens_value(&fixture->opens);
+}
+
+/* All that rests since the process began grows older than any limit, one after the other. */
+static void opens_observe_growth_in_a_young_process_is_history(void **state)
+{
+	static const struct {
+		uint64_t benign_s, from_s;
+		bool is_evidence;
+	} rows[] = {
+		{150, 1200, true}, {150, 650, false},  {149, 650, true}, /* less than ten minutes */
+		{600, 4800, true}, {600, 4600, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct fixture fixture;
+		double value = test_growth(&fixture, rows[i].benign_s, rows[i].from_s);
+
+		if (rows[i].is_evidence ? value < fixture.settings.alarm : value > 1)
+			fail_msg("row %u: %g", (unsigned int)i, value);
+		assert_true(eprocess_record(&fixture.opens.scales[0]) == RESTING);
+		opens_clear(&fixture.opens);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -270,6 +321,7 @@ int main(void)
 		cmocka_unit_test(opens_observe_comeback_takes_nine_tenths_of_the_evidence),
 		cmocka_unit_test(opens_observe_open_that_a_close_paid_for_is_not_tested),
 		cmocka_unit_test(opens_find_base_is_told_with_the_time_at_which_it_was_counted),
+		cmocka_unit_test(opens_observe_growth_in_a_young_process_is_history),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -244,6 +244,89 @@ static void spread_suspects_outlast_sessions_together(void **state)
 	}
 }
 
+/* Two of so many processes; the odds that one of all holds as many without an end. */
+static void spread_is_apart_where_those_of_others_end(void **state)
+{
+	static const struct {
+		uint32_t process_count, suspects, others, ended;
+		bool is_apart;
+	} rows[] = {
+		{2, 20, 20, 0, false}, /* the other one does the same, and nothing ever ends */
+		{2, 20, 19, 0, true}, /* it has fewer */
+		{2, 20, 20, 5, false}, /* 0.8 to the 20th, twice: 2.3% */
+		{2, 20, 20, 8, true}, /* 0.24% */
+		{12, 20, 20, 8, false}, /* twelve times: 1.4% */
+		{12, 25, 25, 11, true}, {1, 20, 20, 0, true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct pair pair;
+
+		prepare_pair(&pair, rows[i].suspects, true);
+		pair.fleet.member_count = rows[i].process_count;
+		pair.judgements[0].returned_count = 1000; /* its own are not asked */
+		pair.judgements[1].returned_count = rows[i].ended;
+		pair.pools[1].conn_count = rows[i].others;
+		if (spread_is_apart(&pair.judgements[0]) != rows[i].is_apart)
+			fail_msg("row %u", (unsigned int)i);
+		for (unsigned int k = 0; k < FLEET_SCALES; k++)
+			eprocess_clear(&pair.fleet.scales[k]);
+	}
+}
+
+#define VISITORS_MAX 400
+
+/* A connection for each visitor of a worker, silent for as long as he stays. */
+struct visit {
+	struct sim_conn *conn;
+	uint32_t pid;
+	double end;
+};
+
+/* They come each three minutes to each worker and stay for hours, and some leave at once. */
+static struct sim *receive_visitors(uint64_t seed, double until)
+{
+	struct visit visits[VISITORS_MAX];
+	struct sim *sim = sim_new(seed);
+	uint32_t count = 0;
+
+	while (sim->now < until) {
+		sim_advance(sim, sim->now + sim_exp(sim, 180.0 / WORKERS));
+		for (uint32_t i = 0; i < count; i++) {
+			if (visits[i].end > sim->now)
+				continue;
+			sim->pid = visits[i].pid;
+			sim_close(sim, visits[i].conn, CLOSE_LOCAL);
+			visits[i--] = visits[--count];
+		}
+		assert_true(count < VISITORS_MAX);
+		sim->pid = 5000 + (uint32_t)(sim_random(sim) * WORKERS);
+		visits[count].pid = sim->pid;
+		visits[count].conn = sim_open(sim);
+		visits[count++].end = sim->now + sim_exp(sim, 2 * 3600);
+	}
+	return sim;
+}
+
+/* One of them may have so many as would be a leak if nobody knew of the others. */
+static void spread_sessions_are_alike_in_all_processes(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= 4; seed++) {
+		struct sim *sim = receive_visitors(seed, 3000);
+
+		const struct sim_line *line = sim_first(sim, VERDICT_RAISED);
+
+		if (line && strcmp(line->evidence, "silent_stock_at_opens") == 0) {
+			sim_print(sim, "visitors", seed);
+			fail_msg("seed %u: one process was accused of its visitors",
+				 (unsigned int)seed);
+		}
+		sim_free(sim);
+	}
+}
+
 static void expect_silence(struct crew *crew, const char *name, uint64_t seed, double hours,
 			   bool may_be_suspect)
 {
@@ -282,6 +365,8 @@ int main(void)
 		cmocka_unit_test(spread_leak_of_one_connection_a_worker_is_found),
 		cmocka_unit_test(spread_leak_of_many_is_named_in_each_worker),
 		cmocka_unit_test(spread_suspects_outlast_sessions_together),
+		cmocka_unit_test(spread_is_apart_where_those_of_others_end),
+		cmocka_unit_test(spread_sessions_are_alike_in_all_processes),
 		cmocka_unit_test(spread_healthy_workers_stay_silent),
 	};
 
