@@ -49,11 +49,13 @@
  * that with a chance of n^-f: here one in 160,000.
  */
 #define ALONE_EVIDENCE 12
-/* However often: a rate that falls by a half makes all of them twice as long. And a past it is. */
-#define ALONE_FACTOR 1.8
+/* However often: what is usual is not known to a third. And a past it is. */
+#define ALONE_FACTOR 1.5
 #define ALONE_COUNT_MIN 100
-/* Of workers that end within seconds of each other one is left for some of them. */
-#define ALONE_NS (20 * NS_PER_SEC)
+/* Of workers that end within seconds of each other one is left for some of them; by night it is for
+ * hours. */
+#define ALONE_MIN_NS (20 * NS_PER_SEC)
+#define ALONE_MAX_NS (300 * NS_PER_SEC)
 
 static const uint32_t ranks[DWINDLE_RANKS] = {2, 3, 4, 6, 9, 13};
 
@@ -181,18 +183,23 @@ bool dwindle_find(const struct dwindle *dwindle, const struct pool *pool, int64_
 bool dwindle_find_alone(const struct dwindle *dwindle, const struct pool *pool, int64_t resumed_ns,
 			int64_t last_ns, struct dwindle_end *ret_end)
 {
-	const struct dwindle_rank *rank = &dwindle->ranks[0];
 	struct dwindle_end end = {0};
 	int64_t since_ns[DWINDLE_RANKS];
-	double factor;
 
-	if (take_ranks(pool, resumed_ns, since_ns) == 0)
-		return false;
-	factor = factor_of(rank, 1, last_ns - since_ns[0], &end.last);
-	if (end.last.span_ns < ALONE_NS || rank->count < ALONE_COUNT_MIN || factor < ALONE_FACTOR ||
-	    factor * log(rank->count) < ALONE_EVIDENCE)
+	if (take_ranks(pool, resumed_ns, since_ns) == 0 ||
+	    factor_of(&dwindle->ranks[0], 1, last_ns - since_ns[0], &end.last) == 0)
 		return false;
 	end.earlier.span_ns = end.last.span_ns;
 	*ret_end = end;
 	return true;
+}
+
+/* Two requests meet with the square of their rate: so much shorter it would have been with it. */
+bool dwindle_is_beyond(const struct dwindle_step *alone, double share)
+{
+	double factor = share * share * (double)alone->span_ns / (double)alone->longest_ns;
+
+	return alone->span_ns >= ALONE_MIN_NS && alone->span_ns <= ALONE_MAX_NS &&
+	       alone->count >= ALONE_COUNT_MIN && factor >= ALONE_FACTOR &&
+	       factor * log(alone->count) >= ALONE_EVIDENCE;
 }

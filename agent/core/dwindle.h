@@ -50,11 +50,16 @@ bool dwindle_find(const struct dwindle *dwindle, const struct pool *pool, int64_
 		  int64_t last_ns, struct dwindle_end *ret_end);
 
 /*
- * True when there is the last step only, one connection alone did all of the work, and so often it
- * had not been enough for as long that this was no chance. Then there is no earlier step, and the
- * span of that is the same.
+ * True when one connection alone did all of the work in the end, and a past tells for how long it
+ * did before: that is the last step. There is no earlier one, and the span of that is the same.
  */
 bool dwindle_find_alone(const struct dwindle *dwindle, const struct pool *pool, int64_t resumed_ns,
 			int64_t last_ns, struct dwindle_end *ret_end);
+
+/*
+ * True when that was no chance, for so often it was not enough for as long. share: how much was
+ * done a second in that time of what is usual, at most 1.
+ */
+bool dwindle_is_beyond(const struct dwindle_step *alone, double share);
 
 #endif

@@ -497,11 +497,17 @@ static bool find_steps(const struct judgement *judgement, struct dwindle_end *re
 {
 	const struct exhausted *exhausted = &judgement->exhausted;
 	int64_t resumed_ns = exhausted->narrow.resumed_ns;
-	int64_t last_ns = last_send_ns(judgement->pool);
+	int64_t last_ns = last_send_ns(judgement->pool), since_ns;
+	double share;
 
-	return dwindle_find(&exhausted->dwindle, judgement->pool, resumed_ns, last_ns, ret_end) ||
-	       dwindle_find_alone(&exhausted->dwindle, judgement->pool, resumed_ns, last_ns,
-				  ret_end);
+	if (dwindle_find(&exhausted->dwindle, judgement->pool, resumed_ns, last_ns, ret_end))
+		return true;
+	if (!dwindle_find_alone(&exhausted->dwindle, judgement->pool, resumed_ns, last_ns, ret_end))
+		return false;
+	/* A day that ends has one left for longer and longer. */
+	since_ns = exhausted->last_active_ns - (int64_t)ret_end->last.span_ns;
+	share = fading_share(&judgement->meter, since_ns, exhausted->last_active_ns);
+	return dwindle_is_beyond(&ret_end->last, share);
 }
 
 bool standstill_has_dwindled(const struct bench *bench, const struct judgement *judgement,
@@ -520,8 +526,7 @@ bool standstill_has_dwindled(const struct bench *bench, const struct judgement *
 	    !is_full(bench, judgement, (uint64_t)end_ns))
 		return false;
 	is_usual = was_down_to_one(judgement, &end);
-	/* What the last minute did says little of an end of some seconds. */
-	if (!is_usual && (end.earlier.left == 0 || !exhausted_is_cut_off(exhausted)))
+	if (!is_usual && !exhausted_is_cut_off(exhausted))
 		return false;
 	/* A day that ends needs fewer and fewer connections, and each does no more than it did. */
 	if (!is_usual && end.earlier.span_ns >= FADING_NS &&

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <math.h>
 #include <string.h>
 
 #include "core/dwindle.h"
@@ -180,36 +181,39 @@ static void dwindle_find_alone_where_one_was_never_enough_returns_that_step(void
 	assert_in_range(end.last.count, HOUR_S / TICK_S - 20, HOUR_S / TICK_S + 20);
 }
 
-/* So often one alone was enough for longest_s, and now it was for last_s. */
+/* So often one alone was not enough for longer than longest_s, and now it was for span_s. */
 static const struct alone {
 	const char *name;
-	int count;
-	double longest_s, last_s;
-	bool is_found;
+	uint32_t count;
+	double longest_s, span_s, share;
+	bool is_beyond;
 } alones[] = {
-	{"hundreds of times, and now for twice as long", 700, 20, 44, true},
-	{"hundreds of times, and now for half as long again", 900, 20, 32, false},
-	{"two hundred times, and now for twice as long", 200, 20, 41, false},
-	{"two hundred times, and now for three times as long", 200, 20, 62, true},
-	{"hundreds of times, and now for seconds", 700, 2, 16, false},
-	{"some dozens of times, and now for three times as long", 60, 20, 65, false},
+	{"hundreds of times, and now for twice as long", 700, 20, 44, 1, true},
+	{"hundreds of times, and now for a third more", 1000, 90, 120, 1, false},
+	{"a hundred times, and now for twice as long", 110, 20, 41, 1, false},
+	{"a hundred times, and now for three times as long", 110, 20, 60, 1, true},
+	{"some dozens of times, and now for five times as long", 60, 20, 100, 1, false},
+	{"for seconds, as one of a team that ends", 700, 2, 16, 1, false},
+	{"for minutes, as by night", 700, 20, 360, 1, false},
+	{"with nearly as much to do as ever", 700, 20, 44, 0.96, true},
+	{"with less to do, and so none met for longer", 700, 20, 44, 0.7, false},
+	{"with an amount to do that is not known", 700, 20, 44, NAN, false},
 };
 
-static void dwindle_find_alone_weighs_how_often_it_was_not(void **state)
+static void dwindle_is_beyond_weighs_how_often_it_was_not(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(alones) / sizeof(alones[0]); i++) {
 		const struct alone *alone = &alones[i];
-		struct dwindle_end end;
-		struct world world;
+		struct dwindle_step step = {
+			.left = 1,
+			.count = alone->count,
+			.span_ns = (uint64_t)(alone->span_s * NS_PER_SEC),
+			.longest_ns = (uint64_t)(alone->longest_s * NS_PER_SEC),
+		};
 
-		setup(&world);
-		work(&world, COUNT, alone->count * TICK_S);
-		work(&world, 1, alone->longest_s);
-		work(&world, COUNT, TICK_S);
-		work(&world, 1, alone->last_s);
-		if (find_alone(&world, &end) != alone->is_found)
-			fail_msg("%s: %s", alone->name, alone->is_found ? "not found" : "found");
+		if (dwindle_is_beyond(&step, alone->share) != alone->is_beyond)
+			fail_msg("%s: %s", alone->name, alone->is_beyond ? "is not" : "is");
 	}
 }
 
@@ -225,7 +229,7 @@ int main(void)
 		cmocka_unit_test(dwindle_find_without_a_past_returns_false),
 		cmocka_unit_test(dwindle_find_counts_no_time_before_a_pause_was_over),
 		cmocka_unit_test(dwindle_find_alone_where_one_was_never_enough_returns_that_step),
-		cmocka_unit_test(dwindle_find_alone_weighs_how_often_it_was_not),
+		cmocka_unit_test(dwindle_is_beyond_weighs_how_often_it_was_not),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

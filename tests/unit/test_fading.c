@@ -178,6 +178,38 @@ static void work_has_faded_that_is_less_for_ten_minutes(void **state)
 	assert_false(has_faded(brief, 540));
 }
 
+static double share(const struct course *courses, int span_s)
+{
+	int end = end_of(courses);
+	struct world world = {0};
+	double share;
+
+	run(&world, courses);
+	share = fading_share(&world.meter, ns(end - span_s), ns(end));
+	clear(&world);
+	return share;
+}
+
+/* Half of the time before is the median of it, whatever some minutes of a tide did. */
+static void share_of_work_is_of_the_median_of_the_hour_before(void **state)
+{
+	static const struct course same[] = {{100, 2400}, {100, 90}, {0, 30}, {0, END}};
+	static const struct course tide[] = {{100, 1800}, {600, 600}, {100, 600},
+					     {100, 90},	  {0, 30},    {0, END}};
+	static const struct course less[] = {{100, 2400}, {70, 90}, {0, 30}, {0, END}};
+	static const struct course more[] = {{100, 2400}, {150, 90}, {0, 30}, {0, END}};
+	static const struct course young[] = {{100, 240}, {100, 90}, {0, 30}, {0, END}};
+
+	(void)state;
+	assert_true(share(same, 90) > 0.95 && share(same, 90) <= 1);
+	assert_true(share(tide, 90) > 0.95);
+	assert_true(fabs(share(less, 90) - 0.7) < 0.05);
+	assert_true(share(more, 90) == 1);
+	assert_true(isnan(share(young, 90)));
+	/* Of some seconds the half minute tells. */
+	assert_true(fabs(share(less, 5) - 0.7) < 0.05);
+}
+
 static bool went_one_by_one(const struct course *courses, int span_s)
 {
 	int end = end_of(courses);
@@ -210,6 +242,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(work_is_usual_that_is_no_less_than_in_the_low_tide),
 		cmocka_unit_test(work_has_faded_that_is_less_for_ten_minutes),
+		cmocka_unit_test(share_of_work_is_of_the_median_of_the_hour_before),
 		cmocka_unit_test(work_of_workers_goes_with_them),
 	};
 
