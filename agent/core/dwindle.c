@@ -49,7 +49,7 @@
  * that with a chance of n^-f: here one in 160,000.
  */
 #define ALONE_EVIDENCE 12
-/* However often: what is usual is not known to a third. And a past it is. */
+/* However often it was over: what is usual is known to a third or so. Less often is no past. */
 #define ALONE_FACTOR 1.5
 #define ALONE_COUNT_MIN 100
 /* Of workers that end within seconds of each other one is left for some of them; by night it is for

@@ -275,11 +275,12 @@ static void add_dwindled(const struct held *held, struct verdict *draft)
 	(void)format_duration(last->span_ns, span, sizeof(span));
 	(void)format_duration(last->longest_ns, most, sizeof(most));
 	if (earlier->left == 0) {
-		verdict_add_evidence(draft, "dwindled",
-				     "one of %u connections did all of the work for the last %s of "
-				     "it; %u times before one alone was enough, and never for "
-				     "longer than %s",
-				     held->open, span, last->count, most);
+		verdict_add_evidence(
+			draft, "dwindled",
+			"one of %u connections did all of the work for the last %s of "
+			"it; at least %u times before one alone was enough, and never for "
+			"longer than %s",
+			held->open, span, last->count, most);
 		return;
 	}
 	(void)format_duration(earlier->span_ns, first, sizeof(first));

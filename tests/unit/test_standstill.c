@@ -296,6 +296,12 @@ static const struct fading {
 	{{"the same, a third for some seconds", .max = 8, .held_s = 0.1},
 	 1,
 	 {{4, 3599}, {4 * 0.3, 20}, {0, 120}}},
+	{{"the same, a third for more than a minute", .max = 8, .held_s = 0.1},
+	 9,
+	 {{8, 3599}, {8 * 0.3, 90}, {0, 120}}},
+	{{"the same, less than half for less than one", .max = 8, .held_s = 0.1},
+	 10,
+	 {{8, 3599}, {8 * 0.45, 40}, {0, 120}}},
 };
 
 static void exhausted_is_not_said_where_the_load_fades_and_stops(void **state)
