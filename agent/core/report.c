@@ -194,8 +194,9 @@ static void add_process(const struct bench *bench, const struct judgement *judge
 	if (figures_open_on_host(pool) != verdict->open_count)
 		verdict_add_evidence(verdict, "open_on_host",
 				     "%" PRIu64 " connections of this host are open to this "
-				     "endpoint, all processes together",
-				     figures_open_on_host(pool));
+				     "endpoint, all processes together%s",
+				     figures_open_on_host(pool),
+				     pool->peer_closed_count ? ", without CLOSE_WAIT" : "");
 }
 
 /* Who looks at one process only would take its share for all that leaks. */

@@ -83,22 +83,33 @@ static void put_rivals(FILE *stream, const struct verdict *verdict)
 	}
 }
 
+/* A recording need not have them. */
+static bool has_ports(const struct verdict *verdict)
+{
+	for (uint32_t i = 0; verdict->suspect_ports && i < verdict->suspect_count; i++)
+		if (verdict->suspect_ports[i])
+			return true;
+	return false;
+}
+
 static void put_suspects(FILE *stream, const struct verdict *verdict)
 {
 	uint32_t shown = verdict->suspect_count;
+	bool by_port = has_ports(verdict);
 
 	if (!shown)
 		return;
 	if (shown > SUSPECTS_SHOWN)
 		shown = SUSPECTS_SHOWN;
 	/* The port is what ss, the server's list of clients and a log of it know as well. */
-	(void)fprintf(stream, "  suspects (%u), local ports: ", verdict->suspect_count);
+	(void)fprintf(stream, "  suspects (%u)%s: ", verdict->suspect_count,
+		      by_port ? ", local ports" : "");
 	for (uint32_t i = 0; i < shown; i++) {
-		unsigned int port = verdict->suspect_ports ? verdict->suspect_ports[i] : 0;
-
 		(void)fputs(i ? ", " : "", stream);
-		if (port)
-			(void)fprintf(stream, "%u", port);
+		if (!by_port)
+			(void)fprintf(stream, "%llu", (unsigned long long)verdict->suspects[i]);
+		else if (verdict->suspect_ports[i])
+			(void)fprintf(stream, "%u", verdict->suspect_ports[i]);
 		else
 			(void)fputc('?', stream);
 	}

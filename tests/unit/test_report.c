@@ -10,12 +10,17 @@ static const struct verdict *standing(const struct sim *sim)
 	return detector_pool_verdict(sim->detector, table_first_pool(sim->table));
 }
 
-static bool has_evidence(const struct verdict *verdict, const char *name)
+static const char *evidence_of(const struct verdict *verdict, const char *name)
 {
 	for (uint32_t i = 0; i < verdict->evidence_count; i++)
 		if (strcmp(verdict->evidence[i].name, name) == 0)
-			return true;
-	return false;
+			return verdict->evidence[i].text;
+	return NULL;
+}
+
+static bool has_evidence(const struct verdict *verdict, const char *name)
+{
+	return evidence_of(verdict, name) != NULL;
 }
 
 static void report_line_carries_figures_and_evidence(void **state)
@@ -189,6 +194,11 @@ static void report_time_left_counts_no_leak_that_the_server_has_closed(void **st
 		       " %u here, %u of them closed by the server, %u of 300 open on this host, ",
 		       open, closed, open - closed);
 	assert_non_null(strstr(standing(sim)->summary, text));
+	(void)snprintf(text, sizeof(text),
+		       "%u connections of this host are open to this endpoint, "
+		       "all processes together, without CLOSE_WAIT",
+		       open - closed);
+	assert_string_equal(evidence_of(standing(sim), "open_on_host"), text);
 	while (table_conn_count(sim->table) < 40) {
 		sim_leak_one(sim, 10);
 		for (const struct conn *conn = table_first_pool(sim->table)->oldest; conn;

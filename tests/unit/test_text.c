@@ -70,6 +70,23 @@ static void text_write_verdict_whole_verdict_is_laid_out(void **state)
 	free(text);
 }
 
+static void text_write_verdict_where_no_port_is_known_writes_the_connections_numbers(void **state)
+{
+	uint16_t ports[2] = {0};
+	uint64_t suspects[2] = {8812, 8813};
+	struct verdict verdict = {
+		.suspects = suspects,
+		.suspect_ports = ports,
+		.suspect_count = 2,
+		.summary = "x",
+	};
+	char *text = written(&verdict, 0);
+
+	(void)state;
+	assert_non_null(strstr(text, "\n  suspects (2): 8812, 8813\n"));
+	free(text);
+}
+
 static void text_write_verdict_cleared_one_is_one_line(void **state)
 {
 	struct verdict verdict = {
@@ -148,6 +165,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(text_write_verdict_whole_verdict_is_laid_out),
+		cmocka_unit_test(
+			text_write_verdict_where_no_port_is_known_writes_the_connections_numbers),
 		cmocka_unit_test(text_write_verdict_cleared_one_is_one_line),
 		cmocka_unit_test(text_write_verdict_control_characters_are_escaped_once),
 		cmocka_unit_test(text_write_verdict_long_text_keeps_its_characters),
