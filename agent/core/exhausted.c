@@ -91,7 +91,9 @@ void exhausted_observe(struct judgement *judgement, const struct change *change)
 	held_learn(change->conn, change->silence_ns);
 	if (exhausted->operation_count < UINT32_MAX)
 		exhausted->operation_count++;
-	exhausted->sent_bytes += change->sent_bytes;
+	/* What a new connection sends is its handshake for the most part, and no work. */
+	if (change->conn->has_returned)
+		exhausted->sent_bytes += change->sent_bytes;
 	if (active_ns <= before_ns)
 		return;
 	exhausted->last_active_ns = active_ns;

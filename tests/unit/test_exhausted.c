@@ -2,6 +2,8 @@
 /* Pools that leak at a fixed size are said to be exhausted when they are, and not before. */
 #include "pool_sim.h"
 
+#include "core/judgement.h"
+
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
 #define SEEDS 3
 #define PER_MIN (1.0 / 60)
@@ -167,6 +169,24 @@ static void exhausted_is_the_worst_verdict_of_its_pool_and_knows_the_ceiling(voi
 	assert_string_equal(verdict->evidence[0].name, "held");
 	assert_int_equal(detector_standing_count(sim->detector, VERDICT_EXHAUSTED), 1);
 	sim_free(sim);
+}
+
+/* Else a pool that opens and closes what is beyond its size has less to do once all are leaked. */
+static void exhausted_counts_no_handshake_as_work(void **state)
+{
+	struct conn conn = {.state = CONN_OPEN, .last_active_ns = NS_PER_SEC};
+	struct change change = {.type = CHANGE_ACTIVE, .conn = &conn, .sent_bytes = 600};
+	struct judgement judgement = {0};
+
+	(void)state;
+	exhausted_observe(&judgement, &change);
+	assert_int_equal(judgement.exhausted.sent_bytes, 0);
+	assert_int_equal(judgement.exhausted.operation_count, 1);
+	conn.has_returned = 1;
+	conn.last_active_ns = 2 * NS_PER_SEC;
+	change.sent_bytes = 80;
+	exhausted_observe(&judgement, &change);
+	assert_int_equal(judgement.exhausted.sent_bytes, 80);
 }
 
 static void exhausted_is_cleared_when_connections_come_back(void **state)
@@ -487,6 +507,7 @@ int main(void)
 		cmocka_unit_test(exhausted_pool_is_named_whole_by_its_leak),
 		cmocka_unit_test(exhausted_is_raised_when_the_rest_works_without_rest),
 		cmocka_unit_test(exhausted_is_the_worst_verdict_of_its_pool_and_knows_the_ceiling),
+		cmocka_unit_test(exhausted_counts_no_handshake_as_work),
 		cmocka_unit_test(exhausted_is_cleared_when_connections_come_back),
 		cmocka_unit_test(exhausted_is_cleared_when_everything_is_closed),
 		cmocka_unit_test(exhausted_is_told_from_a_stop_by_how_the_last_ones_went),
