@@ -19,6 +19,7 @@
 #include "census.h"
 #include "score.h"
 #include "stopped.h"
+#include "twin.h"
 
 #define NAMED_AFTER_NS (60 * NS_PER_SEC)
 #define COLD_S 1800.0
@@ -44,6 +45,7 @@ struct judge {
 	struct naming *namings; /* of the leak verdicts that stand; owned */
 	struct bound bound;
 	struct stopped stopped;
+	struct twin_view view; /* until a minute after the end of the pool */
 	bool has_begun; /* the leak */
 };
 
@@ -278,6 +280,9 @@ static int feed(void *userdata, const struct event *event)
 		bound_observe_open(&judge->bound, world, &judge->options.settings,
 				   judge->result->was_cold);
 	bound_advance(&judge->bound, world);
+	if (judge->scenario->family->build == build_exhausted &&
+	    judge->stopped.count < STOPPED_SECONDS)
+		twin_observe(&judge->view, event);
 	if (event->type == EVENT_IO) {
 		stopped_observe(&judge->stopped, event->last_send_ns);
 		stopped_observe(&judge->stopped, event->last_recv_ns);
@@ -383,7 +388,7 @@ static void clear_result(struct result *result)
 {
 	result->suspect_s = result->detected_s = result->first_leak_s = NAN;
 	result->first_false_s = result->first_suspect_s = NAN;
-	result->bound_s = result->half_s = NAN;
+	result->bound_s = result->half_s = result->twin_share = NAN;
 	for (unsigned int i = 0; i < VERDICT_KIND_COUNT; i++)
 		result->first_raised_s[i] = NAN;
 	for (unsigned int i = 0; i < BASELINE_COUNT; i++)
@@ -443,6 +448,9 @@ int judge_run(const struct family *family, const char *params, const struct sett
 	}
 	if (r == 0)
 		settle(judge);
+	result->wall_s = wall_s() - began_s;
+	if (r == 0 && judge->stopped.count == STOPPED_SECONDS)
+		result->twin_share = twin_share(judge->scenario, &judge->view);
 	bound_clear(&judge->bound);
 	while (judge->namings)
 		free_naming(&judge->namings);
@@ -451,6 +459,5 @@ int judge_run(const struct family *family, const char *params, const struct sett
 	scenario_free(judge->scenario);
 	dbkind_free(judge->options.databases);
 	free(judge);
-	result->wall_s = wall_s() - began_s;
 	return r;
 }

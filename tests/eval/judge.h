@@ -34,8 +34,9 @@ struct result {
 	double bound_s; /* when it was reached */
 	uint32_t held_leaked; /* at the bound with HOLD; the same */
 	uint32_t odds_leaked; /* with HOLD and the odds of the opens there were; the same */
-	double stopped_s; /* when somebody who knows the load would have said exhausted (stopped.h)
-			   */
+	/* When somebody who knows the load would have said exhausted (stopped.h). */
+	double stopped_s;
+	double twin_share; /* how often the pool without the leak looks like its end (twin.h) */
 	uint32_t raised_count[VERDICT_KIND_COUNT];
 	double first_raised_s[VERDICT_KIND_COUNT];
 	bool was_saturated; /* at the first such verdict, by the truth */

@@ -12,6 +12,8 @@
 #include <string.h>
 
 #define SURPLUS_MIN 5
+/* A load that stops once a day is then taken for an end once in 1,000 process-days. */
+#define TWIN_SHARE_MAX 0.001
 
 /* --- rows ------------------------------------------------------------------------------------- */
 
@@ -295,9 +297,11 @@ static void score_row(struct score *score, const struct result *result)
 		score_leak(score, result);
 	else if (family_expects(family, &kind) && result_was_due(result, kind))
 		count_share(&score->in_time[kind], result_was_in_time(result, kind));
-	if (family->build == build_exhausted && result_was_due(result, VERDICT_EXHAUSTED))
+	if (family->build == build_exhausted && result_was_due(result, VERDICT_EXHAUSTED)) {
 		count_share(&score->stopped_bound,
 			    result->stopped_s <= result->onset_s + deadline_s(VERDICT_EXHAUSTED));
+		count_share(&score->twin_bound, result->twin_share <= TWIN_SHARE_MAX);
+	}
 	if (family->class == CLASS_EXHAUSTED) {
 		score_names(score, result);
 		count_share(&score->caught[GROUP_SMALL],
