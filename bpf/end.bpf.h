@@ -130,6 +130,15 @@ static __always_inline bool is_early(const struct conn_record *record, struct so
 	       bpf_ktime_get_ns() - record->open_ns < EARLY_NS;
 }
 
+/*
+ * Whoever was connected was established, so where nothing says when, the probe was not run for it.
+ */
+static __always_inline void make_up_established(struct conn_record *record)
+{
+	if (!record->established && !(record->flags & RECORD_SEED))
+		record->established = span_since_open(record, bpf_ktime_get_ns());
+}
+
 /* What whoever has changed its phase has to say; before is what that was. */
 static __always_inline void say_end(struct conn_record *record, struct sock *sk, __u32 netns,
 				    __u32 before, bool failed, __u32 reason)
@@ -139,6 +148,8 @@ static __always_inline void say_end(struct conn_record *record, struct sock *sk,
 
 	if (!cfg || (before != PHASE_FRESH && !seen))
 		return;
+	if (!failed)
+		make_up_established(record);
 	if (seen || cfg->tell_short)
 		tell_end(record, sk, netns, seen, failed, reason);
 	if (!cfg->tell_short)

@@ -115,8 +115,10 @@ static __always_inline __u32 phase_of_seed(const struct sock *sk)
  */
 static __always_inline void make_up(struct conn_record *record, __u8 state)
 {
-	if (state == TCP_ESTABLISHED && !record->established && !(record->flags & RECORD_SEED))
-		record->established = span_since_open(record, bpf_ktime_get_ns());
+	/* In TCP_CLOSE it may only be about to connect. */
+	if (state == TCP_ESTABLISHED || state == TCP_CLOSE_WAIT || state == TCP_FIN_WAIT1 ||
+	    state == TCP_FIN_WAIT2)
+		make_up_established(record);
 	if (state == TCP_CLOSE_WAIT && !record->peer_closed)
 		record->peer_closed = span_since_open(record, bpf_ktime_get_ns());
 }
@@ -311,10 +313,12 @@ static __always_inline __u32 moved_of(const struct progress *progress)
 static __always_inline bool tell(struct conn_record *record, struct sock *sk, bool owner_changed,
 				 const struct progress *progress, bool is_due)
 {
-	__u32 news = news_of(record) | (owner_changed ? NEWS_OWNER : 0);
+	__u32 news = news_of(record, record->established, record->peer_closed);
 	__u32 moved = moved_of(progress);
 	struct tcp_sock *tp;
 
+	if (owner_changed)
+		news |= NEWS_OWNER;
 	if (!news && moved == record->told_moved && !(tell_all && is_due))
 		return true;
 	tp = bpf_skc_to_tcp_sock(sk);

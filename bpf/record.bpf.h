@@ -142,14 +142,21 @@ static __always_inline void fill_key(struct pool_key *key, const struct conn_rec
 	fill_remote(key, sk, netns);
 }
 
+/* The softirq that writes it may run at this very moment, here or on another processor. */
+static __always_inline __u32 read_once(const __u32 *span)
+{
+	return *(const volatile __u32 *)span;
+}
+
 /* What the record has that no sample has told yet. */
-static __always_inline __u32 news_of(const struct conn_record *record)
+static __always_inline __u32 news_of(const struct conn_record *record, __u32 established,
+				     __u32 peer_closed)
 {
 	__u32 news = NEWS_OPEN;
 
-	if (record->established)
+	if (established)
 		news |= NEWS_ESTABLISHED;
-	if (record->peer_closed)
+	if (peer_closed)
 		news |= NEWS_PEER_CLOSED;
 	return news & ~(__u32)record->told;
 }
@@ -158,13 +165,15 @@ static __always_inline void fill_sample(struct conn_sample *sample,
 					const struct conn_record *record, struct sock *sk,
 					const struct tcp_sock *tp, __u32 netns)
 {
+	__u32 established = read_once(&record->established);
+	__u32 peer_closed = read_once(&record->peer_closed);
 	__u64 jiffies = bpf_jiffies64();
 
 	fill_key(&sample->key, record, sk, netns);
 	sample->id = record->id;
 	sample->open_ns = record->open_ns;
-	sample->established_ns = span_end_ns(record->open_ns, record->established);
-	sample->peer_closed_ns = span_end_ns(record->open_ns, record->peer_closed);
+	sample->established_ns = span_end_ns(record->open_ns, established);
+	sample->peer_closed_ns = span_end_ns(record->open_ns, peer_closed);
 	sample->site = record->site;
 	sample->jiffies = jiffies;
 	fill_io(&sample->io, sk, tp, jiffies);
@@ -172,7 +181,8 @@ static __always_inline void fill_sample(struct conn_sample *sample,
 	copy_comm(sample->comm, record, sk);
 	sample->tid = record->tid;
 	sample->flags = record->flags & (RECORD_SEED | RECORD_HALF_CLOSED);
-	sample->news = news_of(record);
+	/* Of the same reading as the times: what is told is told with its time, and only once. */
+	sample->news = news_of(record, established, peer_closed);
 	sample->connecting = sk->__sk_common.skc_state == TCP_SYN_SENT;
 	sample->sent_last = 0;
 }

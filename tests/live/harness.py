@@ -158,6 +158,9 @@ class LineReader:
         except queue.Empty:
             raise AssertionError(f"no line within {patient(timeout)} s") from None
 
+    def has_next(self):
+        return not self.fresh.empty()
+
     def close(self, timeout=10):
         """Closes the pipe, unless somebody who has inherited it still keeps it open."""
         self.thread.join(timeout)
@@ -195,6 +198,9 @@ class LineProgram:
     def tell(self, command):
         self.process.stdin.write(command.encode("utf-8", "surrogateescape") + b"\n")
         self.process.stdin.flush()
+
+    def has_answered(self):
+        return self.reader.has_next()
 
     def answer(self):
         line = self.reader.next(ANSWER_TIMEOUT_S)
@@ -490,6 +496,10 @@ class Network:
         self.run("ip", "addr", "add", "10.99.99.1/32", "dev", "lo")
         self.run("ip", "route", "add", f"{address}/32", "dev", "lo", "src", "10.99.99.1")
         self.retry_connects(1)
+
+    def let_through(self, address):
+        """From now on: who is connecting to it by then gets there with the next attempt."""
+        self.run("ip", "addr", "add", f"{address}/32", "dev", "lo")
 
     def retry_connects(self, count):
         """How often; holds for those under way, too. Once instead of six times: given up after 3 s."""

@@ -16,14 +16,17 @@ ENOUGH = 80  # runs of the probe that were skipped; a good third were of the con
 ROUNDS_MAX = 200
 BY = ("local", "peer", "reset", "timeout", "exit", "ECONNREFUSED", "other")
 
+FILTERED = "10.99.99.99"
+AT_ONCE = 1000  # of connections that are established while nobody looks
+
 pytestmark = pytest.mark.skipif(os.cpu_count() < 2, reason="one processor interrupts nobody")
 
 
 class Interrupted:
     """Server and client on one processor, what they do to each other on another one."""
 
-    def __init__(self, start, network, mode):
-        self.server, self.port = network.server, network.server.listen(mode)
+    def __init__(self, start, network, mode, address="127.0.0.1"):
+        self.server, self.port = network.server, network.server.listen(mode, address)
         self.own = network.server.listen("hold")
         self.client = start(Client, *network.enter())
         ports = f"used={self.port},own={self.own}"
@@ -65,7 +68,7 @@ class Interrupted:
 
 @pytest.fixture
 def interrupted(start, network):
-    return lambda mode: Interrupted(start, network, mode)
+    return lambda *how: Interrupted(start, network, *how)
 
 
 def test_resets_that_the_probe_misses_are_told(interrupted):
@@ -90,6 +93,23 @@ def test_last_fins_that_the_probe_misses_are_told(interrupted):
         run.server.command(f"fin {run.port}")
         run.client.command(f"expect {last} eof")
     assert run.ends() == {"peer": run.opened}
+
+
+def test_connections_whose_establishment_the_probe_misses_count_as_established(
+    network, interrupted
+):
+    network.add_filtered_address(FILTERED)
+    network.retry_connects(6)
+    run = interrupted("rst", "0.0.0.0")
+    for _ in range(AT_ONCE):
+        run.client.begin(run.port, FILTERED)
+    run.opened = AT_ONCE
+    run.observer.look()
+    network.let_through(FILTERED)
+    for slot in range(AT_ONCE):
+        run.client.command(f"expect {slot} ECONNRESET")
+    assert run.ends() == {"reset": AT_ONCE}
+    assert run.observer.pool(run.port)["established"] == AT_ONCE
 
 
 def test_refusals_that_the_probe_misses_are_told(interrupted):

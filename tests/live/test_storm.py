@@ -4,7 +4,9 @@
 import json
 import os
 
-from harness import AGENT_ALONE
+import pytest
+
+from harness import AGENT_ALONE, Observer
 
 # An emulated machine asks for fewer.
 PER_SECOND = int(os.environ.get("CONNLEAK_STORM_PER_SECOND", "5000"))
@@ -69,6 +71,21 @@ def test_top_through_5000_short_connections_a_second_counts_every_one(connleak, 
     # Connects that are refused or reset at this rate are a storm; those that work are nothing.
     verdicts = {(v["kind"], v["remote"]) for v in map(json.loads, agent.out.lines)}
     assert verdicts <= {("storm", f"127.0.0.1:{port}") for port in (refused, reset)}
+
+
+@pytest.mark.skipif(os.cpu_count() < 2, reason="nothing happens while a look is under way")
+def test_connections_that_change_while_they_are_looked_at_are_told_whole(start, server, client):
+    echo, refused, reset = server.listen("echo"), server.listen("closed"), server.listen("rst")
+    ports = f"echo={echo},refused={refused},reset={reset}"
+    observer = start(Observer, "--port", ports, "--pin", "none")
+    client.tell(f"storm {TOTAL} {PER_SECOND * 2} 127.0.0.1 {echo} {refused} {reset}")
+    while not client.has_answered():
+        observer.look()
+    counts = counts_of(client.answer())
+    observer.look()
+    for port, count in (echo, counts["closed"]), (reset, counts["reset"]):
+        pool = observer.pool(port)
+        assert (pool["opened"], pool["established"]) == (count, count)
 
 
 def test_top_counts_what_is_open_and_what_went(connleak, server, client):
