@@ -318,6 +318,19 @@ void site_probes_drop_send(struct site_probes *site_probes, uint64_t id)
 					   0); /* gone is as good */
 }
 
+size_t site_probes_list_sends(const struct site_probes *site_probes, uint64_t *ids, size_t room)
+{
+	const uint64_t *last = NULL;
+	size_t count = 0;
+
+	if (!site_probes->sender)
+		return 0;
+	while (count < room && bpf_map__get_next_key(site_probes->sender->maps.last_sends, last,
+						     &ids[count], sizeof(ids[0])) == 0)
+		last = &ids[count++];
+	return count;
+}
+
 void site_probes_read_lost(const struct site_probes *site_probes,
 			   uint64_t ret_counts[static STACK_LOST_COUNT])
 {

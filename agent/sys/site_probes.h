@@ -92,6 +92,10 @@ bool site_probes_read_send(const struct site_probes *site_probes, uint64_t id,
 			   struct stack_sample *ret_sample);
 void site_probes_drop_send(struct site_probes *site_probes, uint64_t id);
 
+/* The connections that there is a last send of, as many as ids has room for; returns their number.
+ */
+size_t site_probes_list_sends(const struct site_probes *site_probes, uint64_t *ids, size_t room);
+
 /* Samples that were not taken, by STACK_LOST_ reason; cumulative. */
 void site_probes_read_lost(const struct site_probes *site_probes,
 			   uint64_t ret_counts[static STACK_LOST_COUNT]);

@@ -148,6 +148,31 @@ static void ask_senders(struct site_teller *teller, const struct live_conns *con
 	teller->busy_count = walk.busy_count;
 }
 
+struct sweep_walk {
+	const struct live_conns *conns;
+	uint64_t before; /* ids are given out in order: of these the look has announced what is open
+			  */
+	uint64_t newest;
+};
+
+static bool has_ended(void *userdata, uint64_t id)
+{
+	struct sweep_walk *walk = userdata;
+
+	if (id > walk->newest)
+		walk->newest = id;
+	return id <= walk->before && !live_conns_find(walk->conns, id);
+}
+
+/* What opens and ends between two looks is never announced, and would take the room of the rest. */
+static void sweep_senders(struct site_teller *teller, const struct live_conns *conns)
+{
+	struct sweep_walk walk = {.conns = conns, .before = teller->newest_send};
+
+	sites_sweep_senders(teller->sites, has_ended, &walk);
+	teller->newest_send = walk.newest;
+}
+
 struct news_walk {
 	const struct site_teller *teller;
 	const struct live_conns *conns;
@@ -172,8 +197,10 @@ int site_teller_finish_look(struct site_teller *teller, const struct live_conns 
 
 	if (!teller->sites)
 		return 0;
-	if (sites_watch_sends(teller->sites))
+	if (sites_watch_sends(teller->sites)) {
 		ask_senders(teller, conns);
+		sweep_senders(teller, conns);
+	}
 	sites_pump(teller->sites);
 	sites_each_news(teller->sites, on_news, &walk);
 	return walk.error;

@@ -17,6 +17,7 @@ struct site_teller {
 	uint16_t look; /* number of the look of the source */
 	bool settles; /* waits for the names of what was taken before it goes on */
 	uint32_t busy_count; /* connections that the last look found in use, by suspects or not */
+	uint64_t newest_send; /* id of the newest connection whose last send the last look found */
 };
 
 /* A look of the source begins. */

@@ -439,6 +439,17 @@ void sites_learn_sender(struct sites *sites, uint64_t id)
 	(void)site_queue_put(sites->queue, sample); /* the next one will do as well */
 }
 
+void sites_sweep_senders(struct sites *sites, bool (*has_ended)(void *userdata, uint64_t id),
+			 void *userdata)
+{
+	uint64_t ids[ABI_LAST_SENDS_MAX];
+	size_t count = site_probes_list_sends(sites->probes, ids, ABI_LAST_SENDS_MAX);
+
+	for (size_t i = 0; i < count; i++)
+		if (has_ended(userdata, ids[i]))
+			site_probes_drop_send(sites->probes, ids[i]);
+}
+
 void sites_warm_up(struct sites *sites)
 {
 	struct stack_sample *sample = calloc(1, sizeof(*sample));

@@ -64,6 +64,13 @@ bool sites_ask_sender(struct sites *sites, uint64_t id);
 void sites_learn_sender(struct sites *sites, uint64_t id);
 
 /*
+ * Gives up the last sends of connections that have ended without having been announced. has_ended
+ * is asked for each that is kept.
+ */
+void sites_sweep_senders(struct sites *sites, bool (*has_ended)(void *userdata, uint64_t id),
+			 void *userdata);
+
+/*
  * Starts the symbolizer and waits until it answers, so that the first stack does not have to wait
  * for it. Without this it is started by the first stack.
  */

@@ -182,7 +182,7 @@ def test_sites_verdict_leads_with_the_last_sender_and_the_probe_goes_when_it_is_
         *("--listen", "none"),
     )
     assert senders(agent.process.pid) == []
-    leaking = subprocess.Popen([program, str(port), "stay"])
+    leaking = subprocess.Popen([program, str(port), "stay"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
     def verdict():
         verdicts = [json.loads(line) for line in list(agent.out.lines)]
@@ -206,6 +206,14 @@ def test_sites_verdict_leads_with_the_last_sender_and_the_probe_goes_when_it_is_
             "sends on a connection that never rests cost no copy",
         )
         shown = ask_agent(connleak, tmp_path / "socket", leaking.pid)
+        leaking.stdin.write(b"\n")
+        leaking.stdin.flush()
+        assert leaking.stdout.readline() == b"over\n"
+        wait_until(
+            lambda: len(last_sends(agent.process.pid)) < 100,
+            30,
+            "short connections that are over have left room",
+        )
     finally:
         leaking.kill()
         leaking.wait()

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * pool PORT [stay]: thread A opens the connections of a pool, thread B borrows one and forgets it,
- * the main thread gives its own back. With stay it borrows and forgets without end, and a thread C
- * keeps a connection in use all the time.
+ * the main thread gives its own back. With stay it borrows and forgets without end, a thread C
+ * keeps a connection in use all the time, and for each line of input one has many that are short.
  */
 #include "stay.h"
 
@@ -103,15 +103,35 @@ static void *run_heart(void *unused)
 	return unused;
 }
 
+#define SHORT_COUNT 700 /* more than the probe has room for */
+
+static void *run_short(void *unused)
+{
+	while (getchar() != EOF)
+		for (int i = 0; i < SHORT_COUNT; i++) {
+			int fd = pool_open();
+
+			(void)query(fd);
+			close(fd);
+			if (i == SHORT_COUNT - 1) {
+				puts("over");
+				fflush(stdout);
+			}
+		}
+	return unused;
+}
+
 int main(int argc, char **argv)
 {
-	pthread_t filler, worker, heart;
+	pthread_t filler, worker, heart, brief;
 
 	port = atoi(argv[1]);
 	hand = -1;
 	pthread_create(&filler, NULL, run_pool, NULL);
-	if (argc > 2)
+	if (argc > 2) {
 		pthread_create(&heart, NULL, run_heart, NULL);
+		pthread_create(&brief, NULL, run_short, NULL);
+	}
 	pthread_create(&worker, NULL, run_worker, (void *)(argc > 2 ? -1L : 3L));
 	pthread_join(worker, NULL);
 	return 0;
