@@ -135,6 +135,11 @@ static void read_course(struct detail *detail, const json_t *timeline)
 		count = DETAIL_SPANS_MAX;
 	detail->begin_ns = (uint64_t)(seconds_of(timeline, "begin_t") * NS_PER_SEC);
 	detail->span_ns = (uint64_t)(seconds_of(timeline, "column_s") * NS_PER_SEC);
+	if (json_is_number(json_object_get(timeline, "step_s"))) {
+		detail->step_ns = (uint64_t)(seconds_of(timeline, "step_s") * NS_PER_SEC);
+		detail->step_until_ns =
+			(uint64_t)(seconds_of(timeline, "step_until_t") * NS_PER_SEC);
+	}
 	for (size_t i = 0; i < count; i++) {
 		const json_t *column = json_array_get(columns, i);
 		struct detail_span *span = &detail->spans[i];

@@ -41,6 +41,12 @@ static json_t *timeline_json(const struct timeline *timeline)
 
 	r |= json_object_set_new(object, "begin_t", json_real(SECONDS(timeline->begin_ns)));
 	r |= json_object_set_new(object, "column_s", json_real(SECONDS(timeline->column_ns)));
+	r |= json_object_set_new(object, "step_s",
+				 timeline->step_ns ? json_real(SECONDS(timeline->step_ns))
+						   : json_null());
+	r |= json_object_set_new(object, "step_until_t",
+				 timeline->step_ns ? json_real(SECONDS(timeline->step_until_ns))
+						   : json_null());
 	for (uint32_t i = 0; i < timeline->count; i++) {
 		const struct timeline_column *column = &timeline->columns[i];
 		json_t *item = column->sample_count ? json_object() : json_null();

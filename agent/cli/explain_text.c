@@ -119,7 +119,7 @@ static double greatest(const double *values, uint32_t count)
 static int print_course(const struct explain *explain, const struct timeline *timeline, bool utf8)
 {
 	struct course course;
-	char first[48], last[48], column[32], *text;
+	char first[48], last[48], column[32], step[32], until[48], *text;
 	double open_top;
 
 	fill_course(timeline, &course);
@@ -140,8 +140,14 @@ static int print_course(const struct explain *explain, const struct timeline *ti
 	text = plot_render(rows, ROWS, timeline->count, first, last, INDENT, utf8);
 	if (!text)
 		return -ENOMEM;
-	fprintf(explain->stream, "\n%*sCourse, a column is %s\n%s", INDENT, "",
-		format_duration(timeline->column_ns, column, sizeof(column)), text);
+	fprintf(explain->stream, "\n%*sCourse, a column is %s", INDENT, "",
+		format_duration(timeline->column_ns, column, sizeof(column)));
+	if (timeline->step_ns)
+		fprintf(explain->stream, " (before %s in steps of %s)",
+			format_clock(timeline->step_until_ns, explain->realtime_at_zero_ns, until,
+				     sizeof(until)),
+			format_duration(timeline->step_ns, step, sizeof(step)));
+	fprintf(explain->stream, "\n%s", text);
 	free(text);
 	return 0;
 }

@@ -4,7 +4,8 @@
  * explanation wants the whole course, however long, in as many columns as a screen has.
  *
  * Invariant: column i covers [begin_ns + i * column_ns, one column_ns more); the counts of all
- * columns add up to what the pool has opened and closed. Does not draw (plot.c).
+ * columns add up to what the pool has opened and closed, as far back as they reach. Does not draw
+ * (plot.c).
  */
 #include "timeline.h"
 
@@ -79,10 +80,6 @@ void timeline_sample(struct timeline *timeline, const struct pool *pool, uint32_
 	merge(column, &sample);
 }
 
-_Static_assert(METER_FINE_COUNT <= TIMELINE_COLUMNS && METER_COARSE_COUNT <= TIMELINE_COLUMNS &&
-		       METER_LONG_COUNT <= TIMELINE_COLUMNS,
-	       "a column a span");
-
 static struct timeline_column column_of(const struct meter_span *span)
 {
 	return (struct timeline_column){
@@ -95,39 +92,132 @@ static struct timeline_column column_of(const struct meter_span *span)
 	};
 }
 
+static const struct {
+	uint64_t count, span_ns;
+} rings[METER_RINGS] = {
+	[METER_FINE] = {METER_FINE_COUNT, METER_FINE_NS},
+	[METER_COARSE] = {METER_COARSE_COUNT, METER_COARSE_NS},
+	[METER_LONG] = {METER_LONG_COUNT, METER_LONG_NS},
+};
+
+/* When the oldest span begins that a ring still has at now_ns. */
+static uint64_t ring_begin_ns(enum meter_ring ring, uint64_t now_ns)
+{
+	uint64_t last = now_ns / rings[ring].span_ns;
+
+	return last < rings[ring].count ? 0 : (last - rings[ring].count + 1) * rings[ring].span_ns;
+}
+
+/* From when on a ring has all of the meter's past; in whole spans of the next one, or all. */
+static uint64_t ring_from_ns(enum meter_ring ring, const struct meter *meter, uint64_t now_ns)
+{
+	uint64_t begin_ns = ring_begin_ns(ring, now_ns), step_ns;
+
+	if (ring == METER_RINGS - 1 || begin_ns <= meter->first_ns)
+		return 0;
+	step_ns = rings[ring + 1].span_ns;
+	return (begin_ns + step_ns - 1) / step_ns * step_ns;
+}
+
+/*
+ * The narrowest column, of those that are whole parts or multiples of spans: up to an hour of spans
+ * of two minutes at most, then of twenty, so that not more than one length is shared.
+ */
+static uint64_t column_ns_of(enum meter_ring ring, uint64_t begin_ns, uint64_t now_ns)
+{
+	static const uint64_t seconds[] = {10, 20, 30, 40, 60, 120, 240, 600};
+	size_t i = 0;
+
+	while (i < sizeof(seconds) / sizeof(seconds[0]) - 1 &&
+	       ((ring == METER_LONG && seconds[i] * NS_PER_SEC < METER_COARSE_NS) ||
+		now_ns / (seconds[i] * NS_PER_SEC) - begin_ns / (seconds[i] * NS_PER_SEC) >=
+			TIMELINE_COLUMNS))
+		i++;
+	return seconds[i] * NS_PER_SEC;
+}
+
+_Static_assert(METER_LONG_COUNT *METER_LONG_NS <= TIMELINE_COLUMNS * 600 * NS_PER_SEC &&
+		       METER_COARSE_COUNT * METER_COARSE_NS <= TIMELINE_COLUMNS * 60 * NS_PER_SEC &&
+		       METER_FINE_COUNT <= TIMELINE_COLUMNS,
+	       "the widest column is wide enough, and narrower than a span where that is shared");
+
+static uint32_t part_of(uint32_t count, uint64_t part, uint64_t parts)
+{
+	return (uint32_t)(count * (part + 1) / parts - count * part / parts);
+}
+
+/* What of a span that is wider than a column belongs to the column at t_ns. */
+static struct timeline_column share_of(const struct timeline *timeline,
+				       const struct meter_span *span, uint64_t t_ns,
+				       uint64_t span_ns)
+{
+	struct timeline_column column = column_of(span);
+	uint64_t begin_ns = t_ns / span_ns * span_ns, part, parts;
+
+	if (begin_ns < timeline->begin_ns)
+		begin_ns = timeline->begin_ns;
+	part = (t_ns - begin_ns) / timeline->column_ns;
+	parts = (t_ns / span_ns * span_ns + span_ns - begin_ns) / timeline->column_ns;
+	column.opened_count = part_of(span->opened_count, part, parts);
+	column.closed_count = part_of(span->closed_count, part, parts);
+	column.sample_count = span->sample_count > 0; /* its share of busy is that of the span */
+	column.busy_sum = span->sample_count ? column.busy_sum / span->sample_count : 0;
+	return column;
+}
+
+/* Fills the columns from from_ns until until_ns out of one ring; returns samples. */
+static uint32_t fill(struct timeline *timeline, const struct meter *meter, enum meter_ring ring,
+		     uint64_t from_ns, uint64_t until_ns)
+{
+	uint64_t span_ns = rings[ring].span_ns, column_ns = timeline->column_ns;
+	struct meter_course course;
+	uint32_t sample_count = 0;
+
+	meter_recall(meter, ring, &course);
+	for (uint32_t i = 0; i < timeline->count; i++) {
+		uint64_t t_ns = timeline->begin_ns + i * column_ns;
+		struct timeline_column *column = &timeline->columns[i];
+
+		if (t_ns < from_ns || t_ns >= until_ns)
+			continue;
+		for (uint64_t at_ns = t_ns; at_ns < t_ns + column_ns; at_ns += span_ns) {
+			const struct meter_span *span = meter_course_find(&course, at_ns / span_ns);
+			struct timeline_column part;
+
+			if (!span)
+				continue;
+			part = span_ns > column_ns ? share_of(timeline, span, t_ns, span_ns)
+						   : column_of(span);
+			merge(column, &part);
+		}
+		sample_count += column->sample_count;
+	}
+	return sample_count;
+}
+
 bool timeline_recall(struct timeline *timeline, const struct meter *meter, uint64_t now_ns)
 {
-	static const struct {
-		uint64_t count, span_ns;
-	} rings[METER_RINGS] = {
-		[METER_FINE] = {METER_FINE_COUNT, METER_FINE_NS},
-		[METER_COARSE] = {METER_COARSE_COUNT, METER_COARSE_NS},
-		[METER_LONG] = {METER_LONG_COUNT, METER_LONG_NS},
-	};
-	struct meter_course course;
+	uint64_t begin_ns = meter->first_ns, until_ns = UINT64_MAX;
 	struct timeline recalled = {0};
+	enum meter_ring reach = METER_FINE;
 	uint32_t sample_count = 0;
-	uint64_t first, last;
-	enum meter_ring i = METER_FINE;
 
-	while (i < METER_RINGS - 1 &&
-	       now_ns / rings[i].span_ns - meter->first_ns / rings[i].span_ns >= rings[i].count)
-		i++;
-	last = now_ns / rings[i].span_ns;
-	first = meter->first_ns / rings[i].span_ns;
-	if (last - first >= rings[i].count)
-		first = last - rings[i].count + 1;
-	recalled.begin_ns = first * rings[i].span_ns;
-	recalled.column_ns = rings[i].span_ns;
-	recalled.count = (uint32_t)(last - first) + 1;
-	meter_recall(meter, i, &course);
-	for (uint64_t index = first; index <= last; index++) {
-		const struct meter_span *span = meter_course_find(&course, index);
+	while (ring_from_ns(reach, meter, now_ns) > 0)
+		reach++;
+	if (begin_ns < ring_begin_ns(reach, now_ns))
+		begin_ns = ring_begin_ns(reach, now_ns);
+	recalled.column_ns = column_ns_of(reach, begin_ns, now_ns);
+	recalled.begin_ns = begin_ns / recalled.column_ns * recalled.column_ns;
+	recalled.count = (uint32_t)((now_ns - recalled.begin_ns) / recalled.column_ns) + 1;
+	for (enum meter_ring ring = METER_FINE; ring <= reach; ring++) {
+		uint64_t from_ns = ring_from_ns(ring, meter, now_ns);
 
-		if (!span)
-			continue;
-		recalled.columns[index - first] = column_of(span);
-		sample_count += span->sample_count;
+		sample_count += fill(&recalled, meter, ring, from_ns, until_ns);
+		if (rings[ring].span_ns > recalled.column_ns && until_ns > recalled.begin_ns) {
+			recalled.step_ns = rings[ring].span_ns;
+			recalled.step_until_ns = until_ns;
+		}
+		until_ns = from_ns;
 	}
 	if (sample_count > 0)
 		*timeline = recalled;

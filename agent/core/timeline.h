@@ -22,6 +22,9 @@ struct timeline_column {
 struct timeline {
 	struct timeline_column columns[TIMELINE_COLUMNS];
 	uint64_t begin_ns, column_ns; /* column_ns 0 = no sample yet */
+	/* What was before step_until_ns is known in steps of step_ns, each shared among its
+	 * columns. */
+	uint64_t step_ns, step_until_ns; /* 0 = each column for itself */
 	uint64_t opened_told, closed_told;
 	uint32_t count; /* columns up to the last sample */
 };
@@ -36,9 +39,11 @@ void timeline_sample(struct timeline *timeline, const struct pool *pool, uint32_
 struct meter;
 
 /*
- * Makes timeline what meter remembers of its pool up to now_ns, in the narrowest spans that reach
- * back to the pool's beginning, or else as far back as there are. False where that is nothing yet,
- * and timeline stays as it is.
+ * Makes timeline what meter remembers of its pool up to now_ns, back to the pool's beginning or
+ * else as far as there is anything, in the narrowest columns that fit. The past is remembered in
+ * wider spans than the last minutes are: where one is wider than a column, its counts are shared
+ * among its columns, and each of them has its greatest. False where nothing is remembered yet, and
+ * timeline stays as it is.
  */
 bool timeline_recall(struct timeline *timeline, const struct meter *meter, uint64_t now_ns);
 

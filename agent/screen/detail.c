@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "core/format.h"
+#include "core/timeline.h"
 #include "core/view.h"
 
 struct detail *detail_new(void)
@@ -156,48 +157,33 @@ static int take_conns(struct detail *detail, const struct sample_scene *scene,
 
 /* --- course ----------------------------------------------------------------------------------- */
 
-static void take_span(const struct meter_span *span, struct detail_span *ret_span)
-{
-	*ret_span = (struct detail_span){NAN, NAN, NAN, NAN, NAN};
-	if (!span || !span->sample_count)
-		return;
-	ret_span->open = span->open_max;
-	ret_span->stale = span->stale_max;
-	ret_span->busy = (double)span->busy_sum / span->sample_count * span->open_max;
-	ret_span->opens = span->opened_count;
-	ret_span->closes = span->closed_count;
-}
-
-/* The finest ring of the meter that goes back to where it began, else the longest. */
 static void take_course(struct detail *detail, const struct meter *meter, uint64_t now_ns)
 {
-	uint64_t age_ns = now_ns - meter->first_ns, last;
-	enum meter_ring ring = METER_LONG;
-	uint32_t count = METER_LONG_COUNT;
-	struct meter_course course;
+	struct timeline timeline = {0};
 
-	detail->span_ns = METER_LONG_NS;
-	if (age_ns <= METER_FINE_NS * METER_FINE_COUNT) {
-		ring = METER_FINE;
-		count = METER_FINE_COUNT;
-		detail->span_ns = METER_FINE_NS;
-	} else if (age_ns <= METER_COARSE_NS * METER_COARSE_COUNT) {
-		ring = METER_COARSE;
-		count = METER_COARSE_COUNT;
-		detail->span_ns = METER_COARSE_NS;
+	(void)timeline_recall(&timeline, meter, now_ns); /* else there is no course */
+	detail->begin_ns = timeline.begin_ns;
+	detail->span_ns = timeline.column_ns;
+	detail->step_ns = timeline.step_ns;
+	detail->step_until_ns = timeline.step_until_ns;
+	detail->span_count = timeline.count;
+	for (uint32_t i = 0; i < timeline.count; i++) {
+		const struct timeline_column *column = &timeline.columns[i];
+		double busy = column->busy_sum / column->sample_count;
+
+		detail->spans[i] = (struct detail_span){NAN, NAN, NAN, NAN, NAN};
+		if (column->sample_count)
+			detail->spans[i] = (struct detail_span){
+				.open = column->open_max,
+				.stale = column->stale_max,
+				.busy = busy * column->open_max,
+				.opens = (double)column->opened_count,
+				.closes = (double)column->closed_count,
+			};
 	}
-	last = now_ns / detail->span_ns;
-	if (count > last + 1)
-		count = (uint32_t)last + 1;
-	detail->begin_ns = (last + 1 - count) * detail->span_ns;
-	meter_recall(meter, ring, &course);
-	for (uint32_t i = 0; i < count; i++)
-		take_span(meter_course_find(&course, last + 1 - count + i), &detail->spans[i]);
-	detail->span_count = count;
 }
 
-_Static_assert(METER_FINE_COUNT <= DETAIL_SPANS_MAX && METER_LONG_COUNT <= DETAIL_SPANS_MAX,
-	       "a ring fits");
+_Static_assert(TIMELINE_COLUMNS <= DETAIL_SPANS_MAX, "each column has room");
 
 /* --- verdict ---------------------------------------------------------------------------------- */
 

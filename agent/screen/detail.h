@@ -44,6 +44,7 @@ struct detail {
 	struct detail_span spans[DETAIL_SPANS_MAX]; /* the last one ends now */
 	uint32_t span_count;
 	uint64_t begin_ns, span_ns; /* of the first one; length of each */
+	uint64_t step_ns, step_until_ns; /* as struct timeline */
 	struct detail_conn *conns; /* by site, the one with most first; in it the most idle first */
 	uint32_t conn_count;
 	struct sample *store; /* what the pointers in here point to */

@@ -110,19 +110,46 @@ static uint32_t span_value(const struct detail_span *span, unsigned int which)
 	return values[which] >= UINT32_MAX - 1.0 ? UINT32_MAX - 1 : (uint32_t)ceil(values[which]);
 }
 
+/* What stands before and behind a curve: "  closes |...| at most 12345 in 10 min". */
+#define CURVE_ASIDE 34
+#define CURVE_WIDTH_MIN 10
+
+static uint32_t curve_width(uint32_t screen_width, uint32_t count)
+{
+	uint32_t room = screen_width > CURVE_ASIDE + CURVE_WIDTH_MIN ? screen_width - CURVE_ASIDE
+								     : CURVE_WIDTH_MIN;
+
+	return count < room ? count : room;
+}
+
+static void add_curves_title(struct screen_page *page, const struct columns_scene *scene,
+			     const struct detail *detail, uint32_t width)
+{
+	uint64_t spans = (detail->span_count + width - 1) / width;
+	char begin[32], column[32], step[32], until[32], older[80] = "";
+
+	if (detail->step_ns)
+		(void)snprintf(older, sizeof(older), " (before %s in steps of %s)",
+			       format_clock(detail->step_until_ns, scene->realtime_at_zero_ns,
+					    until, sizeof(until)),
+			       format_duration(detail->step_ns, step, sizeof(step)));
+	screen_add(page, GRID_BOLD, "Course since %s, a column is %s%s",
+		   format_clock(detail->begin_ns, scene->realtime_at_zero_ns, begin, sizeof(begin)),
+		   format_duration(spans * detail->span_ns, column, sizeof(column)), older);
+}
+
 static void add_curves(struct screen_page *page, const struct columns_scene *scene,
 		       const struct detail *detail)
 {
 	static const char *const names[] = {"open", "stale", "busy", "opens", "closes"};
 	uint32_t values[DETAIL_SPANS_MAX];
-	char spark[GAUGE_BYTES(CURVE_WIDTH_MAX)], begin[32], span[32];
+	char spark[GAUGE_BYTES(CURVE_WIDTH_MAX)], span[32];
+	uint32_t width = curve_width(page->grid->width, detail->span_count);
 
 	if (!detail->span_count)
 		return;
+	add_curves_title(page, scene, detail, width);
 	(void)format_duration(detail->span_ns, span, sizeof(span));
-	screen_add(page, GRID_BOLD, "Course since %s, a column is %s",
-		   format_clock(detail->begin_ns, scene->realtime_at_zero_ns, begin, sizeof(begin)),
-		   span);
 	for (unsigned int which = 0; which < sizeof(names) / sizeof(names[0]); which++) {
 		uint32_t most = 0;
 
@@ -131,10 +158,10 @@ static void add_curves(struct screen_page *page, const struct columns_scene *sce
 			if (values[i] != UINT32_MAX && values[i] > most)
 				most = values[i];
 		}
-		(void)gauge_spark(values, detail->span_count, detail->span_count, page->grid->utf8,
-				  spark, sizeof(spark));
-		screen_add(page, GRID_PLAIN, "  %-7s|%s| %s %u", names[which], spark,
-			   which < 3 ? "at most" : "in a column at most", most);
+		(void)gauge_spark(values, detail->span_count, width, page->grid->utf8, spark,
+				  sizeof(spark));
+		screen_add(page, GRID_PLAIN, "  %-7s|%s| at most %u%s%s", names[which], spark, most,
+			   which < 3 ? "" : " in ", which < 3 ? "" : span);
 	}
 }
 

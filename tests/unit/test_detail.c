@@ -136,7 +136,7 @@ static void take_course_is_as_long_as_the_pool_is_old(void **state)
 		double until_s;
 		uint64_t span_s;
 		uint32_t count;
-	} cases[] = {{95, 10, 10}, {290, 10, 30}, {3000, 120, 26}, {20000, 1200, 17}};
+	} cases[] = {{95, 10, 10}, {290, 10, 29}, {3000, 60, 50}, {20000, 600, 34}};
 	struct world *world = *state;
 	double t_s = 1;
 
@@ -166,7 +166,8 @@ static const char answer[] =
 	"\"rivals\":[{\"name\":\"traffic_spike\",\"ruling\":\"ruled_out\",\"text\":\"+2%\"},"
 	"{\"name\":\"moon\",\"ruling\":\"ruled_in\",\"text\":\"full\"}]},"
 	"{\"state\":\"cleared\",\"evidence\":[{\"text\":\"no more\"}]}],"
-	"\"timeline\":{\"begin_t\":1,\"column_s\":2,\"columns\":[null,"
+	"\"timeline\":{\"begin_t\":1,\"column_s\":2,\"step_s\":4,\"step_until_t\":3,\"columns\":["
+	"null,"
 	"{\"opens\":4,\"closes\":1,\"open\":8,\"stale\":3,\"busy\":0.5}]},"
 	"\"connections\":[{\"conn\":9,\"tid\":5,\"local\":\"10.0.0.1:4\","
 	"\"state\":\"established\",\"age_s\":5.5,\"age_is_bound\":true,\"idle_s\":2,"
@@ -194,6 +195,8 @@ static void decode_finds_the_pool_and_makes_it_harmless(void **state)
 	assert_string_equal(detail->rivals[0].title, "traffic spike");
 	assert_int_equal(detail->rivals[0].ruling, RULING_RULED_OUT);
 	assert_int_equal(detail->span_count, 2);
+	assert_int_equal(detail->step_ns, 4 * NS_PER_SEC);
+	assert_int_equal(detail->step_until_ns, 3 * NS_PER_SEC);
 	assert_true(isnan(detail->spans[0].open));
 	assert_float_equal(detail->spans[1].busy, 4, 1e-9);
 	assert_int_equal(detail->conn_count, 2);

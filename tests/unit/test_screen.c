@@ -359,6 +359,38 @@ static void draw_detail_has_all_that_is_known(void **state)
 	shown_clear(&shown);
 }
 
+/* As long as a course can be, on a screen that is not as wide. */
+static void draw_detail_course_fits_with_its_figures(void **state)
+{
+	struct detail detail = {
+		.span_count = DETAIL_SPANS_MAX,
+		.span_ns = 600 * NS_PER_SEC,
+		.begin_ns = 1200 * NS_PER_SEC,
+		.step_ns = 1200 * NS_PER_SEC,
+		.step_until_ns = 3600 * NS_PER_SEC,
+	};
+	struct shown shown;
+	char *text;
+
+	(void)state;
+	for (uint32_t i = 0; i < DETAIL_SPANS_MAX; i++)
+		detail.spans[i] = (struct detail_span){i, 0, 0, 1234, 0};
+	shown_init(&shown);
+	shown.browse.mode = BROWSE_DETAIL;
+	shown.browse.subject = shown.sample->rows[0];
+	shown.facts.detail = &detail;
+	text = draw(&shown, 80, 50, false);
+	assert_non_null(strstr(text, "a column is 20 min (before "));
+	assert_non_null(strstr(text, " in steps of 20 min)"));
+	assert_non_null(strstr(text, "@@@| at most 59\n"));
+	assert_non_null(strstr(text, "@@@| at most 1234 in 10 min\n"));
+	free(text);
+	text = draw(&shown, 120, 50, false);
+	assert_non_null(strstr(text, "a column is 10 min (before "));
+	free(text);
+	shown_clear(&shown);
+}
+
 static void draw_help_names_every_key_within_80_columns(void **state)
 {
 	static const char *const keys[] = {
@@ -408,6 +440,7 @@ int main(void)
 		cmocka_unit_test(draw_scrolled_columns_show_the_others),
 		cmocka_unit_test(draw_names_that_would_move_the_cursor_do_not),
 		cmocka_unit_test(draw_detail_has_all_that_is_known),
+		cmocka_unit_test(draw_detail_course_fits_with_its_figures),
 		cmocka_unit_test(draw_help_names_every_key_within_80_columns),
 		cmocka_unit_test(print_has_all_columns_and_all_lines),
 	};

@@ -102,50 +102,99 @@ static void run_meter(struct meter *meter, struct pool *pool, uint64_t from_s, u
 	}
 }
 
-static void timeline_recall_takes_the_narrowest_spans_that_reach_back(void **state)
+/* What is remembered of a pool that is length_s old at the end. */
+static void recall(uint64_t begin_s, uint64_t length_s, struct timeline *timeline)
+{
+	struct meter meter = {0};
+	struct pool pool = {0};
+
+	run_meter(&meter, &pool, begin_s, begin_s + length_s);
+	assert_true(timeline_recall(timeline, &meter, (begin_s + length_s - 1) * NS_PER_SEC));
+	meter_clear(&meter);
+}
+
+static void timeline_recall_takes_the_narrowest_columns_that_fit(void **state)
 {
 	static const struct {
 		uint64_t length_s, column_s;
 		uint32_t count;
-	} cases[] = {{100, 10, 10}, {290, 10, 29}, {1200, 120, 10}, {7200, 1200, 6}};
+		uint64_t step_s; /* of what is older */
+	} cases[] = {
+		{100, 10, 10, 0},	{290, 10, 29, 0},      {420, 10, 42, 120},
+		{1200, 20, 60, 120},	{1300, 30, 44, 120},   {2400, 40, 60, 120},
+		{3540, 60, 59, 120},	{7200, 120, 60, 1200}, {14400, 240, 60, 1200},
+		{28000, 600, 47, 1200},
+	};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct timeline timeline = {0};
-		struct meter meter = {0};
-		struct pool pool = {0};
 		uint64_t opened = 0;
 
-		run_meter(&meter, &pool, 12000, 12000 + cases[i].length_s);
-		assert_true(timeline_recall(&timeline, &meter,
-					    (12000 + cases[i].length_s - 1) * NS_PER_SEC));
+		recall(12000, cases[i].length_s, &timeline);
 		assert_int_equal(timeline.column_ns, cases[i].column_s * NS_PER_SEC);
 		assert_int_equal(timeline.begin_ns, 12000 * NS_PER_SEC);
 		assert_int_equal(timeline.count, cases[i].count);
+		assert_int_equal(timeline.step_ns, cases[i].step_s * NS_PER_SEC);
 		for (uint32_t j = 0; j < timeline.count; j++) {
 			opened += timeline.columns[j].opened_count;
 			assert_int_equal(timeline.columns[j].stale_max, 2);
-			assert_int_equal(timeline.columns[j].sample_count, cases[i].column_s / 5);
+			assert_true(timeline.columns[j].sample_count > 0);
 		}
 		/* What was opened when the meter began is the state that it began with. */
 		assert_in_range(opened, cases[i].length_s - 6, cases[i].length_s);
-		meter_clear(&meter);
 	}
+}
+
+/* Seven minutes: the last five in spans of their own, the two before in one. */
+static void timeline_recall_shares_what_is_remembered_in_wider_spans(void **state)
+{
+	struct timeline timeline = {0};
+	uint32_t count = 0;
+
+	(void)state;
+	recall(12000, 420, &timeline);
+	assert_int_equal(timeline.step_until_ns, 12120 * NS_PER_SEC);
+	for (uint32_t i = 0; i < 12; i++) {
+		count += timeline.columns[i].opened_count;
+		/* Each has the greatest of the two minutes, in which one a second was opened. */
+		assert_int_equal(timeline.columns[i].open_max, 116);
+		assert_in_range(timeline.columns[i].opened_count, 9, 10);
+		assert_float_equal(timeline.columns[i].busy_sum, 0, 1e-9);
+	}
+	assert_in_range(count, 114, 120);
+	for (uint32_t i = 12; i < 41; i++) {
+		assert_int_equal(timeline.columns[i].open_max, 10 * (i + 1) - 4);
+		assert_int_equal(timeline.columns[i].sample_count, 2);
+	}
+}
+
+/* The first span began before the pool did: its columns share what it has. */
+static void timeline_recall_shares_the_first_span_from_the_beginning_on(void **state)
+{
+	struct timeline timeline = {0};
+	uint32_t count = 0;
+
+	(void)state;
+	recall(12077, 600, &timeline);
+	assert_int_equal(timeline.begin_ns, 12060 * NS_PER_SEC);
+	assert_int_equal(timeline.column_ns, 20 * NS_PER_SEC);
+	for (uint32_t i = 0; i < 3; i++)
+		count += timeline.columns[i].opened_count;
+	assert_in_range(count, 42, 43);
 }
 
 static void timeline_recall_of_days_is_the_last_eight_hours(void **state)
 {
 	struct timeline timeline = {0};
-	struct meter meter = {0};
-	struct pool pool = {0};
 
 	(void)state;
-	run_meter(&meter, &pool, 12000, 12000 + 40000);
-	assert_true(timeline_recall(&timeline, &meter, 51999 * NS_PER_SEC));
-	assert_int_equal(timeline.count, METER_LONG_COUNT);
+	recall(12000, 40000, &timeline);
 	assert_int_equal(timeline.begin_ns, (51999 / 1200 - METER_LONG_COUNT + 1) * METER_LONG_NS);
-	assert_int_equal(timeline.columns[0].sample_count, 240);
-	meter_clear(&meter);
+	assert_int_equal(timeline.column_ns, 600 * NS_PER_SEC);
+	assert_int_equal(timeline.count, 47);
+	assert_int_equal(timeline.columns[0].opened_count, 600);
+	assert_int_equal(timeline.step_until_ns, 49200 * NS_PER_SEC);
 }
 
 static void timeline_recall_of_nothing_leaves_it_as_it_is(void **state)
@@ -165,7 +214,9 @@ int main(void)
 		cmocka_unit_test(timeline_sample_longer_time_doubles_the_columns),
 		cmocka_unit_test(timeline_sample_gap_leaves_columns_unknown),
 		cmocka_unit_test(timeline_sample_pool_that_came_back_counts_from_zero),
-		cmocka_unit_test(timeline_recall_takes_the_narrowest_spans_that_reach_back),
+		cmocka_unit_test(timeline_recall_takes_the_narrowest_columns_that_fit),
+		cmocka_unit_test(timeline_recall_shares_what_is_remembered_in_wider_spans),
+		cmocka_unit_test(timeline_recall_shares_the_first_span_from_the_beginning_on),
 		cmocka_unit_test(timeline_recall_of_days_is_the_last_eight_hours),
 		cmocka_unit_test(timeline_recall_of_nothing_leaves_it_as_it_is),
 	};
