@@ -8,9 +8,10 @@
  * a day, as if its load had stopped there.
  *
  * An age is counted in seconds, and in bytes that the pool has sent since: a calm hour makes the
- * first large and not the second. All ages are taken together, as Fisher does with several tests:
- * the sum of the logarithms of how rare each is. They depend on each other, so how rare a sum is
- * comes from the sums of the twin itself.
+ * first large and not the second. How rare each age is makes two tests: all of them together, as
+ * Fisher does, by the sum of the logarithms, and the rarest alone. The ages depend on each other,
+ * so how rare a sum or a rarest one is comes from the twin itself; and who has two tests may say no
+ * more than twice the smaller (Bonferroni).
  *
  * Invariant: knows nothing of requests that wait, and of the leaks only what the sockets show.
  * Nobody has such a twin at hand; yet it may be beaten, as it looks at one moment only, and not at
@@ -196,9 +197,21 @@ static uint32_t count_from(const float *sorted, uint32_t count, float value)
 	return count - low;
 }
 
-/* Adds to sums[i] what sample i has in one column, and to the last what the pool itself has. */
+/* What one sample, or the pool itself, has in all columns. */
+struct rarity {
+	double sum; /* of the logarithms of the shares */
+	double least; /* of them */
+};
+
+static void add_share(struct rarity *rarity, double share)
+{
+	rarity->sum += log(share);
+	rarity->least = fmin(rarity->least, share);
+}
+
+/* Adds one column to all samples, and to the last what the pool itself has. */
 static void weigh(const struct sampler *sampler, uint32_t column, float own, float *sorted,
-		  double *sums)
+		  struct rarity *rarities)
 {
 	uint32_t width = sampler->ranks * AGES, count = sampler->count;
 	const float *ages = sampler->ages + column;
@@ -207,25 +220,31 @@ static void weigh(const struct sampler *sampler, uint32_t column, float own, flo
 		sorted[i] = ages[(size_t)i * width];
 	qsort(sorted, count, sizeof(*sorted), compare_floats);
 	for (uint32_t i = 0; i < count; i++)
-		sums[i] += log((double)count_from(sorted, count, ages[(size_t)i * width]) / count);
-	sums[count] += log(fmax(count_from(sorted, count, own), 0.5) / count);
+		add_share(&rarities[i],
+			  (double)count_from(sorted, count, ages[(size_t)i * width]) / count);
+	add_share(&rarities[count], fmax(count_from(sorted, count, own), 0.5) / count);
 }
 
 static double compare(const struct sampler *sampler, const float *own)
 {
 	float *sorted = calloc(sampler->count + 1, sizeof(*sorted));
-	double *sums = calloc(sampler->count + 1, sizeof(*sums));
-	uint32_t count = 0;
+	struct rarity *rarities = calloc(sampler->count + 1, sizeof(*rarities)), *last;
+	uint32_t rarer = 0, less = 0;
 
-	if (!sorted || !sums)
+	if (!sorted || !rarities)
 		abort();
+	for (uint32_t i = 0; i <= sampler->count; i++)
+		rarities[i].least = 1;
 	for (uint32_t i = 0; i < sampler->ranks * AGES; i++)
-		weigh(sampler, i, own[i], sorted, sums);
-	for (uint32_t i = 0; i < sampler->count; i++)
-		count += sums[i] <= sums[sampler->count];
+		weigh(sampler, i, own[i], sorted, rarities);
+	last = &rarities[sampler->count];
+	for (uint32_t i = 0; i < sampler->count; i++) {
+		rarer += rarities[i].sum <= last->sum;
+		less += rarities[i].least <= last->least;
+	}
 	free(sorted);
-	free(sums);
-	return (double)count / sampler->count;
+	free(rarities);
+	return fmin(1, 2 * fmin(rarer, less) / sampler->count);
 }
 
 double twin_share(const struct scenario *scenario, const struct twin_view *view)
