@@ -529,16 +529,12 @@ const struct verdict *ledger_carried_of(const struct ledger *ledger, struct clie
 const struct verdict *ledger_carried(const struct ledger *ledger, struct client_id client,
 				     const struct netaddr *remote)
 {
-	const struct verdict *heaviest = NULL;
+	const struct verdict *worst = NULL;
 
-	for (int kind = 0; ledger && kind < VERDICT_KIND_COUNT; kind++) {
-		const struct verdict *verdict =
-			ledger_carried_of(ledger, client, remote, (enum verdict_kind)kind);
-
-		if (verdict && (!heaviest || verdict->severity > heaviest->severity))
-			heaviest = verdict;
-	}
-	return heaviest;
+	for (int kind = 0; ledger && kind < VERDICT_KIND_COUNT; kind++)
+		worst = verdict_worse(
+			worst, ledger_carried_of(ledger, client, remote, (enum verdict_kind)kind));
+	return worst;
 }
 
 void ledger_translate(const struct ledger *ledger, const struct verdict *line,

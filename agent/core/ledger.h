@@ -94,7 +94,7 @@ void ledger_translate(const struct ledger *ledger, const struct verdict *line,
 bool ledger_knows_better(const struct ledger_entry *entry);
 
 /*
- * The heaviest of those carried over about connections of a client to a server that the detector
+ * The worst of those carried over about connections of a client to a server that the detector
  * has not found again; of any kind, or of one. NULL = none. The ledger's, until its next call.
  */
 const struct verdict *ledger_carried(const struct ledger *ledger, struct client_id client,

@@ -69,21 +69,14 @@ int states_client_exited(struct bench *bench, struct judgement *judgement, uint6
 	return 0;
 }
 
-static const struct verdict *worse_of(const struct verdict *a, const struct verdict *b)
-{
-	if (!a || !b)
-		return a ? a : b;
-	return b->severity > a->severity ? b : a;
-}
-
 const struct verdict *states_worst(const struct judgement *judgement)
 {
 	const struct verdict *worst = judgement->exhausted.standing.verdict;
 
-	worst = worse_of(worst, judgement->leak.verdict);
-	worst = worse_of(worst, judgement->storm.standing.verdict);
-	worst = worse_of(worst, judgement->saturated.standing.verdict);
-	return worse_of(worst, judgement->oversized.standing.verdict);
+	worst = verdict_worse(worst, judgement->leak.verdict);
+	worst = verdict_worse(worst, judgement->storm.standing.verdict);
+	worst = verdict_worse(worst, judgement->saturated.standing.verdict);
+	return verdict_worse(worst, judgement->oversized.standing.verdict);
 }
 
 const struct verdict *states_verdict(const struct judgement *judgement, enum verdict_kind kind)

@@ -175,3 +175,17 @@ void verdict_clear(struct verdict *verdict)
 	free(verdict->suspects);
 	memset(verdict, 0, sizeof(*verdict));
 }
+
+const struct verdict *verdict_worse(const struct verdict *a, const struct verdict *b)
+{
+	static const unsigned char ranks[VERDICT_KIND_COUNT] = {[VERDICT_EXHAUSTED] = 4,
+								[VERDICT_LEAK] = 3,
+								[VERDICT_STORM] = 2,
+								[VERDICT_SATURATED] = 1};
+
+	if (!a || !b)
+		return a ? a : b;
+	if (a->severity != b->severity)
+		return a->severity > b->severity ? a : b;
+	return ranks[b->kind] > ranks[a->kind] ? b : a;
+}

@@ -119,4 +119,10 @@ int verdict_copy(const struct verdict *verdict, struct verdict *ret_copy);
 /* Frees what the verdict owns and zeroes it. */
 void verdict_clear(struct verdict *verdict);
 
+/*
+ * The one that is shown where there is room for one: the more severe; of equals what an operator
+ * has to know first, that a pool is exhausted before that it leaks. NULL where both are.
+ */
+const struct verdict *verdict_worse(const struct verdict *a, const struct verdict *b);
+
 #endif

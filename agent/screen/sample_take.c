@@ -248,8 +248,11 @@ static int take_pool(struct sample *sample, const struct sample_scene *scene,
 		ledger_translate(scene->ledger, verdict, &told);
 		verdict = &told;
 	} else {
-		verdict = ledger_carried(scene->ledger, pool->client->id, &pool->remote);
+		verdict = NULL;
 	}
+	/* What has not been found again since a restart stands beside what has. */
+	verdict = verdict_worse(verdict,
+				ledger_carried(scene->ledger, pool->client->id, &pool->remote));
 	return r < 0 || !verdict ? r : copy_verdict(sample, verdict, row);
 }
 

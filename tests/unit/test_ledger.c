@@ -434,7 +434,7 @@ static void ledger_translate_is_what_was_told(void **state)
 	assert_false(ledger_knows_better(ledger_first(bed->ledger)->next));
 }
 
-static void ledger_carried_is_the_heaviest_that_nobody_has_found_again(void **state)
+static void ledger_carried_is_the_worst_that_nobody_has_found_again(void **state)
 {
 	struct bed *bed = *state;
 	struct client_id client = {.pid = PID, .start_ns = 7}, other = {.pid = PID, .start_ns = 8};
@@ -457,6 +457,9 @@ static void ledger_carried_is_the_heaviest_that_nobody_has_found_again(void **st
 	assert_int_equal(ledger_take(bed->ledger, bed->table, &line, &bed->line), 0);
 	assert_null(ledger_carried_of(ledger, client, &remote, VERDICT_LEAK));
 	assert_int_equal(ledger_carried(ledger, client, &remote)->id, 18);
+	carry(bed, 19, VERDICT_EXHAUSTED, KNOWN_NS);
+	carry(bed, 20, VERDICT_SATURATED, KNOWN_NS);
+	assert_int_equal(ledger_carried(ledger, client, &remote)->id, 19);
 }
 
 int main(void)
@@ -477,7 +480,7 @@ int main(void)
 		TEST(ledger_take_beyond_the_limit_is_passed_on_and_counted),
 		TEST(ledger_take_beyond_the_limit_keeps_its_number_and_is_told_once),
 		TEST(ledger_translate_is_what_was_told),
-		TEST(ledger_carried_is_the_heaviest_that_nobody_has_found_again),
+		TEST(ledger_carried_is_the_worst_that_nobody_has_found_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
