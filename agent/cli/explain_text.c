@@ -185,7 +185,7 @@ static void print_figures(const struct explain *explain, const struct pool *pool
 		format_bytes((uint64_t)figures.sent_bytes_per_second, sent, sizeof(sent)));
 	print_time(explain->stream, "exchange", figures.exchange_us, bound);
 	print_time(explain->stream, "connect", figures.connect_us, "");
-	print_time(explain->stream, "round trip", figures.rtt_us, "");
+	print_time(explain->stream, "round trip at most", figures.rtt_us, "");
 	fprintf(explain->stream,
 		"\n%*s%" PRIu64 " opened, %" PRIu64 " closed, %" PRIu64 " failed, %" PRIu64
 		" closed early by the server, %" PRIu64 " retransmits",

@@ -64,11 +64,25 @@ static bool has_risen(double now, double before, double factor)
 	return isfinite(now) && isfinite(before) && now >= PATH_FLOOR_US && now >= factor * before;
 }
 
+/*
+ * A server that has an answer at hand within 40 ms sends its acknowledgement along with it, so what
+ * TCP takes for the round trip is as long as the server works, and a bound on the path's own. A
+ * handshake is answered by the kernel: where connects are quicker, it is not the path.
+ */
+static bool round_trip_has_risen(const struct rival_figures *figures, double factor)
+{
+	const struct meter_figures *before = &figures->before, *since = &figures->since;
+
+	return has_risen(since->rtt_us, before->rtt_us, factor) &&
+	       !(since->connect_count >= RIVAL_EVENTS_MIN &&
+		 since->connect_us * SLOW_FACTOR <= since->rtt_us);
+}
+
 bool rival_network_is_bad(const struct rival_figures *figures)
 {
 	const struct meter_figures *before = &figures->before, *since = &figures->since;
 
-	return rival_path_is_bad(since) || has_risen(since->rtt_us, before->rtt_us, PATH_FACTOR) ||
+	return rival_path_is_bad(since) || round_trip_has_risen(figures, PATH_FACTOR) ||
 	       has_risen(since->connect_us, before->connect_us, PATH_FACTOR);
 }
 
@@ -115,7 +129,7 @@ static bool path_is_sound(const struct rival_figures *figures)
 	       !isinf(since->connect_p99_us) &&
 	       (since->retransmit_count < RIVAL_EVENTS_MIN || retransmit_share(since) < 0.01) &&
 	       !has_risen(since->connect_us, before->connect_us, SLOW_FACTOR) &&
-	       !has_risen(since->rtt_us, before->rtt_us, SLOW_FACTOR);
+	       !round_trip_has_risen(figures, SLOW_FACTOR);
 }
 
 static bool all_are_refused(const struct meter_figures *since)
@@ -133,7 +147,8 @@ static const char *connect_words(const struct rival_figures *figures, char *buff
 	if (all_are_refused(since))
 		(void)snprintf(buffer, size, "every connect was refused");
 	else if (since->connect_count == 0 && since->rtt_count > 0)
-		(void)snprintf(buffer, size, "round trip %s", duration_us(since->rtt_us, time));
+		(void)snprintf(buffer, size, "round trip at most %s",
+			       duration_us(since->rtt_us, time));
 	else if (since->connect_count == 0 && since->failed_count > 0)
 		(void)snprintf(buffer, size, "no connect succeeded");
 	else if (since->connect_count == 0 && !isnan(service_ratio(figures)))
@@ -177,7 +192,7 @@ static const char *path_words(const struct rival_figures *figures, char *buffer,
 		(void)snprintf(unreached, sizeof(unreached), " (%" PRIu64 " unanswered)",
 			       since->unreached_count);
 	if (since->rtt_count > 0 && before->rtt_count > 0)
-		(void)snprintf(rtt, sizeof(rtt), ", round trip %s (%s before)",
+		(void)snprintf(rtt, sizeof(rtt), ", round trip at most %s (%s before)",
 			       duration_us(since->rtt_us, now), duration_us(before->rtt_us, then));
 	(void)snprintf(buffer, size, "%s%s, %s%s, %" PRIu64 " retransmit%s%s",
 		       connect_words(figures, connect, sizeof(connect)), count,
@@ -231,7 +246,7 @@ static void rule_exchange(const struct rival_figures *figures, struct rival_ruli
 	char now[RIVAL_DURATION_SIZE], then[RIVAL_DURATION_SIZE], change[RIVAL_CHANGE_SIZE];
 	enum ruling ruling = RULING_CANNOT_TELL;
 	double ratio = since->exchange_us / before->exchange_us;
-	bool path_too = has_risen(since->rtt_us, before->rtt_us, SLOW_FACTOR);
+	bool path_too = round_trip_has_risen(figures, SLOW_FACTOR);
 
 	if (ratio >= SLOW_FACTOR && !path_too)
 		ruling = RULING_RULED_IN;
@@ -253,7 +268,7 @@ static void rule_service(const struct rival_figures *figures, struct rival_rulin
 	enum ruling ruling = RULING_CANNOT_TELL;
 	char change[RIVAL_CHANGE_SIZE], sent[RIVAL_CHANGE_SIZE];
 
-	if (ratio >= SLOW_FACTOR && !has_risen(since->rtt_us, before->rtt_us, SLOW_FACTOR))
+	if (ratio >= SLOW_FACTOR && !round_trip_has_risen(figures, SLOW_FACTOR))
 		ruling = RULING_RULED_IN;
 	else if (ratio < SAME_FACTOR)
 		ruling = RULING_RULED_OUT;

@@ -68,7 +68,20 @@ static void some_segments_get_lost(struct rival_figures *figures)
 static void round_trip_rises(struct rival_figures *figures)
 {
 	figures->since.rtt_us = 30000;
+	figures->since.connect_count = 2;
 	figures->other_bad_count = 1;
+}
+
+/* Acknowledged along with answers that take longer, while handshakes are as quick as ever. */
+static void round_trip_rises_with_the_answers(struct rival_figures *figures)
+{
+	figures->since.rtt_us = 30000;
+}
+
+static void round_trip_and_connects_rise(struct rival_figures *figures)
+{
+	figures->since.rtt_us = 30000;
+	figures->since.connect_us = 19000;
 }
 
 static void round_trip_rises_below_the_floor(struct rival_figures *figures)
@@ -105,7 +118,9 @@ static void rival_rule_network(void **state)
 		{"lost SYNs", syns_get_lost, IN, "over 0.9 s"},
 		{"retransmits", segments_get_lost, IN, "400 retransmits"},
 		{"some retransmits", some_segments_get_lost, UNKNOWN, "60 retransmits"},
-		{"round trip", round_trip_rises, IN, "round trip 30 ms (300 us before)"},
+		{"round trip", round_trip_rises, IN, "round trip at most 30 ms (300 us before)"},
+		{"answers", round_trip_rises_with_the_answers, OUT, "round trip at most 30 ms"},
+		{"both", round_trip_and_connects_rise, UNKNOWN, NULL},
 		{"round trip of 3 ms", round_trip_rises_below_the_floor, OUT, NULL},
 		{"only exchanges", nothing_but_operations, OUT, "0 failures"},
 		{"nothing", nothing_at_all, UNKNOWN, "too little"},
@@ -124,6 +139,13 @@ static void exchange_rises_by_70_percent(struct rival_figures *figures)
 }
 
 static void exchange_rises_with_the_path(struct rival_figures *figures)
+{
+	figures->since.exchange_us = 40000;
+	figures->since.rtt_us = 35000;
+	figures->since.connect_count = 2;
+}
+
+static void exchange_rises_and_connects_do_not(struct rival_figures *figures)
 {
 	figures->since.exchange_us = 40000;
 	figures->since.rtt_us = 35000;
@@ -169,6 +191,8 @@ static void rival_rule_slow_database(void **state)
 		{"x3", exchange_triples, IN, "6 ms, 2 ms before (+200%"},
 		{"+70%", exchange_rises_by_70_percent, UNKNOWN, "(+70%"},
 		{"with the path", exchange_rises_with_the_path, UNKNOWN, "round trip"},
+		{"with quick connects", exchange_rises_and_connects_do_not, IN,
+		 "exchange time 40 ms"},
 		{"no answers", nobody_gets_an_answer, IN, "18 of the 20"},
 		{"four answers", four_get_no_answer, UNKNOWN, "4 answers owed"},
 		{"busy with more work", busy_with_more_work, OUT, "16.0 connections owed"},
