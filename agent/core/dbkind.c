@@ -535,3 +535,11 @@ const struct endpoint_rule *dbkind_endpoint(const struct dbkind *kinds,
 	}
 	return NULL;
 }
+
+bool dbkind_is_loopback(const struct netaddr *addr)
+{
+	static const uint8_t v6[16] = {[15] = 1};
+	static const uint8_t v4[13] = {[10] = 0xff, [11] = 0xff, [12] = 127};
+
+	return memcmp(addr->ip, v6, sizeof(v6)) == 0 || memcmp(addr->ip, v4, sizeof(v4)) == 0;
+}

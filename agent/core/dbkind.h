@@ -64,4 +64,7 @@ bool dbkind_is_one_way(const struct dbkind *kinds, uint16_t port);
 const struct endpoint_rule *dbkind_endpoint(const struct dbkind *kinds,
 					    const struct netaddr *remote);
 
+/* 127.0.0.1 in two network namespaces is two servers; any other address is one. */
+bool dbkind_is_loopback(const struct netaddr *addr);
+
 #endif

@@ -117,18 +117,9 @@ static uint64_t server_hash(const struct netaddr *remote, uint32_t netns)
 	return index_mix(high + index_mix(low + ((uint64_t)netns << 16) + remote->port));
 }
 
-static bool is_loopback(const struct netaddr *addr)
-{
-	static const uint8_t v6[16] = {[15] = 1};
-	static const uint8_t v4[13] = {[10] = 0xff, [11] = 0xff, [12] = 127};
-
-	return memcmp(addr->ip, v6, sizeof(v6)) == 0 || memcmp(addr->ip, v4, sizeof(v4)) == 0;
-}
-
-/* 127.0.0.1 in two network namespaces is two servers; any other address is one. */
 static uint32_t netns_of(const struct netaddr *remote, uint32_t netns)
 {
-	return is_loopback(remote) ? netns : 0;
+	return dbkind_is_loopback(remote) ? netns : 0;
 }
 
 static bool is_same_address(const struct netaddr *a, const struct netaddr *b)

@@ -11,10 +11,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/dbkind.h"
+
 #define ENDPOINTS_MAX 64
 
 static bool is_same_place(const struct sample_row *a, const struct sample_row *b)
 {
+	if (a->netns != b->netns && dbkind_is_loopback(&a->remote) &&
+	    dbkind_is_loopback(&b->remote))
+		return false;
 	if (a->endpoint && b->endpoint)
 		return strcmp(a->endpoint, b->endpoint) == 0;
 	return a->remote.port == b->remote.port &&

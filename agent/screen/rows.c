@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/dbkind.h"
 #include "core/index.h"
 #include "rows_order.h"
 
@@ -27,16 +28,16 @@ static uint64_t hash_text(const char *text, uint64_t seed)
 	return index_mix(hash);
 }
 
+/* As far as it tells servers from each other. */
+static uint32_t netns_of(const struct sample_row *pool)
+{
+	return dbkind_is_loopback(&pool->remote) ? pool->netns : 0;
+}
+
 static uint64_t hash_remote(const struct sample_row *pool)
 {
-	struct sample_row place = {.remote = pool->remote, .netns = 0};
-	const uint8_t *ip = pool->remote.ip;
-	/* 127.0.0.1 of two pods are two servers; any other address is one for all of them. */
-	bool is_local = ip[15] == 1 && (!memcmp(ip, "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 15) ||
-					(ip[10] == 0xff && ip[12] == 127));
+	struct sample_row place = {.remote = pool->remote, .netns = netns_of(pool)};
 
-	if (is_local)
-		place.netns = pool->netns;
 	return sample_row_hash(&place);
 }
 
@@ -56,7 +57,9 @@ static uint64_t group_key(enum rows_group group, const struct sample_row *pool, 
 		key = hash_text(pool->workload, 1);
 		break;
 	case ROWS_ENDPOINTS:
-		key = pool->endpoint ? hash_text(pool->endpoint, 2) : hash_remote(pool);
+		key = pool->endpoint
+			      ? hash_text(pool->endpoint, 2 + ((uint64_t)netns_of(pool) << 8))
+			      : hash_remote(pool);
 		break;
 	case ROWS_SITES:
 		key = hash_text(site, site ? 3 : 4);

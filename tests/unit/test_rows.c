@@ -226,6 +226,40 @@ static void nearlimit_is_of_all_pools_of_a_server(void **state)
 	sample_free(sample);
 }
 
+/* One rule names the server beside each pod; each of them has a limit of its own. */
+static void nearlimit_of_loopback_is_of_one_namespace(void **state)
+{
+	struct kit_pool pods[] = {
+		{.pid = 1,
+		 .comm = "a",
+		 .endpoint = "db",
+		 .remote = "127.0.7.9:1",
+		 .open = 90,
+		 .limit = 100},
+		{.pid = 2,
+		 .comm = "b",
+		 .endpoint = "db",
+		 .remote = "127.0.7.9:1",
+		 .open = 20,
+		 .limit = 100},
+	};
+	struct sample *sample = kit_sample(pods, 2);
+	struct nearlimit found[4];
+	struct rows rows;
+
+	(void)state;
+	sample->rows[1].netns = sample->rows[0].netns + 1;
+	assert_int_equal(nearlimit_find(sample, 0.8, found, 4), 1);
+	assert_int_equal(found[0].open_count, 90);
+	make(sample, (struct rows_query){.group = ROWS_ENDPOINTS}, NULL, &rows);
+	assert_int_equal(rows.count, 2);
+	rows_clear(&rows);
+	sample->rows[1].netns = sample->rows[0].netns;
+	assert_int_equal(nearlimit_find(sample, 0.8, found, 4), 1);
+	assert_int_equal(found[0].open_count, 110);
+	sample_free(sample);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -237,6 +271,7 @@ int main(void)
 		cmocka_unit_test(
 			make_same_address_in_two_namespaces_is_two_endpoints_only_on_loopback),
 		cmocka_unit_test(nearlimit_is_of_all_pools_of_a_server),
+		cmocka_unit_test(nearlimit_of_loopback_is_of_one_namespace),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
