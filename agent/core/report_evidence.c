@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * What a leak verdict rests on, sentence by sentence: each carries a figure that can be checked with
- * other tools.
+ * What a leak verdict rests on, sentence by sentence: each carries a figure that can be checked
+ * with other tools.
  *
  * Invariant: says nothing that was not measured.
  * Does not write the summary (report.c), and does not compute figures (figures.c).
@@ -75,7 +75,8 @@ static void add_benign(const struct judgement *judgement, struct verdict *verdic
 				     "of %u silences that spanned an open and ended in use or "
 				     "close, the longest was %s%s%s",
 				     benign->total, longest,
-				     benign->total < REPORT_BENIGN_MANY ? "" : ", 99 of 100 at most ",
+				     benign->total < REPORT_BENIGN_MANY ? ""
+									: ", 99 of 100 at most ",
 				     benign->total < REPORT_BENIGN_MANY ? "" : most);
 }
 

@@ -240,24 +240,47 @@ void rival_rule_network(const struct rival_figures *figures, struct rival_ruling
 
 /* --- the database ----------------------------------------------------------------------------- */
 
+/*
+ * What speaks against an exchange time that is as it was; "" = nothing. Of an exchange only the
+ * last before a look is seen, and a pool that ends each use with a rollback shows the time of that.
+ */
+static const char *doubt_words(const struct rival_figures *figures, char *buffer, size_t size)
+{
+	const struct meter_figures *before = &figures->before, *since = &figures->since;
+	char now[RIVAL_DURATION_SIZE], then[RIVAL_DURATION_SIZE], change[RIVAL_CHANGE_SIZE];
+
+	buffer[0] = '\0';
+	if (round_trip_has_risen(figures, SLOW_FACTOR))
+		(void)snprintf(buffer, size, "; but the round trip has risen too");
+	else if (has_risen(since->rtt_us, before->rtt_us, SLOW_FACTOR))
+		(void)snprintf(buffer, size, "; but the server acknowledges after %s, %s before",
+			       duration_us(since->rtt_us, now), duration_us(before->rtt_us, then));
+	else if (service_ratio(figures) >= SLOW_FACTOR)
+		(void)snprintf(buffer, size, "; but time for the same payload %s",
+			       rival_change(service_ratio(figures), change));
+	return buffer;
+}
+
 static void rule_exchange(const struct rival_figures *figures, struct rival_ruling *out)
 {
 	const struct meter_figures *before = &figures->before, *since = &figures->since;
 	char now[RIVAL_DURATION_SIZE], then[RIVAL_DURATION_SIZE], change[RIVAL_CHANGE_SIZE];
 	enum ruling ruling = RULING_CANNOT_TELL;
 	double ratio = since->exchange_us / before->exchange_us;
-	bool path_too = round_trip_has_risen(figures, SLOW_FACTOR);
+	char doubt[96] = "";
 
-	if (ratio >= SLOW_FACTOR && !path_too)
+	if (ratio < SLOW_FACTOR || round_trip_has_risen(figures, SLOW_FACTOR))
+		(void)doubt_words(figures, doubt, sizeof(doubt));
+	if (ratio >= SLOW_FACTOR && doubt[0] == '\0')
 		ruling = RULING_RULED_IN;
-	else if (ratio < SAME_FACTOR && figures->owed_count < RIVAL_EVENTS_MIN)
+	else if (ratio < SAME_FACTOR && figures->owed_count < RIVAL_EVENTS_MIN && doubt[0] == '\0')
 		ruling = RULING_RULED_OUT;
 	rival_say(out, ruling,
 		  "exchange time %s, %s before (%s; %" PRIu64 " and %" PRIu64
 		  " exchanges); %u answers owed for long%s",
 		  duration_us(since->exchange_us, now), duration_us(before->exchange_us, then),
 		  rival_change(ratio, change), since->exchange_count, before->exchange_count,
-		  figures->owed_count, path_too ? "; but the round trip has risen too" : "");
+		  figures->owed_count, doubt);
 	rival_brief(out, "exchange time %s", change);
 }
 

@@ -151,6 +151,19 @@ static void exchange_rises_and_connects_do_not(struct rival_figures *figures)
 	figures->since.rtt_us = 35000;
 }
 
+/* A pool that ends each use with a rollback shows the time of that. */
+static void acknowledgements_come_later(struct rival_figures *figures)
+{
+	figures->since.rtt_us = 21000;
+}
+
+static void more_is_owed_for_the_same_work(struct rival_figures *figures)
+{
+	figures->before.busy = 0.05;
+	figures->since.busy = 0.3;
+	figures->before.sample_count = figures->since.sample_count = 60;
+}
+
 static void nobody_gets_an_answer(struct rival_figures *figures)
 {
 	figures->owed_count = 18;
@@ -193,6 +206,9 @@ static void rival_rule_slow_database(void **state)
 		{"with the path", exchange_rises_with_the_path, UNKNOWN, "round trip"},
 		{"with quick connects", exchange_rises_and_connects_do_not, IN,
 		 "exchange time 40 ms"},
+		{"late", acknowledgements_come_later, UNKNOWN,
+		 "acknowledges after 21 ms, 300 us before"},
+		{"more owed", more_is_owed_for_the_same_work, UNKNOWN, "same payload +500%"},
 		{"no answers", nobody_gets_an_answer, IN, "18 of the 20"},
 		{"four answers", four_get_no_answer, UNKNOWN, "4 answers owed"},
 		{"busy with more work", busy_with_more_work, OUT, "16.0 connections owed"},
