@@ -41,6 +41,7 @@ struct agent {
 	struct options *options;
 	bool json;
 	bool stdout_is_journal;
+	bool is_recalled; /* what was carried over is known to the connections that it names */
 };
 
 static int emit(struct agent *agent, const struct ledger_line *line)
@@ -87,8 +88,12 @@ static struct fleets *fleets_of(const struct agent *agent)
 static int on_look(struct live *live)
 {
 	struct agent *agent = live->userdata;
-	int r = review_carried(agent);
+	int r;
 
+	if (!agent->is_recalled)
+		ledger_recall(agent->ledger, pipeline_table(live->pipeline));
+	agent->is_recalled = true;
+	r = review_carried(agent);
 	if (agent->journal)
 		(void)journal_retry(agent->journal); /* says itself what waits */
 	privilege_tell_refused();

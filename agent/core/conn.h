@@ -66,6 +66,7 @@ struct conn {
 	uint32_t outlived : 2; /* 2 = used after that (deserted.c) */
 	uint32_t was_found_open : 1; /* older than the observation */
 	uint32_t idle_is_bound : 1; /* of a seen one whose idle time was not known */
+	uint32_t was_named : 1; /* by a verdict that stood when the observation began (marks.c) */
 	/* Its upper bits, as those of other counters, are in struct conn_rare. */
 	uint32_t rtt_low : CONN_RTT_BITS; /* conn_rtt_us() */
 	uint32_t retransmit_low : CONN_RETRANSMIT_BITS; /* conn_retransmit_count() */

@@ -240,6 +240,7 @@ static int review_suspect(struct bench *bench, struct judgement *judgement,
 	leak->stage = LEAK_RAISED;
 	*leak->basis = *finding;
 	marks_add_raised(judgement, finding, moment);
+	marks_add_kept(judgement);
 	bench->standing_count[VERDICT_LEAK]++;
 	return say(bench, judgement, finding, VERDICT_RAISED, t_ns);
 }

@@ -455,6 +455,17 @@ static void name_remaining(struct ledger_entry *entry, const struct table *table
 			verdict_name(verdict, conn->id, conn->local_port);
 }
 
+void ledger_recall(const struct ledger *ledger, const struct table *table)
+{
+	for (const struct ledger_entry *entry = ledger->first; entry; entry = entry->next) {
+		bool is_leak = entry->is_raised && entry->verdict.kind == VERDICT_LEAK;
+		const struct pool *pool = is_leak ? find_pool(table, &entry->verdict) : NULL;
+
+		for (struct conn *conn = pool ? pool->oldest : NULL; conn; conn = conn_newer(conn))
+			conn->was_named |= remains(entry, table, conn);
+	}
+}
+
 static uint64_t grace_of(const struct ledger_entry *entry)
 {
 	if (!entry->is_raised)

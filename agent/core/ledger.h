@@ -74,6 +74,13 @@ void ledger_reserve(struct ledger *ledger, uint64_t next_id);
 uint64_t ledger_next_id(const struct ledger *ledger);
 
 /*
+ * Tells the connections (was_named) that a leak which was carried over names, and that have been
+ * silent ever since. To be called after the first look, which has seen everything: what the
+ * detector finds again is then told with all that it was before.
+ */
+void ledger_recall(const struct ledger *ledger, const struct table *table);
+
+/*
  * The next of those carried over of which the table shows that it is over: true with its last line.
  * To be called until it returns false, after a look that has seen everything. The others name those
  * of their suspects that are as they were, by what their connections are called in this table.

@@ -68,6 +68,32 @@ static uint32_t count_beating(const struct judgement *judgement)
 	return count;
 }
 
+/* A verdict of the run before has named it, and nobody has used it since. */
+static bool is_kept(const struct conn *conn)
+{
+	return conn->was_named && conn->silent_since_seen;
+}
+
+/* Those marked that the evidence does not count, for they lay there when it began. */
+static uint32_t count_kept(const struct judgement *judgement, const struct finding *finding)
+{
+	const struct conn *conn = judgement->pool->newest;
+	uint32_t count = 0;
+
+	for (; conn && finding->base > 0; conn = conn_older(conn))
+		count += conn->is_suspect && is_kept(conn);
+	return count < finding->base ? count : finding->base;
+}
+
+void marks_add_kept(struct judgement *judgement)
+{
+	struct conn *conn = judgement->pool->oldest;
+
+	for (; conn; conn = conn_newer(conn))
+		if (is_kept(conn))
+			mark(judgement, conn);
+}
+
 /* What rests together, in a second pool perhaps, is not part of what falls silent one by one. */
 static void find_apart(struct apart *apart, struct judgement *judgement,
 		       const struct finding *finding, const struct losses *losses)
@@ -101,6 +127,7 @@ void marks_add(struct judgement *judgement, const struct finding *finding,
 	struct conn *conn;
 
 	find_apart(&apart, judgement, finding, losses);
+	most += count_kept(judgement, finding);
 	if (leak->suspect_count >= most && !finding->is_hint)
 		most += count_beating(judgement);
 	stock_begin(&walk, judgement->pool, &finding->limits, losses);

@@ -20,6 +20,12 @@ void marks_add_raised(struct judgement *judgement, const struct finding *finding
 		      const struct moment *moment);
 
 /*
+ * Marks what a leak verdict named before the observation began, and nobody has used since: this
+ * run's evidence begins later than the leak. To be called when the leak is raised.
+ */
+void marks_add_kept(struct judgement *judgement);
+
+/*
  * Marks what the exhausted verdict of the pool names, where one stands: a pool that opens no more
  * is not tested at opens any more, and what it leaked last is never counted there.
  */

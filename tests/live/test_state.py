@@ -43,6 +43,16 @@ def kept(directory):
     return json.loads((directory / "state.json").read_text())
 
 
+def names_of(directory):
+    return set(kept(directory)["verdicts"][0]["suspects"])
+
+
+def names_beyond(directory, named):
+    """All that are named, as soon as one of them is new."""
+    names = names_of(directory)
+    return names if names - named else None
+
+
 def verdicts_of(agent, leaker):
     return [event for event in agent.events("verdict") if event["pid"] == leaker.pid]
 
@@ -66,12 +76,16 @@ def test_restart_tells_nothing_twice_and_clears_under_the_same_id(keep, start, s
     # Nothing is written at the end of one that is killed.
     agent.process.send_signal(signal.SIGKILL)
     agent.wait(10)
+    named = names_of(directory)
     again = keep("--port", f"orders={port}", "--fail-on", "leak")
     assert said(again, "1 verdict carried over from the run before")
     # The leak goes on, the new run finds it by itself, and it is the same one.
     leaker.leak()
     # What is known as of a former run has the time of that.
     wait_until(lambda: "known_ns" not in kept(directory)["verdicts"][0], 40, "found again")
+    # With all that lies there still, and more.
+    now = wait_until(lambda: names_beyond(directory, named), 40, "others are named")
+    assert named < now
     known = [event for event in verdicts_of(again, leaker) if event["state"] != "updated"]
     assert known == []
     assert again.stop() == VERDICT

@@ -253,6 +253,56 @@ static void ledger_review_names_the_suspects_that_are_as_they_were(void **state)
 	assert_int_equal(carried->suspect_count, SUSPECTS - 2);
 }
 
+static void carry_suspicion(struct bed *bed)
+{
+	struct verdict verdict = line_of(17, VERDICT_SUSPECT, SEVERITY_INFO);
+	struct netaddr suspects[SUSPECTS];
+
+	for (uint32_t i = 0; i < SUSPECTS; i++)
+		suspects[i] = address((uint16_t)(40001 + i));
+	assert_int_equal(
+		ledger_carry(bed->ledger, &verdict, suspects, SUSPECTS, KNOWN_NS, KNOWN_NS + SEC),
+		0);
+}
+
+static uint32_t count_recalled(struct bed *bed)
+{
+	uint32_t count = 0;
+
+	ledger_recall(bed->ledger, bed->table);
+	for (uint64_t id = 1; id <= SUSPECTS + 2; id++)
+		count += table_find_conn(bed->table, id)->was_named;
+	return count;
+}
+
+static void ledger_recall_tells_those_that_a_leak_named_and_nobody_has_used(void **state)
+{
+	struct bed *bed = *state;
+
+	open_connections(bed);
+	assert_int_equal(count_recalled(bed), 0);
+	/* Before a boot nothing is known of them. */
+	carry(bed, 16, VERDICT_LEAK, 0);
+	assert_int_equal(count_recalled(bed), 0);
+	apply(bed, &(struct event){.type = EVENT_IO,
+				   .t_ns = KNOWN_NS + 2 * SEC,
+				   .conn = 3,
+				   .sent_bytes = 100,
+				   .last_send_ns = KNOWN_NS + 2 * SEC});
+	carry(bed, 17, VERDICT_LEAK, KNOWN_NS);
+	assert_int_equal(count_recalled(bed), SUSPECTS - 1);
+	assert_false(table_find_conn(bed->table, 3)->was_named);
+}
+
+static void ledger_recall_of_a_suspicion_tells_none(void **state)
+{
+	struct bed *bed = *state;
+
+	open_connections(bed);
+	carry_suspicion(bed);
+	assert_int_equal(count_recalled(bed), 0);
+}
+
 static void ledger_review_pool_that_is_gone_ends_it(void **state)
 {
 	struct bed *bed = *state;
@@ -283,18 +333,6 @@ static void ledger_review_state_has_a_time_to_be_found_again(void **state)
 	assert_false(ledger_review(bed->ledger, bed->table, begin_ns + 900 * SEC, &bed->line));
 	assert_true(ledger_review(bed->ledger, bed->table, begin_ns + 901 * SEC, &bed->line));
 	assert_int_equal(bed->line.verdict->id, 1);
-}
-
-static void carry_suspicion(struct bed *bed)
-{
-	struct verdict verdict = line_of(17, VERDICT_SUSPECT, SEVERITY_INFO);
-	struct netaddr suspects[SUSPECTS];
-
-	for (uint32_t i = 0; i < SUSPECTS; i++)
-		suspects[i] = address((uint16_t)(40001 + i));
-	assert_int_equal(
-		ledger_carry(bed->ledger, &verdict, suspects, SUSPECTS, KNOWN_NS, KNOWN_NS + SEC),
-		0);
 }
 
 static void ledger_take_suspicion_carried_over_goes_on_under_its_id(void **state)
@@ -472,6 +510,8 @@ int main(void)
 		TEST(ledger_take_other_subjects_are_not_recognized),
 		TEST(ledger_review_leak_stands_while_its_suspects_are_silent),
 		TEST(ledger_review_names_the_suspects_that_are_as_they_were),
+		TEST(ledger_recall_tells_those_that_a_leak_named_and_nobody_has_used),
+		TEST(ledger_recall_of_a_suspicion_tells_none),
 		TEST(ledger_review_pool_that_is_gone_ends_it),
 		TEST(ledger_review_state_has_a_time_to_be_found_again),
 		TEST(ledger_carry_nonsense_is_refused),

@@ -101,12 +101,64 @@ static void marks_leave_out_the_depths_of_a_stack(void **state)
 		assert_int_equal(fixture.conns[i]->is_suspect, i >= BASE);
 }
 
+/* The first four, which the run before has named; of one somebody has made use since. */
+static void prepare_kept(struct fixture *fixture)
+{
+	prepare(fixture);
+	for (int i = 0; i < BASE; i++) {
+		fixture->conns[i]->was_named = true;
+		fixture->conns[i]->silent_since_seen = i > 0;
+	}
+}
+
+static void marks_of_what_was_named_before_the_restart_are_kept_while_it_is_silent(void **state)
+{
+	struct fixture fixture;
+
+	(void)state;
+	prepare_kept(&fixture);
+	marks_add_kept(&fixture.judgement);
+	assert_int_equal(fixture.judgement.leak.suspect_count, BASE - 1);
+	for (int i = 0; i < CONNS; i++)
+		assert_int_equal(fixture.conns[i]->is_suspect, i > 0 && i < BASE);
+}
+
+/* Those lay there when the evidence began: what it counts since is named beside them. */
+static void marks_of_what_leaks_since_come_to_those_that_were_kept(void **state)
+{
+	struct finding finding = {
+		.test = "opens",
+		.value = 1,
+		.began_ns = 4200 * NS_PER_SEC,
+		.base = BASE,
+		.excess = BASE,
+		.limits = {.kind = STOCK_IDLE, .known_ns = 7200 * S, .idle_ns = 300 * NS_PER_SEC},
+		.counts = is_any,
+	};
+	struct fixture fixture;
+
+	(void)state;
+	prepare_kept(&fixture);
+	marks_add_kept(&fixture.judgement);
+	marks_add(&fixture.judgement, &finding, &fixture.moment.losses);
+	assert_int_equal(fixture.judgement.leak.suspect_count, BASE - 1 + BASE);
+	/* Where the evidence has found fewer there, the others are of what it counts. */
+	prepare_kept(&fixture);
+	finding.base = 2;
+	marks_add_kept(&fixture.judgement);
+	marks_add(&fixture.judgement, &finding, &fixture.moment.losses);
+	assert_int_equal(fixture.judgement.leak.suspect_count, BASE + 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
 			marks_of_what_was_leaked_before_the_evidence_are_all_that_outlasted),
 		cmocka_unit_test(marks_leave_out_the_depths_of_a_stack),
+		cmocka_unit_test(
+			marks_of_what_was_named_before_the_restart_are_kept_while_it_is_silent),
+		cmocka_unit_test(marks_of_what_leaks_since_come_to_those_that_were_kept),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
