@@ -146,13 +146,37 @@ static double held_share(const struct judgement *judgement)
 	return count > 0 ? 1 - (double)ended_count / count : 1;
 }
 
+/* Nothing in so many times its mean is a chance of one in twenty. */
+#define RULE_OF_THREE 3.0
+
+/*
+ * How fast a pool can still take places on the server, in opens an hour: where it has opened
+ * nothing for long it is at its end, or was fixed, and goes on being a leak all the same.
+ */
+static double opens_per_hour_max(const struct judgement *judgement)
+{
+	const struct pool *pool = judgement->pool;
+	const struct conn *conn = pool->oldest;
+	int64_t opened_ns = (int64_t)pool->first_ns, now_ns = (int64_t)judgement->meter.last_ns;
+
+	for (; conn; conn = conn_newer(conn))
+		if (!conn->age_is_bound && conn->open_ns > opened_ns)
+			opened_ns = conn->open_ns;
+	if (now_ns <= opened_ns)
+		return INFINITY;
+	return RULE_OF_THREE * 3600 * NS_PER_SEC / (double)(now_ns - opened_ns);
+}
+
 static double leak_growth(const struct judgement *judgement)
 {
 	const struct leak *leak = &judgement->leak;
+	double growth;
 
 	if (leak->stage != LEAK_RAISED || !(leak->verdict->growth_per_hour > 0))
 		return 0;
-	return leak->verdict->growth_per_hour * held_share(judgement);
+	growth = leak->verdict->growth_per_hour * held_share(judgement);
+	/* What others have inherited it does not hold. */
+	return leak->basis->inherited ? growth : fmin(growth, opens_per_hour_max(judgement));
 }
 
 void figures_count_leak(struct judgement *judgement)
@@ -214,11 +238,13 @@ static double server_seconds_left(const struct bench *bench, const struct judgem
 	const struct pool *pool = judgement->pool;
 	uint64_t limit = figures_limit(bench, pool);
 
-	if (pool_held_count(pool) >= limit)
-		return own_seconds_left(judgement, finding, limit, per_hour);
 	/* Of other hosts, and of what it keeps for others, nothing is known here. */
 	if (figures_server_refuses(pool))
 		return 0;
+	if (finding->limits.kind != STOCK_PEER_CLOSED && finding->stock >= limit)
+		return 0;
+	if (pool_held_count(pool) >= limit)
+		return own_seconds_left(judgement, finding, limit, per_hour);
 	return seconds_left(limit, (double)figures_open_on_host(pool),
 			    per_hour * held_share(judgement) +
 				    figures_growth_of_others(bench, judgement));

@@ -113,6 +113,13 @@ static void open_one(struct sim *sim, uint64_t id)
 	sim_event(sim, &event);
 }
 
+static void close_one(struct sim *sim, uint64_t id, enum close_by by)
+{
+	struct event event = {.type = EVENT_CLOSE, .conn = id, .by = by};
+
+	sim_event(sim, &event);
+}
+
 /* Another process has as many open to the same server, of which 300 can be. */
 static struct sim *new_with_others(uint32_t count)
 {
@@ -271,6 +278,56 @@ static void report_time_left_is_that_of_all_leaks_to_the_server(void **state)
 		assert_true(fabs(verdict->exhausts_in_s - left * 5) < 0.2 * left * 5);
 		assert_non_null(strstr(verdict->summary, "/min by other leaks, exhausted in "));
 	}
+	sim_free(sim);
+}
+
+/* A leak that has come to its end is one, and takes nothing from the server any more. */
+static void report_time_left_leaves_out_leaks_that_have_stopped(void **state)
+{
+	struct sim *sim = new_with_others(0);
+	const struct verdict *other;
+	uint32_t raised = 0, i = 0;
+	double left;
+
+	(void)state;
+	for (; i < 100 && raised < 2; i++) {
+		sim->pid = 4122 - i % 2;
+		open_one(sim, 90000 + i);
+		sim_advance(sim, sim->now + 5);
+		raised = detector_standing_count(sim->detector, VERDICT_LEAK);
+	}
+	assert_int_equal(raised, 2);
+	sim->pid = 4121;
+	for (uint32_t k = 0; k < 120; k++) {
+		open_one(sim, 100000 + k);
+		sim_advance(sim, sim->now + 10);
+	}
+	left = 300 - (double)table_conn_count(sim->table);
+	other = detector_pool_verdict(sim->detector, table_first_pool(sim->table));
+	if (other->client.pid != 4121)
+		other = detector_pool_verdict(sim->detector, table_first_pool(sim->table)->next);
+	assert_true(fabs(other->exhausts_in_s - left * 10) < 0.1 * left * 10);
+	sim_free(sim);
+}
+
+/* The server takes no more, and who needs a connection finds that all of them are silent. */
+static void report_process_that_holds_all_the_server_takes_is_exhausted_now(void **state)
+{
+	struct sim *sim = new_with_others(0);
+
+	(void)state;
+	sim_leak_until_raised(sim, 1);
+	for (uint32_t i = 0; i < 400 && table_conn_count(sim->table) < 300; i++)
+		sim_leak_one(sim, 1);
+	assert_true(sim_last(sim)->exhausts_in_s > 0);
+	for (uint32_t i = 0; i < 30; i++) {
+		open_one(sim, 100000 + i);
+		close_one(sim, 100000 + i, CLOSE_LOCAL);
+		sim_advance(sim, sim->now + 1);
+	}
+	assert_true(standing(sim)->exhausts_in_s == 0);
+	assert_non_null(strstr(standing(sim)->summary, "300 of 300 open"));
+	assert_non_null(strstr(standing(sim)->summary, ", exhausted now."));
 	sim_free(sim);
 }
 
@@ -478,6 +535,8 @@ int main(void)
 		cmocka_unit_test(report_time_left_is_to_the_limit_that_comes_first),
 		cmocka_unit_test(report_time_left_is_that_of_all_leaks_to_the_server),
 		cmocka_unit_test(report_time_left_leaves_out_leaks_that_the_server_ends),
+		cmocka_unit_test(report_time_left_leaves_out_leaks_that_have_stopped),
+		cmocka_unit_test(report_process_that_holds_all_the_server_takes_is_exhausted_now),
 		cmocka_unit_test(report_site_of_suspects_is_grouped),
 		cmocka_unit_test(report_exhausted_says_who_has_the_held_ones),
 		cmocka_unit_test(report_last_senders_lead_the_sites),
