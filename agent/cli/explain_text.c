@@ -269,7 +269,8 @@ static int print_group(const struct explain *explain, const struct pool *pool,
 	};
 	static const char *const titles[EXPLAIN_GROUPS] = {
 		[EXPLAIN_SUSPECT] = "held to be leaked",
-		[EXPLAIN_STALE] = "silent for longer than is benign in this pool",
+		[EXPLAIN_STALE] =
+			"silent for longer than is usual in this pool, leaked or not needed",
 		[EXPLAIN_BUSY] = "busy: an answer is owed",
 		[EXPLAIN_IDLE] = "idle, no longer than is usual here",
 		[EXPLAIN_CONNECTING] = "connecting",

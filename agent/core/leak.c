@@ -11,7 +11,7 @@
  *	(not while most of it lies there and the pool grows: a suspect is right to wait)
  *
  * A path that leaks no more does not give back what it has leaked: the evidence of growth fades
- *with each open that finds no more of it, and what was named stands as long as it lies there.
+ * with each open that finds no more of it, and what was named stands as long as it lies there.
  *
  * Invariant: the connections marked (marks.c) are the suspects that a line names.
  * Does not compute figures or sentences (report.c).

@@ -34,7 +34,7 @@ static const char *const words[] = {
 	"OPEN/LIMIT  open connections; of the server's limit, or ~ a learned ceiling",
 	"BUSY        an answer of the database is owed to them",
 	"IDLE        silent, but no longer than is normal in this pool",
-	"STALE       silent for much longer than is normal in this pool",
+	"STALE       much longer than is normal in this pool: leaked, or not needed",
 	"COURSE      how many were open over the last five minutes",
 	"VERDICT     what is held against the pool, how many connections it names,",
 	"            since when, and when the limit is reached (at best and at worst)",
