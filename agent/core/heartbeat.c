@@ -60,9 +60,23 @@ uint64_t heartbeat_length_ns(const struct conn *conn)
 	return conn->last_active_ns > worked_ns ? (uint64_t)(conn->last_active_ns - worked_ns) : 0;
 }
 
-static uint64_t limit_ns(const struct heartbeat *heartbeat)
+/*
+ * How long it may beat: what did so before it ever worked is told from what rests between two
+ * requests, for a pool of which one connection is used each minute says nothing of monitors.
+ */
+static uint64_t monitor_limit_ns(const struct heartbeat *heartbeat)
+{
+	return LIMIT_FACTOR * heartbeat->monitor_s * NS_PER_SEC;
+}
+
+static uint64_t other_limit_ns(const struct heartbeat *heartbeat)
 {
 	return LIMIT_FACTOR * silence_quantile_ns(&heartbeat->benign, LIMIT_QUANTILE);
+}
+
+static uint64_t limit_ns(const struct heartbeat *heartbeat, const struct conn *conn)
+{
+	return heartbeat_is_monitor(conn) ? monitor_limit_ns(heartbeat) : other_limit_ns(heartbeat);
 }
 
 _Static_assert(HEARTBEAT_MIN < CONN_BEAT_MAX, "opens.c asks whether it has just begun to beat");
@@ -75,19 +89,26 @@ static bool is_steady(uint16_t a, uint16_t b)
 	return abs((int)a - (int)b) <= (a > b ? a : b) / 5 + 1;
 }
 
-static void learn_length(struct heartbeat *heartbeat, uint64_t length_ns, int64_t until_ns)
-{
-	if (heartbeat->process.test_count == 0 ||
-	    until_ns - (int64_t)length_ns >= heartbeat->known_ns)
-		return;
-	if (eprocess_value(&heartbeat->process) > 1 && length_ns > limit_ns(heartbeat))
-		eprocess_discount(&heartbeat->process, COMEBACK_FACTOR);
-	silence_add(&heartbeat->benign, length_ns < SAMPLE_MAX_NS ? length_ns : SAMPLE_MAX_NS);
-}
-
 static uint32_t seconds_of(int64_t t_ns)
 {
 	return t_ns > 0 ? (uint32_t)((uint64_t)t_ns / NS_PER_SEC) : 0;
+}
+
+/* Its beats have ended in work, or in a close of the process's own. */
+static void learn_length(struct heartbeat *heartbeat, const struct conn *conn, int64_t until_ns)
+{
+	uint64_t length_ns = heartbeat_length_ns(conn);
+
+	if (heartbeat->process.test_count == 0 ||
+	    until_ns - (int64_t)length_ns >= heartbeat->known_ns)
+		return;
+	if (eprocess_value(&heartbeat->process) > 1 && length_ns > limit_ns(heartbeat, conn))
+		eprocess_discount(&heartbeat->process, COMEBACK_FACTOR);
+	if (length_ns > SAMPLE_MAX_NS)
+		length_ns = SAMPLE_MAX_NS;
+	if (heartbeat_is_monitor(conn) && heartbeat->monitor_s < seconds_of((int64_t)length_ns))
+		heartbeat->monitor_s = seconds_of((int64_t)length_ns);
+	silence_add(&heartbeat->benign, length_ns);
 }
 
 /*
@@ -113,6 +134,35 @@ static uint32_t count_beats(const struct beat *beat, const struct change *change
 	return 0;
 }
 
+/* It is only told, from its first moment on: the monitor that a client of MongoDB begins with. */
+static bool is_listener(const struct conn *conn)
+{
+	return conn->came_along && conn->beat.sent == 0 && heartbeat_is_monitor(conn);
+}
+
+/*
+ * A client of MongoDB measures the round trip on a connection of its own, which it opens when its
+ * first monitor has been told for the first time: one beat later. It is of that one's party.
+ */
+static void join_late(struct conn *conn, const struct pool *pool)
+{
+	const struct conn *other = pool->newest;
+
+	if (conn->came_along || conn->beat.sent == 0 || !heartbeat_is_monitor(conn))
+		return;
+	for (; other; other = conn_older(other)) {
+		uint64_t later = (uint64_t)(conn->open_ns - other->open_ns) / GAP_UNIT_NS;
+
+		if (conn->open_ns <= other->open_ns || later > UINT16_MAX || !is_listener(other) ||
+		    !is_steady(conn->beat.gap, other->beat.gap) ||
+		    !is_steady((uint16_t)later, other->beat.gap))
+			continue;
+		conn->came_along = true;
+		conn->party = other->party;
+		return;
+	}
+}
+
 static void note_exchange(struct heartbeat *heartbeat, const struct change *change)
 {
 	struct conn *conn = change->conn;
@@ -129,12 +179,14 @@ static void note_exchange(struct heartbeat *heartbeat, const struct change *chan
 	    next.received == conn->beat.received && is_steady(next.gap, conn->beat.gap)) {
 		if (conn->beat_count < CONN_BEAT_MAX)
 			conn->beat_count++;
+		if (conn->beat_count == HEARTBEAT_MIN)
+			join_late(conn, change->pool);
 		return;
 	}
 	if (heartbeat_is_beating(conn) && count_beats(&conn->beat, change) > 0)
 		return;
 	if (heartbeat_is_beating(conn))
-		learn_length(heartbeat, heartbeat_length_ns(conn), change->silent_since_ns);
+		learn_length(heartbeat, conn, change->silent_since_ns);
 	conn->beat = next;
 	conn->beat_count = can_be;
 	conn->beat_since_s = can_be ? seconds_of(change->silent_since_ns) : 0;
@@ -147,7 +199,7 @@ static void observe_close(struct heartbeat *heartbeat, const struct change *chan
 	const struct conn *conn = change->conn;
 
 	if (heartbeat_is_beating(conn) && change_is_own_close(change))
-		learn_length(heartbeat, heartbeat_length_ns(conn), conn->last_active_ns);
+		learn_length(heartbeat, conn, conn->last_active_ns);
 }
 
 static void note_open(struct heartbeat *heartbeat, struct conn *conn)
@@ -191,7 +243,7 @@ static bool counts(const struct finding *finding, const struct conn *conn)
 {
 	/* Listeners that are all told the same at the same time receive, and do not ask. */
 	if (!heartbeat_is_beating(conn) || conn->beat.sent == 0 ||
-	    heartbeat_length_ns(conn) <= limit_ns(finding->state))
+	    heartbeat_length_ns(conn) <= limit_ns(finding->state, conn))
 		return false;
 	/* Those that were known to beat before the evidence began are not its growth. */
 	return finding->base == 0 ||
@@ -225,12 +277,16 @@ void heartbeat_find_parties(struct heartbeat_parties *ret_parties, const struct 
 {
 	memset(ret_parties, 0, sizeof(*ret_parties));
 	for (const struct conn *conn = pool->newest; conn; conn = conn_older(conn)) {
-		if (heartbeat_is_beating(conn))
+		if (heartbeat_is_beating(conn)) {
 			set_bit(ret_parties->beating, conn);
-		else if (conn->has_returned)
+			if (conn->beat.sent > 0)
+				set_bit(ret_parties->asking, conn);
+		} else if (conn->has_returned) {
 			set_bit(ret_parties->working, conn);
-		else if (conn->came_along && moment->t_ns - conn->open_ns > moment->settings->t0_ns)
+		} else if (conn->came_along &&
+			   moment->t_ns - conn->open_ns > moment->settings->t0_ns) {
 			set_bit(ret_parties->unused, conn);
+		}
 	}
 }
 
@@ -242,20 +298,28 @@ bool heartbeat_is_left(const struct heartbeat_parties *parties, const struct con
 }
 
 /* Those that came along with others, none of which works. */
-static uint32_t count_left_behind(const struct finding *finding, const struct pool *pool,
-				  const struct moment *moment)
+struct left_behind {
+	uint32_t asking; /* as many of those that the finding counts */
+	uint32_t all; /* and with them those of the same parties that are only told */
+};
+
+static void count_left_behind(struct left_behind *left, const struct finding *finding,
+			      const struct pool *pool, const struct moment *moment)
 {
 	struct heartbeat_parties parties;
 	struct stock_walk walk;
 	struct conn *conn;
-	uint32_t count = 0;
 
+	*left = (struct left_behind){0};
 	heartbeat_find_parties(&parties, pool, moment);
 	stock_begin(&walk, pool, &finding->limits, &moment->losses);
-	while ((conn = stock_next(&walk)))
-		count += conn->came_along && counts(finding, conn) &&
-			 !has_bit(parties.working, conn);
-	return count;
+	while ((conn = stock_next(&walk))) {
+		if (!conn->came_along || has_bit(parties.working, conn))
+			continue;
+		left->asking += counts(finding, conn);
+		left->all += counts(finding, conn) ||
+			     (is_listener(conn) && has_bit(parties.asking, conn));
+	}
 }
 
 void heartbeat_advance(struct heartbeat *heartbeat, const struct moment *moment,
@@ -282,28 +346,33 @@ double heartbeat_value(const struct heartbeat *heartbeat)
 
 static void explain(const struct finding *finding, char *text, size_t size)
 {
+	const struct heartbeat *heartbeat = finding->state;
+	uint64_t monitor_ns = monitor_limit_ns(heartbeat), other_ns = other_limit_ns(heartbeat);
 	char limit[32];
-	uint64_t length_ns = limit_ns(finding->state);
 
-	if (length_ns == 0)
+	if (monitor_ns == 0)
 		(void)snprintf(text, size,
 			       "%u connections do nothing but exchange the same few bytes at a "
-			       "steady gap, %u when it began; none that did so ever worked again "
-			       "(e-value %.3g)",
-			       finding->stock, finding->base, finding->value);
+			       "steady gap, %u when it began; none that did so %sever worked "
+			       "%s(e-value %.3g)",
+			       finding->stock, finding->base,
+			       other_ns == 0 ? "" : "from its first moment on ",
+			       other_ns == 0 ? "again " : "", finding->value);
 	else
 		(void)snprintf(
 			text, size,
 			"%u connections have for longer than %s done nothing but exchange "
 			"the same few bytes at a steady gap, %u when it began (e-value %.3g)",
-			finding->stock, format_duration(length_ns, limit, sizeof(limit)),
+			finding->stock,
+			format_duration(monitor_ns < other_ns ? monitor_ns : other_ns, limit,
+					sizeof(limit)),
 			finding->base, finding->value);
 }
 
 void heartbeat_find(const struct heartbeat *heartbeat, const struct moment *moment,
 		    const struct pool *pool, struct finding *ret_finding)
 {
-	uint32_t left;
+	struct left_behind left;
 
 	begin(ret_finding, heartbeat, moment->t_ns);
 	ret_finding->stock = finding_count(ret_finding, pool, &moment->losses);
@@ -311,9 +380,10 @@ void heartbeat_find(const struct heartbeat *heartbeat, const struct moment *mome
 	ret_finding->value = heartbeat_value(heartbeat);
 	ret_finding->base = eprocess_base(&heartbeat->process);
 	ret_finding->began_ns = eprocess_began_ns(&heartbeat->process);
-	left = count_left_behind(ret_finding, pool, moment);
+	count_left_behind(&left, ret_finding, pool, moment);
 	ret_finding->evidence = "heartbeats_only";
 	ret_finding->explain = explain;
 	ret_finding->excess = finding_excess(ret_finding->stock, ret_finding->base);
-	ret_finding->is_hint = left < LEFT_MIN || left < LEFT_SHARE * ret_finding->excess;
+	ret_finding->is_hint =
+		left.all < LEFT_MIN || left.asking < LEFT_SHARE * ret_finding->excess;
 }

@@ -22,6 +22,7 @@
 struct heartbeat_parties {
 	uint64_t working[HEARTBEAT_PARTIES / 64];
 	uint64_t beating[HEARTBEAT_PARTIES / 64];
+	uint64_t asking[HEARTBEAT_PARTIES / 64]; /* of those that beat */
 	uint64_t unused[HEARTBEAT_PARTIES / 64]; /* since their first use */
 };
 
@@ -31,6 +32,7 @@ struct heartbeat {
 	struct silences benign; /* stretches of beats that spanned a test and ended in work */
 	bool has_opened; /* since the last test, and no close paid for it */
 	uint16_t party_count; /* wraps */
+	uint32_t monitor_s; /* the longest of such stretches that began with the connection */
 	int64_t known_ns; /* as of the last test */
 	struct conn *last_opened; /* NULL = none, or no longer in the pool */
 };

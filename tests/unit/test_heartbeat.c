@@ -112,8 +112,36 @@ static void heartbeat_length_is_that_of_the_stretch(void **state)
 struct mongo {
 	struct sim_conn *monitors[2], *working;
 	double rate; /* of work */
+	double late; /* when the second monitor comes */
 	bool is_leaked;
 };
+
+/* As the driver of node does: the second monitor comes when the first one was told once. */
+static void mongo_open_in_turn(struct sim *sim, struct mongo *client, double rate, bool leaked)
+{
+	client->monitors[0] = sim_open(sim);
+	client->monitors[1] = NULL;
+	client->working = sim_open(sim);
+	client->rate = rate;
+	client->late = sim->now + 10.5;
+	client->is_leaked = leaked;
+	if (leaked) {
+		client->monitors[0]->state = SIM_LEAKED;
+		client->working->state = SIM_LEAKED;
+		sim->leaked_count += 2;
+	}
+}
+
+static void open_late(struct sim *sim, struct mongo *client)
+{
+	if (client->monitors[1] || sim->now < client->late)
+		return;
+	client->monitors[1] = sim_open(sim);
+	if (client->is_leaked) {
+		client->monitors[1]->state = SIM_LEAKED;
+		sim->leaked_count++;
+	}
+}
 
 static void mongo_open(struct sim *sim, struct mongo *client, double rate, bool leaked)
 {
@@ -138,7 +166,7 @@ static void beat(struct sim *sim, struct mongo *client)
 	for (int i = 0; i < 2; i++) {
 		struct sim_conn *conn = client->monitors[i];
 
-		if (sim->now - conn->last_recv < 10)
+		if (!conn || sim->now - conn->last_recv < 10)
 			continue;
 		conn->last_recv = sim->now;
 		conn->received += i == 0 ? 480 : 314;
@@ -164,6 +192,7 @@ static void run_clients(struct sim *sim, struct mongo *clients, uint32_t count, 
 	while (sim->now < until) {
 		sim_advance(sim, sim->now + STEP_S);
 		for (uint32_t i = 0; i < count; i++) {
+			open_late(sim, &clients[i]);
 			beat(sim, &clients[i]);
 			work(sim, &clients[i]);
 		}
@@ -186,15 +215,15 @@ static void heartbeat_of_a_healthy_client_is_no_evidence(void **state)
 	}
 }
 
-static void heartbeat_of_a_client_for_each_tenant_is_no_leak(void **state)
+static void run_tenants(void (*open)(struct sim *sim, struct mongo *client, double rate,
+				     bool leaked))
 {
-	(void)state;
 	for (uint64_t seed = 1; seed <= SEEDS; seed++) {
 		struct sim *sim = sim_new(seed);
 		struct mongo clients[40];
 
 		for (uint32_t i = 0; i < 40; i++) {
-			mongo_open(sim, &clients[i], 0.002 * pow(500, sim_random(sim)), false);
+			open(sim, &clients[i], 0.002 * pow(500, sim_random(sim)), false);
 			run_clients(sim, clients, i + 1, sim->now + 200 * sim_random(sim));
 		}
 		run_clients(sim, clients, 40, 4 * 3600);
@@ -202,6 +231,13 @@ static void heartbeat_of_a_client_for_each_tenant_is_no_leak(void **state)
 		sim_expect_no_leak(sim, "tenants", seed, true);
 		sim_free(sim);
 	}
+}
+
+static void heartbeat_of_a_client_for_each_tenant_is_no_leak(void **state)
+{
+	(void)state;
+	run_tenants(mongo_open);
+	run_tenants(mongo_open_in_turn);
 }
 
 /* Each worker polls an empty queue by itself: alike, steady, and somebody's. */
@@ -315,6 +351,103 @@ static void heartbeat_of_many_leaked_clients_is_named_whole(void **state)
 	sim_free(sim);
 }
 
+static void heartbeat_of_a_monitor_that_comes_late_is_of_its_client(void **state)
+{
+	struct sim *sim = sim_new(1);
+	struct mongo clients[24];
+	const struct verdict *verdict;
+
+	(void)state;
+	mongo_open_in_turn(sim, &clients[0], 2, false);
+	run_clients(sim, clients, 1, 3600);
+	for (uint32_t i = 1; i < 24; i++) {
+		mongo_open_in_turn(sim, &clients[i], 0, true);
+		run_clients(sim, clients, i + 1, sim->now + 40);
+	}
+	verdict = detector_pool_verdict(sim->detector, table_first_pool(sim->table));
+	assert_non_null(verdict);
+	assert_in_range(verdict->suspect_count, sim->leaked_count - 6, sim->leaked_count);
+	for (uint32_t i = 0; i < verdict->suspect_count; i++)
+		assert_true(sim_is_leaked(sim, verdict->suspects[i]));
+	sim_free(sim);
+}
+
+/* A pool that rests for half an hour at a time says nothing of silence: the monitors tell alone. */
+static void heartbeat_clients_whose_second_monitor_comes_late_are_raised(void **state)
+{
+	struct sim *sim = sim_new(1);
+	struct mongo clients[20];
+	const struct sim_line *line;
+
+	(void)state;
+	mongo_open_in_turn(sim, &clients[0], 0.001, false);
+	run_clients(sim, clients, 1, 4 * 3600);
+	for (uint32_t i = 1; i < 20 && !sim_first(sim, VERDICT_RAISED); i++) {
+		mongo_open_in_turn(sim, &clients[i], 0, true);
+		run_clients(sim, clients, i + 1, sim->now + 40);
+	}
+	line = sim_first_by(sim, VERDICT_LEAK, VERDICT_RAISED, "heartbeats_only");
+	assert_non_null(line);
+	assert_in_range(line->leaked_count, 18, 30);
+	assert_int_equal(line->right_count, line->suspect_count);
+	sim_free(sim);
+}
+
+static void heartbeat_observe_remembers_for_how_long_a_working_one_beat_first(void **state)
+{
+	struct heartbeat heartbeat = {.process = {.test_count = 1}, .known_ns = INT64_MAX};
+	struct conn conn = {.last_active_ns = 0};
+	struct pool pool = {0};
+
+	(void)state;
+	for (int i = 0; i < 7; i++) {
+		struct change change = {.type = CHANGE_ACTIVE,
+					.pool = &pool,
+					.conn = &conn,
+					.silence_ns = sim_ns(10),
+					.silent_since_ns = conn.last_active_ns,
+					.sent_bytes = i < 6 ? 65 : 700,
+					.received_bytes = 314};
+
+		assert_int_equal(heartbeat.monitor_s, 0);
+		heartbeat_observe(&heartbeat, &change);
+		conn.last_active_ns += (int64_t)change.silence_ns;
+	}
+	assert_int_equal(heartbeat.monitor_s, 60);
+}
+
+/* What a rare request leaves between two uses of one connection says nothing of monitors. */
+static void heartbeat_of_a_connection_that_works_now_and_then_excuses_no_monitor(void **state)
+{
+	struct sim *sim = sim_new(1);
+	struct mongo clients[20];
+	const struct sim_line *line;
+	struct sim_conn *rare;
+
+	(void)state;
+	mongo_open(sim, &clients[0], 2, false);
+	rare = sim_open(sim);
+	run_clients(sim, clients, 1, 5); /* it does not begin with a beat */
+	sim_use(sim, rare);
+	while (sim->now < 3600) {
+		run_clients(sim, clients, 1, sim->now + 60);
+		sim_use(sim, rare);
+		rare->sent += fmod(sim->now, 900) < 60 ? 17 : 0;
+	}
+	for (uint32_t i = 1; i < 20 && !sim_first(sim, VERDICT_RAISED); i++) {
+		mongo_open(sim, &clients[i], 0, false);
+		clients[i].monitors[0]->state = SIM_LEAKED;
+		clients[i].monitors[1]->state = SIM_LEAKED;
+		sim->leaked_count += 2;
+		run_clients(sim, clients, i + 1, sim->now + 120);
+	}
+	line = sim_first_by(sim, VERDICT_LEAK, VERDICT_RAISED, "heartbeats_only");
+	assert_non_null(line);
+	assert_in_range(line->leaked_count, 12, 36);
+	assert_int_equal(line->right_count, line->suspect_count);
+	sim_free(sim);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -326,6 +459,11 @@ int main(void)
 		cmocka_unit_test(heartbeat_clients_that_nobody_closes_are_raised),
 		cmocka_unit_test(heartbeat_of_leaked_clients_is_named_with_what_is_silent),
 		cmocka_unit_test(heartbeat_of_many_leaked_clients_is_named_whole),
+		cmocka_unit_test(heartbeat_of_a_monitor_that_comes_late_is_of_its_client),
+		cmocka_unit_test(heartbeat_clients_whose_second_monitor_comes_late_are_raised),
+		cmocka_unit_test(heartbeat_observe_remembers_for_how_long_a_working_one_beat_first),
+		cmocka_unit_test(
+			heartbeat_of_a_connection_that_works_now_and_then_excuses_no_monitor),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
