@@ -17,8 +17,8 @@
 #define IDLE_S 600
 #define GAP_S 30
 
-/* How many tests are made at closes every 30 s from first_s to last_s, in a pool born at 0. */
-static uint32_t count_tests(uint32_t first_s, uint32_t last_s)
+/* How many tests are made at closes every gap_s from first_s to last_s, in a pool born at 0. */
+static uint32_t count_tests(uint32_t first_s, uint32_t last_s, uint32_t gap_s)
 {
 	struct evictions evictions = {0};
 	struct settings settings;
@@ -27,7 +27,7 @@ static uint32_t count_tests(uint32_t first_s, uint32_t last_s)
 	uint32_t count = 0;
 
 	settings_init(&settings);
-	for (uint32_t t_s = first_s; t_s < last_s; t_s += GAP_S) {
+	for (uint32_t t_s = first_s; t_s < last_s; t_s += gap_s) {
 		struct moment moment = {
 			.settings = &settings,
 			.losses = {.last_ns = INT64_MIN},
@@ -54,15 +54,22 @@ static uint32_t count_tests(uint32_t first_s, uint32_t last_s)
 static void evictions_of_a_young_pool_are_no_test(void **state)
 {
 	(void)state;
-	assert_int_equal(count_tests(IDLE_S, 1790), 0);
-	assert_true(count_tests(IDLE_S, 3600) > 50);
+	assert_int_equal(count_tests(IDLE_S, 1790, GAP_S), 0);
+	assert_true(count_tests(IDLE_S, 3600, GAP_S) > 50);
 }
 
 static void evictions_before_the_habit_is_known_are_no_test(void **state)
 {
 	(void)state;
-	assert_int_equal(count_tests(86400, 86400 + 7 * GAP_S), 0);
-	assert_int_equal(count_tests(86400, 86400 + 8 * GAP_S), 1);
+	assert_int_equal(count_tests(86400, 86400 + 7 * GAP_S, GAP_S), 0);
+	assert_int_equal(count_tests(86400, 86400 + 8 * GAP_S, GAP_S), 1);
+}
+
+/* Twenty closes; the eighth is the first test, and then each second one. */
+static void evictions_that_follow_each_other_are_a_test_each_20_s(void **state)
+{
+	(void)state;
+	assert_int_equal(count_tests(86400, 86400 + 200, 10), 7);
 }
 
 #define CLOSED_S 10 /* the pool evicts what was idle for so long, so 15 s count */
@@ -173,6 +180,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(evictions_of_a_young_pool_are_no_test),
 		cmocka_unit_test(evictions_before_the_habit_is_known_are_no_test),
+		cmocka_unit_test(evictions_that_follow_each_other_are_a_test_each_20_s),
 		cmocka_unit_test(evictions_of_what_comes_back_are_a_hint),
 		cmocka_unit_test(evictions_new_evidence_forgets_what_came_back),
 	};

@@ -5,6 +5,9 @@
  */
 #include "pool_sim.h"
 
+#include "activity_order.h"
+#include "core/keepalive.h"
+
 #define COUNT(rows) (sizeof(rows) / sizeof((rows)[0]))
 #define SEEDS 3
 #define PER_MIN (1.0 / 60)
@@ -192,6 +195,126 @@ static void keepalive_that_stops_for_all_is_no_leak(void **state)
 	sim_free(sim);
 }
 
+/* --- the figures it goes by ------------------------------------------------------------------- */
+
+#define S ((int64_t)NS_PER_SEC)
+#define NOW_S 10000
+#define POOL 10
+
+struct bench_of_one {
+	struct settings settings;
+	struct keepalive keepalive;
+	struct pool pool; /* all of it used a second ago */
+	struct conn *conns[POOL];
+	struct moment moment;
+};
+
+static void add_ended(struct bench_of_one *bench, uint32_t count, uint64_t silence_s)
+{
+	while (count-- > 0)
+		weights_add(&bench->keepalive.ended,
+			    (uint32_t)(silence_s * NS_PER_SEC / KEEPALIVE_UNIT_NS), NOW_S * S);
+}
+
+static void prepare(struct bench_of_one *bench)
+{
+	*bench = (struct bench_of_one){.keepalive = {.is_of_pool = true}};
+	settings_init(&bench->settings);
+	bench->moment = (struct moment){.settings = &bench->settings,
+					.losses = {.last_ns = INT64_MIN},
+					.t_ns = NOW_S * S,
+					.known_ns = NOW_S * S};
+	bench->keepalive.pinged_ns = NOW_S * S;
+	make_by_hand(bench->conns, POOL);
+	for (uint32_t i = 0; i < POOL; i++) {
+		bench->conns[i]->state = CONN_OPEN;
+		bench->conns[i]->has_returned = true;
+		bench->conns[i]->is_pinged = i % 2;
+		bench->conns[i]->last_active_ns = (NOW_S - 1) * S;
+	}
+}
+
+/* Returns whether it was a test. */
+static bool advance(struct bench_of_one *bench)
+{
+	order_by_activity(&bench->pool, bench->conns, POOL);
+	keepalive_advance(&bench->keepalive, &bench->moment, &bench->pool);
+	eprocess_clear(&bench->keepalive.process);
+	return bench->keepalive.known_ns != 0;
+}
+
+/* Of the time in silences of half a minute and more, 70% must be in those of about a minute. */
+static void keepalive_period_is_where_most_long_silences_end(void **state)
+{
+	static const struct {
+		uint32_t shorter_count;
+		bool is_found;
+	} rows[] = {{0, true}, {12, true}, {13, false}, {30, false}};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct bench_of_one bench;
+
+		prepare(&bench);
+		add_ended(&bench, 20, 60);
+		add_ended(&bench, rows[i].shorter_count, 40);
+		assert_true(advance(&bench));
+		if ((bench.keepalive.period_ns > 60 * NS_PER_SEC) != rows[i].is_found)
+			fail_msg("%u of 40 s: a period of %.0f s", rows[i].shorter_count,
+				 (double)bench.keepalive.period_ns / 1e9);
+	}
+}
+
+/* A ping within two periods is one, and eight of ten go with it. */
+static void keepalive_tests_where_pings_go_on_for_nearly_all(void **state)
+{
+	static const struct {
+		uint32_t idle_count; /* neither pinged nor used for a period and a half */
+		double pinged_before; /* in periods */
+		bool is_test;
+	} rows[] = {{0, 0, true}, {2, 0, true}, {3, 0, false}, {0, 1.9, true}, {0, 2.1, false}};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		struct bench_of_one bench;
+		double period_s;
+
+		prepare(&bench);
+		add_ended(&bench, 20, 60);
+		bench.moment.t_ns = 0;
+		(void)advance(&bench);
+		period_s = (double)bench.keepalive.period_ns / 1e9;
+		assert_true(period_s > 55 && period_s < 75);
+		bench.moment.t_ns = NOW_S * S;
+		bench.keepalive.known_ns = 0;
+		bench.keepalive.pinged_ns =
+			(uint64_t)((NOW_S - rows[i].pinged_before * period_s) * 1e9);
+		for (uint32_t k = 0; k < rows[i].idle_count; k++)
+			bench.conns[2 * k]->last_active_ns =
+				(int64_t)((NOW_S - 1.5 * period_s) * 1e9);
+		if (advance(&bench) != rows[i].is_test)
+			fail_msg("row %u", (unsigned int)i);
+	}
+}
+
+static void keepalive_misses_what_was_silent_for_two_periods(void **state)
+{
+	struct finding finding = {0};
+	struct bench_of_one bench;
+	double period_s;
+
+	(void)state;
+	prepare(&bench);
+	add_ended(&bench, 20, 60);
+	assert_true(advance(&bench));
+	period_s = (double)bench.keepalive.period_ns / 1e9;
+	bench.conns[0]->last_active_ns = (int64_t)((NOW_S - 2.05 * period_s) * 1e9);
+	bench.conns[1]->last_active_ns = (int64_t)((NOW_S - 1.95 * period_s) * 1e9);
+	order_by_activity(&bench.pool, bench.conns, POOL);
+	keepalive_find(&bench.keepalive, &bench.moment, &bench.pool, &finding);
+	assert_int_equal(finding.stock, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -200,6 +323,9 @@ int main(void)
 		cmocka_unit_test(keepalive_of_monitors_says_nothing_of_the_pool),
 		cmocka_unit_test(keepalive_jobs_that_hold_connections_are_no_leak),
 		cmocka_unit_test(keepalive_that_stops_for_all_is_no_leak),
+		cmocka_unit_test(keepalive_period_is_where_most_long_silences_end),
+		cmocka_unit_test(keepalive_tests_where_pings_go_on_for_nearly_all),
+		cmocka_unit_test(keepalive_misses_what_was_silent_for_two_periods),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
