@@ -15,8 +15,8 @@
  * requests end such a time, and a chance that has not come in hundreds of them does not come now.
  *
  * Invariant: longest is of times that were over when the present one began, and does not fade while
- * that is a record. So a leak does not raise its own measure, however slow it is (narrow.c knows
- * the last minutes only), and a process that has worked for a minute has a past.
+ * that is a record. So a leak does not raise its own measure, however slow it is, and
+ * a process that has worked for a minute has a past.
  * Does not know whether the pool is full or has stopped (standstill.c).
  */
 #include "dwindle.h"
@@ -39,7 +39,7 @@
 #define LONGEST_MIN_NS (NS_PER_SEC / 2)
 #define SPAN_MIN_NS (2 * NS_PER_SEC)
 /* Workers that are told to stop do so within seconds of each other. */
-#define EARLIER_MIN_NS (10 * NS_PER_SEC)
+#define EARLIER_MIN_NS (20 * NS_PER_SEC)
 /* They began at different times when one lasts for so many times as long as the other. */
 #define APART_FACTOR 1.3
 #define APART_NS NS_PER_SEC
@@ -195,9 +195,23 @@ bool dwindle_find_alone(const struct dwindle *dwindle, const struct pool *pool, 
 }
 
 /* Two requests meet with the square of their rate: so much shorter it would have been with it. */
+static double usual_factor(const struct dwindle_step *step, double share)
+{
+	return share * share * (double)step->span_ns / (double)step->longest_ns;
+}
+
+bool dwindle_are_beyond(const struct dwindle_end *end, double last_share, double earlier_share)
+{
+	double last = usual_factor(&end->last, last_share);
+	double earlier = usual_factor(&end->earlier, earlier_share);
+
+	return last >= SECOND_FACTOR && earlier >= SECOND_FACTOR &&
+	       (last >= RECORD_FACTOR || earlier >= RECORD_FACTOR);
+}
+
 bool dwindle_is_beyond(const struct dwindle_step *alone, double share)
 {
-	double factor = share * share * (double)alone->span_ns / (double)alone->longest_ns;
+	double factor = usual_factor(alone, share);
 
 	return alone->span_ns >= ALONE_MIN_NS && alone->span_ns <= ALONE_MAX_NS &&
 	       alone->count >= ALONE_COUNT_MIN && factor >= ALONE_FACTOR &&

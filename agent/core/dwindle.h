@@ -57,6 +57,12 @@ bool dwindle_find_alone(const struct dwindle *dwindle, const struct pool *pool, 
 			int64_t last_ns, struct dwindle_end *ret_end);
 
 /*
+ * True when they are such steps still where less was done since each of them than usual: shares as
+ * with dwindle_is_beyond().
+ */
+bool dwindle_are_beyond(const struct dwindle_end *end, double last_share, double earlier_share);
+
+/*
  * True when that was no chance, for so often it was not enough for as long. share: how much was
  * done a second in that time of what is usual, at most 1.
  */

@@ -25,8 +25,7 @@
  * has_had_slack and workers_ended_ns.
  *
  * Invariant: a verdict names connections that are open and silent.
- * Does not test opens (leak.c does), and says nothing where a pool may still grow: it is flat, or
- * it grew to the last while most of it was held already.
+ * Does not test opens (leak.c does), and says nothing where a pool may still grow.
  */
 #include "exhausted.h"
 
@@ -62,7 +61,7 @@ enum cause {
 	CAUSE_UNRETURNED,
 	CAUSE_OVERDUE,
 	CAUSE_SPENT,
-	CAUSE_SHORT,
+	CAUSE_DWINDLED,
 	CAUSE_BUSY,
 	CAUSE_TURNED_AWAY,
 	CAUSE_LAST,
@@ -72,7 +71,7 @@ enum cause {
 static bool has_ended(enum cause cause)
 {
 	return cause == CAUSE_STOPPED || cause == CAUSE_DRAINED || cause == CAUSE_UNRETURNED ||
-	       cause == CAUSE_OVERDUE || cause == CAUSE_SPENT || cause == CAUSE_SHORT;
+	       cause == CAUSE_OVERDUE || cause == CAUSE_SPENT || cause == CAUSE_DWINDLED;
 }
 
 /* --- what is learned -------------------------------------------------------------------------- */
@@ -104,7 +103,7 @@ void exhausted_observe(struct judgement *judgement, const struct change *change)
 		return;
 	if (standstill_is_pause(exhausted, (uint64_t)(active_ns - before_ns))) {
 		exhausted->steady_count = 0;
-		exhausted->narrow.resumed_ns = active_ns;
+		exhausted->resumed_ns = active_ns;
 	}
 	if (before_ns > 0 && exhausted->warm_count >= WARM_OPERATIONS &&
 	    (uint64_t)(active_ns - before_ns) > exhausted->longest_quiet_ns)
@@ -135,9 +134,8 @@ static void learn_rates(struct exhausted *exhausted, const struct settings *sett
 	float rate = (float)exhausted->operation_count / step_s;
 	float work = (float)exhausted->sent_bytes / step_s;
 
-	narrow_sample(&exhausted->narrow, pool, exhausted->last_active_ns, exhausted->sent_bytes);
 	if (exhausted->sent_bytes > 0)
-		dwindle_sample(&exhausted->dwindle, pool, exhausted->narrow.resumed_ns,
+		dwindle_sample(&exhausted->dwindle, pool, exhausted->resumed_ns,
 			       exhausted->last_active_ns);
 	exhausted->operation_count = 0;
 	exhausted->sent_bytes = 0;
@@ -158,7 +156,6 @@ static void learn_rates(struct exhausted *exhausted, const struct settings *sett
 	}
 	exhausted->streak += exhausted->streak < 1000;
 	exhausted->expected = expected_rate(exhausted, step_s);
-	exhausted->peak_at_end = exhausted->work_peak;
 	exhausted->work_at_end =
 		exhausted->work_peak > 0 ? exhausted->work / exhausted->work_peak : 1;
 	exhausted->work_kept_at_end =
@@ -299,7 +296,7 @@ static void add_dwindled(const struct held *held, struct verdict *draft)
 static void add_course(const struct bench *bench, const struct held *held, enum cause cause,
 		       struct verdict *draft)
 {
-	char first[CLOCK_SIZE], span[DURATION_SIZE], usual[DURATION_SIZE];
+	char first[CLOCK_SIZE], span[DURATION_SIZE];
 
 	(void)format_clock(draft->since_ns, bench->realtime_at_zero_ns, first, sizeof(first));
 	if (cause == CAUSE_DRAINED) {
@@ -326,7 +323,7 @@ static void add_course(const struct bench *bench, const struct held *held, enum 
 				     "%u of them were used for one request and never again, one "
 				     "after the other within %s",
 				     held->spent.count, held->spent.once_count, span);
-	} else if (cause != CAUSE_SHORT) {
+	} else if (cause != CAUSE_DWINDLED) {
 		verdict_add_evidence(draft, "held",
 				     "%u of %u connections are silent for more than %d times as "
 				     "long as they ever were of late; they fell silent one by one "
@@ -335,16 +332,6 @@ static void add_course(const struct bench *bench, const struct held *held, enum 
 	}
 	if (held->dwindle.last.left > 0)
 		add_dwindled(held, draft);
-	if (held->narrow.left > 0) {
-		(void)format_duration(held->narrow.span_ns, span, sizeof(span));
-		(void)format_duration(held->narrow.usual_ns, usual, sizeof(usual));
-		verdict_add_evidence(draft, "short",
-				     "%u of %u connections did all of the work for the last %s of "
-				     "it, %.0f%% of the usual bytes; before, that was never "
-				     "enough for longer than %s",
-				     held->narrow.left, held->open, span, 100 * held->narrow.work,
-				     usual);
-	}
 }
 
 /* What was done to the end: a load that fades takes its work with it. */
@@ -505,10 +492,9 @@ static enum cause find_cause(const struct bench *bench, struct judgement *judgem
 	if (standstill_was_held(bench, judgement, moment->known_ns, ret_held))
 		return standstill_ended_with_its_users(judgement, ret_held) ? CAUSE_NONE
 									    : CAUSE_STOPPED;
-	if (standstill_was_short(bench, judgement, moment->known_ns, ret_held) ||
-	    standstill_has_dwindled(bench, judgement, moment->known_ns, ret_held))
+	if (standstill_has_dwindled(bench, judgement, moment->known_ns, ret_held))
 		return standstill_ended_with_its_users(judgement, ret_held) ? CAUSE_NONE
-									    : CAUSE_SHORT;
+									    : CAUSE_DWINDLED;
 	*ret_held = *now;
 	if (works_without_rest(bench, judgement, now))
 		return CAUSE_BUSY;

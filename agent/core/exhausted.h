@@ -7,7 +7,6 @@
 
 #include "drained.h"
 #include "dwindle.h"
-#include "narrow.h"
 #include "settings.h"
 #include "standing.h"
 #include "table.h"
@@ -42,11 +41,10 @@ struct exhausted {
 	float work_each_at_end; /* work of a connection against that at the peak, at the end */
 	uint64_t last_ns; /* since when one is left; 0 = more are */
 	struct drained drained;
-	struct narrow narrow;
+	int64_t resumed_ns; /* when it began to work after the last pause; 0 = there was none */
 	struct dwindle dwindle;
 	float work_at_end; /* share of the peak when the last operation was made */
 	float work_kept_at_end; /* share of what the last ten minutes were, at that time */
-	float peak_at_end; /* that peak, in bytes a second */
 };
 
 void exhausted_observe(struct judgement *judgement, const struct change *change);

@@ -59,7 +59,7 @@ bool fading_is_usual(const struct meter *meter, int64_t since_ns, int64_t end_ns
 		       USUAL_SHARE * low;
 }
 
-double fading_share(const struct meter *meter, int64_t since_ns, int64_t end_ns)
+double fading_share(const struct meter *meter, double tide, int64_t since_ns, int64_t end_ns)
 {
 	int64_t last_ns = end_ns - LAST_NS;
 	double share;
@@ -67,7 +67,7 @@ double fading_share(const struct meter *meter, int64_t since_ns, int64_t end_ns)
 	if (last_ns <= 0 || since_ns <= 0)
 		return NAN;
 	share = sent_to_the_end(meter, since_ns < last_ns ? since_ns : last_ns, end_ns) /
-		meter_low_tide(meter, 0.5, (uint64_t)since_ns);
+		meter_low_tide(meter, tide, (uint64_t)since_ns);
 	return share > 1 ? 1 : share;
 }
 

@@ -24,10 +24,11 @@
 bool fading_is_usual(const struct meter *meter, int64_t since_ns, int64_t end_ns);
 
 /*
- * What was sent a second since then, or in the last half minute where that is longer, of the median
- * of the hour before; at most 1. NAN where that is not known.
+ * What was sent a second since then, or in the last half minute where that is longer, of what the
+ * hour before had at its tide (0 to 1, see meter_low_tide()); at most 1. NAN where that is not
+ * known.
  */
-double fading_share(const struct meter *meter, int64_t since_ns, int64_t end_ns);
+double fading_share(const struct meter *meter, double tide, int64_t since_ns, int64_t end_ns);
 
 /* True when since then, in ten minutes or more, less was sent a second than in all the time before.
  */

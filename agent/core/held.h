@@ -11,7 +11,6 @@
 
 #include "drained.h"
 #include "dwindle.h"
-#include "narrow.h"
 #include "overdue.h"
 #include "spent.h"
 #include "unreturned.h"
@@ -38,7 +37,6 @@ struct held {
 	uint32_t beyond; /* of the held ones, silent for longer than they ever were */
 	uint32_t lost; /* fell silent one by one since the pool last grew */
 	struct drained_end drained; /* how it went, where that is what tells */
-	struct narrow_end narrow; /* the same; left is 0 where it does not */
 	struct dwindle_end dwindle; /* the same; last.left is 0 where it does not */
 	struct unreturned_end unreturned; /* the same; open_count is 0 where it does not */
 	struct spent_end spent; /* the same; count is 0 where it does not */

@@ -58,10 +58,8 @@ void plateau_observe(struct plateau *plateau, const struct settings *settings,
 
 	switch (change->type) {
 	case CHANGE_ESTABLISHED:
-		if (!credit_take(&plateau->credit, change->t_ns, settings->credit_ns)) {
+		if (!credit_take(&plateau->credit, change->t_ns, settings->credit_ns))
 			plateau->grown_count++;
-			plateau->grown_ns = change->t_ns;
-		}
 		break;
 	case CHANGE_PEER_CLOSED:
 		plateau->refused_count += is_early(conn, change->t_ns);

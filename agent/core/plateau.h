@@ -21,7 +21,6 @@ struct plateau {
 	struct credit credit; /* rotation: a close of an old connection pays for an open */
 	uint64_t epoch_ns; /* when this epoch began */
 	uint64_t flat_ns; /* since when it has not grown and was at its maximum; 0 = it is not */
-	uint64_t grown_ns; /* the last open for which no close had paid; 0 = none was seen */
 	uint32_t open; /* established, and kept by the server for a second, as of the last tick */
 	uint32_t highest, highest_before; /* of this epoch, and of the one before */
 	uint32_t grown_count, refused_count,

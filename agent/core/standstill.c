@@ -11,8 +11,7 @@
  *		#2 **********-----------
  *		#3 *****----------------
  *
- * A pool that rests again and again has to be silent for twice as long as ever before, unless it
- * was short of connections in the end: fewer did all of the work than were ever enough (narrow.c).
+ * A pool that rests again and again has to be silent for twice as long as ever before.
  *
  * Invariant: looks at what the table has, and changes nothing.
  * Does not say anything (exhausted.c does).
@@ -48,14 +47,14 @@
 #define WORKED_NS (1800 * NS_PER_SEC)
 /* So many were not replaced; one may have been to spare. */
 #define LOST_MIN 2
-/* So many times as long as fewer connections ever were enough; where a leak is known, longer. */
-#define SHORT_FACTOR 2.0
-#define KNOWN_FACTOR 1.25
 #define SHORT_COUNT_MIN 3
 /* Fewer may have been silent for longer than ever by chance. */
 #define BEYOND_MIN 3
 /* Of the usual bytes; with less to do it needs fewer connections. */
 #define ENOUGH_WORK 0.7f
+/* Loads go up and down: two records may be of a low tide, one alone is of none. */
+#define LOW_TIDE 0.25
+#define MID_TIDE 0.5
 /* No day ends within less. */
 #define FADING_NS (600 * NS_PER_SEC)
 /* Of all the time in which they fell silent one gap may be half, and more where there are few. */
@@ -84,10 +83,7 @@ static bool is_at_ceiling(const struct bench *bench, const struct judgement *jud
 	return plateau->ceiling > 0 && plateau->open >= plateau->ceiling;
 }
 
-/*
- * A pool that grew until the end may have had no reason to grow further. See grew_without_need()
- * for one that had no reason to grow.
- */
+/* A pool that grew until the end may have had no reason to grow further. */
 static bool is_full(const struct bench *bench, const struct judgement *judgement, uint64_t since_ns)
 {
 	const struct plateau *plateau = &judgement->plateau;
@@ -96,22 +92,6 @@ static bool is_full(const struct bench *bench, const struct judgement *judgement
 		return true;
 	return since_ns >= plateau->flat_ns &&
 	       since_ns - plateau->flat_ns >= bench->settings->plateau_ns;
-}
-
-/*
- * A pool that opens has no free connection. One that grew for the last time while most of the
- * others had been silent for long was not given them back. What takes the place of a closed one
- * is opened whether it is needed or not.
- */
-static bool grew_without_need(const struct bench *bench, const struct judgement *judgement)
-{
-	int64_t last_ns = (int64_t)judgement->plateau.grown_ns;
-	struct held held;
-
-	if (last_ns == 0)
-		return false;
-	held_take(bench, judgement, last_ns, &held);
-	return held.count >= bench->settings->exhausted_stale * held.open;
 }
 
 /* --- whether it is a rest ----------------------------------------------------------------------
@@ -237,10 +217,8 @@ static bool has_stopped(const struct judgement *judgement, int64_t known_ns)
 	    exhausted->steady_count < EXHAUSTED_STEADY_OPERATIONS ||
 	    standstill_had_free(exhausted) || failover_is_left(&judgement->failover))
 		return false;
-	if (!standstill_is_pause(exhausted, (uint64_t)(known_ns - exhausted->last_active_ns)))
-		return false;
-	return exhausted->work_kept_at_end >= WORK_SHARE ||
-	       exhausted->work_each_at_end >= EXHAUSTED_EACH_FACTOR;
+	return standstill_is_pause(exhausted, (uint64_t)(known_ns - exhausted->last_active_ns)) &&
+	       exhausted->work_kept_at_end >= WORK_SHARE;
 }
 
 /* Every pool rests now and then; this is longer than it ever did. */
@@ -278,55 +256,21 @@ static int64_t last_send_ns(const struct pool *pool)
 	return (int64_t)last_ns;
 }
 
-/* Fewer connections did all of the work for longer than that was ever enough, and it did not grow.
- */
-static bool was_short(const struct bench *bench, const struct judgement *judgement, double factor,
-		      struct narrow_end *ret_end)
-{
-	const struct exhausted *exhausted = &judgement->exhausted;
-	struct narrow_question question = {
-		.last_ns = last_send_ns(judgement->pool),
-		.flat_ns = (int64_t)judgement->plateau.flat_ns,
-		.rate = exhausted->peak_at_end,
-		.factor = factor,
-	};
-
-	return judgement->plateau.flat_ns != 0 && narrow_find(&exhausted->narrow, bench->settings,
-							      judgement->pool, &question, ret_end);
-}
-
 /*
  * A pool that leaks and may still grow has silent connections and a rest, too. One that is full has
- * fewer and fewer left for the same work, and opens none. Where it was full with the last one there
- * is nothing to see of that, and a first rest is the less likely the longer it has worked without.
+ * fewer and fewer left, and opens none. Where it was full with the last one there is nothing to see
+ * of that, and a first rest is the less likely the longer it has worked without.
  */
 static bool is_known_full(const struct bench *bench, const struct judgement *judgement,
-			  struct held *held, int64_t known_ns)
+			  const struct held *held, int64_t known_ns)
 {
 	int64_t quiet_ns = known_ns - held->at_ns;
 
-	if (judgement->leak.stage == LEAK_NONE ||
-	    was_short(bench, judgement, KNOWN_FACTOR, &held->narrow) ||
-	    (held->lost >= LOST_MIN && held->fresh <= 1) || is_at_ceiling(bench, judgement) ||
-	    quiet_ns >= (int64_t)REST_NS)
+	if (judgement->leak.stage == LEAK_NONE || (held->lost >= LOST_MIN && held->fresh <= 1) ||
+	    is_at_ceiling(bench, judgement) || quiet_ns >= (int64_t)REST_NS)
 		return true;
 	return quiet_ns >= (int64_t)UNSURE_NS &&
 	       held->at_ns - worked_since_ns(judgement, known_ns) >= (int64_t)WORKED_NS;
-}
-
-/*
- * A pool that opens whenever it is short is left with one each time, and that is no ceiling. One
- * that has lost most of its connections since it last grew does not open them.
- */
-bool standstill_is_short(const struct bench *bench, const struct judgement *judgement,
-			 const struct held *held)
-{
-	struct narrow_end end;
-
-	if (held->is_fair && judgement->leak.stage == LEAK_NONE)
-		return true;
-	return is_at_ceiling(bench, judgement) ||
-	       (2 * held->lost >= held->open && was_short(bench, judgement, KNOWN_FACTOR, &end));
 }
 
 /* --- how it came to that ---------------------------------------------------------------------- */
@@ -345,7 +289,6 @@ bool standstill_is_drained(const struct bench *bench, const struct judgement *ju
 {
 	const struct exhausted *exhausted = &judgement->exhausted;
 	int64_t end_ns = exhausted->last_active_ns;
-	struct unreturned_end grown;
 	struct drained_end end;
 	struct held held;
 
@@ -358,11 +301,8 @@ bool standstill_is_drained(const struct bench *bench, const struct judgement *ju
 			  bench->settings->exhausted_stale, exhausted->expected, &end) ||
 	    known_ns - end.first_ns < (int64_t)DRAINED_NS)
 		return false;
-	/* One that opened for each of them was given none back, or there was more to do. */
-	if (2 * end.opened >= end.count
-		    ? unreturned_count(judgement->pool, figures_limit(bench, judgement->pool),
-				       end_ns, in_hand_ns(judgement), &grown) == 0
-		    : !is_full(bench, judgement, (uint64_t)end.first_ns))
+	/* One that opened for each of them may have had more to do (unreturned.c tells). */
+	if (2 * end.opened >= end.count || !is_full(bench, judgement, (uint64_t)end.first_ns))
 		return false;
 	held_take(bench, judgement, end_ns, &held);
 	held.first_ns = end.first_ns;
@@ -413,14 +353,52 @@ bool standstill_is_overdue(const struct bench *bench, const struct judgement *ju
 	return true;
 }
 
-/* It has rested like this before, but then it was not short of connections. */
-static bool is_short_of_all(const struct bench *bench, const struct judgement *judgement,
-			    struct held *held)
+/* A day that ends has fewer left for longer and longer. */
+static double share_since(const struct judgement *judgement, double tide, uint64_t span_ns)
 {
-	double factor = judgement->leak.stage == LEAK_RAISED ? KNOWN_FACTOR : SHORT_FACTOR;
+	int64_t end_ns = judgement->exhausted.last_active_ns;
 
-	return held->count + 1 >= held->open && 2 * held->beyond >= held->count &&
-	       was_short(bench, judgement, factor, &held->narrow);
+	return fading_share(&judgement->meter, tide, end_ns - (int64_t)span_ns, end_ns);
+}
+
+/* Two steps, or one that is beyond all chance. */
+static bool find_steps(const struct judgement *judgement, struct dwindle_end *ret_end)
+{
+	const struct exhausted *exhausted = &judgement->exhausted;
+	int64_t resumed_ns = exhausted->resumed_ns;
+	int64_t last_ns = last_send_ns(judgement->pool);
+
+	if (dwindle_find(&exhausted->dwindle, judgement->pool, resumed_ns, last_ns, ret_end) &&
+	    (ret_end->earlier.span_ns < FADING_NS ||
+	     dwindle_are_beyond(ret_end, share_since(judgement, LOW_TIDE, ret_end->last.span_ns),
+				share_since(judgement, LOW_TIDE, ret_end->earlier.span_ns))))
+		return true;
+	return dwindle_find_alone(&exhausted->dwindle, judgement->pool, resumed_ns, last_ns,
+				  ret_end) &&
+	       dwindle_is_beyond(&ret_end->last,
+				 share_since(judgement, MID_TIDE, ret_end->last.span_ns));
+}
+
+/*
+ * A pool that opens whenever it is short is left with one each time, and that is no ceiling. One
+ * that has lost most of its connections since it last grew does not open them.
+ */
+bool standstill_is_short(const struct bench *bench, const struct judgement *judgement,
+			 const struct held *held)
+{
+	struct dwindle_end end;
+
+	return is_at_ceiling(bench, judgement) ||
+	       (2 * held->lost >= held->open && find_steps(judgement, &end));
+}
+
+/* It has rested like this before, but a known leak has left fewer and fewer of it since then. */
+static bool is_short_of_all(const struct judgement *judgement, const struct held *held)
+{
+	struct dwindle_end end;
+
+	return judgement->leak.stage == LEAK_RAISED && held->count + 1 >= held->open &&
+	       2 * held->beyond >= held->count && find_steps(judgement, &end);
 }
 
 bool standstill_was_held(const struct bench *bench, const struct judgement *judgement,
@@ -434,41 +412,18 @@ bool standstill_was_held(const struct bench *bench, const struct judgement *judg
 	held_take(bench, judgement, exhausted->last_active_ns, &held);
 	if (held.owed > 0 || held.fresh * FRESH_SHARE > held.open + 2)
 		return false;
-	if (judgement->leak.stage != LEAK_RAISED && held.fresh >= TOGETHER_MIN + held.before / 2 &&
-	    exhausted->work_each_at_end < EXHAUSTED_EACH_FACTOR)
+	if (judgement->leak.stage != LEAK_RAISED && held.fresh >= TOGETHER_MIN + held.before / 2)
 		return false;
 	/* How it stood before the end: now all of them are silent. */
 	if (!held_is_most(bench, judgement, &held) || !fell_at_a_rate(bench, judgement, &held) ||
-	    (!is_full(bench, judgement, (uint64_t)exhausted->last_active_ns) &&
-	     !grew_without_need(bench, judgement)))
-		return false;
-	if (is_no_rest(exhausted, known_ns) ? !is_known_full(bench, judgement, &held, known_ns)
-					    : !is_short_of_all(bench, judgement, &held))
+	    !is_full(bench, judgement, (uint64_t)exhausted->last_active_ns) ||
+	    (is_no_rest(exhausted, known_ns) ? !is_known_full(bench, judgement, &held, known_ns)
+					     : !is_short_of_all(judgement, &held)))
 		return false;
 	/* By night fewer are needed. */
 	if (judgement->leak.stage == LEAK_NONE &&
 	    fading_has_faded(&judgement->meter, held.first_ns, exhausted->last_active_ns))
 		return false;
-	*ret_held = held;
-	return true;
-}
-
-bool standstill_was_short(const struct bench *bench, const struct judgement *judgement,
-			  int64_t known_ns, struct held *ret_held)
-{
-	const struct exhausted *exhausted = &judgement->exhausted;
-	struct held held;
-
-	if (!has_stopped(judgement, known_ns) || !is_no_rest(exhausted, known_ns) ||
-	    known_ns - exhausted->last_active_ns < (int64_t)UNSURE_NS)
-		return false;
-	held_take(bench, judgement, exhausted->last_active_ns, &held);
-	if (held.owed > 0 || !held.is_cut_off ||
-	    !was_short(bench, judgement, SHORT_FACTOR, &held.narrow) ||
-	    !fell_one_by_one(judgement, &held) ||
-	    !fell_at_their_pace(judgement, held.narrow.left, held.at_ns))
-		return false;
-	held.first_ns = held.at_ns - (int64_t)held.narrow.span_ns;
 	*ret_held = held;
 	return true;
 }
@@ -492,24 +447,6 @@ static bool was_down_to_one(const struct judgement *judgement, const struct dwin
 	       fading_is_usual(&judgement->meter, end_ns - (int64_t)end->earlier.span_ns, end_ns);
 }
 
-/* Two steps, or one that is beyond all chance. */
-static bool find_steps(const struct judgement *judgement, struct dwindle_end *ret_end)
-{
-	const struct exhausted *exhausted = &judgement->exhausted;
-	int64_t resumed_ns = exhausted->narrow.resumed_ns;
-	int64_t last_ns = last_send_ns(judgement->pool), since_ns;
-	double share;
-
-	if (dwindle_find(&exhausted->dwindle, judgement->pool, resumed_ns, last_ns, ret_end))
-		return true;
-	if (!dwindle_find_alone(&exhausted->dwindle, judgement->pool, resumed_ns, last_ns, ret_end))
-		return false;
-	/* A day that ends has one left for longer and longer. */
-	since_ns = exhausted->last_active_ns - (int64_t)ret_end->last.span_ns;
-	share = fading_share(&judgement->meter, since_ns, exhausted->last_active_ns);
-	return dwindle_is_beyond(&ret_end->last, share);
-}
-
 bool standstill_has_dwindled(const struct bench *bench, const struct judgement *judgement,
 			     int64_t known_ns, struct held *ret_held)
 {
@@ -520,8 +457,6 @@ bool standstill_has_dwindled(const struct bench *bench, const struct judgement *
 
 	if (!has_stopped(judgement, known_ns) || !is_no_rest(exhausted, known_ns) ||
 	    known_ns - end_ns < (int64_t)UNSURE_NS || !find_steps(judgement, &end) ||
-	    !narrow_has_kept_up(&exhausted->narrow, bench->settings, end.last.span_ns) ||
-	    !narrow_has_kept_up(&exhausted->narrow, bench->settings, end.earlier.span_ns) ||
 	    !fell_at_their_pace(judgement, end.last.left, end_ns) ||
 	    !is_full(bench, judgement, (uint64_t)end_ns))
 		return false;
@@ -558,7 +493,7 @@ bool standstill_ended_with_its_users(struct judgement *judgement, const struct h
 
 	if (exhausted->workers_ended_ns == exhausted->last_active_ns)
 		return true;
-	if (judgement->leak.stage != LEAK_NONE ||
+	if (judgement->leak.stage == LEAK_RAISED ||
 	    exhausted->work_each_at_end >= EXHAUSTED_EACH_FACTOR ||
 	    !fading_went_one_by_one(&judgement->meter, held->first_ns, held->at_ns))
 		return false;

@@ -25,10 +25,8 @@ bool standstill_is_pause(const struct exhausted *exhausted, uint64_t quiet_ns);
 bool standstill_had_free(const struct exhausted *exhausted);
 
 /*
- * False where the pool may still grow, or has nothing more to do: it is not at its ceiling, nor has
- * it lost most of its connections since it grew and done with fewer for longer than that was ever
- * enough. One that used all in turn and is not suspected to grow is short as soon as it no longer
- * does.
+ * False where the pool may still grow: it is not at its ceiling, nor has it lost most of its
+ * connections since it grew, step by step (dwindle.c).
  */
 bool standstill_is_short(const struct bench *bench, const struct judgement *judgement,
 			 const struct held *held);
@@ -60,13 +58,6 @@ bool standstill_was_unreturned(const struct bench *bench, const struct judgement
  */
 bool standstill_is_overdue(const struct bench *bench, const struct judgement *judgement,
 			   int64_t known_ns, struct held *ret_held);
-
-/*
- * True when it has stopped after fewer and fewer connections had done the same work as ever
- * (narrow.c). *ret_held is as of the last operation.
- */
-bool standstill_was_short(const struct bench *bench, const struct judgement *judgement,
-			  int64_t known_ns, struct held *ret_held);
 
 /*
  * True when it has stopped after fewer and fewer connections had done its work, step by step

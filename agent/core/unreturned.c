@@ -27,9 +27,6 @@
 
 #define OPENS_MAX 16
 #define OPENS_MIN 3
-/* Fewer where so many never came back. */
-#define OPENS_FEW 2
-#define SILENT_MANY 5
 #define SILENT_MIN 2
 /* Those that are opened at once are one occasion. */
 #define MOMENT_NS ((int64_t)NS_PER_SEC / 2)
@@ -73,8 +70,8 @@ static void count_silent(const struct pool *pool, int64_t open_ns, uint64_t held
 	}
 }
 
-uint32_t unreturned_count(const struct pool *pool, uint64_t limit, int64_t end_ns, uint64_t held_ns,
-			  struct unreturned_end *ret_end)
+bool unreturned_find(const struct pool *pool, uint64_t limit, int64_t end_ns, uint64_t held_ns,
+		     struct unreturned_end *ret_end)
 {
 	bool is_at_limit = limit > 0 && pool->conn_count >= limit;
 	int64_t begun_ns = (int64_t)pool->first_ns + (is_at_limit ? BEGIN_NS : YOUTH_NS);
@@ -97,17 +94,7 @@ uint32_t unreturned_count(const struct pool *pool, uint64_t limit, int64_t end_n
 		open_ns -= MOMENT_NS;
 	}
 	end.first_ns = pool->oldest ? pool->oldest->last_active_ns : end_ns;
-	*ret_end = end;
-	return end.open_count;
-}
-
-bool unreturned_find(const struct pool *pool, uint64_t limit, int64_t end_ns, uint64_t held_ns,
-		     struct unreturned_end *ret_end)
-{
-	struct unreturned_end end;
-	uint32_t count = unreturned_count(pool, limit, end_ns, held_ns, &end);
-
-	if (count < (end.silent_count >= SILENT_MANY ? OPENS_FEW : OPENS_MIN))
+	if (end.open_count < OPENS_MIN)
 		return false;
 	*ret_end = end;
 	return true;

@@ -20,14 +20,10 @@ struct unreturned_end {
 };
 
 /*
- * At how many of its last opens, one after the other, most of the pool had been silent for longer
- * than held_ns and was never used again, up to end_ns, the time of the last operation. limit: how
- * many connections the endpoint is known to take; 0 = not known.
+ * True when at so many of its last opens as chance does not explain, one after the other, most of
+ * the pool had been silent for longer than held_ns and was never used again, up to end_ns, the time
+ * of the last operation. limit: how many connections the endpoint is known to take; 0 = not known.
  */
-uint32_t unreturned_count(const struct pool *pool, uint64_t limit, int64_t end_ns, uint64_t held_ns,
-			  struct unreturned_end *ret_end);
-
-/* True when there are as many of them as chance does not explain. */
 bool unreturned_find(const struct pool *pool, uint64_t limit, int64_t end_ns, uint64_t held_ns,
 		     struct unreturned_end *ret_end);
 

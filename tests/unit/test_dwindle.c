@@ -217,6 +217,22 @@ static void dwindle_is_beyond_weighs_how_often_it_was_not(void **state)
 	}
 }
 
+static void dwindle_are_beyond_weighs_what_was_done_since_each(void **state)
+{
+	struct dwindle_end end = {
+		.last = {.left = 1, .span_ns = 20 * NS_PER_SEC, .longest_ns = 10 * NS_PER_SEC},
+		.earlier = {.left = 2, .span_ns = 60 * NS_PER_SEC, .longest_ns = 15 * NS_PER_SEC},
+	};
+
+	(void)state;
+	assert_true(dwindle_are_beyond(&end, 1, 1));
+	assert_true(dwindle_are_beyond(&end, 0.9, 0.9));
+	assert_false(dwindle_are_beyond(&end, 0.8, 1));
+	assert_false(dwindle_are_beyond(&end, 1, 0.8));
+	assert_false(dwindle_are_beyond(&end, NAN, 1));
+	assert_false(dwindle_are_beyond(&end, 1, NAN));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -229,6 +245,7 @@ int main(void)
 		cmocka_unit_test(dwindle_find_without_a_past_returns_false),
 		cmocka_unit_test(dwindle_find_counts_no_time_before_a_pause_was_over),
 		cmocka_unit_test(dwindle_find_alone_where_one_was_never_enough_returns_that_step),
+		cmocka_unit_test(dwindle_are_beyond_weighs_what_was_done_since_each),
 		cmocka_unit_test(dwindle_is_beyond_weighs_how_often_it_was_not),
 	};
 

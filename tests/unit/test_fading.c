@@ -15,6 +15,8 @@
 
 #include "core/fading.h"
 #include "core/heartbeat.h"
+#include "core/judgement.h"
+#include "core/standstill.h"
 
 #define BEGIN 600
 #define END 0
@@ -178,20 +180,20 @@ static void work_has_faded_that_is_less_for_ten_minutes(void **state)
 	assert_false(has_faded(brief, 540));
 }
 
-static double share(const struct course *courses, int span_s)
+static double share(const struct course *courses, double tide, int span_s)
 {
 	int end = end_of(courses);
 	struct world world = {0};
 	double share;
 
 	run(&world, courses);
-	share = fading_share(&world.meter, ns(end - span_s), ns(end));
+	share = fading_share(&world.meter, tide, ns(end - span_s), ns(end));
 	clear(&world);
 	return share;
 }
 
 /* Half of the time before is the median of it, whatever some minutes of a tide did. */
-static void share_of_work_is_of_the_median_of_the_hour_before(void **state)
+static void share_of_work_is_of_the_tide_of_the_hour_before(void **state)
 {
 	static const struct course same[] = {{100, 2400}, {100, 90}, {0, 30}, {0, END}};
 	static const struct course tide[] = {{100, 1800}, {600, 600}, {100, 600},
@@ -201,13 +203,14 @@ static void share_of_work_is_of_the_median_of_the_hour_before(void **state)
 	static const struct course young[] = {{100, 240}, {100, 90}, {0, 30}, {0, END}};
 
 	(void)state;
-	assert_true(share(same, 90) > 0.95 && share(same, 90) <= 1);
-	assert_true(share(tide, 90) > 0.95);
-	assert_true(fabs(share(less, 90) - 0.7) < 0.05);
-	assert_true(share(more, 90) == 1);
-	assert_true(isnan(share(young, 90)));
+	assert_true(share(same, 0.5, 90) > 0.95 && share(same, 0.5, 90) <= 1);
+	assert_true(share(tide, 0.5, 90) > 0.95);
+	assert_true(share(tide, 0.9, 90) < 0.2);
+	assert_true(fabs(share(less, 0.5, 90) - 0.7) < 0.05);
+	assert_true(share(more, 0.5, 90) == 1);
+	assert_true(isnan(share(young, 0.5, 90)));
 	/* Of some seconds the half minute tells. */
-	assert_true(fabs(share(less, 5) - 0.7) < 0.05);
+	assert_true(fabs(share(less, 0.5, 5) - 0.7) < 0.05);
 }
 
 static bool went_one_by_one(const struct course *courses, int span_s)
@@ -237,13 +240,36 @@ static void work_of_workers_goes_with_them(void **state)
 	assert_false(went_one_by_one(tide, 90));
 }
 
+/* Connections that are silent since their workers ended are suspected, and that is all. */
+static void pool_whose_work_went_with_its_users_is_not_exhausted_unless_a_leak_is_raised(
+	void **state)
+{
+	static const struct course workers[] = {{400, 2400}, {300, 30}, {200, 30},
+						{100, 30},   {0, 30},	{0, END}};
+	int64_t at_ns = ns(end_of(workers)), first_ns = ns(end_of(workers) - 90);
+	struct held held = {.first_ns = first_ns, .at_ns = at_ns};
+	struct judgement judgement = {.exhausted.last_active_ns = at_ns};
+	struct world world = {0};
+
+	(void)state;
+	run(&world, workers);
+	judgement.meter = world.meter;
+	judgement.leak.stage = LEAK_RAISED;
+	assert_false(standstill_ended_with_its_users(&judgement, &held));
+	judgement.leak.stage = LEAK_SUSPECT;
+	assert_true(standstill_ended_with_its_users(&judgement, &held));
+	clear(&world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(work_is_usual_that_is_no_less_than_in_the_low_tide),
 		cmocka_unit_test(work_has_faded_that_is_less_for_ten_minutes),
-		cmocka_unit_test(share_of_work_is_of_the_median_of_the_hour_before),
+		cmocka_unit_test(share_of_work_is_of_the_tide_of_the_hour_before),
 		cmocka_unit_test(work_of_workers_goes_with_them),
+		cmocka_unit_test(
+			pool_whose_work_went_with_its_users_is_not_exhausted_unless_a_leak_is_raised),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -276,26 +276,9 @@ static void plateau_counts_the_refused_of_a_minute_and_no_older(void **state)
 	}
 }
 
-/* What is opened in place of a closed one is not needed. */
-static void plateau_grew_with_the_last_open_that_no_close_paid_for(void **state)
-{
-	static const struct step steps[] = {{GROW, 3}, {WAIT, 2}, {LOSE, 1}, {GROW, 1}};
-	static const struct step more[] = {{GROW, 3}, {WAIT, 2}, {LOSE, 1}, {GROW, 2}};
-	struct world world;
-
-	(void)state;
-	run(&world, steps, COUNT(steps));
-	assert_int_equal(world.plateau.grown_ns, 1000 * SECOND);
-	plateau_clear(&world.plateau);
-	run(&world, more, COUNT(more));
-	assert_int_equal(world.plateau.grown_ns, 1010 * SECOND);
-	plateau_clear(&world.plateau);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(plateau_grew_with_the_last_open_that_no_close_paid_for),
 		cmocka_unit_test(plateau_stands_where_the_count_is_flat_at_its_maximum),
 		cmocka_unit_test(plateau_ceiling_is_what_demand_pushed_against),
 		cmocka_unit_test(plateau_counts_the_refused_of_a_minute_and_no_older),

@@ -15,8 +15,8 @@ static const struct sim_pool full[] = {
 	 .leak_rate = 2 * PER_MIN, .leak_from_s = 3600, ON_OFF},
 	{"thirty, in turn, one a minute", SIM_FIFO, .max = 30, .rate = 6, .held_s = 0.2,
 	 .leak_rate = PER_MIN, .leak_from_s = 3600, ON_OFF},
-	{"eight in turn, one in three seconds", SIM_FIFO, .max = 8, .min = 8, .rate = 4,
-	 .held_s = 0.02, .leak_rate = 20 * PER_MIN, .leak_from_s = 3600},
+	{"eight in turn, six a minute", SIM_FIFO, .max = 8, .min = 8, .rate = 4, .held_s = 0.02,
+	 .leak_rate = 6 * PER_MIN, .leak_from_s = 3600},
 };
 
 static void exhausted_is_raised_within_a_minute_however_often_it_has_rested(void **state)
@@ -54,7 +54,7 @@ static void exhausted_is_raised_though_monitors_go_on(void **state)
 		.min = MONITORS + 8,
 		.rate = 4,
 		.held_s = 0.02,
-		.leak_rate = 20 * PER_MIN,
+		.leak_rate = 6 * PER_MIN,
 		.leak_from_s = 3600,
 	};
 	struct sim *sim = sim_new(1);
