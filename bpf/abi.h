@@ -107,8 +107,9 @@ struct end_counts {
 	__u64 closed_count[ENDED_COUNT]; /* first: beside the key (struct pool_counts) */
 	__u64 failed_count[FAILED_COUNT];
 	__u64 seed_count; /* of the closed: were open before the probe, so they count no open */
-	__u64 early_peer_close_count; /* FIN or RST within 1 s of the open, under 200 bytes received
-				       */
+	/* FIN or RST within 1 s of the open, under 200 bytes received, at most two segments sent.
+	 */
+	__u64 early_peer_close_count;
 };
 
 /*

@@ -12,6 +12,12 @@
 
 #define EARLY_NS 1000000000ULL
 #define EARLY_BYTES 200
+/*
+ * Who is turned away has said no more than who it is: nothing (MySQL, Redis), or a request for TLS
+ * and a startup message (PostgreSQL). Who goes on has had an answer, however short: a program that
+ * connects for each statement and is answered its goodbye with a FIN.
+ */
+#define EARLY_SEGMENTS 2
 
 const volatile __u32 ring_bytes = ABI_RING_BYTES; /* set by the loader */
 
@@ -117,7 +123,7 @@ static __always_inline void tell_end(const struct conn_record *record, struct so
 	bpf_ringbuf_submit(event, wakeup);
 }
 
-/* The server has ended it almost at once. */
+/* The server has ended it almost at once, and before there was a talk. */
 static __always_inline bool is_early(const struct conn_record *record, struct sock *sk,
 				     __u32 reason)
 {
@@ -126,7 +132,7 @@ static __always_inline bool is_early(const struct conn_record *record, struct so
 	if (!record->peer_closed && reason != ENDED_RESET)
 		return false;
 	tp = bpf_skc_to_tcp_sock(sk);
-	return tp && tp->bytes_received < EARLY_BYTES &&
+	return tp && tp->bytes_received < EARLY_BYTES && tp->data_segs_out <= EARLY_SEGMENTS &&
 	       bpf_ktime_get_ns() - record->open_ns < EARLY_NS;
 }
 

@@ -111,6 +111,7 @@ struct tcp_sock {
 	u32 lsndtime;
 	u32 rcv_tstamp; /* when the peer has acknowledged anything last, in jiffies */
 	u32 rcv_nxt;
+	u32 data_segs_out;
 	u32 snd_nxt;
 	u32 snd_una;
 	u32 snd_wl1;

@@ -86,7 +86,8 @@ struct churn {
 	uint64_t established_count;
 	uint64_t failed_count[FAIL_REASON_COUNT];
 	uint64_t closed_count[CLOSE_BY_COUNT];
-	uint64_t early_peer_close_count; /* FIN or RST within 1 s and under 200 bytes received */
+	/* FIN or RST within 1 s, under 200 bytes received; the source may look closer. */
+	uint64_t early_peer_close_count;
 };
 
 /*

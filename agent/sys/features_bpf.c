@@ -57,7 +57,8 @@ static const struct member members[] = {
 	{"tcp_sock", "srtt_us"},	   {"tcp_sock", "rcv_tstamp"},
 	{"tcp_sock", "rcv_nxt"},	   {"tcp_sock", "snd_nxt"},
 	{"tcp_sock", "snd_una"},	   {"tcp_sock", "snd_wl1"},
-	{"task_struct", "start_boottime"}, {"task_struct", "group_leader"},
+	{"tcp_sock", "data_segs_out"},	   {"task_struct", "group_leader"},
+	{"task_struct", "start_boottime"},
 };
 
 static bool load_and_close(enum bpf_prog_type type, const struct bpf_insn *insns, size_t count,

@@ -3,6 +3,7 @@
 
 import json
 import os
+import socket
 
 import pytest
 
@@ -71,6 +72,43 @@ def test_top_through_5000_short_connections_a_second_counts_every_one(connleak, 
     # Connects that are refused or reset at this rate are a storm; those that work are nothing.
     verdicts = {(v["kind"], v["remote"]) for v in map(json.loads, agent.out.lines)}
     assert verdicts <= {("storm", f"127.0.0.1:{port}") for port in (refused, reset)}
+
+
+class Doorman:
+    """A server of short answers, which ends each connection itself."""
+
+    def __init__(self):
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+
+    def talk(self, greeting, *answers):
+        """One connection: a word of the client before each answer, then the server's FIN."""
+        with socket.create_connection(("127.0.0.1", self.port)) as client:
+            with self.listener.accept()[0] as server:
+                server.sendall(greeting)
+                for answer in answers:
+                    client.sendall(b"a word")
+                    assert server.recv(100) == b"a word"
+                    server.sendall(answer)
+            while client.recv(1000):
+                pass
+
+
+def test_server_that_ends_a_talk_has_turned_nobody_away(start):
+    """A MySQL client that connects for each statement says QUIT, and the server closes first."""
+    sorry = b"sorry, too many clients already"
+    refusing, answering = Doorman(), Doorman()
+    with refusing.listener, answering.listener:
+        ports = f"refusing={refusing.port},answering={answering.port}"
+        observer = start(Observer, "--port", ports, "--pin", "none")
+        for _ in range(5):
+            refusing.talk(sorry)  # MySQL, Redis
+            refusing.talk(b"", sorry)  # PostgreSQL
+            refusing.talk(b"", b"N", sorry)  # the same where TLS was asked for
+            answering.talk(b"greeting", b"OK", b"1 row", b"")
+        observer.look()
+    assert (observer.pool(refusing.port)["opened"], observer.pool(refusing.port)["early"]) == (15, 15)
+    assert (observer.pool(answering.port)["opened"], observer.pool(answering.port)["early"]) == (5, 0)
 
 
 @pytest.mark.skipif(os.cpu_count() < 2, reason="nothing happens while a look is under way")
