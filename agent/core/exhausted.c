@@ -40,6 +40,7 @@
 #include "judgement.h"
 #include "report.h"
 #include "standstill.h"
+#include "totals.h"
 
 #define WARM_OPERATIONS 20
 /* So many connects of the last minute came to nothing. */
@@ -76,12 +77,19 @@ static bool has_ended(enum cause cause)
 
 /* --- what is learned -------------------------------------------------------------------------- */
 
+/* What the pool closes was free. A connect that comes to nothing was not: nobody had it in hand. */
+static bool was_free(const struct change *change)
+{
+	return change_is_own_close(change) && conn_peer_closed_ns(change->conn) == 0 &&
+	       !totals_is_early(change->conn, change->t_ns);
+}
+
 void exhausted_observe(struct judgement *judgement, const struct change *change)
 {
 	struct exhausted *exhausted = &judgement->exhausted;
 	int64_t active_ns, before_ns = exhausted->last_active_ns;
 
-	if (change_is_own_close(change) && conn_peer_closed_ns(change->conn) == 0)
+	if (was_free(change))
 		exhausted->closed_ns = (int64_t)change->t_ns;
 	/* A heartbeat keeps a connection from being held, and is no operation. */
 	if (change->type != CHANGE_ACTIVE || heartbeat_is_beating(change->conn))
@@ -361,20 +369,30 @@ static void add_work(const struct judgement *judgement, const struct held *held,
 				     100 * exhausted->work_kept_at_end);
 }
 
+/* Where all were used once, connects that come to nothing may go on. */
+static uint64_t quiet_ns_of(const struct judgement *judgement, const struct held *held,
+			    enum cause cause, uint64_t t_ns)
+{
+	int64_t last_ns = cause == CAUSE_SPENT ? held->spent.first_ns + (int64_t)held->spent.span_ns
+					       : judgement->exhausted.last_active_ns;
+
+	return t_ns - (uint64_t)last_ns;
+}
+
 static void add_evidence(const struct bench *bench, const struct judgement *judgement,
 			 const struct held *held, enum cause cause, struct verdict *draft)
 {
 	const struct exhausted *exhausted = &judgement->exhausted;
 	char quiet[DURATION_SIZE], longest[DURATION_SIZE];
-	uint64_t quiet_ns = draft->t_ns - (uint64_t)exhausted->last_active_ns;
+	uint64_t quiet_ns = quiet_ns_of(judgement, held, cause, draft->t_ns);
 
 	(void)format_duration(quiet_ns, quiet, sizeof(quiet));
 	(void)format_duration(exhausted->longest_quiet_ns, longest, sizeof(longest));
 	add_course(bench, held, cause, draft);
 	if (cause == CAUSE_SPENT) {
 		verdict_add_evidence(draft, "no_operation",
-				     "no operation for %s, more than twice as long as the pool had "
-				     "worked",
+				     "none of them was used for %s, more than twice as long as the "
+				     "pool had worked",
 				     quiet);
 	} else if (has_ended(cause)) {
 		verdict_add_evidence(draft, "no_operation",
@@ -433,12 +451,14 @@ static int tell(struct bench *bench, struct judgement *judgement, const struct h
 	add_evidence(bench, judgement, held, cause, &draft);
 	report_begin(&draft, "EXHAUSTED");
 	(void)format_clock(draft.since_ns, bench->realtime_at_zero_ns, first, sizeof(first));
-	(void)format_duration(t_ns - (uint64_t)exhausted->last_active_ns, span, sizeof(span));
+	(void)format_duration(quiet_ns_of(judgement, held, cause, t_ns), span, sizeof(span));
 	report_append(&draft,
 		      "%u of %u connections fell silent one by one since %s and never came back, "
 		      "and none was opened. ",
 		      draft.suspect_count, held->open, first);
-	if (has_ended(cause))
+	if (cause == CAUSE_SPENT)
+		report_append(&draft, "None was used for %s.", span);
+	else if (has_ended(cause))
 		report_append(&draft, "No operation for %s, where %.0f were to be expected.", span,
 			      exhausted->expected * (float)(t_ns - (uint64_t)held->at_ns) /
 				      NS_PER_SEC);

@@ -19,12 +19,15 @@
 #define EARLY_NS NS_PER_SEC
 #define EARLY_BYTES 200
 
+bool totals_is_early(const struct conn *conn, uint64_t t_ns)
+{
+	return !conn->age_is_bound && conn_received_bytes(conn) < EARLY_BYTES &&
+	       t_ns - (uint64_t)conn->open_ns < EARLY_NS;
+}
+
 void totals_count_early_close(struct conn *conn, uint64_t t_ns)
 {
-	if (conn->age_is_bound || conn_peer_closed_ns(conn) != 0 ||
-	    conn_received_bytes(conn) >= EARLY_BYTES)
-		return;
-	if (t_ns - (uint64_t)conn->open_ns < EARLY_NS)
+	if (conn_peer_closed_ns(conn) == 0 && totals_is_early(conn, t_ns))
 		totals_add(conn->pool, COUNT_EARLY_PEER_CLOSE, 1);
 }
 

@@ -71,6 +71,12 @@ int totals_count_failure(struct pool *pool, enum fail_reason reason);
 uint64_t totals_failed_count(const struct pool *pool);
 uint64_t totals_failed_count_of(const struct pool *pool, enum fail_reason reason);
 
+/*
+ * True when a connection that ends at t_ns came to nothing: it is younger than a second and has
+ * received less than an answer, as from a server that has no room.
+ */
+bool totals_is_early(const struct conn *conn, uint64_t t_ns);
+
 /* The peer has ended it at t_ns; counted where that was within a second and after few bytes. */
 void totals_count_early_close(struct conn *conn, uint64_t t_ns);
 

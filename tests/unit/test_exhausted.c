@@ -463,7 +463,8 @@ static void exhausted_is_not_said_where_the_last_statements_end_one_by_one(void 
 /* --- a pool that is dead before it has a past --------------------------------------------------
  */
 
-static struct sim *new_spent(const char *rule)
+/* With retries the program goes on to ask for one each second, and is turned away. */
+static struct sim *new_spent(const char *rule, bool retries)
 {
 	struct sim *sim = sim_new(1);
 	struct sim_conn *conns[12];
@@ -478,15 +479,26 @@ static struct sim *new_spent(const char *rule)
 		conns[i]->sent += (uint64_t)i;
 		sim_use(sim, conns[i]);
 	}
-	for (int second = 0; second < 300; second++)
+	for (int second = 0; second < 300; second++) {
+		if (retries) {
+			struct sim_conn *conn = sim_open(sim);
+
+			conn->received = 120; /* too many clients already */
+			/* One of them in six stands when the detector decides. */
+			sim_advance(sim, sim->now + 0.5);
+			sim_close(sim, conn, CLOSE_LOCAL);
+			sim_advance(sim, sim->now + 0.3);
+			continue;
+		}
 		sim_advance(sim, sim->now + 1);
+	}
 	sim_end(sim);
 	return sim;
 }
 
 static void exhausted_is_raised_late_where_each_of_the_limit_was_used_once(void **state)
 {
-	struct sim *sim = new_spent("db=10.0.3.7:5432,limit=12");
+	struct sim *sim = new_spent("db=10.0.3.7:5432,limit=12", false);
 	const struct sim_line *line = sim_first_of(sim, VERDICT_EXHAUSTED);
 
 	(void)state;
@@ -494,8 +506,22 @@ static void exhausted_is_raised_late_where_each_of_the_limit_was_used_once(void 
 	assert_int_equal(line->suspect_count, 12);
 	assert_non_null(strstr(line->summary, "12 of 12 connections"));
 	sim_free(sim);
-	sim = new_spent("db=10.0.3.7:5432,limit=13");
+	sim = new_spent("db=10.0.3.7:5432,limit=13", false);
 	assert_null(sim_first_of(sim, VERDICT_EXHAUSTED));
+	sim_free(sim);
+}
+
+/* What is turned away was never free, and is no use of those that are held. */
+static void exhausted_takes_no_connect_that_came_to_nothing_for_a_free_one(void **state)
+{
+	struct sim *sim = new_spent("db=10.0.3.7:5432,limit=12", true);
+	const struct sim_line *line = sim_first_of(sim, VERDICT_EXHAUSTED);
+
+	(void)state;
+	assert_non_null(line);
+	assert_non_null(strstr(line->summary, "None was used for "));
+	for (uint32_t i = 0; i < sim->line_count; i++)
+		assert_null(strstr(sim->lines[i].summary, "closed one that was free"));
 	sim_free(sim);
 }
 
@@ -513,6 +539,7 @@ int main(void)
 		cmocka_unit_test(exhausted_is_raised_when_each_of_the_last_requests_took_another),
 		cmocka_unit_test(exhausted_is_not_said_where_the_last_statements_end_one_by_one),
 		cmocka_unit_test(exhausted_is_raised_late_where_each_of_the_limit_was_used_once),
+		cmocka_unit_test(exhausted_takes_no_connect_that_came_to_nothing_for_a_free_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
