@@ -19,23 +19,16 @@
 #include "figures.h"
 #include "format.h"
 #include "judgement.h"
+#include "totals.h"
 
 /* What was open hours ago, in another mode of the load, is no measure of the maximum of now. */
 #define EPOCH_NS (1800 * NS_PER_SEC)
 /* Pushes further apart than this are two occasions. */
 #define OCCASION_NS (300 * NS_PER_SEC)
-#define EARLY_NS NS_PER_SEC
-#define EARLY_BYTES 200
 #define REFUSED_SLOT_NS (10 * NS_PER_SEC)
 /* Those who are refused try again at once or wait for seconds; after so many slots it is over. */
 #define REFUSED_NOW_SLOTS 2
 #define CLOCK_SIZE 48
-
-static bool is_early(const struct conn *conn, uint64_t t_ns)
-{
-	return !conn->age_is_bound && (int64_t)t_ns - conn->open_ns < (int64_t)EARLY_NS &&
-	       conn_received_bytes(conn) < EARLY_BYTES;
-}
 
 void plateau_clear(struct plateau *plateau)
 {
@@ -62,15 +55,15 @@ void plateau_observe(struct plateau *plateau, const struct settings *settings,
 			plateau->grown_count++;
 		break;
 	case CHANGE_PEER_CLOSED:
-		plateau->refused_count += is_early(conn, change->t_ns);
+		plateau->refused_count += totals_is_early(conn, change->t_ns);
 		/* The server took it, so the pool will need another. */
-		if (!is_early(conn, change->t_ns))
+		if (!totals_is_early(conn, change->t_ns))
 			credit_add(&plateau->credit, change->t_ns, settings->credit_ns);
 		break;
 	case CHANGE_CLOSED:
 		if (conn_peer_closed_ns(conn) != 0)
 			break;
-		if (change->by == CLOSE_RESET && is_early(conn, change->t_ns))
+		if (change->by == CLOSE_RESET && totals_is_early(conn, change->t_ns))
 			plateau->refused_count++;
 		else if (conn->age_is_bound ||
 			 (int64_t)change->t_ns - conn->open_ns >= (int64_t)settings->credit_ns)
@@ -131,7 +124,7 @@ static void note_highest(struct plateau *plateau, uint64_t now_ns)
 static uint32_t count_young(const struct pool *pool, uint64_t now_ns)
 {
 	const struct conn *conn = pool->newest;
-	int64_t from_ns = (int64_t)now_ns - (int64_t)EARLY_NS;
+	int64_t from_ns = (int64_t)now_ns - (int64_t)TOTALS_EARLY_NS;
 	uint32_t count = 0;
 
 	for (; conn && conn->last_active_ns > from_ns; conn = conn_older(conn))

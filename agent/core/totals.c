@@ -16,13 +16,12 @@
 
 #include "table.h"
 
-#define EARLY_NS NS_PER_SEC
 #define EARLY_BYTES 200
 
 bool totals_is_early(const struct conn *conn, uint64_t t_ns)
 {
 	return !conn->age_is_bound && conn_received_bytes(conn) < EARLY_BYTES &&
-	       t_ns - (uint64_t)conn->open_ns < EARLY_NS;
+	       t_ns - (uint64_t)conn->open_ns < TOTALS_EARLY_NS;
 }
 
 void totals_count_early_close(struct conn *conn, uint64_t t_ns)

@@ -71,9 +71,12 @@ int totals_count_failure(struct pool *pool, enum fail_reason reason);
 uint64_t totals_failed_count(const struct pool *pool);
 uint64_t totals_failed_count_of(const struct pool *pool, enum fail_reason reason);
 
+/* A server that has no room says so at once. */
+#define TOTALS_EARLY_NS NS_PER_SEC
+
 /*
- * True when a connection that ends at t_ns came to nothing: it is younger than a second and has
- * received less than an answer, as from a server that has no room.
+ * True when a connection that ends at t_ns came to nothing: it is younger than that and has
+ * received less than an answer.
  */
 bool totals_is_early(const struct conn *conn, uint64_t t_ns);
 
