@@ -179,7 +179,7 @@ static void print_kinds(struct score *score)
 	print_share("exhausted raised within 60 s", "all", &score->in_time[VERDICT_EXHAUSTED], 1);
 	print_share("    bound: who is told that requests still come", "", &score->stopped_bound,
 		    -1);
-	print_share("    bound: who sees sockets, and has a day without the leak", "",
+	print_share("    beside it: who sees sockets, has a day without the leak", "",
 		    &score->twin_bound, -1);
 	print_share("  most requests leak: this or a leak, with history", "", &score->told[0], -1);
 	print_bound(&score->told_bound[0]);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The bound of principle on whether it can be told that a pool is used up: what somebody would say
- * who has a day of the same pool without the leak to compare with, and sees the sockets only.
+ * A measure of how well it can be told that a pool is used up, and no bound of principle: what
+ * somebody would say who has a day of the same pool without the leak to compare with, and sees the
+ * sockets only.
  */
 #ifndef CONNLEAK_EVAL_TWIN_H
 #define CONNLEAK_EVAL_TWIN_H
