@@ -6,10 +6,9 @@
  *	detector's id --index--> entry (ledger's id) --> last line told
  *
  * Invariant: an entry is in the index exactly while detector_id is set; ids are given out once.
- *What there is no room for has a slip, a number and what was told of it, so that it is told as
- *often as the others; it is only not shown, and not known after a restart. A verdict that was
- *carried over ends in one of three ways: the detector finds it again and from then on decides; what
- *it is about is gone; or, where nothing can be looked up, its time is over.
+ *What there is no room for has a slip: told as often as the others, not shown, not known after a
+ * restart. A verdict that was carried over ends in one of three ways: the detector finds it again
+ * and decides; what it is about is gone; or, where nothing can be looked up, its time is over.
  */
 #include "ledger.h"
 
@@ -154,14 +153,21 @@ static void drop_slip(struct ledger *ledger, struct slip *slip)
 
 /* --- more of entries -------------------------------------------------------------------------- */
 
+/* Whether it was carried over, has not been found again, and is about that. */
+static bool is_carried_of(const struct ledger_entry *entry, struct client_id client,
+			  const struct netaddr *remote, enum verdict_kind kind)
+{
+	return entry->detector_id == 0 && entry->verdict.kind == kind &&
+	       client_id_equal(entry->verdict.client, client) &&
+	       memcmp(&entry->verdict.remote, remote, sizeof(*remote)) == 0;
+}
+
 /* What was carried over and is about the same. */
 static struct ledger_entry *find_carried(const struct ledger *ledger, const struct verdict *line)
 {
 	for (struct ledger_entry *entry = ledger->first; entry; entry = entry->next)
-		if (entry->detector_id == 0 && entry->known_ns != 0 &&
-		    entry->verdict.kind == line->kind &&
-		    client_id_equal(entry->verdict.client, line->client) &&
-		    memcmp(&entry->verdict.remote, &line->remote, sizeof(line->remote)) == 0)
+		if (entry->known_ns != 0 &&
+		    is_carried_of(entry, line->client, &line->remote, line->kind))
 			return entry;
 	return NULL;
 }
@@ -483,7 +489,8 @@ static const char *find_end(const struct ledger_entry *entry, const struct table
 	if (entry->known_ns == 0)
 		return "the host was restarted";
 	pool = find_pool(table, &entry->verdict);
-	if (!pool)
+	/* What is turned away is not there when somebody looks: that says nothing of a storm. */
+	if (!pool && entry->verdict.kind != VERDICT_STORM)
 		return "the process has none of these connections any more";
 	if (entry->suspect_count > 0 &&
 	    count_remaining(entry, table, pool) <= entry->suspect_count / REMAINING_SHARE)
@@ -529,12 +536,9 @@ const struct verdict *ledger_carried_of(const struct ledger *ledger, struct clie
 {
 	const struct ledger_entry *entry = ledger ? ledger->first : NULL;
 
-	for (; entry; entry = entry->next)
-		if (entry->detector_id == 0 && entry->verdict.kind == kind &&
-		    client_id_equal(entry->verdict.client, client) &&
-		    memcmp(&entry->verdict.remote, remote, sizeof(*remote)) == 0)
-			return &entry->verdict;
-	return NULL;
+	while (entry && !is_carried_of(entry, client, remote, kind))
+		entry = entry->next;
+	return entry ? &entry->verdict : NULL;
 }
 
 const struct verdict *ledger_carried(const struct ledger *ledger, struct client_id client,

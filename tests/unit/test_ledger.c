@@ -308,7 +308,7 @@ static void ledger_review_pool_that_is_gone_ends_it(void **state)
 	struct bed *bed = *state;
 
 	carry(bed, 17, VERDICT_LEAK, KNOWN_NS);
-	carry(bed, 9, VERDICT_STORM, KNOWN_NS);
+	carry(bed, 9, VERDICT_EXHAUSTED, KNOWN_NS);
 	carry(bed, 30, VERDICT_SATURATED, 0);
 	for (uint64_t id = 9; id <= 30; id = id == 9 ? 17 : id == 17 ? 30 : 99) {
 		assert_true(ledger_review(bed->ledger, bed->table, KNOWN_NS + SEC, &bed->line));
@@ -333,6 +333,26 @@ static void ledger_review_state_has_a_time_to_be_found_again(void **state)
 	assert_false(ledger_review(bed->ledger, bed->table, begin_ns + 900 * SEC, &bed->line));
 	assert_true(ledger_review(bed->ledger, bed->table, begin_ns + 901 * SEC, &bed->line));
 	assert_int_equal(bed->line.verdict->id, 1);
+}
+
+/* All that it opens is turned away, so it has none. */
+static void ledger_review_storm_without_a_connection_has_a_time_as_well(void **state)
+{
+	struct verdict line = line_of(1, VERDICT_RAISED, SEVERITY_WARNING);
+	struct bed *bed = *state;
+
+	line.kind = VERDICT_STORM;
+	carry(bed, 2, VERDICT_STORM, KNOWN_NS);
+	carry(bed, 3, VERDICT_STORM, 0);
+	assert_true(ledger_review(bed->ledger, bed->table, KNOWN_NS + SEC, &bed->line));
+	assert_int_equal(bed->line.verdict->id, 3);
+	assert_false(ledger_review(bed->ledger, bed->table, KNOWN_NS + 121 * SEC, &bed->line));
+	assert_take(bed, line, 2, VERDICT_UPDATED, LEDGER_REPEAT);
+	assert_false(ledger_review(bed->ledger, bed->table, KNOWN_NS + 900 * SEC, &bed->line));
+	carry(bed, 4, VERDICT_STORM, KNOWN_NS);
+	assert_true(ledger_review(bed->ledger, bed->table, KNOWN_NS + 122 * SEC, &bed->line));
+	assert_int_equal(bed->line.verdict->id, 4);
+	assert_non_null(strstr(bed->line.verdict->summary, "not found again"));
 }
 
 static void ledger_take_suspicion_carried_over_goes_on_under_its_id(void **state)
@@ -514,6 +534,7 @@ int main(void)
 		TEST(ledger_recall_of_a_suspicion_tells_none),
 		TEST(ledger_review_pool_that_is_gone_ends_it),
 		TEST(ledger_review_state_has_a_time_to_be_found_again),
+		TEST(ledger_review_storm_without_a_connection_has_a_time_as_well),
 		TEST(ledger_carry_nonsense_is_refused),
 		TEST(ledger_take_suspicion_carried_over_goes_on_under_its_id),
 		TEST(ledger_review_suspicion_has_an_hour_to_be_found_again),
