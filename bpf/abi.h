@@ -17,7 +17,7 @@
  * Changed whenever a layout or a meaning below changes, or the meaning of a map: what is pinned
  * under another version is not reused.
  */
-#define ABI_VERSION 10
+#define ABI_VERSION 11
 
 #define ABI_COMM_SIZE 16
 #define ABI_PORT_BITMAP_BYTES 8192
@@ -234,6 +234,8 @@ struct end_event {
 	__u32 reason;
 	__u32 seen; /* 1: a sample has told of it before */
 	__u32 met_pass; /* the last full pass that met it */
+	__u32 segment_count; /* sent, with payload */
+	__u32 pad;
 };
 
 /* The only element of the map config. May change while the probes run. */
@@ -403,7 +405,7 @@ _Static_assert(sizeof(struct conn_detail) == 48, "conn_detail has holes, or take
 _Static_assert(sizeof(struct process_name) == 24, "process_name has holes");
 _Static_assert(sizeof(struct conn_sample) == 168, "conn_sample has holes");
 _Static_assert(sizeof(struct io_sample) == 48, "io_sample has holes");
-_Static_assert(sizeof(struct end_event) == 192, "end_event has holes");
+_Static_assert(sizeof(struct end_event) == 200, "end_event has holes");
 _Static_assert(sizeof(struct probe_config) == 16528, "probe_config has holes");
 
 #endif

@@ -12,12 +12,7 @@
 
 #define EARLY_NS 1000000000ULL
 #define EARLY_BYTES 200
-/*
- * Who is turned away has said no more than who it is: nothing (MySQL, Redis), or a request for TLS
- * and a startup message (PostgreSQL). Who goes on has had an answer, however short: a program that
- * connects for each statement and is answered its goodbye with a FIN.
- */
-#define EARLY_SEGMENTS 2
+#define EARLY_SEGMENTS 2 /* agent/core/totals.c says why */
 
 const volatile __u32 ring_bytes = ABI_RING_BYTES; /* set by the loader */
 
@@ -118,6 +113,8 @@ static __always_inline void tell_end(const struct conn_record *record, struct so
 	event->reason = reason;
 	event->seen = seen;
 	event->met_pass = record->met_pass;
+	event->segment_count = tp->data_segs_out;
+	event->pad = 0;
 	if (bpf_ringbuf_query(&ends, BPF_RB_AVAIL_DATA) > ring_bytes / 2)
 		wakeup = BPF_RB_FORCE_WAKEUP;
 	bpf_ringbuf_submit(event, wakeup);

@@ -55,18 +55,16 @@ void plateau_observe(struct plateau *plateau, const struct settings *settings,
 			plateau->grown_count++;
 		break;
 	case CHANGE_PEER_CLOSED:
-		plateau->refused_count += totals_is_early(conn, change->t_ns);
 		/* The server took it, so the pool will need another. */
 		if (!totals_is_early(conn, change->t_ns))
 			credit_add(&plateau->credit, change->t_ns, settings->credit_ns);
 		break;
 	case CHANGE_CLOSED:
-		if (conn_peer_closed_ns(conn) != 0)
+		plateau->refused_count += change->is_turned_away;
+		if (conn_peer_closed_ns(conn) != 0 || change->is_turned_away)
 			break;
-		if (change->by == CLOSE_RESET && totals_is_early(conn, change->t_ns))
-			plateau->refused_count++;
-		else if (conn->age_is_bound ||
-			 (int64_t)change->t_ns - conn->open_ns >= (int64_t)settings->credit_ns)
+		if (conn->age_is_bound ||
+		    (int64_t)change->t_ns - conn->open_ns >= (int64_t)settings->credit_ns)
 			credit_add(&plateau->credit, change->t_ns, settings->credit_ns);
 		break;
 	case CHANGE_FAILED:

@@ -374,7 +374,6 @@ static int apply_peer_closed(struct conn *conn, const struct event *event, struc
 	rare = conn_room_take_rare(conn);
 	if (!rare)
 		return -ENOMEM;
-	totals_count_early_close(conn, event->t_ns);
 	conns_set_state(conn, CONN_PEER_CLOSED);
 	rare->fin_ns = event->t_ns;
 	change->type = CHANGE_PEER_CLOSED;
@@ -402,8 +401,8 @@ static int apply_close(struct table *table, struct conn *conn, const struct even
 {
 	if ((unsigned int)event->by >= CLOSE_BY_COUNT)
 		return -EINVAL;
-	if (event->by == CLOSE_RESET)
-		totals_count_early_close(conn, event->t_ns);
+	change->is_turned_away = totals_is_turned_away(conn, event);
+	totals_add(conn->pool, COUNT_EARLY_PEER_CLOSE, change->is_turned_away);
 	totals_add(conn->pool, COUNT_CLOSED + event->by, 1);
 	fill_silence(change, conn, event->t_ns);
 	fill_idle(change, conn, event->t_ns);

@@ -98,6 +98,7 @@ struct change {
 	uint64_t sent_bytes; /* ACTIVE: payload sent since the look before */
 	uint64_t received_bytes; /* ACTIVE: the same the other way */
 	enum close_by by;
+	bool is_turned_away; /* CLOSED: totals_is_turned_away() */
 	enum fail_reason reason; /* FAILED */
 	const struct churn *churn; /* CHURNED, PAST: the event's */
 	uint64_t lost_count;

@@ -17,6 +17,12 @@
 #include "table.h"
 
 #define EARLY_BYTES 200
+/*
+ * Who is turned away has said no more than who it is: nothing (MySQL, Redis), or a request for TLS
+ * and a startup message (PostgreSQL). Who goes on has had an answer, however short: a program that
+ * connects for each statement and is answered its goodbye with a FIN.
+ */
+#define EARLY_SEGMENTS 2
 
 bool totals_is_early(const struct conn *conn, uint64_t t_ns)
 {
@@ -24,10 +30,13 @@ bool totals_is_early(const struct conn *conn, uint64_t t_ns)
 	       t_ns - (uint64_t)conn->open_ns < TOTALS_EARLY_NS;
 }
 
-void totals_count_early_close(struct conn *conn, uint64_t t_ns)
+bool totals_is_turned_away(const struct conn *conn, const struct event *close)
 {
-	if (conn_peer_closed_ns(conn) == 0 && totals_is_early(conn, t_ns))
-		totals_add(conn->pool, COUNT_EARLY_PEER_CLOSE, 1);
+	uint64_t fin_ns = conn_peer_closed_ns(conn);
+
+	if ((fin_ns == 0 && close->by != CLOSE_RESET) || close->segment_count > EARLY_SEGMENTS)
+		return false;
+	return totals_is_early(conn, fin_ns > 0 ? fin_ns : close->t_ns);
 }
 
 /* NULL when out of memory. */

@@ -80,8 +80,11 @@ uint64_t totals_failed_count_of(const struct pool *pool, enum fail_reason reason
  */
 bool totals_is_early(const struct conn *conn, uint64_t t_ns);
 
-/* The peer has ended it at t_ns; counted where that was within a second and after few bytes. */
-void totals_count_early_close(struct conn *conn, uint64_t t_ns);
+/*
+ * True when the server has ended that connection early and there was no talk. That is said of its
+ * close and not of the FIN: what it has received and sent is often told after that.
+ */
+bool totals_is_turned_away(const struct conn *conn, const struct event *close);
 
 /* It was opened when somebody counted. Without memory its pool has a shorter past, no more. */
 void totals_count_past_open(const struct conn *conn);

@@ -339,16 +339,20 @@ static int take_io(const struct parse *parse, struct event *event)
 		r = take_string(parse, KEY_LAST_SITE, OPTIONAL, &event->last_site);
 	if (!r)
 		r = take_word(parse, KEY_OPENER, OPTIONAL, word_openers, &opener);
-	event->opener = (uint16_t)opener;
+	event->opener = (uint8_t)opener;
 	return r;
 }
 
 static int take_close(const struct parse *parse, struct event *event)
 {
 	int by = 0;
+	uint32_t segment_count = 0;
 	int r = take_word(parse, KEY_BY, NEEDED, word_closes, &by);
 
-	event->by = (enum close_by)by;
+	event->by = (uint8_t)by;
+	if (!r)
+		r = take_u32(parse, KEY_SEGMENTS, &segment_count);
+	event->segment_count = segment_count < UINT16_MAX ? (uint16_t)segment_count : UINT16_MAX;
 	return r;
 }
 

@@ -45,7 +45,8 @@ int trace_parse_header(const char *line, size_t length, struct trace_header *ret
  * -EBADMSG where the line is not one JSON object, -EINVAL with a sentence in ret_error that names
  * the offending key and value, or -ENOMEM. A key that is null counts as absent. Keys beyond those
  * of the contract: "netns" (integer) of open and seen, "age" or "exact_age" (seconds) of seen,
- * "rtt_us" (smoothed round trip) and "retrans" (segments sent again, cumulative) of io.
+ * "rtt_us" (smoothed round trip) and "retrans" (segments sent again, cumulative) of io, "segments"
+ * (sent with payload in all; above 65,535 that) of close.
  */
 int trace_parse_event(struct trace_reader *reader, const char *line, size_t length,
 		      struct event *ret_event, char *ret_error, size_t error_size);

@@ -53,6 +53,7 @@ static const char *const key_names[TRACE_KEY_COUNT] = {
 	[KEY_RETRANS] = "retrans",
 	[KEY_RECEIVED] = "received",
 	[KEY_REALTIME] = "realtime",
+	[KEY_SEGMENTS] = "segments",
 	[KEY_EXACT_AGE] = "exact_age",
 	[KEY_LAST_SEND] = "last_send",
 	[KEY_LAST_RECV] = "last_recv",

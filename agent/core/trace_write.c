@@ -224,7 +224,9 @@ static void put_details(struct out *out, const struct event *event)
 		put_io(out, event);
 		break;
 	case EVENT_CLOSE:
-		put_string_of(out, "by", close_by_name(event->by));
+		put_string_of(out, "by", close_by_name((enum close_by)event->by));
+		if (event->segment_count)
+			put_number_of(out, "segments", event->segment_count);
 		break;
 	case EVENT_EXIT:
 		put_client(out, event->client);

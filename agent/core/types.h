@@ -86,7 +86,7 @@ struct churn {
 	uint64_t established_count;
 	uint64_t failed_count[FAIL_REASON_COUNT];
 	uint64_t closed_count[CLOSE_BY_COUNT];
-	/* FIN or RST within 1 s, under 200 bytes received; the source may look closer. */
+	/* Turned away by the server, as totals_is_turned_away() has it. */
 	uint64_t early_peer_close_count;
 };
 
@@ -97,8 +97,9 @@ struct churn {
  */
 struct event {
 	enum event_type type;
-	uint16_t by; /* CLOSE: enum close_by */
-	uint16_t opener; /* IO: enum opener_state; OPENER_UNKNOWN = as before */
+	uint8_t by; /* CLOSE: enum close_by */
+	uint8_t opener; /* IO: enum opener_state; OPENER_UNKNOWN = as before */
+	uint16_t segment_count; /* CLOSE: sent with payload, that many or more; 0 = unknown */
 	uint64_t t_ns;
 	uint64_t conn; /* unique in one source; all but EXIT, LOST, CHURN, PAST, END */
 	uint64_t sent_bytes; /* IO: payload, cumulative, retransmissions not counted */

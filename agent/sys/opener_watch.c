@@ -125,7 +125,7 @@ static void tell(struct opener_watch *watch, const struct conn *conn, enum opene
 		.type = EVENT_IO,
 		.t_ns = watch->looked_ns,
 		.conn = conn->id,
-		.opener = (uint16_t)state,
+		.opener = (uint8_t)state,
 		.sent_bytes = conn_sent_bytes(conn),
 		.received_bytes = conn_received_bytes(conn),
 		.last_send_ns = conn_last_send_ns(conn),

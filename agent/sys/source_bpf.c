@@ -301,7 +301,9 @@ static void on_end(void *userdata, const struct end_event *end)
 			 fail_reason_name((enum fail_reason)end->reason));
 	} else {
 		event.type = EVENT_CLOSE;
-		event.by = (enum close_by)end->reason;
+		event.by = (uint8_t)end->reason;
+		event.segment_count =
+			end->segment_count < UINT16_MAX ? (uint16_t)end->segment_count : UINT16_MAX;
 	}
 	emit(source, &event);
 	retire(source, conn);

@@ -94,13 +94,14 @@ class Doorman:
                 pass
 
 
-def test_server_that_ends_a_talk_has_turned_nobody_away(start):
+def test_server_that_ends_a_talk_has_turned_nobody_away(start, connleak):
     """A MySQL client that connects for each statement says QUIT, and the server closes first."""
     sorry = b"sorry, too many clients already"
     refusing, answering = Doorman(), Doorman()
     with refusing.listener, answering.listener:
         ports = f"refusing={refusing.port},answering={answering.port}"
         observer = start(Observer, "--port", ports, "--pin", "none")
+        trace = connleak.start("trace", "--json", "--port", ports)
         for _ in range(5):
             refusing.talk(sorry)  # MySQL, Redis
             refusing.talk(b"", sorry)  # PostgreSQL
@@ -109,6 +110,14 @@ def test_server_that_ends_a_talk_has_turned_nobody_away(start):
         observer.look()
     assert (observer.pool(refusing.port)["opened"], observer.pool(refusing.port)["early"]) == (15, 15)
     assert (observer.pool(answering.port)["opened"], observer.pool(answering.port)["early"]) == (5, 0)
+    # A recording says as much.
+    closes = trace.wait_events("close", 20)
+    remotes = {event["conn"]: event["remote"] for event in trace.events("open")}
+    segments = {refusing.port: [], answering.port: []}
+    for close in closes:
+        segments[int(remotes[close["conn"]].split(":")[1])].append(close.get("segments", 0))
+    assert sorted(segments[refusing.port]) == 5 * [0] + 5 * [1] + 5 * [2]
+    assert segments[answering.port] == 5 * [3]
 
 
 @pytest.mark.skipif(os.cpu_count() < 2, reason="nothing happens while a look is under way")

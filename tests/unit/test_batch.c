@@ -133,6 +133,7 @@ static const struct event whole = {
 	.rtt_us = 17,
 	.retransmit_count = 18,
 	.by = CLOSE_RESET,
+	.segment_count = 22,
 	.error = "ECONNREFUSED",
 	.lost_count = 19,
 	.churn = {.opened_count = 20, .early_peer_close_count = 21},
@@ -172,6 +173,7 @@ static void expect_whole(const struct event *event)
 		break;
 	case EVENT_CLOSE:
 		assert_int_equal(event->by, whole.by);
+		assert_int_equal(event->segment_count, whole.segment_count);
 		break;
 	case EVENT_FAILED:
 		assert_string_equal(event->error, whole.error);

@@ -36,13 +36,27 @@ struct world {
 	uint64_t now_ns;
 };
 
-static void observe(struct world *world, enum change_type type, int64_t open_ns)
+static void observe_end(struct world *world, enum change_type type, int64_t open_ns,
+			bool is_turned_away)
 {
 	struct conn conn = {.open_ns = open_ns, .received_low = 100};
 	struct change change = {.type = type, .t_ns = world->now_ns, .conn = &conn};
 
 	change.by = CLOSE_LOCAL;
+	change.is_turned_away = is_turned_away;
 	plateau_observe(&world->plateau, &world->settings, &change);
+}
+
+static void observe(struct world *world, enum change_type type, int64_t open_ns)
+{
+	observe_end(world, type, open_ns, false);
+}
+
+/* The server closes it at once, and the process does when it sees that. */
+static void observe_refusal(struct world *world, int64_t open_ns)
+{
+	observe(world, CHANGE_PEER_CLOSED, open_ns);
+	observe_end(world, CHANGE_CLOSED, open_ns, true);
 }
 
 static void observe_brief(struct world *world, enum step_type type)
@@ -97,7 +111,7 @@ static void step_once(struct world *world, enum step_type type)
 		break;
 	case REFUSE:
 		observe(world, CHANGE_ESTABLISHED, now_ns);
-		observe(world, CHANGE_PEER_CLOSED, now_ns);
+		observe_refusal(world, now_ns);
 		break;
 	case FAIL:
 		observe(world, CHANGE_FAILED, now_ns);
@@ -118,7 +132,7 @@ static void step_once(struct world *world, enum step_type type)
 		open_before_tick(world);
 		world->pool.newest = NULL;
 		world->pool.conn_count--;
-		observe(world, CHANGE_PEER_CLOSED, world->young.open_ns);
+		observe_refusal(world, world->young.open_ns);
 		break;
 	case KEEP:
 		open_before_tick(world);

@@ -273,23 +273,58 @@ static void table_apply_failed_counts_the_reason(void **state)
 	assert_int_equal(change.pool->conn_count, 0);
 }
 
-static void table_apply_early_peer_close_needs_second_and_bytes(void **state)
+/* How one connection ends: what the server does, and what is told of it with the close. */
+struct ending {
+	const char *name;
+	uint64_t fin_ns; /* after the open; 0 = it sends none */
+	uint64_t close_ns;
+	enum close_by by;
+	uint64_t received_bytes;
+	uint16_t segment_count;
+	bool is_turned_away;
+};
+
+static const struct ending endings[] = {
+	{"a word, and good-bye", S / 2, S / 2, CLOSE_LOCAL, 90, 1, true},
+	{"closed here a while after that", S / 2, 9 * S, CLOSE_LOCAL, 90, 2, true},
+	{"not a word", S / 2, S / 2, CLOSE_LOCAL, 0, 0, true},
+	{"reset", 0, S / 2, CLOSE_RESET, 90, 1, true},
+	{"its good-bye and a reset", S / 2, S / 2, CLOSE_RESET, 90, 1, true},
+	{"by the process, which is not known to have been asked to", 0, S / 2, CLOSE_LOCAL, 90, 1,
+	 false},
+	{"a second later", S, S, CLOSE_LOCAL, 90, 1, false},
+	{"reset, a second later", 0, S, CLOSE_RESET, 90, 1, false},
+	{"after an answer", S / 2, S / 2, CLOSE_LOCAL, 200, 1, false},
+	{"after a talk in few words", S / 2, S / 2, CLOSE_LOCAL, 182, 3, false},
+	{"reset after a talk in few words", 0, S / 2, CLOSE_RESET, 182, 4, false},
+};
+
+/* What was received is told at a look, which may come after the FIN. */
+static void table_apply_turned_away_is_told_at_the_close(void **state)
 {
 	struct table *table = *state;
-	struct pool *pool = open_at(table, 1 * S, 1).pool;
-	struct event event = plain(EVENT_CLOSE, 1 * S + S / 2, 1);
+	uint64_t t_ns = S, count = 0;
 
-	(void)done(table, plain(EVENT_PEER_CLOSED, 1 * S + S / 2, 1));
-	assert_int_equal(totals_now(pool).counts.early_peer_close_count, 1);
-	event.by = CLOSE_RESET;
-	(void)done(table, event);
-	assert_int_equal(totals_now(pool).counts.early_peer_close_count, 1);
-	(void)open_at(table, 2 * S, 2);
-	(void)done(table, plain(EVENT_PEER_CLOSED, 3 * S, 2));
-	(void)open_at(table, 4 * S, 3);
-	(void)done(table, io(4 * S, 3, 4 * S, 4 * S));
-	(void)done(table, plain(EVENT_PEER_CLOSED, 4 * S, 3));
-	assert_int_equal(totals_now(pool).counts.early_peer_close_count, 1);
+	for (size_t i = 0; i < sizeof(endings) / sizeof(endings[0]); i++, t_ns += 20 * S) {
+		const struct ending *ending = &endings[i];
+		struct pool *pool = open_at(table, t_ns, i + 1).pool;
+		struct event told = io(t_ns + ending->close_ns, i + 1, t_ns, t_ns);
+		struct event over = plain(EVENT_CLOSE, t_ns + ending->close_ns, i + 1);
+		bool is_turned_away;
+
+		if (ending->fin_ns)
+			(void)done(table, plain(EVENT_PEER_CLOSED, t_ns + ending->fin_ns, i + 1));
+		assert_int_equal(totals_now(pool).counts.early_peer_close_count, count);
+		told.received_bytes = ending->received_bytes;
+		(void)done(table, told);
+		over.by = (uint8_t)ending->by;
+		over.segment_count = ending->segment_count;
+		is_turned_away = done(table, over).is_turned_away;
+		if (is_turned_away != ending->is_turned_away)
+			fail_msg("%s", ending->name);
+		count += is_turned_away;
+		assert_int_equal(totals_now(pool).counts.early_peer_close_count, count);
+	}
 }
 
 static void table_apply_churn_adds_to_totals_only(void **state)
@@ -448,7 +483,7 @@ int main(void)
 		TABLE_TEST(table_apply_close_tells_silence_as_idle_time_without_goodbye),
 		TABLE_TEST(table_apply_close_keeps_conn_until_settle),
 		TABLE_TEST(table_apply_failed_counts_the_reason),
-		TABLE_TEST(table_apply_early_peer_close_needs_second_and_bytes),
+		TABLE_TEST(table_apply_turned_away_is_told_at_the_close),
 		TABLE_TEST(table_apply_churn_adds_to_totals_only),
 		TABLE_TEST(table_apply_look_times_are_those_of_io),
 		TABLE_TEST(table_apply_opener_is_told_and_is_no_look),

@@ -182,6 +182,13 @@ static void trace_parse_event_other_events_set_their_members(void **state)
 	event = parsed(*state, "{\"t\":1,\"ev\":\"close\",\"conn\":7,\"by\":\"timeout\"}");
 	assert_int_equal(event.type, EVENT_CLOSE);
 	assert_int_equal(event.by, CLOSE_TIMEOUT);
+	assert_int_equal(event.segment_count, 0);
+	event = parsed(*state,
+		       "{\"t\":1,\"ev\":\"close\",\"conn\":7,\"by\":\"local\",\"segments\":4}");
+	assert_int_equal(event.segment_count, 4);
+	event = parsed(*state,
+		       "{\"t\":1,\"ev\":\"close\",\"conn\":7,\"by\":\"local\",\"segments\":65536}");
+	assert_int_equal(event.segment_count, UINT16_MAX);
 	event = parsed(*state, "{\"t\":1,\"ev\":\"exit\",\"pid\":7,\"pstart\":3.5}");
 	assert_int_equal(event.type, EVENT_EXIT);
 	assert_int_equal(event.client.pid, 7);

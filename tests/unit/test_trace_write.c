@@ -126,6 +126,10 @@ static void trace_format_event_other_events_are_read_back(void **state)
 	event = (struct event){.type = EVENT_CLOSE, .conn = 1, .by = CLOSE_RESET};
 	check_round_trip(*state, &event,
 			 "{\"t\":0.0,\"ev\":\"close\",\"conn\":1,\"by\":\"reset\"}\n");
+	event.segment_count = UINT16_MAX;
+	check_round_trip(*state, &event,
+			 "{\"t\":0.0,\"ev\":\"close\",\"conn\":1,\"by\":\"reset\","
+			 "\"segments\":65535}\n");
 	event = (struct event){.type = EVENT_EXIT, .client = {.pid = 7, .start_ns = 1}};
 	check_round_trip(*state, &event,
 			 "{\"t\":0.0,\"ev\":\"exit\",\"pid\":7,\"pstart\":0.000000001}\n");
