@@ -444,7 +444,7 @@ static uint32_t count_remaining(const struct ledger_entry *entry, const struct t
 {
 	uint32_t count = 0;
 
-	for (const struct conn *conn = pool->oldest; conn; conn = conn_newer(conn))
+	for (const struct conn *conn = pool ? pool->oldest : NULL; conn; conn = conn_newer(conn))
 		count += remains(entry, table, conn);
 	return count;
 }

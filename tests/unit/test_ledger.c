@@ -112,7 +112,8 @@ static void assert_take(struct bed *bed, struct verdict line, uint64_t id, enum 
 	assert_int_equal(bed->line.news, news);
 }
 
-static void carry(struct bed *bed, uint64_t id, enum verdict_kind kind, uint64_t known_ns)
+static void carry_with(struct bed *bed, uint64_t id, enum verdict_kind kind, uint64_t known_ns,
+		       uint32_t suspect_count)
 {
 	struct verdict verdict = line_of(id, VERDICT_RAISED, SEVERITY_WARNING);
 	struct netaddr suspects[SUSPECTS];
@@ -120,10 +121,14 @@ static void carry(struct bed *bed, uint64_t id, enum verdict_kind kind, uint64_t
 	verdict.kind = kind;
 	for (uint16_t i = 0; i < SUSPECTS; i++)
 		suspects[i] = address(40000 + SUSPECTS - i);
-	assert_int_equal(ledger_carry(bed->ledger, &verdict, suspects,
-				      kind == VERDICT_LEAK ? SUSPECTS : 0, known_ns,
+	assert_int_equal(ledger_carry(bed->ledger, &verdict, suspects, suspect_count, known_ns,
 				      KNOWN_NS + SEC),
 			 0);
+}
+
+static void carry(struct bed *bed, uint64_t id, enum verdict_kind kind, uint64_t known_ns)
+{
+	carry_with(bed, id, kind, known_ns, kind == VERDICT_LEAK ? SUSPECTS : 0);
 }
 
 static void ledger_take_life_of_a_verdict_is_news_at_its_turns(void **state)
@@ -353,6 +358,10 @@ static void ledger_review_storm_without_a_connection_has_a_time_as_well(void **s
 	assert_true(ledger_review(bed->ledger, bed->table, KNOWN_NS + 122 * SEC, &bed->line));
 	assert_int_equal(bed->line.verdict->id, 4);
 	assert_non_null(strstr(bed->line.verdict->summary, "not found again"));
+	/* No storm names a connection; what is read from a file may. */
+	carry_with(bed, 5, VERDICT_STORM, KNOWN_NS, SUSPECTS);
+	assert_true(ledger_review(bed->ledger, bed->table, KNOWN_NS + SEC, &bed->line));
+	assert_non_null(strstr(bed->line.verdict->summary, "it named"));
 }
 
 static void ledger_take_suspicion_carried_over_goes_on_under_its_id(void **state)
