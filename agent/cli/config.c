@@ -184,8 +184,8 @@ static int read_line(struct reader *reader, char *line, size_t length)
 	return text[0] == '[' ? read_section(reader, text) : read_assignment(reader, text);
 }
 
-int config_parse_all(const char *bytes, size_t length, config_problem_fn on_problem, void *userdata,
-		     struct config *ret_config)
+int config_parse(const char *bytes, size_t length, config_problem_fn on_problem, void *userdata,
+		 struct config *ret_config)
 {
 	struct config config = {.text = malloc(length + 1)};
 	char error[CONFIG_PROBLEM_SIZE];
@@ -223,36 +223,6 @@ int config_parse_all(const char *bytes, size_t length, config_problem_fn on_prob
 		config_clear(&config);
 	else
 		*ret_config = config;
-	return ret;
-}
-
-/* Keeps the first problem. */
-struct first_problem {
-	char *text;
-	size_t size;
-	bool is_there;
-};
-
-static void keep_first(void *userdata, const char *problem)
-{
-	struct first_problem *first = userdata;
-
-	if (!first->is_there)
-		snprintf(first->text, first->size, "%s", problem);
-	first->is_there = true;
-}
-
-int config_parse(const char *bytes, size_t length, struct config *ret_config, char *ret_error,
-		 size_t error_size)
-{
-	struct first_problem first = {ret_error, error_size, false};
-	struct config config;
-	int ret = config_parse_all(bytes, length, keep_first, &first, &config);
-
-	if (ret == 0)
-		*ret_config = config;
-	else if (ret != -ENOMEM)
-		config_clear(&config);
 	return ret;
 }
 
@@ -316,8 +286,8 @@ static void name_file(void *userdata, const char *problem)
 	naming->on_problem(naming->userdata, text);
 }
 
-int config_load_all(const char *path, config_problem_fn on_problem, void *userdata,
-		    struct config *ret_config)
+int config_load(const char *path, config_problem_fn on_problem, void *userdata,
+		struct config *ret_config)
 {
 	char safe[512], text[1024];
 	struct naming naming = {on_problem, userdata, safe};
@@ -336,23 +306,8 @@ int config_load_all(const char *path, config_problem_fn on_problem, void *userda
 		*ret_config = (struct config){0};
 		return ret;
 	}
-	ret = config_parse_all(bytes, length, name_file, &naming, ret_config);
+	ret = config_parse(bytes, length, name_file, &naming, ret_config);
 	free(bytes);
-	return ret;
-}
-
-int config_load(const char *path, struct config *ret_config, char *ret_error, size_t error_size)
-{
-	struct first_problem first = {ret_error, error_size, false};
-	struct config config = {0};
-	int ret = config_load_all(path, keep_first, &first, &config);
-
-	if (ret == 0)
-		*ret_config = config;
-	else if (ret != -ENOMEM)
-		config_clear(&config);
-	else
-		snprintf(ret_error, error_size, "out of memory");
 	return ret;
 }
 

@@ -38,27 +38,16 @@ typedef void (*config_problem_fn)(void *userdata, const char *problem);
 
 /*
  * Takes a file's bytes apart. Keys are known option names that may stand in a file; values are not
- * looked at. Returns 0, -EINVAL with "LINE: sentence" in ret_error, or -ENOMEM. Pure.
+ * looked at. It does not stop at what is wrong: on_problem hears of each such line, *ret_config
+ * gets the others. Returns 0, -EINVAL after a problem, or -ENOMEM, when there is nothing to clear.
+ * Pure.
  */
-int config_parse(const char *bytes, size_t length, struct config *ret_config, char *ret_error,
-		 size_t error_size);
+int config_parse(const char *bytes, size_t length, config_problem_fn on_problem, void *userdata,
+		 struct config *ret_config);
 
-/*
- * The same without stopping at what is wrong: on_problem hears of each such line, *ret_config gets
- * the others. Returns 0, -EINVAL after a problem, or -ENOMEM, when there is nothing to clear.
- */
-int config_parse_all(const char *bytes, size_t length, config_problem_fn on_problem, void *userdata,
-		     struct config *ret_config);
-
-/* As config_parse_all() for a regular file; the problems begin with its name. */
-int config_load_all(const char *path, config_problem_fn on_problem, void *userdata,
-		    struct config *ret_config);
-
-/*
- * Reads and parses a regular file. Returns as config_parse(), and other -errno; the text in
- * ret_error begins with the file's name (and line), safe for a terminal.
- */
-int config_load(const char *path, struct config *ret_config, char *ret_error, size_t error_size);
+/* The same for a regular file; the problems begin with its name. Returns other -errno, too. */
+int config_load(const char *path, config_problem_fn on_problem, void *userdata,
+		struct config *ret_config);
 
 /* Frees what it owns; for one that is zeroed or was loaded. */
 void config_clear(struct config *config);

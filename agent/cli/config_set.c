@@ -56,7 +56,7 @@ static int load_file(struct config_set *set, const char *path, config_problem_fn
 	if (!file->path)
 		return -ENOMEM;
 	set->file_count++;
-	ret = config_load_all(path, on_problem, userdata, &file->config);
+	ret = config_load(path, on_problem, userdata, &file->config);
 	return ret == 0 || ret == -ENOMEM ? ret : -EINVAL;
 }
 

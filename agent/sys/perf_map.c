@@ -28,7 +28,6 @@ struct perf_map {
 	size_t entry_count, entry_room;
 	char *names;
 	size_t names_used, names_room;
-	size_t refused_count;
 	bool is_sorted;
 };
 
@@ -123,10 +122,8 @@ static int add_line(struct perf_map *map, const char *line, const char *end)
 	if (at)
 		at = take_hex(at, end, &size);
 	if (!at || at == end || size == 0 || start + size < start ||
-	    map->entry_count >= PERF_MAP_ENTRIES_MAX || map->names_used > PERF_MAP_BYTES_MAX) {
-		map->refused_count++;
+	    map->entry_count >= PERF_MAP_ENTRIES_MAX || map->names_used > PERF_MAP_BYTES_MAX)
 		return 0;
-	}
 	return add_entry(map, start, start + size, at, (size_t)(end - at));
 }
 
@@ -181,9 +178,4 @@ const char *perf_map_find(struct perf_map *map, uint64_t address)
 size_t perf_map_entry_count(const struct perf_map *map)
 {
 	return map->entry_count;
-}
-
-size_t perf_map_refused_count(const struct perf_map *map)
-{
-	return map->refused_count;
 }

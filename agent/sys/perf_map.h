@@ -21,7 +21,7 @@ void perf_map_free(struct perf_map *map);
 /*
  * Adds the lines of text; call again with what was appended since. A last line without its newline
  * is left for the next call. Returns how many bytes were taken, or -ENOMEM; lines that are no
- * entries are counted, and those beyond PERF_MAP_ENTRIES_MAX dropped.
+ * entries are dropped, and those beyond PERF_MAP_ENTRIES_MAX.
  */
 int64_t perf_map_add(struct perf_map *map, const char *text, size_t length);
 
@@ -31,8 +31,7 @@ int64_t perf_map_add(struct perf_map *map, const char *text, size_t length);
  */
 const char *perf_map_find(struct perf_map *map, uint64_t address);
 
-/* Entries that are there, and lines that were none. */
+/* Entries that are there. */
 size_t perf_map_entry_count(const struct perf_map *map);
-size_t perf_map_refused_count(const struct perf_map *map);
 
 #endif

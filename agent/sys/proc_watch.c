@@ -20,7 +20,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -51,18 +50,7 @@ struct proc_watch {
 	uint32_t buckets[BUCKET_COUNT];
 };
 
-/* Half of the descriptors that the process may have. */
-static uint32_t allowed_pidfds(void)
-{
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
-		return 0;
-	return limit.rlim_cur / 2 < PROC_WATCH_MAX ? (uint32_t)(limit.rlim_cur / 2)
-						   : PROC_WATCH_MAX;
-}
-
-struct proc_watch *proc_watch_new(int proc_fd)
+struct proc_watch *proc_watch_new(int proc_fd, uint32_t pidfd_max)
 {
 	struct proc_watch *watch = malloc(sizeof(*watch));
 
@@ -72,7 +60,7 @@ struct proc_watch *proc_watch_new(int proc_fd)
 		.proc_fd = proc_fd,
 		.epoll_fd = epoll_create1(EPOLL_CLOEXEC),
 		.has_pidfd = true,
-		.pidfd_max = allowed_pidfds(),
+		.pidfd_max = pidfd_max,
 		.free_first = NONE,
 		/* Pages that are never used cost nothing. */
 		.entries = calloc(PROC_WATCH_MAX, sizeof(*watch->entries)),
@@ -247,16 +235,6 @@ int proc_watch_add(struct proc_watch *watch, struct client_id id)
 	return 0;
 }
 
-int proc_watch_remove(struct proc_watch *watch, struct client_id id)
-{
-	uint32_t *link = find_link(watch, id);
-
-	if (*link == NONE)
-		return -ENOENT;
-	drop(watch, link);
-	return 0;
-}
-
 static bool has_exited(struct proc_watch *watch, const struct entry *entry)
 {
 	struct client_id found = {.pid = entry->id.pid, .start_ns = entry->proc_start_ns};
@@ -291,7 +269,6 @@ bool proc_watch_next_exit(struct proc_watch *watch, struct client_id *ret_id)
 	struct epoll_event event;
 	uint32_t index;
 
-	/* One at a time, so that none is left over that proc_watch_remove() could make stale. */
 	if (epoll_wait(watch->epoll_fd, &event, 1, 0) == 1)
 		index = event.data.u32;
 	else
@@ -303,24 +280,4 @@ bool proc_watch_next_exit(struct proc_watch *watch, struct client_id *ret_id)
 	ret_id->start_ns = watch->entries[index].id.start_ns;
 	drop(watch, find_link(watch, watch->entries[index].id));
 	return true;
-}
-
-int proc_watch_fd(const struct proc_watch *watch)
-{
-	return watch->epoll_fd;
-}
-
-uint32_t proc_watch_count(const struct proc_watch *watch)
-{
-	return watch->count;
-}
-
-uint32_t proc_watch_polled_count(const struct proc_watch *watch)
-{
-	return watch->polled_count;
-}
-
-void proc_watch_set_pidfd_max(struct proc_watch *watch, uint32_t max)
-{
-	watch->pidfd_max = max;
 }

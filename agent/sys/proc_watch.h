@@ -12,8 +12,11 @@
 
 struct proc_watch;
 
-/* proc_fd is borrowed and must outlive the watch. NULL when out of memory or of descriptors. */
-struct proc_watch *proc_watch_new(int proc_fd);
+/*
+ * proc_fd is borrowed and must outlive the watch. It holds pidfd_max descriptors at most, one a
+ * process; the others are polled. NULL when out of memory or of descriptors.
+ */
+struct proc_watch *proc_watch_new(int proc_fd, uint32_t pidfd_max);
 void proc_watch_free(struct proc_watch *watch);
 
 /*
@@ -23,27 +26,11 @@ void proc_watch_free(struct proc_watch *watch);
  */
 int proc_watch_add(struct proc_watch *watch, struct client_id id);
 
-/* Returns 0 or -ENOENT. */
-int proc_watch_remove(struct proc_watch *watch, struct client_id id);
-
 /*
  * One process that has exited since it was added, and is not watched any more; false when there is
  * none at present. Does not wait. A process that is polled (no pidfd was to be had) may be
  * noticed some calls later.
  */
 bool proc_watch_next_exit(struct proc_watch *watch, struct client_id *ret_id);
-
-/* Becomes readable when a process exits that has a pidfd: for an event loop. Owned by the watch. */
-int proc_watch_fd(const struct proc_watch *watch);
-
-/* Processes that are watched. */
-uint32_t proc_watch_count(const struct proc_watch *watch);
-uint32_t proc_watch_polled_count(const struct proc_watch *watch); /* those without a pidfd */
-
-/*
- * How many descriptors it may hold, the others are polled; at first half of RLIMIT_NOFILE. Those
- * that are held already stay.
- */
-void proc_watch_set_pidfd_max(struct proc_watch *watch, uint32_t max);
 
 #endif

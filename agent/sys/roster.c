@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "core/numbers.h"
 #include "proc.h"
@@ -24,6 +25,17 @@ struct roster {
 	int proc_fd;
 };
 
+/* Half of the descriptors that the process may have; the rest of it needs some, too. */
+static uint32_t allowed_pidfds(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+		return 0;
+	return limit.rlim_cur / 2 < PROC_WATCH_MAX ? (uint32_t)(limit.rlim_cur / 2)
+						   : PROC_WATCH_MAX;
+}
+
 struct roster *roster_new(int proc_fd, struct pod_logs *logs)
 {
 	struct roster *roster = calloc(1, sizeof(*roster));
@@ -32,7 +44,7 @@ struct roster *roster_new(int proc_fd, struct pod_logs *logs)
 		return NULL;
 	roster->proc_fd = proc_fd;
 	roster->logs = logs;
-	roster->watch = proc_watch_new(proc_fd);
+	roster->watch = proc_watch_new(proc_fd, allowed_pidfds());
 	if (!roster->watch) {
 		free(roster);
 		return NULL;

@@ -3,6 +3,7 @@
  * Any bytes as a config file: no crash, entries only with key and value, errors of one line; and
  * each entry is taken, or refused with a sentence.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,6 +24,15 @@ static void check_entries(const struct config *config)
 		if (entry->row && !entry->row->in_config)
 			abort();
 	}
+}
+
+static void check_problem(void *userdata, const char *problem)
+{
+	uint32_t *problem_count = userdata;
+
+	if (!problem[0] || strpbrk(problem, "\n\033"))
+		abort();
+	++*problem_count;
 }
 
 static void apply_entries(const struct config *config)
@@ -48,15 +58,15 @@ static void apply_entries(const struct config *config)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct config config;
-	char error[256] = "";
-	int ret = config_parse((const char *)data, size, &config, error, sizeof(error));
+	uint32_t problem_count = 0;
+	int ret = config_parse((const char *)data, size, check_problem, &problem_count, &config);
 
-	if (ret == 0) {
-		check_entries(&config);
-		apply_entries(&config);
-		config_clear(&config);
-	} else if (!error[0] || strpbrk(error, "\n\033")) {
+	if ((ret == -EINVAL) != (problem_count > 0))
 		abort();
-	}
+	if (ret == -ENOMEM)
+		return 0;
+	check_entries(&config);
+	apply_entries(&config);
+	config_clear(&config);
 	return 0;
 }

@@ -19,9 +19,29 @@
 
 #include "cli/config.h"
 
-static int parse(const char *text, struct config *ret_config, char *ret_error, size_t error_size)
+/* What was wrong first. */
+struct problem {
+	char text[1024];
+};
+
+static void keep_first(void *userdata, const char *text)
 {
-	return config_parse(text, strlen(text), ret_config, ret_error, error_size);
+	struct problem *problem = userdata;
+
+	if (!problem->text[0])
+		snprintf(problem->text, sizeof(problem->text), "%s", text);
+}
+
+static int parse_bytes(const char *bytes, size_t length, struct config *ret_config,
+		       struct problem *ret_problem)
+{
+	*ret_problem = (struct problem){0};
+	return config_parse(bytes, length, keep_first, ret_problem, ret_config);
+}
+
+static int parse(const char *text, struct config *ret_config, struct problem *ret_problem)
+{
+	return parse_bytes(text, strlen(text), ret_config, ret_problem);
 }
 
 static void config_parse_all_forms_are_taken(void **state)
@@ -50,10 +70,10 @@ static void config_parse_all_forms_are_taken(void **state)
 		{"A", "1e5", 11, true},
 	};
 	struct config config;
-	char error[256] = "";
+	struct problem problem;
 
 	(void)state;
-	assert_int_equal(parse(text, &config, error, sizeof(error)), 0);
+	assert_int_equal(parse(text, &config, &problem), 0);
 	assert_int_equal(config.entry_count, sizeof(expected) / sizeof(expected[0]));
 	for (size_t i = 0; i < config.entry_count; i++) {
 		assert_string_equal(config.entries[i].key, expected[i].key);
@@ -70,15 +90,15 @@ static void config_parse_empty_file_has_no_entries(void **state)
 {
 	static const char *const texts[] = {"", "\n", "\r\n", "#", "[detector]"};
 	struct config config;
-	char error[256];
+	struct problem problem;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-		assert_int_equal(parse(texts[i], &config, error, sizeof(error)), 0);
+		assert_int_equal(parse(texts[i], &config, &problem), 0);
 		assert_int_equal(config.entry_count, 0);
 		config_clear(&config);
 	}
-	assert_int_equal(config_parse(NULL, 0, &config, error, sizeof(error)), 0);
+	assert_int_equal(parse_bytes(NULL, 0, &config, &problem), 0);
 	config_clear(&config);
 }
 
@@ -112,47 +132,46 @@ static void config_parse_bad_lines_are_named(void **state)
 		{"\342\200\256 = 1", "1: unknown key '\\xe2\\x80\\xae'"},
 	};
 	struct config config;
-	char error[512];
+	struct problem problem;
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		strcpy(error, "");
-		assert_int_equal(parse(cases[i].text, &config, error, sizeof(error)), -EINVAL);
-		if (strncmp(error, cases[i].error, strlen(cases[i].error)) != 0)
-			fail_msg("'%s' is not '%s...'", error, cases[i].error);
-		assert_null(strchr(error, '\n'));
+		assert_int_equal(parse(cases[i].text, &config, &problem), -EINVAL);
+		config_clear(&config);
+		if (strncmp(problem.text, cases[i].error, strlen(cases[i].error)) != 0)
+			fail_msg("'%s' is not '%s...'", problem.text, cases[i].error);
+		assert_null(strchr(problem.text, '\n'));
 	}
 }
 
 static void config_parse_nul_byte_is_refused(void **state)
 {
 	struct config config;
-	char error[128] = "";
+	struct problem problem;
 
 	(void)state;
-	assert_int_equal(
-		config_parse("json = yes\nport = 1\0 2\n", 23, &config, error, sizeof(error)),
-		-EINVAL);
-	assert_string_equal(error, "2: a control character: not a text file");
+	assert_int_equal(parse_bytes("json = yes\nport = 1\0 2\n", 23, &config, &problem), -EINVAL);
+	config_clear(&config);
+	assert_string_equal(problem.text, "2: a control character: not a text file");
 }
 
 static void config_parse_line_length_is_bounded(void **state)
 {
 	static char text[CONFIG_LINE_MAX + 3];
 	struct config config;
-	char error[128] = "";
+	struct problem problem;
 
 	(void)state;
 	memset(text, 'x', sizeof(text));
 	text[0] = '#';
 	text[CONFIG_LINE_MAX] = '\n';
-	assert_int_equal(config_parse(text, CONFIG_LINE_MAX + 1, &config, error, sizeof(error)), 0);
+	assert_int_equal(parse_bytes(text, CONFIG_LINE_MAX + 1, &config, &problem), 0);
 	config_clear(&config);
 	text[CONFIG_LINE_MAX] = 'x';
 	text[CONFIG_LINE_MAX + 1] = '\n';
-	assert_int_equal(config_parse(text, CONFIG_LINE_MAX + 2, &config, error, sizeof(error)),
-			 -EINVAL);
-	assert_string_equal(error, "1: the line is longer than 4096 bytes");
+	assert_int_equal(parse_bytes(text, CONFIG_LINE_MAX + 2, &config, &problem), -EINVAL);
+	config_clear(&config);
+	assert_string_equal(problem.text, "1: the line is longer than 4096 bytes");
 }
 
 /* --- through the file system and the command line --------------------------------------------- */
@@ -283,35 +302,42 @@ static void config_load_wrong_values_are_named_by_line(void **state)
 	}
 }
 
+static int load(const char *path, struct config *ret_config, struct problem *ret_problem)
+{
+	*ret_problem = (struct problem){0};
+	return config_load(path, keep_first, ret_problem, ret_config);
+}
+
 static void config_load_what_is_no_file_is_refused(void **state)
 {
 	const struct place *place = *state;
 	struct config config;
-	char error[1024];
+	struct problem problem;
 
-	assert_int_equal(config_load(place->directory, &config, error, sizeof(error)), -EISDIR);
-	assert_non_null(strstr(error, "Is a directory"));
-	assert_int_equal(config_load(place->file, &config, error, sizeof(error)), -ENOENT);
-	assert_non_null(strstr(error, place->file));
+	assert_int_equal(load(place->directory, &config, &problem), -EISDIR);
+	assert_non_null(strstr(problem.text, "Is a directory"));
+	assert_int_equal(load(place->file, &config, &problem), -ENOENT);
+	assert_non_null(strstr(problem.text, place->file));
 	assert_int_equal(mkfifo(place->file, 0600), 0);
-	assert_int_equal(config_load(place->file, &config, error, sizeof(error)), -EINVAL);
-	assert_non_null(strstr(error, "not a regular file"));
+	assert_int_equal(load(place->file, &config, &problem), -EINVAL);
+	assert_non_null(strstr(problem.text, "not a regular file"));
 }
 
 static void config_load_size_is_bounded(void **state)
 {
 	const struct place *place = *state;
 	struct config config;
-	char *text = malloc(CONFIG_FILE_MAX + 1), error[1024];
+	char *text = malloc(CONFIG_FILE_MAX + 1);
+	struct problem problem;
 
 	assert_non_null(text);
 	memset(text, '\n', CONFIG_FILE_MAX + 1);
 	write_file(place, text, CONFIG_FILE_MAX);
-	assert_int_equal(config_load(place->file, &config, error, sizeof(error)), 0);
+	assert_int_equal(load(place->file, &config, &problem), 0);
 	config_clear(&config);
 	write_file(place, text, CONFIG_FILE_MAX + 1);
-	assert_int_equal(config_load(place->file, &config, error, sizeof(error)), -EFBIG);
-	assert_non_null(strstr(error, "larger than 1 MiB"));
+	assert_int_equal(load(place->file, &config, &problem), -EFBIG);
+	assert_non_null(strstr(problem.text, "larger than 1 MiB"));
 	free(text);
 }
 

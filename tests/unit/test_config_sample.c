@@ -48,8 +48,7 @@ static void parse(bool uncomment, struct config *ret_config)
 {
 	char *text = read_sample(uncomment);
 
-	assert_int_equal(config_parse_all(text, strlen(text), fail_on_problem, NULL, ret_config),
-			 0);
+	assert_int_equal(config_parse(text, strlen(text), fail_on_problem, NULL, ret_config), 0);
 	free(text);
 }
 

@@ -12,7 +12,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
-#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -139,7 +138,7 @@ static uint32_t count_fds(void)
 static void proc_watch_add_other_start_is_refused(void **state)
 {
 	int proc_fd = *(int *)*state;
-	struct proc_watch *watch = proc_watch_new(proc_fd);
+	struct proc_watch *watch = proc_watch_new(proc_fd, 1);
 	struct client_id id = spawn(proc_fd), old = id, found;
 	uint32_t fd_count = count_fds();
 
@@ -152,11 +151,9 @@ static void proc_watch_add_other_start_is_refused(void **state)
 	id.start_ns += proc_tick_ns() - 1; /* as exact as the kernel has it */
 	assert_int_equal(proc_watch_add(watch, id), 0);
 	assert_int_equal(proc_watch_add(watch, id), -EEXIST);
-	assert_int_equal(proc_watch_count(watch), 1);
 	assert_false(proc_watch_next_exit(watch, &found));
 	end(id);
-	assert_int_equal(proc_watch_remove(watch, id), 0);
-	assert_int_equal(proc_watch_remove(watch, id), -ENOENT);
+	assert_true(proc_watch_next_exit(watch, &found));
 	assert_false(proc_watch_next_exit(watch, &found));
 	assert_int_equal(proc_watch_add(watch, id), -ESRCH);
 	reap(id);
@@ -170,32 +167,27 @@ static void proc_watch_next_exit_names_exactly_the_dead(void **state)
 	int proc_fd = *(int *)*state;
 	enum { CHILDREN = 8 };
 	struct client_id ids[CHILDREN], found;
-	struct pollfd poll_fd;
-	uint32_t seen = 0, fd_count = count_fds();
+	uint32_t seen = 0, fd_count = count_fds(), watch_fd_count;
 
 	/* With pidfds, then without. */
 	for (int round = 0; round < 2; round++) {
-		struct proc_watch *watch = proc_watch_new(proc_fd);
+		struct proc_watch *watch = proc_watch_new(proc_fd, round == 1 ? 0 : CHILDREN);
 
 		assert_non_null(watch);
-		if (round == 1)
-			proc_watch_set_pidfd_max(watch, 0);
+		watch_fd_count = count_fds();
 		for (int i = 0; i < CHILDREN; i++) {
 			ids[i] = spawn(proc_fd);
 			assert_int_equal(proc_watch_add(watch, ids[i]), 0);
 		}
-		assert_int_equal(proc_watch_polled_count(watch), round == 1 ? CHILDREN : 0);
+		assert_int_equal(count_fds() - watch_fd_count, round == 1 ? 0 : CHILDREN);
 		assert_false(proc_watch_next_exit(watch, &found));
 		for (int i = 0; i < CHILDREN; i += 2)
 			end(ids[i]);
-		poll_fd = (struct pollfd){.fd = proc_watch_fd(watch), .events = POLLIN};
-		assert_int_equal(poll(&poll_fd, 1, 0), round == 0 ? 1 : 0);
 		for (seen = 0; proc_watch_next_exit(watch, &found);)
 			for (uint32_t i = 0; i < CHILDREN; i++)
 				if (client_id_equal(found, ids[i]))
 					seen |= 1U << i;
 		assert_int_equal(seen, 0x55);
-		assert_int_equal(proc_watch_count(watch), CHILDREN / 2);
 		for (int i = 0; i < CHILDREN; i++) {
 			if (i % 2)
 				end(ids[i]);
@@ -204,8 +196,7 @@ static void proc_watch_next_exit_names_exactly_the_dead(void **state)
 		for (seen = 0; proc_watch_next_exit(watch, &found);)
 			seen++;
 		assert_int_equal(seen, CHILDREN / 2);
-		assert_int_equal(proc_watch_count(watch), 0);
-		assert_int_equal(proc_watch_polled_count(watch), 0);
+		assert_int_equal(count_fds(), watch_fd_count);
 		proc_watch_free(watch);
 		assert_int_equal(count_fds(), fd_count);
 	}
@@ -214,7 +205,8 @@ static void proc_watch_next_exit_names_exactly_the_dead(void **state)
 static void proc_watch_add_out_of_descriptors_polls(void **state)
 {
 	int proc_fd = *(int *)*state;
-	struct proc_watch *watch = proc_watch_new(proc_fd);
+	struct proc_watch *watch = proc_watch_new(proc_fd, 2);
+	uint32_t fd_count = count_fds();
 	struct client_id first = spawn(proc_fd), second = spawn(proc_fd), found;
 	struct rlimit before, few;
 	int lowest;
@@ -233,10 +225,10 @@ static void proc_watch_add_out_of_descriptors_polls(void **state)
 	few.rlim_cur = (rlim_t)lowest + 1;
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &few), 0);
 	assert_int_equal(proc_watch_add(watch, first), 0);
-	assert_int_equal(proc_watch_polled_count(watch), 1);
+	assert_int_equal(count_fds(), fd_count);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
 	assert_int_equal(proc_watch_add(watch, second), 0);
-	assert_int_equal(proc_watch_polled_count(watch), 1);
+	assert_int_equal(count_fds(), fd_count + 1);
 	end(first);
 	end(second);
 	assert_true(proc_watch_next_exit(watch, &found));
@@ -251,20 +243,24 @@ static void proc_watch_add_out_of_descriptors_polls(void **state)
 static void proc_watch_add_beyond_its_share_polls(void **state)
 {
 	int proc_fd = *(int *)*state;
-	struct client_id ids[3] = {spawn(proc_fd), spawn(proc_fd), spawn(proc_fd)};
-	struct proc_watch *watch = proc_watch_new(proc_fd);
+	struct client_id ids[4] = {spawn(proc_fd), spawn(proc_fd), spawn(proc_fd), spawn(proc_fd)};
+	struct client_id found;
+	struct proc_watch *watch = proc_watch_new(proc_fd, 2);
+	uint32_t fd_count = count_fds();
 
 	assert_non_null(watch);
-	proc_watch_set_pidfd_max(watch, 2);
 	for (int i = 0; i < 3; i++)
 		assert_int_equal(proc_watch_add(watch, ids[i]), 0);
-	assert_int_equal(proc_watch_polled_count(watch), 1);
-	assert_int_equal(proc_watch_remove(watch, ids[0]), 0);
-	assert_int_equal(proc_watch_remove(watch, ids[2]), 0);
-	assert_int_equal(proc_watch_add(watch, ids[0]), 0);
-	assert_int_equal(proc_watch_polled_count(watch), 0);
-	for (int i = 0; i < 3; i++) {
-		end(ids[i]);
+	assert_int_equal(count_fds(), fd_count + 2);
+	/* One that exits makes room for another. */
+	end(ids[0]);
+	assert_true(proc_watch_next_exit(watch, &found));
+	assert_int_equal(count_fds(), fd_count + 1);
+	assert_int_equal(proc_watch_add(watch, ids[3]), 0);
+	assert_int_equal(count_fds(), fd_count + 2);
+	for (int i = 0; i < 4; i++) {
+		if (i > 0)
+			end(ids[i]);
 		reap(ids[i]);
 	}
 	proc_watch_free(watch);
@@ -282,7 +278,7 @@ static int run_beyond_leader(void *argument)
 static void proc_watch_next_exit_dead_leader_is_alive(void **state)
 {
 	int proc_fd = *(int *)*state;
-	struct proc_watch *watch = proc_watch_new(proc_fd);
+	struct proc_watch *watch = proc_watch_new(proc_fd, 0);
 	struct client_id id = {0}, found;
 	struct proc_stat stat = {0};
 	static char stack[65536] __attribute__((aligned(16)));
@@ -303,7 +299,6 @@ static void proc_watch_next_exit_dead_leader_is_alive(void **state)
 		assert_int_equal(proc_read_stat(proc_fd, id.pid, &stat), 0);
 	assert_int_equal(stat.thread_count, 2);
 	assert_int_equal(proc_read_start_ns(proc_fd, id.pid, &id.start_ns), 0);
-	proc_watch_set_pidfd_max(watch, 0);
 	assert_int_equal(proc_watch_add(watch, id), 0);
 	assert_false(proc_watch_next_exit(watch, &found));
 	assert_int_equal(kill(pid, SIGKILL), 0);
@@ -316,12 +311,13 @@ static void proc_watch_next_exit_dead_leader_is_alive(void **state)
 static void proc_watch_add_hidden_process_is_not_gone(void **state)
 {
 	const struct tree *tree = *state;
-	struct proc_watch *watch = proc_watch_new(tree->fd);
+	struct proc_watch *watch = proc_watch_new(tree->fd, 1);
 	struct client_id id = {.pid = (uint32_t)getpid(), .start_ns = 1};
+	uint32_t fd_count = count_fds();
 
 	assert_non_null(watch);
 	assert_int_equal(proc_watch_add(watch, id), -EACCES);
-	assert_int_equal(proc_watch_count(watch), 0);
+	assert_int_equal(count_fds(), fd_count);
 	proc_watch_free(watch);
 }
 
@@ -330,13 +326,12 @@ static void proc_watch_next_exit_polls_all_in_turn(void **state)
 {
 	enum { CLIENTS = 1000 };
 	const struct tree *tree = *state;
-	struct proc_watch *watch = proc_watch_new(tree->fd);
+	struct proc_watch *watch = proc_watch_new(tree->fd, 0);
 	struct client_id id = {0}, found;
 	uint32_t calls = 0;
 	char name[32];
 
 	assert_non_null(watch);
-	proc_watch_set_pidfd_max(watch, 0);
 	for (uint32_t pid = 1; pid <= CLIENTS; pid++) {
 		snprintf(name, sizeof(name), "%u", pid);
 		put(tree, name, "stat", STAT_OF("123456"));
@@ -349,7 +344,10 @@ static void proc_watch_next_exit_polls_all_in_turn(void **state)
 	while (!proc_watch_next_exit(watch, &found))
 		assert_true(++calls < 8);
 	assert_int_equal(found.pid, 777);
-	assert_int_equal(proc_watch_count(watch), CLIENTS - 1);
+	for (uint32_t pid = 1; pid <= CLIENTS; pid++) {
+		id.pid = pid;
+		assert_int_equal(proc_watch_add(watch, id), pid == 777 ? 0 : -EEXIST);
+	}
 	proc_watch_free(watch);
 }
 
