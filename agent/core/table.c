@@ -227,8 +227,6 @@ static int apply_seen(struct table *table, const struct event *event, struct cha
 		error = place_conn(table, event, conn);
 	if (error < 0)
 		return error;
-	if (event->age_is_exact)
-		totals_count_past_open(conn);
 	change->type = CHANGE_SEEN;
 	change->conn = conn;
 	return 0;
@@ -434,8 +432,8 @@ static int apply_churn(struct table *table, const struct event *event, struct ch
 	if (error < 0)
 		return error;
 	change->pool = pool;
-	error = event->type == EVENT_PAST ? totals_add_past(pool, &event->churn)
-					  : totals_add_churn(pool, &event->churn);
+	if (event->type == EVENT_CHURN)
+		error = totals_add_churn(pool, &event->churn);
 	if (error < 0)
 		return error;
 	change->type = event->type == EVENT_PAST ? CHANGE_PAST : CHANGE_CHURNED;

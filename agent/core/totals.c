@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
- * An agent that goes on where another was stopped knows how often a pool was used before, but not
- * when. A detector that saw these counts arrive would take them for a storm; so they are kept
- * apart, and a pool without a past does not pay for one, nor a pool of which no connect has failed
- * for reasons.
+ * Most pools have few counts: of no connect that has failed, and none beyond 32 bits. These do not
+ * pay for the others.
  *
- * Invariant: what is in the past of a pool is not in its totals, nor the other way round.
+ * An agent that goes on where another was stopped is told how often a pool was used before, but not
+ * when. That is none of this: a detector that saw it arrive would take it for a storm (rollup.h
+ * adds it up).
  * Does not know events; the table says what belongs where.
  */
 #include "totals.h"
@@ -91,15 +91,6 @@ struct pool_totals totals_now(const struct pool *pool)
 	return now;
 }
 
-static void add_churn(struct pool_tally *counts, const struct churn *churn)
-{
-	counts->opened_count += churn->opened_count;
-	counts->established_count += churn->established_count;
-	counts->early_peer_close_count += churn->early_peer_close_count;
-	for (int i = 0; i < CLOSE_BY_COUNT; i++)
-		counts->closed_count[i] += churn->closed_count[i];
-}
-
 static void add_failures(uint64_t *failed_count, const uint64_t *more)
 {
 	for (int i = 0; i < FAIL_REASON_COUNT; i++)
@@ -130,15 +121,6 @@ int totals_add_churn(struct pool *pool, const struct churn *churn)
 	return 0;
 }
 
-int totals_add_past(struct pool *pool, const struct churn *churn)
-{
-	if (!take_rare(pool))
-		return -ENOMEM;
-	add_failures(pool->rare->past.failed_count, churn->failed_count);
-	add_churn(&pool->rare->past.counts, churn);
-	return 0;
-}
-
 int totals_count_failure(struct pool *pool, enum fail_reason reason)
 {
 	if (!take_rare(pool))
@@ -159,31 +141,4 @@ uint64_t totals_failed_count(const struct pool *pool)
 	for (int i = 0; pool->rare && i < FAIL_REASON_COUNT; i++)
 		count += pool->rare->failed_count[i];
 	return count;
-}
-
-void totals_count_past_open(const struct conn *conn)
-{
-	struct pool_rare *rare = take_rare(conn->pool);
-
-	if (!rare)
-		return;
-	rare->past.counts.opened_count++;
-	rare->past.counts.established_count += conn->state != CONN_CONNECTING;
-}
-
-struct pool_totals totals_ever(const struct pool *pool)
-{
-	struct pool_totals ever = totals_now(pool);
-	const struct pool_tally *past;
-
-	if (!pool->rare)
-		return ever;
-	past = &pool->rare->past.counts;
-	ever.counts.opened_count += past->opened_count;
-	ever.counts.established_count += past->established_count;
-	ever.counts.early_peer_close_count += past->early_peer_close_count;
-	for (int i = 0; i < CLOSE_BY_COUNT; i++)
-		ever.counts.closed_count[i] += past->closed_count[i];
-	add_failures(ever.failed_count, pool->rare->past.failed_count);
-	return ever;
 }

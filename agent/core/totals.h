@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The cumulative counts of a pool: those of this observation, and those of before it.
+ * The cumulative counts of a pool, of this observation.
  */
 #ifndef CONNLEAK_CORE_TOTALS_H
 #define CONNLEAK_CORE_TOTALS_H
@@ -35,17 +35,12 @@ struct pool_totals {
 	uint64_t failed_count[FAIL_REASON_COUNT];
 };
 
-/*
- * Of few pools: connects that failed, the counts of before the observation, and the upper halves of
- * those since.
- */
+/* Of few pools: connects that failed, and the upper halves of the counts. */
 struct pool_rare {
 	uint32_t high[POOL_COUNTS];
 	uint64_t failed_count[FAIL_REASON_COUNT];
-	struct pool_totals past;
 };
 
-/* The counts of this observation. */
 struct pool_totals totals_now(const struct pool *pool);
 
 /* One of them, and all that were closed. */
@@ -57,12 +52,6 @@ void totals_add(struct pool *pool, enum pool_count which, uint64_t more);
 
 /* Adds connections that nobody has seen one by one. Returns 0 or -ENOMEM: none is added. */
 int totals_add_churn(struct pool *pool, const struct churn *churn);
-
-/*
- * The same of before the observation. They are for figures that only grow, as metrics are: nothing
- * judges them.
- */
-int totals_add_past(struct pool *pool, const struct churn *churn);
 
 /* A connect has failed. Returns 0 or -ENOMEM: it is not counted. */
 int totals_count_failure(struct pool *pool, enum fail_reason reason);
@@ -85,11 +74,5 @@ bool totals_is_early(const struct conn *conn, uint64_t t_ns);
  * close and not of the FIN: what it has received and sent is often told after that.
  */
 bool totals_is_turned_away(const struct conn *conn, const struct event *close);
-
-/* It was opened when somebody counted. Without memory its pool has a shorter past, no more. */
-void totals_count_past_open(const struct conn *conn);
-
-/* All that the probes have ever counted of the pool, this observation included. */
-struct pool_totals totals_ever(const struct pool *pool);
 
 #endif

@@ -43,11 +43,11 @@ static struct change done(struct table *table, struct event event)
 	return change;
 }
 
-static void totals_ever_is_the_past_and_the_present(void **state)
+static void totals_now_has_nothing_of_the_past(void **state)
 {
 	struct table *table = *state;
 	struct event past = on_pool(EVENT_PAST, 1 * S, 0), churn = on_pool(EVENT_CHURN, 2 * S, 0);
-	struct pool_totals ever;
+	struct pool_totals now;
 	struct change change;
 
 	past.churn = (struct churn){.opened_count = 100,
@@ -59,17 +59,17 @@ static void totals_ever_is_the_past_and_the_present(void **state)
 	churn.churn.closed_count[CLOSE_LOCAL] = 5;
 	change = done(table, past);
 	assert_int_equal(change.type, CHANGE_PAST);
+	assert_null(change.pool->rare);
 	assert_int_equal(totals_now(change.pool).counts.opened_count, 0);
 	change = done(table, churn);
 	assert_int_equal(change.type, CHANGE_CHURNED);
-	assert_int_equal(totals_now(change.pool).counts.opened_count, 5);
-	ever = totals_ever(change.pool);
-	assert_int_equal(ever.counts.opened_count, 105);
-	assert_int_equal(ever.counts.established_count, 95);
-	assert_int_equal(ever.failed_count[FAIL_REFUSED], 10);
-	assert_int_equal(ever.counts.closed_count[CLOSE_PEER], 80);
-	assert_int_equal(ever.counts.closed_count[CLOSE_LOCAL], 5);
-	assert_int_equal(ever.counts.early_peer_close_count, 3);
+	now = totals_now(change.pool);
+	assert_int_equal(now.counts.opened_count, 5);
+	assert_int_equal(now.counts.established_count, 5);
+	assert_int_equal(now.failed_count[FAIL_REFUSED], 0);
+	assert_int_equal(now.counts.closed_count[CLOSE_PEER], 0);
+	assert_int_equal(now.counts.closed_count[CLOSE_LOCAL], 5);
+	assert_int_equal(now.counts.early_peer_close_count, 0);
 }
 
 /* Only pools of which a connect has failed pay for the reasons. */
@@ -96,28 +96,6 @@ static void totals_now_has_the_failures_of_both_sorts(void **state)
 	assert_int_equal(now.failed_count[FAIL_REFUSED], 1);
 	assert_int_equal(totals_failed_count(pool), 6);
 	assert_int_equal(totals_failed_count_of(pool, FAIL_REFUSED), 1);
-}
-
-static void totals_ever_has_the_open_of_a_seen_one_whose_age_is_exact(void **state)
-{
-	struct table *table = *state;
-	struct event seen = on_pool(EVENT_SEEN, 100 * S, 1);
-	struct pool *pool;
-
-	seen.age_ns = 30 * S;
-	pool = done(table, seen).pool;
-	assert_null(pool->rare);
-	seen.conn = 2;
-	seen.age_is_exact = true;
-	assert_int_equal(done(table, seen).type, CHANGE_SEEN);
-	assert_int_equal(totals_now(pool).counts.opened_count, 0);
-	assert_int_equal(totals_ever(pool).counts.opened_count, 1);
-	assert_int_equal(totals_ever(pool).counts.established_count, 1);
-	seen.conn = 3;
-	seen.seen_state = SEEN_CONNECTING;
-	(void)done(table, seen);
-	assert_int_equal(totals_ever(pool).counts.opened_count, 2);
-	assert_int_equal(totals_ever(pool).counts.established_count, 1);
 }
 
 /* Idle time is told in ticks: it can seem longer than the life of the connection. */
@@ -178,9 +156,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TABLE_TEST(totals_go_on_beyond_32_bits),
-		TABLE_TEST(totals_ever_is_the_past_and_the_present),
+		TABLE_TEST(totals_now_has_nothing_of_the_past),
 		TABLE_TEST(totals_now_has_the_failures_of_both_sorts),
-		TABLE_TEST(totals_ever_has_the_open_of_a_seen_one_whose_age_is_exact),
 		TABLE_TEST(seen_with_an_exact_age_is_never_older_than_that),
 		TABLE_TEST(sweep_frees_a_pool_with_nothing_but_a_past),
 	};

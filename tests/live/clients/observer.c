@@ -33,6 +33,19 @@
 
 #define WAKE_MS 50000
 
+/* What was counted of a pool before this session; the product has the sum of a workload only. */
+struct past {
+	struct past *next;
+	struct client_id client;
+	struct netaddr remote;
+	struct churn churn;
+};
+
+struct observer {
+	struct live live;
+	struct past *pasts; /* owned */
+};
+
 static int fail(const char *what)
 {
 	fprintf(stderr, "observer: %s\n", what);
@@ -77,12 +90,64 @@ static int start(struct live *live, const struct options *options, char **limits
 	return EXIT_DONE;
 }
 
-static int look(struct live *live)
+static struct past *find_past(struct observer *observer, struct client_id client,
+			      const struct netaddr *remote)
 {
+	struct past *past = observer->pasts;
+
+	while (past && (!client_id_equal(past->client, client) ||
+			memcmp(&past->remote, remote, sizeof(*remote)) != 0))
+		past = past->next;
+	return past;
+}
+
+static struct past *take_past(struct observer *observer, const struct event *event)
+{
+	struct past *past = find_past(observer, event->client, &event->remote);
+
+	if (past)
+		return past;
+	past = calloc(1, sizeof(*past));
+	if (!past)
+		abort();
+	past->client = event->client;
+	past->remote = event->remote;
+	past->next = observer->pasts;
+	observer->pasts = past;
+	return past;
+}
+
+/* To be called before the table knows of it. */
+static void note_past(struct observer *observer, const struct event *event)
+{
+	struct table *table = pipeline_table(observer->live.pipeline);
+	struct past *past;
+
+	if (event->type == EVENT_PAST) {
+		past = take_past(observer, event);
+		past->churn.opened_count += event->churn.opened_count;
+		past->churn.established_count += event->churn.established_count;
+		past->churn.early_peer_close_count += event->churn.early_peer_close_count;
+		for (int i = 0; i < FAIL_REASON_COUNT; i++)
+			past->churn.failed_count[i] += event->churn.failed_count[i];
+		for (int i = 0; i < CLOSE_BY_COUNT; i++)
+			past->churn.closed_count[i] += event->churn.closed_count[i];
+	} else if (event->type == EVENT_SEEN && event->age_is_exact &&
+		   !table_find_conn(table, event->conn)) {
+		past = take_past(observer, event);
+		past->churn.opened_count++;
+		past->churn.established_count += event->seen_state != SEEN_CONNECTING;
+	}
+}
+
+static int look(struct observer *observer)
+{
+	struct live *live = &observer->live;
 	struct event event;
 	int count = 0, r = source_bpf_collect(live->source);
 
 	while (r >= 0 && source_bpf_next(live->source, &event)) {
+		note_past(observer, &event);
 		r = pipeline_feed(live->pipeline, &event);
 		live->now_ns = event.t_ns;
 		count++;
@@ -114,33 +179,38 @@ static json_t *list(const struct live *live)
 	return json_pack("{s:f, s:o}", "t", (double)live->now_ns / NS_PER_SEC, "conns", array);
 }
 
-static json_t *counts_of(const struct pool *pool)
+static json_t *counts_of(struct observer *observer, const struct pool *pool)
 {
-	struct pool_totals ever = totals_ever(pool);
+	struct pool_totals now = totals_now(pool);
+	const struct past *found = find_past(observer, pool->client->id, &pool->remote);
+	const struct churn past = found ? found->churn : (struct churn){0};
 	char remote[ADDR_TEXT_SIZE];
-	json_t *counts =
-		json_pack("{s:i, s:s, s:i, s:I, s:I, s:I}", "pid", (int)pool->client->id.pid,
-			  "remote", format_netaddr(&pool->remote, remote, sizeof(remote)), "open",
-			  (int)pool->conn_count, "opened", (json_int_t)ever.counts.opened_count,
-			  "established", (json_int_t)ever.counts.established_count, "early",
-			  (json_int_t)ever.counts.early_peer_close_count);
+	json_t *counts = json_pack(
+		"{s:i, s:s, s:i, s:I, s:I, s:I}", "pid", (int)pool->client->id.pid, "remote",
+		format_netaddr(&pool->remote, remote, sizeof(remote)), "open",
+		(int)pool->conn_count, "opened",
+		(json_int_t)(now.counts.opened_count + past.opened_count), "established",
+		(json_int_t)(now.counts.established_count + past.established_count), "early",
+		(json_int_t)(now.counts.early_peer_close_count + past.early_peer_close_count));
 
 	for (int i = 0; i < FAIL_REASON_COUNT; i++)
-		json_object_set_new(counts, fail_reason_name((enum fail_reason)i),
-				    json_integer((json_int_t)ever.failed_count[i]));
+		json_object_set_new(
+			counts, fail_reason_name((enum fail_reason)i),
+			json_integer((json_int_t)(now.failed_count[i] + past.failed_count[i])));
 	for (int i = 0; i < CLOSE_BY_COUNT; i++)
 		json_object_set_new(counts, close_by_name((enum close_by)i),
-				    json_integer((json_int_t)ever.counts.closed_count[i]));
+				    json_integer((json_int_t)(now.counts.closed_count[i] +
+							      past.closed_count[i])));
 	return counts;
 }
 
-static json_t *pools(const struct live *live)
+static json_t *pools(struct observer *observer)
 {
 	json_t *array = json_array();
-	struct pool *pool = table_first_pool(pipeline_table(live->pipeline));
+	struct pool *pool = table_first_pool(pipeline_table(observer->live.pipeline));
 
 	for (; pool; pool = pool->next)
-		json_array_append_new(array, counts_of(pool));
+		json_array_append_new(array, counts_of(observer, pool));
 	return array;
 }
 
@@ -172,16 +242,18 @@ static json_t *wake(const struct live *live)
 	return json_boolean(poll(&wanted, 1, WAKE_MS) == 1);
 }
 
-static void obey(struct live *live, const char *command)
+static void obey(struct observer *observer, const char *command)
 {
+	struct live *live = &observer->live;
+
 	if (!strcmp(command, "look\n"))
-		answer(json_integer(look(live)));
+		answer(json_integer(look(observer)));
 	else if (!strcmp(command, "walk\n"))
 		answer(json_integer(walk(live)));
 	else if (!strcmp(command, "list\n"))
 		answer(list(live));
 	else if (!strcmp(command, "pools\n"))
-		answer(pools(live));
+		answer(pools(observer));
 	else if (!strcmp(command, "lost\n"))
 		answer(lost(live));
 	else if (!strcmp(command, "wake\n"))
@@ -191,10 +263,20 @@ static void obey(struct live *live, const char *command)
 	fflush(stdout);
 }
 
+static void free_pasts(struct observer *observer)
+{
+	while (observer->pasts) {
+		struct past *past = observer->pasts;
+
+		observer->pasts = past->next;
+		free(past);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	struct options options;
-	struct live live = {.proc_fd = -1};
+	struct observer observer = {.live.proc_fd = -1};
 	char command[64], *arguments[64] = {"observer", "agent"};
 	int status;
 
@@ -203,14 +285,15 @@ int main(int argc, char **argv)
 	memcpy(&arguments[2], &argv[6], (size_t)(argc - 6) * sizeof(argv[0]));
 	if (options_parse(argc - 4, arguments, &options) != OPTION_RUN)
 		return EXIT_USAGE;
-	status = start(&live, &options, &argv[1]);
+	status = start(&observer.live, &options, &argv[1]);
 	if (status == EXIT_DONE) {
 		printf("ready %d\n", (int)getpid());
 		fflush(stdout);
 		while (fgets(command, sizeof(command), stdin))
-			obey(&live, command);
+			obey(&observer, command);
 	}
-	live_close(&live);
+	live_close(&observer.live);
+	free_pasts(&observer);
 	options_free(&options);
 	return status;
 }
