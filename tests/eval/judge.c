@@ -17,9 +17,9 @@
 #include "agent/cli/pipeline.h"
 #include "bound.h"
 #include "census.h"
+#include "ending.h"
 #include "score.h"
 #include "stopped.h"
-#include "twin.h"
 
 #define NAMED_AFTER_NS (60 * NS_PER_SEC)
 #define COLD_S 1800.0
@@ -45,7 +45,6 @@ struct judge {
 	struct naming *namings; /* of the leak verdicts that stand; owned */
 	struct bound bound;
 	struct stopped stopped;
-	struct twin_view view; /* until a minute after the end of the pool */
 	bool has_begun; /* the leak */
 };
 
@@ -280,9 +279,6 @@ static int feed(void *userdata, const struct event *event)
 		bound_observe_open(&judge->bound, world, &judge->options.settings,
 				   judge->result->was_cold);
 	bound_advance(&judge->bound, world);
-	if (judge->scenario->family->build == build_exhausted &&
-	    judge->stopped.count < STOPPED_SECONDS)
-		twin_observe(&judge->view, event);
 	if (event->type == EVENT_IO) {
 		stopped_observe(&judge->stopped, event->last_send_ns);
 		stopped_observe(&judge->stopped, event->last_recv_ns);
@@ -381,6 +377,8 @@ static void settle(struct judge *judge)
 	result->held_leaked = judge->bound.held_count;
 	result->odds_leaked = judge->bound.odds_count;
 	result->stopped_s = result->exhausted_s + stopped_told_after_s(&judge->stopped);
+	if (judge->scenario->family->build == build_exhausted)
+		result->ending_odds = ending_odds(world, &judge->scenario->pools->leak);
 	settle_forecasts(judge);
 }
 
@@ -388,7 +386,7 @@ static void clear_result(struct result *result)
 {
 	result->suspect_s = result->detected_s = result->first_leak_s = NAN;
 	result->first_false_s = result->first_suspect_s = NAN;
-	result->bound_s = result->half_s = result->twin_share = NAN;
+	result->bound_s = result->half_s = result->ending_odds = NAN;
 	for (unsigned int i = 0; i < VERDICT_KIND_COUNT; i++)
 		result->first_raised_s[i] = NAN;
 	for (unsigned int i = 0; i < BASELINE_COUNT; i++)
@@ -449,8 +447,6 @@ int judge_run(const struct family *family, const char *params, const struct sett
 	if (r == 0)
 		settle(judge);
 	result->wall_s = wall_s() - began_s;
-	if (r == 0 && judge->stopped.count == STOPPED_SECONDS)
-		result->twin_share = twin_share(judge->scenario, &judge->view);
 	bound_clear(&judge->bound);
 	while (judge->namings)
 		free_naming(&judge->namings);

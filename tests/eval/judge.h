@@ -36,7 +36,7 @@ struct result {
 	uint32_t odds_leaked; /* with HOLD and the odds of the opens there were; the same */
 	/* When somebody who knows the load would have said exhausted (stopped.h). */
 	double stopped_s;
-	double twin_share; /* how often the pool without the leak looks like its end (twin.h) */
+	double ending_odds; /* that it was used up, and not left alone (ending.h) */
 	uint32_t raised_count[VERDICT_KIND_COUNT];
 	double first_raised_s[VERDICT_KIND_COUNT];
 	bool was_saturated; /* at the first such verdict, by the truth */

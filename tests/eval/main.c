@@ -152,9 +152,9 @@ static void print_result(const struct result *result)
 	(void)printf("\ntime to exhaustion: error %.2f at 8, %.2f at 16; bound %.2f, %.2f\n",
 		     result->tte_error[0], result->tte_error[1], result->tte_oracle[0],
 		     result->tte_oracle[1]);
-	(void)printf("half leaked %.0f s, exhausted for somebody who knows the load %.0f s; looks "
-		     "like its end %.2g%% of the time without the leak\n",
-		     result->half_s, result->stopped_s, 100 * result->twin_share);
+	(void)printf("half leaked %.0f s, exhausted for somebody who knows the load %.0f s, and "
+		     "%.2g to 1 for somebody who knows the leaks\n",
+		     result->half_s, result->stopped_s, result->ending_odds);
 	(void)printf("onset %.0f s; %.2f process-days, %llu events in %.2f s\n", result->onset_s,
 		     result->process_days, (unsigned long long)result->event_count, result->wall_s);
 }

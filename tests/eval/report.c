@@ -179,8 +179,8 @@ static void print_kinds(struct score *score)
 	print_share("exhausted raised within 60 s", "all", &score->in_time[VERDICT_EXHAUSTED], 1);
 	print_share("    bound: who is told that requests still come", "", &score->stopped_bound,
 		    -1);
-	print_share("    beside it: who sees sockets, has a day without the leak", "",
-		    &score->twin_bound, -1);
+	print_share("    bound: who knows the leaks, and wants odds of 99 to 1", "",
+		    &score->ending_bound, -1);
 	print_share("  most requests leak: this or a leak, with history", "", &score->told[0], -1);
 	print_bound(&score->told_bound[0]);
 	print_share("  most requests leak from the start on", "", &score->told[1], -1);

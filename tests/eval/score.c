@@ -12,8 +12,7 @@
 #include <string.h>
 
 #define SURPLUS_MIN 5
-/* A load that stops once a day is then taken for an end once in 1,000 process-days. */
-#define TWIN_SHARE_MAX 0.001
+#define ENDING_ODDS_MIN 99
 
 /* --- rows ------------------------------------------------------------------------------------- */
 
@@ -300,7 +299,7 @@ static void score_row(struct score *score, const struct result *result)
 	if (family->build == build_exhausted && result_was_due(result, VERDICT_EXHAUSTED)) {
 		count_share(&score->stopped_bound,
 			    result->stopped_s <= result->onset_s + deadline_s(VERDICT_EXHAUSTED));
-		count_share(&score->twin_bound, result->twin_share <= TWIN_SHARE_MAX);
+		count_share(&score->ending_bound, result->ending_odds >= ENDING_ODDS_MIN);
 	}
 	if (family->class == CLASS_EXHAUSTED) {
 		score_names(score, result);
