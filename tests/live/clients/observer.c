@@ -179,6 +179,11 @@ static json_t *list(const struct live *live)
 	return json_pack("{s:f, s:o}", "t", (double)live->now_ns / NS_PER_SEC, "conns", array);
 }
 
+static json_int_t sum(uint64_t now, uint64_t past)
+{
+	return (json_int_t)now + (json_int_t)past;
+}
+
 static json_t *counts_of(struct observer *observer, const struct pool *pool)
 {
 	struct pool_totals now = totals_now(pool);
@@ -188,19 +193,17 @@ static json_t *counts_of(struct observer *observer, const struct pool *pool)
 	json_t *counts = json_pack(
 		"{s:i, s:s, s:i, s:I, s:I, s:I}", "pid", (int)pool->client->id.pid, "remote",
 		format_netaddr(&pool->remote, remote, sizeof(remote)), "open",
-		(int)pool->conn_count, "opened",
-		(json_int_t)(now.counts.opened_count + past.opened_count), "established",
-		(json_int_t)(now.counts.established_count + past.established_count), "early",
-		(json_int_t)(now.counts.early_peer_close_count + past.early_peer_close_count));
+		(int)pool->conn_count, "opened", sum(now.counts.opened_count, past.opened_count),
+		"established", sum(now.counts.established_count, past.established_count), "early",
+		sum(now.counts.early_peer_close_count, past.early_peer_close_count));
 
 	for (int i = 0; i < FAIL_REASON_COUNT; i++)
-		json_object_set_new(
-			counts, fail_reason_name((enum fail_reason)i),
-			json_integer((json_int_t)(now.failed_count[i] + past.failed_count[i])));
+		json_object_set_new(counts, fail_reason_name((enum fail_reason)i),
+				    json_integer(sum(now.failed_count[i], past.failed_count[i])));
 	for (int i = 0; i < CLOSE_BY_COUNT; i++)
-		json_object_set_new(counts, close_by_name((enum close_by)i),
-				    json_integer((json_int_t)(now.counts.closed_count[i] +
-							      past.closed_count[i])));
+		json_object_set_new(
+			counts, close_by_name((enum close_by)i),
+			json_integer(sum(now.counts.closed_count[i], past.closed_count[i])));
 	return counts;
 }
 
