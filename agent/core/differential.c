@@ -70,6 +70,7 @@ static void measure_stock(const struct bench *bench, const struct judgement *jud
 	while ((conn = stock_next(&walk))) {
 		figures->stale_count++;
 		figures->late_stale_count += !conn->age_is_bound && conn->open_ns > start_ns;
+		figures->worked_late_count += conn->last_active_ns > start_ns;
 	}
 }
 

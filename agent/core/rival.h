@@ -24,6 +24,7 @@ struct rival_figures {
 	double busy; /* share of the open ones that are owed an answer, last minute; NAN = unknown
 		      */
 	uint32_t late_stale_count; /* of the stale: opened after the start of the pool */
+	uint32_t worked_late_count; /* of the stale: at work after the start of the pool */
 	uint32_t start_count; /* of the open: opened at the start */
 	uint32_t owed_count; /* connections whose answer has been owed for long */
 	bool clock_is_coarse; /* busy shares and exchange times cannot be told */

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /*
  * The rules on the size of the pool. One that is too small has all its connections busy; one that
- * is too large has had them from the start, and does not need them.
+ * is too large has had them from the start, and does not need them: what has come to rest since, or
+ * a pool that nobody uses, is not that.
  *
  * Invariant: as in rival.c. Does not measure.
  */
@@ -66,6 +67,32 @@ void rival_rule_too_small(const struct rival_figures *figures, struct rival_ruli
 			: but);
 }
 
+/* What rests tells a surplus from what was not given back. False where it tells nothing. */
+static bool rule_by_what_rests(const struct rival_figures *figures, struct rival_ruling *out)
+{
+	bool is_stock = figures->stale_count >= RIVAL_EVENTS_MIN;
+
+	if (is_stock && 2 * figures->late_stale_count >= figures->stale_count)
+		rival_say(out, RULING_RULED_OUT,
+			  "%u of the %u silent connections were opened later than 2 min after the "
+			  "start: they are not the stock of a large pool",
+			  figures->late_stale_count, figures->stale_count);
+	else if (figures->stale_count >= figures->open_count)
+		rival_say(out, RULING_CANNOT_TELL,
+			  "none of the %u open connections is in use, so how many are needed does "
+			  "not show",
+			  figures->open_count);
+	else if (is_stock && 2 * figures->worked_late_count >= figures->stale_count &&
+		 !(rival_live_busy(figures) >= figures->settings->busy_clear))
+		rival_say(out, RULING_CANNOT_TELL,
+			  "%u of the %u silent connections were at work later than 2 min after the "
+			  "start: what a large pool does not need rests from the start",
+			  figures->worked_late_count, figures->stale_count);
+	else
+		return false;
+	return true;
+}
+
 void rival_rule_oversized(const struct rival_figures *figures, struct rival_ruling *out)
 {
 	const struct settings *settings = figures->settings;
@@ -77,14 +104,8 @@ void rival_rule_oversized(const struct rival_figures *figures, struct rival_ruli
 			  figures->open_count);
 		return;
 	}
-	if (figures->stale_count >= RIVAL_EVENTS_MIN &&
-	    2 * figures->late_stale_count >= figures->stale_count) {
-		rival_say(out, RULING_RULED_OUT,
-			  "%u of the %u silent connections were opened later than 2 min after the "
-			  "start: they are not the stock of a large pool",
-			  figures->late_stale_count, figures->stale_count);
+	if (rule_by_what_rests(figures, out))
 		return;
-	}
 	if (!isnan(rival_live_busy(figures)))
 		(void)snprintf(busy, sizeof(busy), "%.0f%%", rival_live_busy(figures) * 100);
 	if (figures->observed_ns < OVERSIZED_NS) {

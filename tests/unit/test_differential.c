@@ -385,6 +385,27 @@ static void differential_fill_network_needs_a_second_endpoint(void **state)
 	world_free(world);
 }
 
+/* Of 20 connections of the start five are used; the others rest from then on, or were at work. */
+static void differential_fill_what_rests_from_the_start_is_too_much(void **state)
+{
+	static const struct {
+		uint32_t used;
+		enum ruling expected;
+	} cases[] = {{5, RULING_RULED_IN}, {20, RULING_CANNOT_TELL}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct world *world = world_new();
+		struct verdict verdict;
+
+		begin(world, 20, 600, cases[i].used);
+		seconds(world, 300, 5);
+		verdict = judge(world, VERDICT_LEAK, world->now - 300);
+		assert_ruling(&verdict, RIVAL_OVERSIZED, cases[i].expected);
+		world_free(world);
+	}
+}
+
 static void differential_fill_storm_beside_another_verdict_is_ruled_in(void **state)
 {
 	struct world *world = world_new();
@@ -455,6 +476,7 @@ int main(void)
 		cmocka_unit_test(differential_fill_busy_at_the_last_look_is_not_owed_for_long),
 		cmocka_unit_test(differential_fill_saturated_begins_when_it_is_busy),
 		cmocka_unit_test(differential_fill_network_needs_a_second_endpoint),
+		cmocka_unit_test(differential_fill_what_rests_from_the_start_is_too_much),
 		cmocka_unit_test(differential_fill_storm_beside_another_verdict_is_ruled_in),
 		cmocka_unit_test(differential_fill_loss_keeps_claims_back),
 		cmocka_unit_test(differential_tail_that_does_not_fit_ends_with_a_sentence),

@@ -205,6 +205,25 @@ static void silent_since_the_start(struct rival_figures *figures)
 	figures->stale_count = 15;
 }
 
+/* One by one, as where they are not given back. */
+static void fallen_silent_since(struct rival_figures *figures)
+{
+	silent_since_the_start(figures);
+	figures->worked_late_count = 15;
+}
+
+static void fallen_silent_beside_busy_ones(struct rival_figures *figures)
+{
+	fallen_silent_since(figures);
+	figures->busy = 0.2; /* of 20: four of the five that are not silent */
+}
+
+/* Left behind, exhausted, or its load is off: a large pool has some that work. */
+static void all_silent_since_the_start(struct rival_figures *figures)
+{
+	figures->start_count = figures->stale_count = figures->open_count;
+}
+
 static void rival_rule_oversized(void **state)
 {
 	static const struct row rows[] = {
@@ -216,6 +235,9 @@ static void rival_rule_oversized(void **state)
 		{"busy", all_busy, OUT, "busy 95%"},
 		{"leaked later", twelve_silent, OUT, "12 of the 12"},
 		{"silent stock of the start", silent_since_the_start, IN, "19 of 20"},
+		{"fallen silent since", fallen_silent_since, UNKNOWN, "15 of the 15"},
+		{"fallen silent beside busy ones", fallen_silent_beside_busy_ones, OUT, "busy 80%"},
+		{"nothing is used", all_silent_since_the_start, UNKNOWN, "none of the 20"},
 	};
 
 	(void)state;
