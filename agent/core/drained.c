@@ -36,10 +36,10 @@ static const uint64_t spans_ns[DRAINED_SPANS] = {
 	135 * NS_PER_SEC,
 };
 
+/* Only what was used again: a handshake is no request. */
 static bool is_counted(const struct conn *conn)
 {
-	return conn->state == CONN_OPEN && conn->last_active_ns > conn->open_ns &&
-	       !heartbeat_is_beating(conn);
+	return conn->state == CONN_OPEN && conn->has_returned && !heartbeat_is_beating(conn);
 }
 
 static void turn_epoch(struct drained_span *span, uint32_t epoch)

@@ -354,18 +354,31 @@ struct rush {
 	double gap; /* between the last requests, each of which takes another connection, in s */
 	double stall; /* after which those come back; 0 = never */
 	bool is_exhausted;
+	bool replaces; /* those that are not used, some minutes before */
 };
 
 static const struct rush rushes[] = {
-	{"two are enough, then all are leaked", 2, false, 1, 0, true},
-	{"six are enough, then all are leaked", 6, false, 0.7, 0, true},
-	{"two are open, then all are leaked", 2, true, 1, 0, true},
-	{"all take turns", 20, false, 1, 0, false},
-	{"many at once, then nothing", 2, false, 0.02, 0, false},
-	{"many opened at once, then nothing", 2, true, 0.02, 0, false},
-	{"all wait for something else for a minute", 2, false, 1, 60, false},
-	{"all that are opened wait for a minute", 2, true, 1, 60, false},
+	{"two are enough, then all are leaked", 2, false, 1, 0, true, false},
+	{"six are enough, then all are leaked", 6, false, 0.7, 0, true, false},
+	{"two are open, then all are leaked", 2, true, 1, 0, true, false},
+	{"two are enough, the others are replaced, then all are leaked", 2, false, 1, 0, true,
+	 true},
+	{"all take turns", 20, false, 1, 0, false, false},
+	{"many at once, then nothing", 2, false, 0.02, 0, false, false},
+	{"many opened at once, then nothing", 2, true, 0.02, 0, false, false},
+	{"all wait for something else for a minute", 2, false, 1, 60, false, false},
+	{"all that are opened wait for a minute", 2, true, 1, 60, false, false},
 };
+
+static void replace(struct sim *sim, struct sim_conn **conns, uint32_t count)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		sim_close(sim, conns[i], CLOSE_LOCAL);
+		conns[i] = sim_open(sim);
+		sim_advance(sim, sim->now + 0.01);
+		sim_use(sim, conns[i]); /* the handshake */
+	}
+}
 
 static void run_rush(struct sim *sim, const struct rush *rush)
 {
@@ -380,6 +393,8 @@ static void run_rush(struct sim *sim, const struct rush *rush)
 		sim_use(sim, conns[request % rush->used]);
 		conns[request % rush->used]->sent += (uint64_t)(100 * sim_random(sim));
 		sim_advance(sim, sim->now + 1);
+		if (rush->replaces && request == 1600)
+			replace(sim, conns + rush->used, 20 - rush->used);
 	}
 	for (uint32_t i = 0; i < 20; i++) {
 		if (rush->opens && i >= rush->used)
