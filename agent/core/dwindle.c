@@ -13,6 +13,8 @@
  * has become faster; it takes two, of ranks that began at different times: what has changed at once
  * has not dwindled. For one connection alone a single record will do where its past is long: most
  * requests end such a time, and a chance that has not come in hundreds of them does not come now.
+ * Where a pool is known to leak a single record of any rank will do: that it was emptied needs no
+ * further proof, only that it was not its load that ended.
  *
  * Invariant: longest is of times that were over when the present one began, and does not fade while
  * that is a record. So a leak does not raise its own measure, however slow it is, and
@@ -56,6 +58,15 @@
  * hours. */
 #define ALONE_MIN_NS (20 * NS_PER_SEC)
 #define ALONE_MAX_NS (300 * NS_PER_SEC)
+
+/*
+ * Where a pool is known to leak one in 3,000 will do, and less of a past: the longest of twenty is
+ * three times their mean. Workers that end together take seconds, and the meter sees no shorter
+ * ones.
+ */
+#define LEFT_EVIDENCE 8
+#define LEFT_COUNT_MIN 20
+#define LEFT_MIN_NS (5 * NS_PER_SEC)
 
 static const uint32_t ranks[DWINDLE_RANKS] = {2, 3, 4, 6, 9, 13};
 
@@ -198,6 +209,31 @@ bool dwindle_find_alone(const struct dwindle *dwindle, const struct pool *pool, 
 static double usual_factor(const struct dwindle_step *step, double share)
 {
 	return share * share * (double)step->span_ns / (double)step->longest_ns;
+}
+
+bool dwindle_find_left(const struct dwindle *dwindle, const struct pool *pool, int64_t resumed_ns,
+		       int64_t last_ns, struct dwindle_step *ret_step)
+{
+	int64_t since_ns[DWINDLE_RANKS];
+	uint32_t count = take_ranks(pool, resumed_ns, since_ns);
+	double most = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		int64_t span_ns = last_ns - since_ns[i];
+		struct dwindle_step step = {0};
+		double factor = factor_of(&dwindle->ranks[i], ranks[i] - 1, span_ns, &step);
+
+		if (factor <= most || step.count < LEFT_COUNT_MIN || span_ns < (int64_t)LEFT_MIN_NS)
+			continue;
+		most = factor;
+		*ret_step = step;
+	}
+	return most > 0;
+}
+
+bool dwindle_is_left(const struct dwindle_step *step, double share)
+{
+	return usual_factor(step, share) * log(step->count) >= LEFT_EVIDENCE;
 }
 
 bool dwindle_are_beyond(const struct dwindle_end *end, double last_share, double earlier_share)

@@ -57,6 +57,19 @@ bool dwindle_find_alone(const struct dwindle *dwindle, const struct pool *pool, 
 			int64_t last_ns, struct dwindle_end *ret_end);
 
 /*
+ * True when few did all of the work in the last seconds, and a past tells for how long so few did
+ * before: *ret_step is the one of such steps that lasted for the most times as long as ever.
+ */
+bool dwindle_find_left(const struct dwindle *dwindle, const struct pool *pool, int64_t resumed_ns,
+		       int64_t last_ns, struct dwindle_step *ret_step);
+
+/*
+ * True when that was no chance, in a pool that is known to leak. share: how much was done a second
+ * in that time of what was done before, at most 1.
+ */
+bool dwindle_is_left(const struct dwindle_step *step, double share);
+
+/*
  * True when they are such steps still where less was done since each of them than usual: shares as
  * with dwindle_is_beyond().
  */

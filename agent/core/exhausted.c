@@ -284,10 +284,9 @@ static void add_dwindled(const struct held *held, struct verdict *draft)
 	if (earlier->left == 0) {
 		verdict_add_evidence(
 			draft, "dwindled",
-			"one of %u connections did all of the work for the last %s of "
-			"it; at least %u times before one alone was enough, and never for "
-			"longer than %s",
-			held->open, span, last->count, most);
+			"%u of %u connections did all of the work for the last %s of it; so few "
+			"were enough at least %u times before, and never for longer than %s",
+			last->left, held->open, span, last->count, most);
 		return;
 	}
 	(void)format_duration(earlier->span_ns, first, sizeof(first));

@@ -25,6 +25,8 @@
 #define LAST_SHARE 0.6
 /* Less than this share of the bytes of before, and it is the load that went. */
 #define FADED_SHARE 0.6
+/* What was usual just before: a load that goes up and down does so within minutes. */
+#define BEFORE_NS (600 * (int64_t)NS_PER_SEC)
 /* No day ends within less. */
 #define FADING_NS (600 * (int64_t)NS_PER_SEC)
 /* Workers that end one by one do half of their work on the way; those who share a pool, all. */
@@ -68,6 +70,27 @@ double fading_share(const struct meter *meter, double tide, int64_t since_ns, in
 		return NAN;
 	share = sent_to_the_end(meter, since_ns < last_ns ? since_ns : last_ns, end_ns) /
 		meter_low_tide(meter, tide, (uint64_t)since_ns);
+	return share > 1 ? 1 : share;
+}
+
+double fading_share_kept(const struct meter *meter, int64_t since_ns, int64_t end_ns)
+{
+	/* The last span of the meter that has half of its time. */
+	int64_t fine_ns = (int64_t)METER_FINE_NS;
+	int64_t last_ns = (end_ns - fine_ns / 2) / fine_ns * fine_ns;
+	struct meter_figures before;
+	double share, last;
+
+	if (since_ns <= 0)
+		return NAN;
+	meter_sum(meter, since_ns > BEFORE_NS ? (uint64_t)(since_ns - BEFORE_NS) : 0,
+		  (uint64_t)since_ns, &before);
+	share = sent_to_the_end(meter, since_ns, end_ns);
+	last = sent_to_the_end(meter, last_ns, end_ns);
+	/* Some seconds may have no span of their own; fmin() would take NAN for more. */
+	if (!(last >= share))
+		share = last;
+	share /= before.sent_bytes_per_second;
 	return share > 1 ? 1 : share;
 }
 

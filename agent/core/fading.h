@@ -30,6 +30,13 @@ bool fading_is_usual(const struct meter *meter, int64_t since_ns, int64_t end_ns
  */
 double fading_share(const struct meter *meter, double tide, int64_t since_ns, int64_t end_ns);
 
+/*
+ * How much was sent a second from since_ns to end_ns, or in the last seconds of that, if it was
+ * less: as a share of what was sent in the ten minutes before, at most 1. NAN where the meter does
+ * not know, or knows no more: some minutes later it has no seconds.
+ */
+double fading_share_kept(const struct meter *meter, int64_t since_ns, int64_t end_ns);
+
 /* True when since then, in ten minutes or more, less was sent a second than in all the time before.
  */
 bool fading_has_faded(const struct meter *meter, int64_t since_ns, int64_t end_ns);

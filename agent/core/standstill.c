@@ -45,6 +45,8 @@
 /* or for so long, where it has worked without a rest for long. */
 #define UNSURE_NS (45 * NS_PER_SEC)
 #define WORKED_NS (1800 * NS_PER_SEC)
+/* So long the meter has the seconds of the end, and of some minutes before it. */
+#define LEFT_NS (120 * NS_PER_SEC)
 /* So many were not replaced; one may have been to spare. */
 #define LOST_MIN 2
 #define SHORT_COUNT_MIN 3
@@ -257,20 +259,43 @@ static int64_t last_send_ns(const struct pool *pool)
 }
 
 /*
+ * A load that stops finds as many left as ever; a pool that has leaked to the last had fewer and
+ * fewer. *held gets the step that tells it.
+ */
+static bool was_left_with_few(const struct judgement *judgement, struct held *held)
+{
+	const struct exhausted *exhausted = &judgement->exhausted;
+	struct dwindle_step step;
+	int64_t since_ns;
+
+	if (!dwindle_find_left(&exhausted->dwindle, judgement->pool, exhausted->resumed_ns,
+			       last_send_ns(judgement->pool), &step))
+		return false;
+	since_ns = held->at_ns - (int64_t)step.span_ns;
+	if (!dwindle_is_left(&step, fading_share_kept(&judgement->meter, since_ns, held->at_ns)))
+		return false;
+	held->dwindle.last = step;
+	return true;
+}
+
+/*
  * A pool that leaks and may still grow has silent connections and a rest, too. One that is full has
  * fewer and fewer left, and opens none. Where it was full with the last one there is nothing to see
- * of that, and a first rest is the less likely the longer it has worked without.
+ * of that but how few had been left, and a first rest is the less likely the longer it has worked
+ * without.
  */
 static bool is_known_full(const struct bench *bench, const struct judgement *judgement,
-			  const struct held *held, int64_t known_ns)
+			  struct held *held, int64_t known_ns)
 {
 	int64_t quiet_ns = known_ns - held->at_ns;
 
 	if (judgement->leak.stage == LEAK_NONE || (held->lost >= LOST_MIN && held->fresh <= 1) ||
 	    is_at_ceiling(bench, judgement) || quiet_ns >= (int64_t)REST_NS)
 		return true;
-	return quiet_ns >= (int64_t)UNSURE_NS &&
-	       held->at_ns - worked_since_ns(judgement, known_ns) >= (int64_t)WORKED_NS;
+	if (quiet_ns < (int64_t)UNSURE_NS)
+		return false;
+	return held->at_ns - worked_since_ns(judgement, known_ns) >= (int64_t)WORKED_NS ||
+	       (quiet_ns <= (int64_t)LEFT_NS && was_left_with_few(judgement, held));
 }
 
 /* --- how it came to that ---------------------------------------------------------------------- */

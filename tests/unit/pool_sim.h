@@ -47,7 +47,7 @@ struct sim_line {
 	double t;
 	enum verdict_kind kind;
 	enum verdict_state state;
-	const char *evidence; /* name of the first piece; static */
+	const char *evidence, *second; /* names of the first two pieces; static */
 	enum severity severity;
 	uint64_t id;
 	uint32_t open_count;
@@ -143,6 +143,7 @@ static inline void sim_drain(struct sim *sim)
 		line->kind = verdict->kind;
 		line->state = verdict->state;
 		line->evidence = verdict->evidence_count > 0 ? verdict->evidence[0].name : "";
+		line->second = verdict->evidence_count > 1 ? verdict->evidence[1].name : "";
 		line->severity = verdict->severity;
 		line->id = verdict->id;
 		line->open_count = verdict->open_count;

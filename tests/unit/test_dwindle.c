@@ -233,6 +233,80 @@ static void dwindle_are_beyond_weighs_what_was_done_since_each(void **state)
 	assert_false(dwindle_are_beyond(&end, 1, NAN));
 }
 
+static bool find_left(struct world *world, struct dwindle_step *ret_step)
+{
+	return dwindle_find_left(&world->dwindle, &world->pool, (int64_t)(world->resumed_s * 1e9),
+				 (int64_t)(world->now_s * 1e9), ret_step);
+}
+
+static void dwindle_find_left_returns_the_most_unusual_step(void **state)
+{
+	struct dwindle_step step;
+	struct world world;
+
+	(void)state;
+	setup(&world);
+	work(&world, COUNT, 30 * TICK_S);
+	work(&world, 2, 10);
+	work(&world, 1, 20);
+	assert_true(find_left(&world, &step));
+	assert_int_equal(step.left, 1);
+	assert_in_range(step.span_ns, 19 * NS_PER_SEC, 22 * NS_PER_SEC);
+	work(&world, 2, 60);
+	assert_true(find_left(&world, &step));
+	assert_int_equal(step.left, 2);
+}
+
+static void dwindle_find_left_without_a_past_returns_false(void **state)
+{
+	struct dwindle_step step;
+	struct world world;
+
+	(void)state;
+	setup(&world);
+	work(&world, COUNT, 15 * TICK_S);
+	work(&world, 1, 20);
+	assert_false(find_left(&world, &step));
+}
+
+/* In so little time whole teams end. */
+static void dwindle_find_left_counts_no_step_of_less_than_five_seconds(void **state)
+{
+	struct dwindle_step step;
+	struct world world;
+
+	(void)state;
+	setup(&world);
+	work(&world, COUNT, 30 * TICK_S);
+	work(&world, 1, 1);
+	assert_false(find_left(&world, &step));
+	work(&world, 1, 4);
+	assert_true(find_left(&world, &step));
+	assert_in_range(step.span_ns, 5 * NS_PER_SEC, 8 * NS_PER_SEC);
+}
+
+static bool is_left(double span_s, double longest_s, uint32_t count, double share)
+{
+	struct dwindle_step step = {
+		.left = 1,
+		.count = count,
+		.span_ns = (uint64_t)(span_s * NS_PER_SEC),
+		.longest_ns = (uint64_t)(longest_s * NS_PER_SEC),
+	};
+
+	return dwindle_is_left(&step, share);
+}
+
+static void dwindle_is_left_where_it_was_never_enough_for_half_as_long(void **state)
+{
+	(void)state;
+	assert_true(is_left(9.5, 3.3, 85, 0.9));
+	assert_true(is_left(6, 3, 100, 1));
+	assert_false(is_left(5, 3, 100, 1));
+	assert_false(is_left(7, 0.6, 120, 0.3));
+	assert_false(is_left(9.5, 3.3, 85, NAN));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -245,6 +319,10 @@ int main(void)
 		cmocka_unit_test(dwindle_find_without_a_past_returns_false),
 		cmocka_unit_test(dwindle_find_counts_no_time_before_a_pause_was_over),
 		cmocka_unit_test(dwindle_find_alone_where_one_was_never_enough_returns_that_step),
+		cmocka_unit_test(dwindle_find_left_returns_the_most_unusual_step),
+		cmocka_unit_test(dwindle_find_left_without_a_past_returns_false),
+		cmocka_unit_test(dwindle_find_left_counts_no_step_of_less_than_five_seconds),
+		cmocka_unit_test(dwindle_is_left_where_it_was_never_enough_for_half_as_long),
 		cmocka_unit_test(dwindle_are_beyond_weighs_what_was_done_since_each),
 		cmocka_unit_test(dwindle_is_beyond_weighs_how_often_it_was_not),
 	};

@@ -225,6 +225,45 @@ static bool went_one_by_one(const struct course *courses, int span_s)
 	return went;
 }
 
+/* Of the last span_s of the course but for its last row. */
+static double kept(const struct course *course, int span_s)
+{
+	struct world world = {0};
+	int64_t end_ns = ns(end_of(course));
+	double share;
+
+	run(&world, course);
+	share = fading_share_kept(&world.meter, end_ns - ns(span_s), end_ns);
+	clear(&world);
+	return share;
+}
+
+static void share_of_work_that_is_kept_is_less_where_only_the_last_seconds_are(void **state)
+{
+	static const struct course cut_off[] = {{400, 1203}, {0, 45}, {0, END}};
+	static const struct course between[] = {{400, 1200}, {0, 3}, {0, 45}, {0, END}};
+	static const struct course team[] = {{400, 1190}, {80, 13}, {0, 45}, {0, END}};
+	static const struct course late[] = {{400, 1200}, {80, 7}, {0, 45}, {0, END}};
+	static const struct course minute[] = {{400, 1140}, {80, 67}, {0, 45}, {0, END}};
+	static const struct course burst[] = {{400, 1100}, {40, 100}, {400, 7}, {0, 45}, {0, END}};
+	static const struct course more[] = {{400, 1200}, {800, 7}, {0, 45}, {0, END}};
+	static const struct course young[] = {{400, 123}, {0, 45}, {0, END}};
+	static const struct course long_ago[] = {{400, 1203}, {0, 600}, {0, END}};
+
+	(void)state;
+	assert_true(kept(cut_off, 7) > 0.9);
+	assert_true(kept(cut_off, 60) > 0.9);
+	assert_true(kept(between, 7) > 0.7);
+	assert_true(kept(more, 60) == 1);
+	assert_true(kept(team, 7) < 0.3);
+	assert_true(kept(team, 60) < 0.3);
+	assert_true(kept(late, 6) < 0.4);
+	assert_true(kept(minute, 7) < 0.3);
+	assert_true(kept(burst, 100) < 0.3);
+	assert_true(kept(young, 7) > 0.9);
+	assert_true(isnan(kept(long_ago, 7)));
+}
+
 static void work_of_workers_goes_with_them(void **state)
 {
 	static const struct course workers[] = {{400, 2400}, {300, 30}, {200, 30},
@@ -267,6 +306,8 @@ int main(void)
 		cmocka_unit_test(work_is_usual_that_is_no_less_than_in_the_low_tide),
 		cmocka_unit_test(work_has_faded_that_is_less_for_ten_minutes),
 		cmocka_unit_test(share_of_work_is_of_the_tide_of_the_hour_before),
+		cmocka_unit_test(
+			share_of_work_that_is_kept_is_less_where_only_the_last_seconds_are),
 		cmocka_unit_test(work_of_workers_goes_with_them),
 		cmocka_unit_test(
 			pool_whose_work_went_with_its_users_is_not_exhausted_unless_a_leak_is_raised),

@@ -15,6 +15,8 @@ static const struct sim_pool full[] = {
 	 .leak_rate = 2 * PER_MIN, .leak_from_s = 3600, ON_OFF},
 	{"thirty, in turn, one a minute", SIM_FIFO, .max = 30, .rate = 6, .held_s = 0.2,
 	 .leak_rate = PER_MIN, .leak_from_s = 3600, ON_OFF},
+	{"sixty on demand, from the start on, of which nobody knows the limit", .max = 60,
+	 .rate = 8, .held_s = 0.12, .leak_rate = 6 * PER_MIN, .leak_from_s = 60},
 	{"eight in turn, six a minute", SIM_FIFO, .max = 8, .min = 8, .rate = 4, .held_s = 0.02,
 	 .leak_rate = 6 * PER_MIN, .leak_from_s = 3600},
 };
@@ -38,6 +40,9 @@ static void exhausted_is_raised_within_a_minute_however_often_it_has_rested(void
 			fail_msg("%s: dry at %.0f s, raised at %.0f s", full[i].name, dry,
 				 line ? line->t : NAN);
 		}
+		/* What is left tells where no ceiling does. */
+		if (full[i].leak_from_s < 3600)
+			assert_string_equal(line->second, "dwindled");
 		sim_free(sim);
 	}
 }
@@ -109,12 +114,44 @@ static void exhausted_is_not_said_of_a_leaking_pool_that_rests(void **state)
 	}
 }
 
-/* --- loads that change ------------------------------------------------------------------------ */
-
 /* So many requests a second for so long; the last one of a course lasts for 0 s. */
 struct phase {
 	double rate, s;
 };
+
+/* What they have leaked stays when they are gone. */
+static const struct phase ends[][5] = {
+	{{10, 600}, {8, 4}, {5, 4}, {2, 4}},
+	{{10, 600}, {1.5, 60}, {10, 7}},
+};
+
+/* Workers that leave within seconds of each other; and a last burst. */
+static void exhausted_is_not_said_of_a_leaking_pool_whose_load_goes(void **state)
+{
+	(void)state;
+	for (uint64_t seed = 1; seed <= 16; seed++) {
+		struct sim_pool pool = {.held_s = 0.05, .leak_from_s = 60};
+		struct sim *sim = sim_new(seed);
+
+		sim->look_s = 1;
+		for (const struct phase *at = ends[seed % 2]; at->s > 0; at++) {
+			pool.rate = at->rate;
+			pool.leak_rate = at->rate / 100;
+			sim_run_until(sim, &pool, sim->now + at->s);
+		}
+		pool.rate = pool.leak_rate = 0;
+		sim_run_until(sim, &pool, sim->now + 600);
+		assert_non_null(sim_first(sim, VERDICT_RAISED)); /* the leak is told */
+		if (sim_first_of(sim, VERDICT_EXHAUSTED)) {
+			sim_print(sim, "a load that goes", seed);
+			fail_msg("seed %u: raised at %.0f s", (unsigned int)seed,
+				 sim_first_of(sim, VERDICT_EXHAUSTED)->t);
+		}
+		sim_free(sim);
+	}
+}
+
+/* --- loads that change ------------------------------------------------------------------------ */
 
 static void run_phases(struct sim *sim, const struct sim_pool *pool, const struct phase *phase)
 {
@@ -490,6 +527,7 @@ int main(void)
 		cmocka_unit_test(exhausted_is_raised_within_a_minute_however_often_it_has_rested),
 		cmocka_unit_test(exhausted_is_raised_though_monitors_go_on),
 		cmocka_unit_test(exhausted_is_not_said_of_a_leaking_pool_that_rests),
+		cmocka_unit_test(exhausted_is_not_said_of_a_leaking_pool_whose_load_goes),
 		cmocka_unit_test(exhausted_is_raised_of_a_pool_that_has_less_to_do_than_before),
 		cmocka_unit_test(exhausted_is_raised_of_a_pool_that_ends_in_its_low_tide),
 		cmocka_unit_test(exhausted_is_not_said_where_a_long_low_tide_stops),
