@@ -101,16 +101,76 @@ static const struct conn *suspects_next(struct suspects *suspects)
 /* --- how fast, and how long ------------------------------------------------------------------- */
 
 /*
- * From the first leak to the end of what can be seen of it: what fell silent later than the limit
- * allows is not counted yet.
+ * The last leaks, by when they fell silent. What leaked before them says less of how fast it leaks
+ * now, and so many tell that to a third (2 / sqrt).
  */
+#define RECENT_MAX 36
+
+struct recent {
+	int64_t worked_ns[RECENT_MAX]; /* ascending */
+	uint32_t count;
+};
+
+static void recent_add(struct recent *recent, int64_t worked_ns)
+{
+	uint32_t at = recent->count;
+
+	if (at == RECENT_MAX) {
+		if (worked_ns <= recent->worked_ns[0])
+			return;
+		at--;
+		memmove(recent->worked_ns, recent->worked_ns + 1, at * sizeof(worked_ns));
+	} else {
+		recent->count++;
+	}
+	for (; at > 0 && recent->worked_ns[at - 1] > worked_ns; at--)
+		recent->worked_ns[at] = recent->worked_ns[at - 1];
+	recent->worked_ns[at] = worked_ns;
+}
+
+/*
+ * Where that many are due, so few as count come in one of a thousand cases: it is asked of many
+ * times, over and over.
+ */
+static double most_due(double count)
+{
+	return count + 3.1 * sqrt(count) + 6.9;
+}
+
+static double rate_of(double count, int64_t from_ns, int64_t to_ns)
+{
+	return to_ns > from_ns ? count * 3600 * NS_PER_SEC / (double)(to_ns - from_ns) : INFINITY;
+}
+
+/*
+ * From the first of them to the end of what can be seen of it: what fell silent later than the
+ * limit allows is not counted yet. A leak that has slowed down or ended is no faster than any time
+ * up to that end allows.
+ */
+static double growth_of(const struct recent *recent, const struct finding *finding)
+{
+	int64_t seen_ns = finding->limits.known_ns - (int64_t)finding->limits.idle_ns;
+	uint32_t gaps = recent->count - 1;
+	int64_t end_ns = recent->worked_ns[gaps];
+	double growth;
+
+	if (end_ns < seen_ns)
+		end_ns = seen_ns;
+	growth = rate_of(gaps, recent->worked_ns[0], end_ns);
+	if (gaps == 0 || finding->is_one_time || isinf(growth))
+		return NAN;
+	for (uint32_t i = 0; i <= gaps; i++)
+		growth = fmin(growth, rate_of(most_due(gaps - i), recent->worked_ns[i], end_ns));
+	return growth;
+}
+
 static void fill_growth(const struct bench *bench, const struct judgement *judgement,
 			const struct finding *finding, struct verdict *verdict)
 {
-	int64_t first_ns = INT64_MAX, last_ns = INT64_MIN;
+	struct recent recent = {.count = 0};
+	int64_t first_ns = INT64_MAX;
 	const struct conn *conn;
 	struct suspects suspects;
-	uint32_t count = 0;
 
 	verdict->growth_per_hour = NAN;
 	suspects_begin(&suspects, bench, judgement, finding);
@@ -119,18 +179,12 @@ static void fill_growth(const struct bench *bench, const struct judgement *judge
 
 		if (worked_ns < first_ns)
 			first_ns = worked_ns;
-		if (worked_ns > last_ns)
-			last_ns = worked_ns;
-		count++;
+		recent_add(&recent, worked_ns);
 	}
-	if (count == 0)
+	if (recent.count == 0)
 		return;
 	verdict->since_ns = first_ns > 0 ? (uint64_t)first_ns : 0;
-	if (last_ns < finding->limits.known_ns - (int64_t)finding->limits.idle_ns)
-		last_ns = finding->limits.known_ns - (int64_t)finding->limits.idle_ns;
-	if (count >= 2 && !finding->is_one_time && last_ns > first_ns)
-		verdict->growth_per_hour =
-			(count - 1) * 3600.0 / ((double)(last_ns - first_ns) / 1e9);
+	verdict->growth_per_hour = growth_of(&recent, finding);
 }
 
 /* What the server has ended takes a place in the process and none on the server. */
@@ -162,9 +216,7 @@ static double opens_per_hour_max(const struct judgement *judgement)
 	for (; conn; conn = conn_newer(conn))
 		if (!conn->age_is_bound && conn->open_ns > opened_ns)
 			opened_ns = conn->open_ns;
-	if (now_ns <= opened_ns)
-		return INFINITY;
-	return RULE_OF_THREE * 3600 * NS_PER_SEC / (double)(now_ns - opened_ns);
+	return rate_of(RULE_OF_THREE, opened_ns, now_ns);
 }
 
 static double leak_growth(const struct judgement *judgement)
@@ -257,7 +309,8 @@ static double server_seconds_left(const struct bench *bench, const struct judgem
 static void fill_exhaustion(const struct bench *bench, const struct judgement *judgement,
 			    const struct finding *finding, struct verdict *verdict)
 {
-	double spread = 2 / sqrt(judgement->leak.suspect_count + figures_elsewhere(finding));
+	uint32_t count = judgement->leak.suspect_count + figures_elsewhere(finding);
+	double spread = 2 / sqrt(count < RECENT_MAX ? count : RECENT_MAX);
 	uint64_t ceiling = own_ceiling(judgement, finding);
 	double per_hour = verdict->growth_per_hour;
 	double seconds = INFINITY, own = INFINITY;

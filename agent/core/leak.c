@@ -127,7 +127,8 @@ static int say(struct bench *bench, struct judgement *judgement, const struct fi
 		return error;
 	if (state == VERDICT_RAISED)
 		judgement->leak.told.raised_ns = t_ns;
-	told_take(&judgement->leak.told, judgement->pool, figures_elsewhere(finding), t_ns);
+	told_take(&judgement->leak.told, judgement->pool, figures_elsewhere(finding),
+		  judgement->leak.verdict->exhausts_in_high_s, t_ns);
 	return verdict_queue_push(&bench->queue, judgement->leak.verdict);
 }
 

@@ -13,13 +13,19 @@
 
 /* Beyond a handful one more is no news, however few there were. */
 #define CHANGE_MIN 2
+/* Nobody waits for what is years away. */
+#define ENDS_MAX_S 1e9
 
-void told_take(struct told *told, const struct pool *pool, uint32_t elsewhere_count, uint64_t t_ns)
+void told_take(struct told *told, const struct pool *pool, uint32_t elsewhere_count, double ends_s,
+	       uint64_t t_ns)
 {
 	told->count = elsewhere_count;
 	told->elsewhere_count = elsewhere_count;
 	told->gone_count = 0;
 	told->t_ns = t_ns;
+	told->ends_ns = ends_s > 0 && ends_s < ENDS_MAX_S
+				? t_ns + (uint64_t)(ends_s * (double)NS_PER_SEC)
+				: 0;
 	for (struct conn *conn = pool->oldest; conn; conn = conn_newer(conn)) {
 		conn->was_told = conn->is_suspect;
 		told->count += conn->is_suspect;
@@ -47,7 +53,11 @@ bool told_is_news(const struct told *told, const struct settings *settings, uint
 	if (elsewhere_count < told->elsewhere_count)
 		gone += told->elsewhere_count - elsewhere_count;
 	added = now + gone - told->count;
-	if (since_ns < settings->update_ns || (added == 0 && gone == 0))
+	if (since_ns < settings->update_ns)
+		return false;
+	if (told->ends_ns > 0 && t_ns > told->ends_ns)
+		return true;
+	if (added == 0 && gone == 0)
 		return false;
 	if (!has_followed || (gone > 0 && since_ns >= settings->update_rest_ns))
 		return true;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <math.h>
 
 #include "activity_order.h"
 #include "core/told.h"
@@ -86,7 +87,7 @@ static void told_names_are_news_once_they_have_changed_enough(void **state)
 		prepare(&fixture);
 		mark(&fixture, 0, rows[i].named, true);
 		fixture.told.raised_ns = 1000 * S;
-		told_take(&fixture.told, &fixture.pool, 0, rows[i].last_s * S);
+		told_take(&fixture.told, &fixture.pool, 0, 0, rows[i].last_s * S);
 		mark(&fixture, rows[i].named, rows[i].added, true);
 		mark(&fixture, 0, rows[i].gone, false);
 		if (is_news(&fixture, 0, rows[i].t_s) != rows[i].is_news)
@@ -102,7 +103,7 @@ static void told_name_that_is_taken_back_and_given_again_is_no_news(void **state
 	prepare(&fixture);
 	mark(&fixture, 0, 8, true);
 	fixture.told.raised_ns = 1000 * S;
-	told_take(&fixture.told, &fixture.pool, 0, 1000 * S);
+	told_take(&fixture.told, &fixture.pool, 0, 0, 1000 * S);
 	mark(&fixture, 0, 8, false);
 	assert_true(is_news(&fixture, 0, 1050));
 	mark(&fixture, 0, 8, true);
@@ -110,6 +111,30 @@ static void told_name_that_is_taken_back_and_given_again_is_no_news(void **state
 	mark(&fixture, 7, 1, false);
 	mark(&fixture, 8, 1, true); /* as many, but not the same */
 	assert_true(is_news(&fixture, 0, 1050));
+}
+
+/* "Full in five minutes" is no news while they last, and has to be taken back after that. */
+static void told_end_that_is_past_is_news(void **state)
+{
+	static const struct {
+		double ends_s;
+		uint64_t t_s;
+		bool is_news;
+	} rows[] = {
+		{300, 1300, false}, {300, 1301, true},	 {10, 1049, false},    {10, 1050, true},
+		{0, 90000, false},  {NAN, 90000, false}, {1e12, 90000, false},
+	};
+	struct fixture fixture;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		prepare(&fixture);
+		mark(&fixture, 0, 8, true);
+		fixture.told.raised_ns = 1000 * S;
+		told_take(&fixture.told, &fixture.pool, 0, rows[i].ends_s, 1000 * S);
+		if (is_news(&fixture, 0, rows[i].t_s) != rows[i].is_news)
+			fail_msg("row %u", (unsigned int)i);
+	}
 }
 
 static void told_counts_what_other_processes_hold(void **state)
@@ -120,7 +145,7 @@ static void told_counts_what_other_processes_hold(void **state)
 	prepare(&fixture);
 	mark(&fixture, 0, 3, true);
 	fixture.told.raised_ns = 1000 * S;
-	told_take(&fixture.told, &fixture.pool, 5, 1000 * S);
+	told_take(&fixture.told, &fixture.pool, 5, 0, 1000 * S);
 	assert_int_equal(fixture.told.count, 8);
 	assert_false(is_news(&fixture, 5, 1050));
 	assert_true(is_news(&fixture, 6, 1050));
@@ -140,13 +165,13 @@ static void told_leak_of_a_hundred_makes_a_dozen_lines(void **state)
 		prepare(&fixture);
 		mark(&fixture, 0, 8, true);
 		fixture.told.raised_ns = t_s * S;
-		told_take(&fixture.told, &fixture.pool, 0, t_s * S);
+		told_take(&fixture.told, &fixture.pool, 0, 0, t_s * S);
 		while (fixture.marked < 100) {
 			t_s += gaps_s[i];
 			mark(&fixture, fixture.marked, 1, true);
 			if (!is_news(&fixture, 0, t_s))
 				continue;
-			told_take(&fixture.told, &fixture.pool, 0, t_s * S);
+			told_take(&fixture.told, &fixture.pool, 0, 0, t_s * S);
 			lines++;
 		}
 		assert_in_range(lines, 2, 13);
@@ -158,6 +183,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(told_names_are_news_once_they_have_changed_enough),
 		cmocka_unit_test(told_name_that_is_taken_back_and_given_again_is_no_news),
+		cmocka_unit_test(told_end_that_is_past_is_news),
 		cmocka_unit_test(told_counts_what_other_processes_hold),
 		cmocka_unit_test(told_leak_of_a_hundred_makes_a_dozen_lines),
 	};
