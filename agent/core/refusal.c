@@ -10,7 +10,8 @@
  *
  * Where the operator has said what the server takes, and as many are open, no past is needed.
  *
- * A process that leaks is told of as that.
+ * A process that leaks is told of as that, also of what it was refused by then: when it ends, or
+ * gives back what it has leaked, the server has room.
  *
  * Invariant: what a verdict stood for, of this or of another pool, is no part of how it was before.
  * Counts come from the pool's totals, so connections too short to be seen one by one count as well.
@@ -78,10 +79,18 @@ static bool was_served_before(const struct judgement *judgement)
 	return opened >= BEFORE_MIN && early <= opened / BEFORE_PART;
 }
 
+/* Who leaks has been told of, and has filled it itself. */
+static bool is_explained(const struct judgement *judgement)
+{
+	return judgement->leak.stage != LEAK_NONE || judgement->exhausted.standing.verdict;
+}
+
 void refusal_sample(struct judgement *judgement, uint32_t opened, uint32_t early, uint64_t t_ns)
 {
 	struct refusal *refusal = &judgement->storm.refusal;
 
+	if (is_explained(judgement))
+		refusal->explained_ns = t_ns;
 	if (early > 0) {
 		if (refusal->since_ns == 0)
 			refusal->since_ns = t_ns;
@@ -118,14 +127,13 @@ bool refusal_is_met(const struct judgement *judgement, uint64_t limit, uint64_t 
 {
 	const struct refusal *refusal = &judgement->storm.refusal;
 	const struct dossier *teller = server_of(judgement)->refusal_teller;
+	uint64_t from_ns = refusal->since_ns > refusal->explained_ns ? refusal->since_ns
+								     : refusal->explained_ns;
 
-	if (refusal->since_ns == 0 || refusal->last_ns - refusal->since_ns < LASTS_NS ||
+	if (refusal->since_ns == 0 || refusal->last_ns < from_ns + LASTS_NS ||
 	    t_ns - refusal->last_ns > NOW_NS || refusal->early < EARLY_MIN)
 		return false;
 	if (teller && teller != judgement->dossier)
-		return false;
-	/* Who leaks has been told of, and has filled it itself. */
-	if (judgement->leak.stage != LEAK_NONE || judgement->exhausted.standing.verdict)
 		return false;
 	return (limit > 0 && figures_open_on_host(judgement->pool) >= limit) ||
 	       was_served_before(judgement);

@@ -17,6 +17,7 @@ struct verdict;
 struct refusal {
 	uint64_t since_ns; /* when this one began; 0 = there is none */
 	uint64_t last_ns; /* when the last connect was closed at once */
+	uint64_t explained_ns; /* up to when another verdict on the process said why */
 	uint32_t opened,
 		early; /* connects since it began; those of them that were closed at once */
 	uint32_t told_opened, told_early; /* the same of those before, of which a verdict stood */

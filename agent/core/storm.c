@@ -270,8 +270,10 @@ static bool is_explained(const struct judgement *judgement)
 {
 	const struct leak *leak = &judgement->leak;
 
+	/* All that it names, also what others have inherited. */
 	return judgement->exhausted.standing.verdict ||
-	       (leak->stage != LEAK_NONE && 2 * leak->suspect_count >= judgement->pool->conn_count);
+	       (leak->stage != LEAK_NONE &&
+		2 * leak->verdict->suspect_count >= judgement->pool->conn_count);
 }
 
 static bool is_met(const struct bench *bench, const struct judgement *judgement,

@@ -107,6 +107,27 @@ static void inherited_verdict_clears_when_the_children_end(void **state)
 	sim_free(sim);
 }
 
+/* What the children hold is open at the server, which may have no room for more. */
+static void inherited_connections_explain_why_others_are_turned_away(void **state)
+{
+	struct sim *sim = sim_new(1);
+
+	(void)state;
+	assert_non_null(leak_until_raised(sim, true));
+	(void)sim_open(sim); /* its own */
+	for (int i = 0; i < 300; i++) {
+		struct sim_conn *conn = sim_open(sim);
+
+		conn->received = 0;
+		conn->is_dirty = false;
+		sim_fin(sim, conn);
+		sim_close(sim, conn, CLOSE_LOCAL);
+		sim_advance(sim, sim->now + 0.1);
+	}
+	assert_null(sim_first_of(sim, VERDICT_STORM));
+	sim_free(sim);
+}
+
 static void inherited_connections_that_children_use_are_theirs(void **state)
 {
 	struct sim *sim = sim_new(1);
@@ -164,6 +185,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(inherited_pool_connections_are_found_and_named),
 		cmocka_unit_test(inherited_connections_used_once_must_outlast_sessions),
+		cmocka_unit_test(inherited_connections_explain_why_others_are_turned_away),
 		cmocka_unit_test(inherited_raised_is_not_told_again_on_each_tick),
 		cmocka_unit_test(inherited_verdict_clears_when_the_children_end),
 		cmocka_unit_test(inherited_connections_that_children_use_are_theirs),

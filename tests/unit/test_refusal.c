@@ -369,6 +369,14 @@ static void refusal_is_not_told_of_a_process_that_leaks(void **state)
 		sim_advance(sim, sim->now + 3);
 	}
 	assert_null(sim_first_by(sim, VERDICT_STORM, VERDICT_RAISED, "turned_away"));
+	/* It gives back all: there was room by then, and it has not tried since. */
+	for (uint32_t i = 0; i < sim->conn_count; i++)
+		if (sim->conns[i].state == SIM_LEAKED)
+			sim_close(sim, &sim->conns[i], CLOSE_LOCAL);
+	assert_non_null(sim_first(sim, VERDICT_CLEARED));
+	sim_advance(sim, sim->now + 60);
+	sim_end(sim);
+	assert_null(sim_first_by(sim, VERDICT_STORM, VERDICT_RAISED, "turned_away"));
 	sim_free(sim);
 }
 
