@@ -85,7 +85,8 @@ static bool is_explained(const struct judgement *judgement)
 	return judgement->leak.stage != LEAK_NONE || judgement->exhausted.standing.verdict;
 }
 
-void refusal_sample(struct judgement *judgement, uint32_t opened, uint32_t early, uint64_t t_ns)
+void refusal_sample(struct judgement *judgement, uint32_t opened, uint32_t early, uint32_t failed,
+		    uint64_t t_ns)
 {
 	struct refusal *refusal = &judgement->storm.refusal;
 
@@ -95,7 +96,9 @@ void refusal_sample(struct judgement *judgement, uint32_t opened, uint32_t early
 		if (refusal->since_ns == 0)
 			refusal->since_ns = t_ns;
 		refusal->last_ns = t_ns;
+		refusal->is_served = false;
 	}
+	refusal->is_served |= opened > early + failed;
 	if (refusal->since_ns == 0)
 		return;
 	refusal->opened += opened;

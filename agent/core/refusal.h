@@ -22,10 +22,12 @@ struct refusal {
 		early; /* connects since it began; those of them that were closed at once */
 	uint32_t told_opened, told_early; /* the same of those before, of which a verdict stood */
 	bool is_told; /* the verdict that stands rests on it, or on the one before */
+	bool is_served; /* some connect was served since the last that was closed at once */
 };
 
-/* To be called for each five seconds, with the connects in them. */
-void refusal_sample(struct judgement *judgement, uint32_t opened, uint32_t early, uint64_t t_ns);
+/* To be called for each five seconds, with the connects in them: all, closed at once, failed. */
+void refusal_sample(struct judgement *judgement, uint32_t opened, uint32_t early, uint32_t failed,
+		    uint64_t t_ns);
 
 /* To be called on each tick: the server counts the processes that it turns away. */
 void refusal_count(const struct judgement *judgement, uint64_t t_ns);

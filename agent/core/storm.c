@@ -414,8 +414,9 @@ static int clear_refusal(struct bench *bench, struct judgement *judgement, uint6
 		return 0;
 	refusal->is_told = false;
 	judgement->dossier->membership.fleet->server->served_ns = t_ns;
-	return standing_clear(bench, &judgement->storm.standing, t_ns,
-			      "the server takes connections again.");
+	return standing_clear(bench, &judgement->storm.standing, t_ns, "%s.",
+			      refusal->is_served ? "the server takes connections again"
+						 : "no connect was closed at once for a minute");
 }
 
 /* Nothing came of it twice within hours. */
@@ -440,7 +441,7 @@ int storm_review(struct bench *bench, struct judgement *judgement, uint64_t t_ns
 	refusal_count(judgement, t_ns);
 	if (!turn_slot(judgement, t_ns))
 		return 0;
-	refusal_sample(judgement, storm->last.opened, storm->last.early, t_ns);
+	refusal_sample(judgement, storm->last.opened, storm->last.early, storm->last.failed, t_ns);
 	measure(bench, storm, &surge);
 	if (reaches(&surge, surge.threshold))
 		measure_answers(storm, judgement->pool, t_ns, &surge);

@@ -168,6 +168,31 @@ static void refusal_is_cleared_when_the_server_takes_them_again(void **state)
 	sim_free(sim);
 }
 
+/* Nobody has tried, or nobody was there, so nobody knows. */
+static void refusal_is_cleared_when_nobody_asks_any_more(void **state)
+{
+	static const struct phase phases[][3] = {
+		{{HALF_HOUR, 3, SERVED}, {HALF_HOUR + 200, 3, TURNED_AWAY}},
+		{{HALF_HOUR, 3, SERVED},
+		 {HALF_HOUR + 200, 3, TURNED_AWAY},
+		 {HALF_HOUR + 500, 3, REFUSED}},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(phases); i++) {
+		struct sim *sim = sim_new(1);
+
+		run_phases(sim, phases[i], COUNT(phases[i]));
+		sim_advance(sim, sim->now + 100);
+		sim_end(sim);
+		assert_int_equal(sim->line_count, 2);
+		assert_int_equal(sim->lines[1].state, VERDICT_CLEARED);
+		assert_non_null(strstr(sim->lines[1].summary,
+				       "no connect was closed at once for a minute."));
+		sim_free(sim);
+	}
+}
+
 static void open_for(struct sim *sim, uint32_t pid, uint32_t count)
 {
 	uint32_t own = sim->pid;
@@ -387,6 +412,7 @@ int main(void)
 			refusal_is_a_storm_where_most_connects_of_a_minute_are_turned_away),
 		cmocka_unit_test(refusal_needs_no_past_where_the_limit_is_reached),
 		cmocka_unit_test(refusal_is_cleared_when_the_server_takes_them_again),
+		cmocka_unit_test(refusal_is_cleared_when_nobody_asks_any_more),
 		cmocka_unit_test(refusal_is_told_once_a_server_and_says_who_holds_it),
 		cmocka_unit_test(refusal_is_not_told_of_a_process_that_leaks),
 		cmocka_unit_test(refusal_that_is_over_is_not_told_again_by_another),
