@@ -30,7 +30,7 @@ enum last_io { IO_NONE, IO_SENT, IO_RECEIVED };
 
 #define CONN_NUMBER_BITS 25
 #define CONN_RTT_BITS 20
-#define CONN_RETRANSMIT_BITS 9
+#define CONN_RETRANSMIT_BITS 8
 #define CONN_BEAT_BITS 3
 
 struct conn {
@@ -72,6 +72,7 @@ struct conn {
 	uint32_t retransmit_low : CONN_RETRANSMIT_BITS; /* conn_retransmit_count() */
 	/* So many exchanges like the last one in a row, up to a few; 0 = it cannot be a beat. */
 	uint32_t beat_count : CONN_BEAT_BITS;
+	uint32_t came_back : 1; /* used again after the verdict on its pool had named it */
 	uint64_t id;
 	struct pool *pool;
 	uint64_t address : 20; /* its own, without the port: table_local() */

@@ -7,7 +7,7 @@
  *	suspect for HOLD --value >= A, excess >= LMIN, with habits or EXPOSURE--> raised
  *	raised --severity changed, or the suspects (told.h)--> updated (raised)
  *	any --client gone; no suspect left--> cleared (none)
- *	any --value low for CLEAR, and of what was raised most came back--> cleared (none)
+ *	any --value low for CLEAR, and what was raised came back, a fifth of it--> cleared (none)
  *	(not while most of it lies there and the pool grows: a suspect is right to wait)
  *
  * A path that leaks no more does not give back what it has leaked: the evidence of growth fades
@@ -32,6 +32,8 @@
 #define NEVER UINT64_MAX
 /* A fifth of the peak: single tests without a record halve a bet, so half of it would flicker. */
 #define LOW_SHARE 0.2
+/* As with that share. To begin it takes twice as many (evictions.c, ladder.c). */
+#define HELD_RATIO 4
 #define CRITICAL_S 1800.0
 #define CRITICAL_SHARE 0.5
 /* How far a critical verdict must have got better to be a warning again. */
@@ -284,13 +286,16 @@ static bool is_low(struct leak *leak, const struct settings *settings,
 	return leak->low_ns != NEVER && t_ns - leak->low_ns >= settings->clear_ns;
 }
 
-/* Of those named more lie there than came back, in a silence that no other ever came back from. */
+/*
+ * Of those named more lie there than came back, in a silence that no other ever came back from; and
+ * so few came back that it is not how the others will end.
+ */
 static bool is_held(const struct judgement *judgement, const struct settings *settings,
 		    uint32_t elsewhere, const struct moment *moment)
 {
 	uint64_t benign_ns = opens_limits(&judgement->opens, settings).idle_ns;
 	uint64_t longest_ns = judgement->opens.benign.longest_ns;
-	uint32_t held = elsewhere;
+	uint32_t held = elsewhere, came_back = judgement->leak.came_back_count;
 
 	/* Evidence keeps its distance from what was benign; to lie there is enough to be held. */
 	if (longest_ns < settings->t0_ns)
@@ -306,7 +311,8 @@ static bool is_held(const struct judgement *judgement, const struct settings *se
 		held += conn->is_suspect &&
 			(heartbeat_is_beating(conn) ||
 			 moment->known_ns - conn->last_active_ns > (int64_t)benign_ns);
-	return held >= settings->suspect_min && held > judgement->leak.came_back_count;
+	return held >= settings->suspect_min && held > came_back &&
+	       judgement->leak.suspect_count + elsewhere > HELD_RATIO * came_back;
 }
 
 /*
@@ -402,7 +408,8 @@ int leak_observe(struct bench *bench, struct judgement *judgement, const struct 
 	case CHANGE_ACTIVE:
 		if (heartbeat_is_beating(change->conn))
 			return 0;
-		leak->came_back_count += leak->stage == LEAK_RAISED;
+		if (leak->stage == LEAK_RAISED)
+			marks_note_return(leak, change->conn);
 		break;
 	case CHANGE_CLOSED:
 	case CHANGE_FAILED:

@@ -38,6 +38,9 @@ static void mark(struct judgement *judgement, struct conn *conn)
 		return;
 	conn->is_suspect = true;
 	judgement->leak.suspect_count++;
+	/* One that was handed over has come back elsewhere. */
+	judgement->leak.came_back_count -= conn->came_back && judgement->leak.came_back_count > 0;
+	conn->came_back = false;
 	told_observe(&judgement->leak.told, conn);
 }
 
@@ -50,12 +53,23 @@ void marks_remove(struct leak *leak, struct conn *conn)
 	told_observe(&leak->told, conn);
 }
 
+void marks_note_return(struct leak *leak, struct conn *conn)
+{
+	leak->came_back_count += !conn->came_back;
+	conn->came_back = true;
+}
+
 void marks_clear(struct judgement *judgement)
 {
+	struct leak *leak = &judgement->leak;
 	struct conn *conn = judgement->pool->oldest;
 
-	for (; conn && judgement->leak.suspect_count > 0; conn = conn_newer(conn))
-		marks_remove(&judgement->leak, conn);
+	for (; conn && (leak->suspect_count > 0 || leak->came_back_count > 0);
+	     conn = conn_newer(conn)) {
+		marks_remove(leak, conn);
+		conn->came_back = false;
+	}
+	leak->came_back_count = 0;
 }
 
 static uint32_t count_beating(const struct judgement *judgement)

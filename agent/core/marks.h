@@ -37,6 +37,10 @@ bool marks_are_spares(const struct judgement *judgement);
 /* Does nothing where there is no mark. */
 void marks_remove(struct leak *leak, struct conn *conn);
 
+/* What was named has been used again. Counts each connection once, and not while it is marked. */
+void marks_note_return(struct leak *leak, struct conn *conn);
+
+/* Removes all, and forgets which have come back. */
 void marks_clear(struct judgement *judgement);
 
 #endif

@@ -86,7 +86,7 @@ static const struct setting_row rows[] = {
 	{"CLEAR", "s", 1, 86400, 600,
 	 "evidence must stay below a fifth of its peak for this long before a verdict is "
 	 "cleared; longer than the pauses of a leak on a rare path. A raised leak stands while "
-	 "more of what it named lies there than came back"},
+	 "more than four lie there for each of those named that came back"},
 	{"UPDATE", "s", 0, 86400, 50,
 	 "this long after a leak was raised its connections are named again if others are "
 	 "suspected "

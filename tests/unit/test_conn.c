@@ -46,7 +46,7 @@ static void conn_raise_bytes_goes_on_beyond_32_bits_and_never_down(void **state)
 
 static void conn_figures_of_a_bad_path_are_told_in_full(void **state)
 {
-	struct event event = {.rtt_us = 180, .retransmit_count = 511};
+	struct event event = {.rtt_us = 180, .retransmit_count = 255};
 	struct conn_room room = {.roomy = NULL};
 	struct conn *conn = conn_room_take(&room);
 
@@ -56,14 +56,14 @@ static void conn_figures_of_a_bad_path_are_told_in_full(void **state)
 	conn_raise_retransmits(conn, &event);
 	assert_false(conn->has_rare);
 	assert_int_equal(conn_rtt_us(conn), 180);
-	assert_int_equal(conn_retransmit_count(conn), 511);
+	assert_int_equal(conn_retransmit_count(conn), 255);
 	event = (struct event){.rtt_us = 3000000, .retransmit_count = UINT32_MAX};
 	assert_int_equal(conn_make_room(conn, &event), 0);
 	conn_set_rtt(conn, &event);
 	conn_raise_retransmits(conn, &event);
 	assert_int_equal(conn_rtt_us(conn), 3000000);
 	assert_true(conn_retransmit_count(conn) == UINT32_MAX);
-	event = (struct event){.rtt_us = 5, .retransmit_count = 600};
+	event = (struct event){.rtt_us = 5, .retransmit_count = 300};
 	conn_set_rtt(conn, &event);
 	conn_raise_retransmits(conn, &event);
 	assert_int_equal(conn_rtt_us(conn), 5);

@@ -213,6 +213,25 @@ static void detector_verdict_stands_when_another_silence_was_nearly_as_long(void
 	sim_free(sim);
 }
 
+/* One that was in use is a mistake; one of five says that the others may be as well. */
+static void detector_verdict_stands_while_hardly_any_came_back(void **state)
+{
+	(void)state;
+	for (uint32_t divisor = 6; divisor >= 4; divisor -= 2) {
+		struct sim *sim = sim_new_quick();
+		uint32_t i, at = 0;
+
+		sim_leak_until_raised(sim, 2);
+		sim_advance(sim, sim->now + 60);
+		for (i = 0; i < sim->conn_count; i++)
+			if (sim->conns[i].state == SIM_LEAKED && ++at % divisor == 0)
+				sim_use(sim, &sim->conns[i]);
+		churn(sim, 7200);
+		assert_int_equal(!sim_first(sim, VERDICT_CLEARED), divisor == 6);
+		sim_free(sim);
+	}
+}
+
 static void detector_verdict_is_cleared_when_most_came_back_and_growth_has_ended(void **state)
 {
 	struct sim *sim = sim_new_quick();
@@ -433,6 +452,7 @@ int main(void)
 			detector_connections_closed_by_the_end_of_the_process_are_not_released),
 		cmocka_unit_test(detector_verdict_stands_while_what_it_named_lies_there),
 		cmocka_unit_test(detector_verdict_stands_when_another_silence_was_nearly_as_long),
+		cmocka_unit_test(detector_verdict_stands_while_hardly_any_came_back),
 		cmocka_unit_test(
 			detector_verdict_is_cleared_when_most_came_back_and_growth_has_ended),
 		cmocka_unit_test(detector_suspect_waits_as_long_as_the_pool_grows),

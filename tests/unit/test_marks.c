@@ -150,6 +150,34 @@ static void marks_of_what_leaks_since_come_to_those_that_were_kept(void **state)
 	assert_int_equal(fixture.judgement.leak.suspect_count, BASE + 2);
 }
 
+/* One that is named again and again, and used each time, is one. */
+static void marks_that_came_back_are_counted_once(void **state)
+{
+	struct fixture fixture;
+	struct leak *leak = &fixture.judgement.leak;
+
+	(void)state;
+	prepare_kept(&fixture);
+	for (int round = 0; round < 3; round++) {
+		marks_add_kept(&fixture.judgement);
+		assert_int_equal(leak->came_back_count, 0);
+		for (int i = 1; i < 3; i++) {
+			marks_note_return(leak, fixture.conns[i]);
+			marks_remove(leak, fixture.conns[i]);
+		}
+		marks_note_return(leak, fixture.conns[1]);
+		assert_int_equal(leak->came_back_count, 2);
+		assert_int_equal(leak->suspect_count, BASE - 3);
+	}
+	/* The next verdict knows nothing of it. */
+	marks_clear(&fixture.judgement);
+	assert_int_equal(leak->came_back_count, 0);
+	marks_add_kept(&fixture.judgement);
+	assert_int_equal(leak->came_back_count, 0);
+	marks_note_return(leak, fixture.conns[1]);
+	assert_int_equal(leak->came_back_count, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -159,6 +187,7 @@ int main(void)
 		cmocka_unit_test(
 			marks_of_what_was_named_before_the_restart_are_kept_while_it_is_silent),
 		cmocka_unit_test(marks_of_what_leaks_since_come_to_those_that_were_kept),
+		cmocka_unit_test(marks_that_came_back_are_counted_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
