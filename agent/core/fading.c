@@ -109,12 +109,12 @@ bool fading_went_one_by_one(const struct meter *meter, int64_t since_ns, int64_t
 {
 	int64_t span_ns = end_ns - since_ns;
 	int64_t before_ns = since_ns - (span_ns > SHARED_NS ? span_ns : SHARED_NS);
-	struct meter_figures since, before;
+	struct meter_figures before;
 
 	if (before_ns <= 0)
 		return false;
-	meter_sum(meter, (uint64_t)since_ns, (uint64_t)end_ns, &since);
 	meter_sum(meter, (uint64_t)before_ns, (uint64_t)since_ns, &before);
-	return since.sent_bytes_per_second < SHARED_WORK * before.sent_bytes_per_second &&
+	return sent_to_the_end(meter, since_ns, end_ns) <
+		       SHARED_WORK * before.sent_bytes_per_second &&
 	       !fading_is_usual(meter, since_ns, end_ns);
 }

@@ -266,6 +266,7 @@ static void share_of_work_that_is_kept_is_less_where_only_the_last_seconds_are(v
 
 static void work_of_workers_goes_with_them(void **state)
 {
+	static const struct course last[] = {{400, 180}, {100, 10}, {700, 8}, {0, 30}, {0, END}};
 	static const struct course workers[] = {{400, 2400}, {300, 30}, {200, 30},
 						{100, 30},   {0, 30},	{0, END}};
 	static const struct course shared[] = {{400, 2400}, {400, 90}, {0, 30}, {0, END}};
@@ -277,6 +278,8 @@ static void work_of_workers_goes_with_them(void **state)
 	assert_true(went_one_by_one(workers, 90));
 	assert_false(went_one_by_one(shared, 90));
 	assert_false(went_one_by_one(tide, 90));
+	/* What the last seconds did counts, too. */
+	assert_false(went_one_by_one(last, 18));
 }
 
 /* Connections that are silent since their workers ended are suspected, and that is all. */
