@@ -165,7 +165,7 @@ static int judge(struct detector *detector, struct judgement *judgement,
 	coverage_observe(&judgement->coverage, &moment, change);
 	keepalive_observe(&judgement->keepalive, &moment, change);
 	retirement_observe(&judgement->retirement, &moment, change);
-	has_tested = opens_observe(&judgement->opens, &moment, change);
+	has_tested = opens_observe(&judgement->opens, &moment, &judgement->heartbeat, change);
 	dossier->has_tested |= has_tested;
 	has_tested |= passed_observe(&judgement->passed, &moment, change);
 	has_tested |= evictions_observe(&judgement->evictions, &moment, change);

@@ -187,6 +187,8 @@ static void note_exchange(struct heartbeat *heartbeat, const struct change *chan
 		return;
 	if (heartbeat_is_beating(conn))
 		learn_length(heartbeat, conn, change->silent_since_ns);
+	else if (heartbeat_is_undecided(conn))
+		heartbeat->refuted_ns = heartbeat_gap_ns(conn);
 	conn->beat = next;
 	conn->beat_count = can_be;
 	conn->beat_since_s = can_be ? seconds_of(change->silent_since_ns) : 0;
@@ -200,6 +202,8 @@ static void observe_close(struct heartbeat *heartbeat, const struct change *chan
 
 	if (heartbeat_is_beating(conn) && change_is_own_close(change))
 		learn_length(heartbeat, conn, conn->last_active_ns);
+	else if (heartbeat_is_undecided(conn))
+		heartbeat->refuted_ns = heartbeat_gap_ns(conn);
 }
 
 static void note_open(struct heartbeat *heartbeat, struct conn *conn)
@@ -227,6 +231,7 @@ bool heartbeat_is_companion(const struct conn *conn, uint64_t began_ns)
 
 void heartbeat_observe(struct heartbeat *heartbeat, const struct change *change)
 {
+	heartbeat->refuted_ns = 0;
 	if (change->type == CHANGE_OPENED)
 		note_open(heartbeat, change->conn);
 	else if (change->type == CHANGE_CLOSED || change->type == CHANGE_FAILED)

@@ -16,6 +16,10 @@
 /* A monitor's own handshake is over by then. */
 #define HEARTBEAT_FIRST_NS ((int64_t)(2 * NS_PER_SEC))
 
+/* All drivers of MongoDB beat every 10 s unless they are told otherwise, in tenths of a second. */
+#define HEARTBEAT_MONGO_LOW 99
+#define HEARTBEAT_MONGO_HIGH 105
+
 #define HEARTBEAT_PARTIES 4096
 
 /* Which parties of a pool have a connection of each sort, a bit each; some share a bit. */
@@ -35,6 +39,8 @@ struct heartbeat {
 	uint32_t monitor_s; /* the longest of such stretches that began with the connection */
 	int64_t known_ns; /* as of the last test */
 	struct conn *last_opened; /* NULL = none, or no longer in the pool */
+	/* Gap that the last change refuted, see heartbeat_is_undecided(); 0 = none. */
+	uint64_t refuted_ns;
 };
 
 /* Exchanges bytes with nobody's work in them. */
@@ -64,6 +70,21 @@ static inline bool heartbeat_may_be(const struct conn *conn)
 	return heartbeat_is_beating(conn) ||
 	       (conn->beat_count > 0 && !conn->age_is_bound &&
 		(int64_t)(conn->beat_since_s * NS_PER_SEC) <= conn->open_ns + HEARTBEAT_FIRST_NS);
+}
+
+/* Its gap is that of MongoDB's monitors. */
+static inline bool heartbeat_is_mongo(const struct conn *conn)
+{
+	return conn->beat.gap >= HEARTBEAT_MONGO_LOW && conn->beat.gap <= HEARTBEAT_MONGO_HIGH;
+}
+
+/*
+ * The gap may be one of the first of such a monitor, or a request's. Who waits for the third, which
+ * tells, learns from refuted_ns of a request's.
+ */
+static inline bool heartbeat_is_undecided(const struct conn *conn)
+{
+	return heartbeat_may_be(conn) && !heartbeat_is_beating(conn) && heartbeat_is_mongo(conn);
 }
 
 /* How long a connection has done nothing but beat, to the second; 0 where it does not. */

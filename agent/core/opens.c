@@ -27,7 +27,8 @@
  * - In a process that is hardly older than a long limit, what rests since the beginning outgrows it
  *   one by one, so there a record is history.
  * - The gaps of a heartbeat set a limit of their own, closer above them, for they are steady; those
- *   of a client's monitors, which nobody ever has in hand, set none.
+ *   of a client's monitors, which nobody ever has in hand, set none. What may be the first gaps of
+ *   a monitor of MongoDB is learned when the next exchange has told that it was none.
  *
  * Invariant: what is counted and the samples that set T are both known silences (moment.h).
  * Where part of a pool rests for long, T is long for all of it; ladder.c is asked beside.
@@ -206,8 +207,14 @@ static void observe_open(struct opens *opens, const struct moment *moment, const
 }
 
 /* One that counted and came back: so may the others. */
-static void take_back(struct opens *opens, const struct moment *moment, uint64_t seen_ns)
+static void take_back(struct opens *opens, const struct moment *moment, const struct conn *conn,
+		      int64_t since_ns, uint64_t silence_ns)
 {
+	uint64_t seen_ns = (uint64_t)opens->tested_ns - (uint64_t)since_ns;
+
+	ladder_take_back(opens->ladder, conn, silence_ns);
+	if (seen_ns > silence_ns)
+		seen_ns = silence_ns;
 	if (seen_ns <= moment->settings->t0_ns || opens_value(opens) <= 1)
 		return;
 	if (seen_ns <= opens_limits(opens, moment->settings).idle_ns)
@@ -216,12 +223,13 @@ static void take_back(struct opens *opens, const struct moment *moment, uint64_t
 		eprocess_discount(&opens->scales[i], COMEBACK_FACTOR);
 }
 
-/* Before the third one nobody can know that they are beats. */
+/* Before the third one nobody can know that they are beats; those of MongoDB have waited. */
 static void forget_first_beats(struct opens *opens, const struct conn *conn)
 {
 	int64_t since_ns = (int64_t)(conn->beat_since_s * NS_PER_SEC);
 
-	if (conn->beat_count == HEARTBEAT_MIN && opens->tested_ns > since_ns)
+	if (conn->beat_count == HEARTBEAT_MIN && opens->tested_ns > since_ns &&
+	    !heartbeat_is_mongo(conn))
 		silence_remove(&opens->benign, heartbeat_gap_ns(conn), HEARTBEAT_MIN - 1);
 }
 
@@ -251,8 +259,23 @@ static void learn_silence(struct opens *opens, const struct moment *moment,
 			opens->longest_beat_ns = silence_ns;
 		return;
 	}
-	ladder_take_back(opens->ladder, change->conn, silence_ns);
-	take_back(opens, moment, (uint64_t)opens->tested_ns - (uint64_t)change->silent_since_ns);
+	if (change->type == CHANGE_ACTIVE && heartbeat_is_undecided(change->conn)) {
+		opens->undecided_ns = opens->tested_ns;
+		return;
+	}
+	take_back(opens, moment, change->conn, change->silent_since_ns, silence_ns);
+	silence_add(&opens->benign, silence_ns);
+}
+
+/* What might have been the first beats of a monitor was a silence after all. */
+static void learn_refuted(struct opens *opens, const struct moment *moment,
+			  const struct change *change, uint64_t silence_ns)
+{
+	int64_t since_ns = change->silent_since_ns - (int64_t)silence_ns;
+
+	if (silence_ns == 0 || opens->undecided_ns <= since_ns + RETURN_NS)
+		return;
+	take_back(opens, moment, change->conn, since_ns, silence_ns);
 	silence_add(&opens->benign, silence_ns);
 }
 
@@ -264,10 +287,12 @@ static void observe_close(struct opens *opens, const struct moment *moment,
 		learn_silence(opens, moment, change);
 }
 
-bool opens_observe(struct opens *opens, const struct moment *moment, const struct change *change)
+bool opens_observe(struct opens *opens, const struct moment *moment,
+		   const struct heartbeat *heartbeat, const struct change *change)
 {
 	bool has_tested = opens_advance(opens, moment, change->pool);
 
+	learn_refuted(opens, moment, change, heartbeat->refuted_ns);
 	turnover_observe(&opens->turnover, change);
 	if (change->type == CHANGE_OPENED)
 		observe_open(opens, moment, change->conn);

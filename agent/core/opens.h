@@ -8,6 +8,7 @@
 
 #include "eprocess.h"
 #include "finding.h"
+#include "heartbeat.h"
 #include "ladder.h"
 #include "moment.h"
 #include "silence.h"
@@ -30,6 +31,7 @@ struct opens {
 				 none waits */
 	struct ladder *ladder; /* owned; NULL = T0 is all that it needs */
 	int64_t tested_ns; /* time of the last open tested */
+	int64_t undecided_ns; /* the same, of the last one within a gap that waits to be learned */
 	uint64_t test_count;
 	uint64_t calm_ns; /* time of the last look without an open */
 };
@@ -37,8 +39,12 @@ struct opens {
 /* Frees what it owns. */
 void opens_clear(struct opens *opens);
 
-/* Returns true when a test was made: there is something new to review. */
-bool opens_observe(struct opens *opens, const struct moment *moment, const struct change *change);
+/*
+ * To be called after heartbeat_observe(). Returns true when a test was made: there is something new
+ * to review.
+ */
+bool opens_observe(struct opens *opens, const struct moment *moment,
+		   const struct heartbeat *heartbeat, const struct change *change);
 
 /* Tests the opens up to which activity is known by now; opens_observe() does so first. */
 bool opens_advance(struct opens *opens, const struct moment *moment, const struct pool *pool);

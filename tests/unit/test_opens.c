@@ -17,6 +17,7 @@
 struct fixture {
 	struct settings settings;
 	struct opens opens;
+	struct heartbeat heartbeat;
 	struct pool pool; /* without connections: the stock is 0 */
 	struct conn conn;
 };
@@ -51,7 +52,7 @@ static bool observe(struct fixture *fixture, enum change_type type, uint64_t t_n
 				.silent_since_ns = since_ns,
 				.by = CLOSE_LOCAL};
 
-	return opens_observe(&fixture->opens, &moment, &change);
+	return opens_observe(&fixture->opens, &moment, &fixture->heartbeat, &change);
 }
 
 static void opens_observe_tests_an_open_when_activity_up_to_it_is_known(void **state)
@@ -151,16 +152,140 @@ static void opens_observe_monitors_set_no_limit(void **state)
 	(void)observe(&fixture, CHANGE_OPENED, 14 * S, 12 * S, 0, 0);
 	(void)observe(&fixture, CHANGE_ESTABLISHED, 15 * S, 14 * S, 0, 0);
 	fixture.conn.open_ns = S;
-	fixture.conn.beat.gap = 100;
+	fixture.conn.beat.gap = 200;
 	fixture.conn.beat_count = 1;
 	fixture.conn.beat_since_s = 1;
-	(void)observe(&fixture, CHANGE_ACTIVE, 21 * S, 20 * S, 11 * S, 10 * S);
-	assert_int_equal(opens_limits(&fixture.opens, &fixture.settings).idle_ns, 36 * S);
+	(void)observe(&fixture, CHANGE_ACTIVE, 31 * S, 30 * S, 11 * S, 20 * S);
+	assert_int_equal(opens_limits(&fixture.opens, &fixture.settings).idle_ns, 76 * S);
 	fixture.conn.beat_count = HEARTBEAT_MIN;
-	(void)observe(&fixture, CHANGE_ACTIVE, 31 * S, 30 * S, 21 * S, 10 * S);
+	(void)observe(&fixture, CHANGE_ACTIVE, 51 * S, 50 * S, 31 * S, 20 * S);
 	assert_int_equal(fixture.opens.benign.total, 0);
 	assert_int_equal(opens_limits(&fixture.opens, &fixture.settings).idle_ns, 10 * S);
 	opens_clear(&fixture.opens);
+}
+
+static void open_at(struct fixture *fixture, uint64_t t_ns)
+{
+	(void)observe(fixture, CHANGE_OPENED, t_ns, (int64_t)t_ns, 0, 0);
+	(void)observe(fixture, CHANGE_ESTABLISHED, t_ns + S, (int64_t)(t_ns + S), 0, 0);
+}
+
+/* Of a connection that was opened at 0 s; heartbeats are looked for as in a detector. */
+static void act(struct fixture *fixture, enum change_type type, int64_t since_ns,
+		uint64_t silence_ns, uint64_t sent_bytes)
+{
+	uint64_t t_ns = (uint64_t)since_ns + silence_ns;
+	struct change change = {.type = type,
+				.t_ns = t_ns,
+				.pool = &fixture->pool,
+				.conn = &fixture->conn,
+				.silence_ns = silence_ns,
+				.silent_since_ns = since_ns,
+				.sent_bytes = sent_bytes,
+				.received_bytes = 300,
+				.by = CLOSE_LOCAL};
+
+	heartbeat_observe(&fixture->heartbeat, &change);
+	(void)observe(fixture, type, t_ns, (int64_t)t_ns, since_ns, silence_ns);
+}
+
+/* A driver of MongoDB begins with them, and its pool may leak from its first request on. */
+static void opens_observe_first_beats_of_a_monitor_take_nothing_back(void **state)
+{
+	struct change close_by_exit = {.type = CHANGE_CLOSED, .by = CLOSE_EXIT};
+	struct fixture fixture;
+
+	(void)state;
+	prepare(&fixture);
+	open_at(&fixture, 0);
+	for (int i = 0; i < OPENS_SCALES; i++)
+		set_wealth(&fixture.opens.scales[i], 1e12);
+	silence_add(&fixture.opens.benign, 9 * S); /* another one's */
+	for (int64_t i = 0; i < HEARTBEAT_MIN; i++) {
+		open_at(&fixture, (uint64_t)(10 * i + 5) * S);
+		act(&fixture, CHANGE_ACTIVE, (10 * i + 1) * (int64_t)S, 10 * S, 65);
+		assert_int_equal(opens_limits(&fixture.opens, &fixture.settings).idle_ns, 36 * S);
+	}
+	assert_true(heartbeat_is_monitor(&fixture.conn));
+	close_by_exit.pool = &fixture.pool;
+	close_by_exit.conn = &fixture.conn;
+	heartbeat_observe(&fixture.heartbeat, &close_by_exit);
+	assert_int_equal(fixture.heartbeat.refuted_ns, 0);
+	assert_int_equal(fixture.opens.benign.total, 1);
+	assert_true(opens_value(&fixture.opens) > 1e11);
+	opens_clear(&fixture.opens);
+}
+
+static void opens_observe_what_was_no_beat_is_learned_when_that_is_known(void **state)
+{
+	static const struct {
+		const char *name;
+		uint64_t gap_s, opens_s[2]; /* 0 = none */
+		uint64_t early, late; /* how many are learned */
+		enum change_type next;
+	} rows[] = {
+		{"worked", 10, {5}, 0, 1, CHANGE_ACTIVE},
+		{"was closed", 10, {5}, 0, 1, CHANGE_CLOSED},
+		{"was closed unneeded", 10, {5, 14}, 0, 2, CHANGE_CLOSED},
+		{"no open meanwhile", 10, {0}, 0, 0, CHANGE_ACTIVE},
+		{"an open afterwards", 10, {12}, 0, 0, CHANGE_ACTIVE},
+		{"longer than a monitor rests", 11, {5}, 1, 1, CHANGE_ACTIVE},
+		{"shorter than that", 9, {5}, 1, 1, CHANGE_ACTIVE},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const uint64_t *opens_s = rows[i].opens_s;
+		int64_t since_ns = (int64_t)((rows[i].gap_s + 1) * S);
+		struct fixture fixture;
+
+		prepare(&fixture);
+		open_at(&fixture, 0);
+		if (opens_s[0] > 0 && opens_s[0] < rows[i].gap_s)
+			open_at(&fixture, opens_s[0] * S);
+		act(&fixture, CHANGE_ACTIVE, S, rows[i].gap_s * S, 65);
+		if (fixture.opens.benign.total != rows[i].early)
+			fail_msg("%s: too early", rows[i].name);
+		for (int k = 0; k < 2; k++)
+			if (opens_s[k] > rows[i].gap_s)
+				open_at(&fixture, opens_s[k] * S);
+		act(&fixture, rows[i].next, since_ns, 5 * S, 700);
+		if (fixture.opens.benign.total != rows[i].late)
+			fail_msg("%s: %u learned", rows[i].name, fixture.opens.benign.total);
+		act(&fixture, CHANGE_ESTABLISHED, S, 2 * S, 0); /* of another one */
+		assert_int_equal(fixture.opens.benign.total, rows[i].late);
+		fixture.conn = (struct conn){.open_ns = 40 * S}; /* and no open since */
+		act(&fixture, CHANGE_ACTIVE, 41 * S, 10 * S, 65);
+		act(&fixture, CHANGE_ACTIVE, 51 * S, 2 * S, 700);
+		assert_int_equal(fixture.opens.benign.total, rows[i].late);
+		opens_clear(&fixture.opens);
+	}
+}
+
+/* Late, but as if it had been known at once: what was tested since had not seen more of it. */
+static void opens_observe_what_was_no_beat_takes_evidence_back(void **state)
+{
+	static const struct {
+		uint64_t gap_ns;
+		bool takes_back;
+	} rows[] = {{99 * S / 10, false}, {104 * S / 10, true}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct fixture fixture;
+
+		prepare(&fixture);
+		open_at(&fixture, 8 * S);
+		for (int k = 0; k < 200; k++) /* so that one comeback does not move the limit */
+			silence_add(&fixture.opens.benign, S);
+		act(&fixture, CHANGE_ACTIVE, S, rows[i].gap_ns, 65);
+		open_at(&fixture, 13 * S);
+		for (int k = 0; k < OPENS_SCALES; k++)
+			set_wealth(&fixture.opens.scales[k], 1e6);
+		act(&fixture, CHANGE_ACTIVE, (int64_t)(S + rows[i].gap_ns), 5 * S, 700);
+		assert_int_equal(opens_value(&fixture.opens) < 1.1e5, rows[i].takes_back);
+		opens_clear(&fixture.opens);
+	}
 }
 
 static void witness(struct fixture *fixture, uint64_t t_ns)
@@ -317,6 +442,9 @@ int main(void)
 			opens_observe_learns_nothing_of_what_was_used_just_before_the_open),
 		cmocka_unit_test(opens_observe_heartbeats_set_a_limit_of_their_own),
 		cmocka_unit_test(opens_observe_monitors_set_no_limit),
+		cmocka_unit_test(opens_observe_first_beats_of_a_monitor_take_nothing_back),
+		cmocka_unit_test(opens_observe_what_was_no_beat_is_learned_when_that_is_known),
+		cmocka_unit_test(opens_observe_what_was_no_beat_takes_evidence_back),
 		cmocka_unit_test(opens_witness_counts_two_a_minute_and_none_under_suspicion),
 		cmocka_unit_test(opens_observe_comeback_takes_nine_tenths_of_the_evidence),
 		cmocka_unit_test(opens_observe_open_that_a_close_paid_for_is_not_tested),
