@@ -11,8 +11,8 @@
  * For some ranks k it keeps for how long fewer than k connections have done all of the work by now,
  * and for how long they did so at the most before. One such record may be chance, or a request that
  * has become faster; it takes two, of ranks that began at different times: what has changed at once
- * has not dwindled. For one connection alone a single record will do where its past is long: most
- * requests end such a time, and a chance that has not come in hundreds of them does not come now.
+ * has not dwindled. Or all of them together are too rare: a load that stops does so at some moment
+ * of such times, each of which ends by chance, and what has changed at once is weighed once.
  * Where a pool is known to leak a single record of any rank will do: that it was emptied needs no
  * further proof, only that it was not its load that ended.
  *
@@ -25,6 +25,7 @@
 
 #include <math.h>
 
+#include "fading.h"
 #include "heartbeat.h"
 
 #define UNIT_NS (NS_PER_SEC / 16)
@@ -46,18 +47,14 @@
 #define APART_FACTOR 1.3
 #define APART_NS NS_PER_SEC
 
+/* Against the median of what was done in spans of the last hour. */
+#define TIDE 0.5
 /*
- * Where times end by chance the longest of n is ln(n) of their mean, and one is f times as long as
- * that with a chance of n^-f: here one in 160,000.
+ * A pool is looked at when it is silent for twice as long as ever before: eleven times from a
+ * minute to a day. So of 10,000 days of loads that come by chance one has such a moment, and one of
+ * 1,000 where they come in bursts, which is ten times as often.
  */
-#define ALONE_EVIDENCE 12
-/* However often it was over: what is usual is known to a third or so. Less often is no past. */
-#define ALONE_FACTOR 1.5
-#define ALONE_COUNT_MIN 100
-/* Of workers that end within seconds of each other one is left for some of them; by night it is for
- * hours. */
-#define ALONE_MIN_NS (20 * NS_PER_SEC)
-#define ALONE_MAX_NS (300 * NS_PER_SEC)
+#define CHANCE_MAX 1e-5
 
 /*
  * Where a pool is known to leak one in 3,000 will do, and less of a past: the longest of twenty is
@@ -191,20 +188,6 @@ bool dwindle_find(const struct dwindle *dwindle, const struct pool *pool, int64_
 	return false;
 }
 
-bool dwindle_find_alone(const struct dwindle *dwindle, const struct pool *pool, int64_t resumed_ns,
-			int64_t last_ns, struct dwindle_end *ret_end)
-{
-	struct dwindle_end end = {0};
-	int64_t since_ns[DWINDLE_RANKS];
-
-	if (take_ranks(pool, resumed_ns, since_ns) == 0 ||
-	    factor_of(&dwindle->ranks[0], 1, last_ns - since_ns[0], &end.last) == 0)
-		return false;
-	end.earlier.span_ns = end.last.span_ns;
-	*ret_end = end;
-	return true;
-}
-
 /* Two requests meet with the square of their rate: so much shorter it would have been with it. */
 static double usual_factor(const struct dwindle_step *step, double share)
 {
@@ -245,11 +228,74 @@ bool dwindle_are_beyond(const struct dwindle_end *end, double last_share, double
 	       (last >= RECORD_FACTOR || earlier >= RECORD_FACTOR);
 }
 
-bool dwindle_is_beyond(const struct dwindle_step *alone, double share)
+static double log_factorial(double x)
 {
-	double factor = usual_factor(alone, share);
+	int sign;
 
-	return alone->span_ns >= ALONE_MIN_NS && alone->span_ns <= ALONE_MAX_NS &&
-	       alone->count >= ALONE_COUNT_MIN && factor >= ALONE_FACTOR &&
-	       factor * log(alone->count) >= ALONE_EVIDENCE;
+	return lgamma_r(x + 1, &sign);
+}
+
+/*
+ * Where times end by chance, a further one is factor times as long as the longest of count with a
+ * chance of count! factor! / (count + factor)!. The logarithm of that is by how many means it was
+ * too long.
+ */
+static double means_of(double factor, uint32_t count)
+{
+	return log_factorial(count + factor) - log_factorial(count) - log_factorial(factor);
+}
+
+/* That so many times, each of which ends by chance, have so many means in sum or more (Erlang). */
+static double chance_of(double means, uint32_t count)
+{
+	double term = exp(-means), sum = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		sum += term;
+		term *= means / (i + 1);
+	}
+	return sum;
+}
+
+void dwindle_weigh(const struct dwindle *dwindle, const struct pool *pool,
+		   const struct meter *meter, int64_t resumed_ns, int64_t last_ns,
+		   struct dwindle_end *ret_end)
+{
+	int64_t since_ns[DWINDLE_RANKS], before_ns = 0;
+	uint32_t count = take_ranks(pool, resumed_ns, since_ns), known = 0;
+	struct dwindle_end end = {.chance = 1};
+	double means = 0, most = 0;
+
+	for (uint32_t i = 0; i < count; i++) {
+		int64_t span_ns = last_ns - since_ns[i];
+		double share = fading_share(meter, TIDE, since_ns[i], last_ns), factor;
+		struct dwindle_step step = {0};
+
+		factor = factor_of(&dwindle->ranks[i], ranks[i] - 1, span_ns, &step);
+		/* Where no tide is known it may be a team that ends; and a day may end for so long.
+		 */
+		if (factor == 0 || isnan(share) || span_ns >= FADING_NS)
+			continue;
+		if (end.last.left == 0)
+			end.last = step;
+		if (factor > most) {
+			most = factor;
+			end.earlier = step;
+		}
+		/*
+		 * One that goes on is as a new one: it counts from where the rank below began. So
+		 * many at a time meet with that power of the rate of requests: so much longer it
+		 * would have taken with less of them.
+		 */
+		factor *= pow(share, ranks[i]) * (double)(span_ns - before_ns) / (double)span_ns;
+		means += means_of(factor, step.count);
+		end.chance = chance_of(means, ++known);
+		before_ns = span_ns;
+	}
+	*ret_end = end;
+}
+
+bool dwindle_is_rare(const struct dwindle_end *end)
+{
+	return end->chance <= CHANCE_MAX && end->earlier.span_ns >= EARLIER_MIN_NS;
 }

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "meter.h"
 #include "table.h"
 
 #define DWINDLE_RANKS 6
@@ -36,6 +37,7 @@ struct dwindle_step {
 
 struct dwindle_end {
 	struct dwindle_step last, earlier;
+	double chance; /* that a load which stops leaves so few for so long; 1 = nothing tells */
 };
 
 /*
@@ -50,11 +52,16 @@ bool dwindle_find(const struct dwindle *dwindle, const struct pool *pool, int64_
 		  int64_t last_ns, struct dwindle_end *ret_end);
 
 /*
- * True when one connection alone did all of the work in the end, and a past tells for how long it
- * did before: that is the last step. There is no earlier one, and the span of that is the same.
+ * How rare the end of a pool is. The arguments are as above; meter tells what was done since then:
+ * less work needs fewer connections. ret_end->last is of the fewest, and earlier of those that were
+ * left for the most times as long as ever.
  */
-bool dwindle_find_alone(const struct dwindle *dwindle, const struct pool *pool, int64_t resumed_ns,
-			int64_t last_ns, struct dwindle_end *ret_end);
+void dwindle_weigh(const struct dwindle *dwindle, const struct pool *pool,
+		   const struct meter *meter, int64_t resumed_ns, int64_t last_ns,
+		   struct dwindle_end *ret_end);
+
+/* True when it is too rare for a load that stops. */
+bool dwindle_is_rare(const struct dwindle_end *end);
 
 /*
  * True when few did all of the work in the last seconds, and a past tells for how long so few did
@@ -70,15 +77,9 @@ bool dwindle_find_left(const struct dwindle *dwindle, const struct pool *pool, i
 bool dwindle_is_left(const struct dwindle_step *step, double share);
 
 /*
- * True when they are such steps still where less was done since each of them than usual: shares as
- * with dwindle_is_beyond().
+ * True when they are such steps still where less was done since each of them than usual. Shares:
+ * how much was done a second in that time of what is usual, at most 1.
  */
 bool dwindle_are_beyond(const struct dwindle_end *end, double last_share, double earlier_share);
-
-/*
- * True when that was no chance, for so often it was not enough for as long. share: how much was
- * done a second in that time of what is usual, at most 1.
- */
-bool dwindle_is_beyond(const struct dwindle_step *alone, double share);
 
 #endif

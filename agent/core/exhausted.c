@@ -281,7 +281,7 @@ static void add_dwindled(const struct held *held, struct verdict *draft)
 
 	(void)format_duration(last->span_ns, span, sizeof(span));
 	(void)format_duration(last->longest_ns, most, sizeof(most));
-	if (earlier->left == 0) {
+	if (earlier->left == last->left) {
 		verdict_add_evidence(
 			draft, "dwindled",
 			"%u of %u connections did all of the work for the last %s of it; so few "

@@ -27,8 +27,6 @@
 #define FADED_SHARE 0.6
 /* What was usual just before: a load that goes up and down does so within minutes. */
 #define BEFORE_NS (600 * (int64_t)NS_PER_SEC)
-/* No day ends within less. */
-#define FADING_NS (600 * (int64_t)NS_PER_SEC)
 /* Workers that end one by one do half of their work on the way; those who share a pool, all. */
 #define SHARED_WORK 0.66
 #define SHARED_NS (60 * (int64_t)NS_PER_SEC)

@@ -10,6 +10,10 @@
 #include <stdint.h>
 
 #include "meter.h"
+#include "types.h"
+
+/* No day ends within less. */
+#define FADING_NS (600 * (int64_t)NS_PER_SEC)
 
 /*
  * since_ns: when its connections began to fall silent; end_ns: its last operation. All of them say

@@ -52,13 +52,16 @@
 #define SHORT_COUNT_MIN 3
 /* Fewer may have been silent for longer than ever by chance. */
 #define BEYOND_MIN 3
+/* A doubt takes ten to one, and where less was done at the end, as it had rested by then, more. */
+#define DOUBT_ODDS 10.0
+#define LOW_DOUBT_ODDS 100.0
+/* The odds and the steps are of the same silences: half of what the one says is new to the other.
+ */
+#define NEW_SHARE 0.5
 /* Of the usual bytes; with less to do it needs fewer connections. */
 #define ENOUGH_WORK 0.7f
-/* Loads go up and down: two records may be of a low tide, one alone is of none. */
+/* Loads go up and down: two records may be of a low tide. */
 #define LOW_TIDE 0.25
-#define MID_TIDE 0.5
-/* No day ends within less. */
-#define FADING_NS (600 * NS_PER_SEC)
 /* Of all the time in which they fell silent one gap may be half, and more where there are few. */
 #define GAP_SHARE 0.5
 #define GAP_CHANCE 1.2
@@ -156,16 +159,38 @@ static uint32_t doubts(const struct held *held)
 	return (held->open > known ? held->open - known : 0) + (2 * held->beyond < held->count);
 }
 
+/* When a load stops, what it has begun goes on: slow statements are answered, by fewer and fewer.
+ */
+static int64_t last_send_ns(const struct pool *pool)
+{
+	uint64_t last_ns = 0;
+
+	for (const struct conn *conn = pool->newest; conn; conn = conn_older(conn))
+		if (conn->state == CONN_OPEN && conn_last_send_ns(conn) > last_ns &&
+		    !heartbeat_is_beating(conn))
+			last_ns = conn_last_send_ns(conn);
+	return (int64_t)last_ns;
+}
+
+static void weigh_steps(const struct judgement *judgement, struct dwindle_end *ret_end)
+{
+	const struct exhausted *exhausted = &judgement->exhausted;
+
+	dwindle_weigh(&exhausted->dwindle, judgement->pool, &judgement->meter,
+		      exhausted->resumed_ns, last_send_ns(judgement->pool), ret_end);
+}
+
 /*
  * Those in use at the end are among them: where they are leaked, they were so one by one, too. A
  * pool that has worked to the end with most of them silent for longer than ever has no such depth.
- * Where less was done at the end than before its depth had rested for a while by then, so there
- * each doubt takes the odds of a suspicion.
+ * Unless those in use did more each, a doubt takes odds, and more where less was done at the end:
+ * before that its depth had rested for a while. How rare it is that so few were left for so long
+ * pays for that.
  */
-static bool fell_at_a_rate(const struct bench *bench, const struct judgement *judgement,
-			   const struct held *held)
+static bool fell_at_a_rate(const struct judgement *judgement, const struct held *held)
 {
 	const struct exhausted *exhausted = &judgement->exhausted;
+	struct dwindle_end end;
 	double least = 0;
 
 	if (held->is_fair)
@@ -173,9 +198,17 @@ static bool fell_at_a_rate(const struct bench *bench, const struct judgement *ju
 	if (held->is_cut_off && held->beyond >= BEYOND_MIN && 2 * held->beyond >= held->count &&
 	    fell_one_by_one(judgement, held))
 		return true;
-	if (judgement->leak.stage == LEAK_NONE && exhausted->work_at_end < ENOUGH_WORK &&
-	    exhausted->work_each_at_end < EXHAUSTED_EACH_FACTOR)
-		least = doubts(held) * log(bench->settings->suspect);
+	if (exhausted->work_at_end < ENOUGH_WORK &&
+	    exhausted->work_each_at_end < EXHAUSTED_EACH_FACTOR) {
+		if (judgement->leak.stage == LEAK_NONE)
+			least = doubts(held) * log(LOW_DOUBT_ODDS);
+	} else {
+		if (judgement->leak.stage == LEAK_NONE &&
+		    exhausted->work_each_at_end < EXHAUSTED_EACH_FACTOR)
+			least = doubts(held) * log(DOUBT_ODDS);
+		weigh_steps(judgement, &end);
+		least += NEW_SHARE * log(end.chance);
+	}
 	for (uint32_t stray = 0; stray <= held->open / STRAY_SHARE; stray++)
 		if (rate_odds(judgement, held, stray) > least)
 			return true;
@@ -245,19 +278,6 @@ static int64_t worked_since_ns(const struct judgement *judgement, int64_t known_
 	return (int64_t)since_ns;
 }
 
-/* When a load stops, what it has begun goes on: slow statements are answered, by fewer and fewer.
- */
-static int64_t last_send_ns(const struct pool *pool)
-{
-	uint64_t last_ns = 0;
-
-	for (const struct conn *conn = pool->newest; conn; conn = conn_older(conn))
-		if (conn->state == CONN_OPEN && conn_last_send_ns(conn) > last_ns &&
-		    !heartbeat_is_beating(conn))
-			last_ns = conn_last_send_ns(conn);
-	return (int64_t)last_ns;
-}
-
 /*
  * A load that stops finds as many left as ever; a pool that has leaked to the last had fewer and
  * fewer. *held gets the step that tells it.
@@ -274,7 +294,7 @@ static bool was_left_with_few(const struct judgement *judgement, struct held *he
 	since_ns = held->at_ns - (int64_t)step.span_ns;
 	if (!dwindle_is_left(&step, fading_share_kept(&judgement->meter, since_ns, held->at_ns)))
 		return false;
-	held->dwindle.last = step;
+	held->dwindle.last = held->dwindle.earlier = step;
 	return true;
 }
 
@@ -379,14 +399,14 @@ bool standstill_is_overdue(const struct bench *bench, const struct judgement *ju
 }
 
 /* A day that ends has fewer left for longer and longer. */
-static double share_since(const struct judgement *judgement, double tide, uint64_t span_ns)
+static double share_since(const struct judgement *judgement, uint64_t span_ns)
 {
 	int64_t end_ns = judgement->exhausted.last_active_ns;
 
-	return fading_share(&judgement->meter, tide, end_ns - (int64_t)span_ns, end_ns);
+	return fading_share(&judgement->meter, LOW_TIDE, end_ns - (int64_t)span_ns, end_ns);
 }
 
-/* Two steps, or one that is beyond all chance. */
+/* Two steps, or an end that is too rare. */
 static bool find_steps(const struct judgement *judgement, struct dwindle_end *ret_end)
 {
 	const struct exhausted *exhausted = &judgement->exhausted;
@@ -394,14 +414,12 @@ static bool find_steps(const struct judgement *judgement, struct dwindle_end *re
 	int64_t last_ns = last_send_ns(judgement->pool);
 
 	if (dwindle_find(&exhausted->dwindle, judgement->pool, resumed_ns, last_ns, ret_end) &&
-	    (ret_end->earlier.span_ns < FADING_NS ||
-	     dwindle_are_beyond(ret_end, share_since(judgement, LOW_TIDE, ret_end->last.span_ns),
-				share_since(judgement, LOW_TIDE, ret_end->earlier.span_ns))))
+	    ((int64_t)ret_end->earlier.span_ns < FADING_NS ||
+	     dwindle_are_beyond(ret_end, share_since(judgement, ret_end->last.span_ns),
+				share_since(judgement, ret_end->earlier.span_ns))))
 		return true;
-	return dwindle_find_alone(&exhausted->dwindle, judgement->pool, resumed_ns, last_ns,
-				  ret_end) &&
-	       dwindle_is_beyond(&ret_end->last,
-				 share_since(judgement, MID_TIDE, ret_end->last.span_ns));
+	weigh_steps(judgement, ret_end);
+	return dwindle_is_rare(ret_end);
 }
 
 /*
@@ -440,7 +458,7 @@ bool standstill_was_held(const struct bench *bench, const struct judgement *judg
 	if (judgement->leak.stage != LEAK_RAISED && held.fresh >= TOGETHER_MIN + held.before / 2)
 		return false;
 	/* How it stood before the end: now all of them are silent. */
-	if (!held_is_most(bench, judgement, &held) || !fell_at_a_rate(bench, judgement, &held) ||
+	if (!held_is_most(bench, judgement, &held) || !fell_at_a_rate(judgement, &held) ||
 	    !is_full(bench, judgement, (uint64_t)exhausted->last_active_ns) ||
 	    (is_no_rest(exhausted, known_ns) ? !is_known_full(bench, judgement, &held, known_ns)
 					     : !is_short_of_all(judgement, &held)))
@@ -489,7 +507,7 @@ bool standstill_has_dwindled(const struct bench *bench, const struct judgement *
 	if (!is_usual && !exhausted_is_cut_off(exhausted))
 		return false;
 	/* A day that ends needs fewer and fewer connections, and each does no more than it did. */
-	if (!is_usual && end.earlier.span_ns >= FADING_NS &&
+	if (!is_usual && (int64_t)end.earlier.span_ns >= FADING_NS &&
 	    exhausted->work_each_at_end < EXHAUSTED_EACH_FACTOR)
 		return false;
 	held_take(bench, judgement, end_ns, ret_held);

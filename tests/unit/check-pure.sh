@@ -10,7 +10,7 @@ set -eu
 # Memory, strings, numbers, sorting and formatting into buffers; nothing that knows the world.
 allowed='mem[a-z]+|str[a-z]+|malloc|calloc|realloc|reallocarray|free|v?snprintf|qsort|qsort_r|bsearch
 |__(mem|str|v?sn)[a-z]+_chk|__isoc[0-9]+_strto[a-z]+|__errno_location|__assert_fail
-|inet_ntop|inet_pton|ceil|floor|round|llround|fabs|fma|fmax|fmin|fmod|pow|sqrt|log2?f?|exp2?f?
+|inet_ntop|inet_pton|ceil|floor|round|llround|fabs|fma|fmax|fmin|fmod|pow|sqrt|lgamma_r|log2?f?|exp2?f?
 |__stack_chk_fail|_GLOBAL_OFFSET_TABLE_|__(asan|ubsan|sanitizer|gcov|llvm)_[A-Za-z0-9_]+'
 allowed=$(printf '%s' "$allowed" | tr -d '\n')
 

@@ -299,6 +299,45 @@ static void exhausted_is_not_said_where_a_long_low_tide_stops(void **state)
 	}
 }
 
+/*
+ * The last leaks come within seconds, and so few connections were silent for long. But one or two
+ * had done all of the work for longer than they ever had.
+ */
+static const struct last_few {
+	struct sim_pool pool;
+	uint64_t seed;
+} last_few[] = {
+	{{"five, two a minute", .max = 5, .rate = 4, .held_s = 0.1, .leak_rate = 2 * PER_MIN,
+	  .leak_from_s = 3600},
+	 49},
+	{{"ten, two a minute", .max = 10, .rate = 8, .held_s = 0.1, .leak_rate = 2 * PER_MIN,
+	  .leak_from_s = 3600},
+	 20},
+	{{"five, one in two minutes", .max = 5, .rate = 4, .held_s = 0.1, .leak_rate = PER_MIN / 2,
+	  .leak_from_s = 3600},
+	 53},
+};
+
+static void exhausted_is_raised_where_few_were_left_for_longer_than_ever(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(last_few); i++) {
+		struct sim *sim = sim_new(last_few[i].seed);
+		struct sim_pool pool = last_few[i].pool;
+
+		sim->look_s = 1;
+		sim_run_until(sim, &pool, 3600);
+		while (sim_count(sim, SIM_LEAKED) < pool.max && sim->now < 7200)
+			sim_run_until(sim, &pool, sim->now + 1);
+		sim_run_until(sim, &pool, sim->now + 60);
+		if (!sim_first_of(sim, VERDICT_EXHAUSTED)) {
+			sim_print(sim, pool.name, last_few[i].seed);
+			fail_msg("%s: not raised", pool.name);
+		}
+		sim_free(sim);
+	}
+}
+
 /* Each is a run in which its pool looks the most like one that leaks, and one rule tells it. */
 static const struct fading {
 	struct sim_pool pool;
@@ -531,6 +570,7 @@ int main(void)
 		cmocka_unit_test(exhausted_is_raised_of_a_pool_that_has_less_to_do_than_before),
 		cmocka_unit_test(exhausted_is_raised_of_a_pool_that_ends_in_its_low_tide),
 		cmocka_unit_test(exhausted_is_not_said_where_a_long_low_tide_stops),
+		cmocka_unit_test(exhausted_is_raised_where_few_were_left_for_longer_than_ever),
 		cmocka_unit_test(exhausted_is_not_said_where_the_load_fades_and_stops),
 		cmocka_unit_test(exhausted_is_not_said_where_nobody_leaks_and_the_load_stops),
 		cmocka_unit_test(exhausted_is_not_said_where_each_that_was_lost_was_replaced),
