@@ -41,8 +41,15 @@ static void exhausted_is_raised_within_a_minute_however_often_it_has_rested(void
 				 line ? line->t : NAN);
 		}
 		/* What is left tells where no ceiling does. */
-		if (full[i].leak_from_s < 3600)
+		if (full[i].leak_from_s < 3600) {
 			assert_string_equal(line->second, "dwindled");
+			assert_non_null(strstr(detector_pool_verdict_of(
+						       sim->detector, table_first_pool(sim->table),
+						       VERDICT_EXHAUSTED)
+						       ->evidence[1]
+						       .text,
+					       "so few were enough"));
+		}
 		sim_free(sim);
 	}
 }
