@@ -82,9 +82,27 @@ static const struct family families[] = {
 	 2},
 	{"leak-small-stacks", CLASS_EXHAUSTED, T, build_exhausted,
 	 "pool=c3p0|dbcp2|sqlalchemy|sequelize|jedis,load=mmpp,rps=9,rate=60|20,after=2h", 2},
-	{"held-leak-dry", CLASS_EXHAUSTED, H, build_exhausted,
+	{"leak-small-seven", CLASS_EXHAUSTED, T, build_exhausted,
 	 "pool=knex|npgsql|go-redis|tomcat,max=7,min=7,load=mmpp|bursts,rps=5,rate=40|15,after="
 	 "3h",
+	 2},
+	{"held-dry-default", CLASS_EXHAUSTED, H, build_exhausted,
+	 "pool=knex|hikari-ping|pgbouncer,load=diurnal|bursts,rps=15,rate=30|120,after=4h", 1},
+	{"held-dry-set", CLASS_EXHAUSTED, H, build_exhausted,
+	 "pool=hikari|psycopg|go,max=6|25,keep=25,load=poisson,rps=2|25,service=0.005,rate=45,"
+	 "after=0",
+	 1},
+	{"held-dry-ways", CLASS_EXHAUSTED, H, build_exhausted,
+	 "leak=tx|cancel,pool=pgxpool|rails|npgsql,max=16,load=mmpp,factor=6,rps=3,rate=10,"
+	 "after=8h",
+	 1},
+	{"held-dry-shapes", CLASS_EXHAUSTED, H, build_exhausted,
+	 "shape=request|periodic|burst|window,pool=tomcat|jedis|c3p0,max=12,load=diurnal,low=0.4,"
+	 "rps=12,rate=8,after=6h,dur=10h",
+	 1},
+	{"held-dry-office", CLASS_EXHAUSTED, H, build_exhausted,
+	 "shape=request,pool=sequelize|dbcp2|mongo-node,max=8,load=night,rps=2,rate=6,after=2h,"
+	 "dur=22h",
 	 2},
 
 	{"leak-fast", CLASS_EXHAUSTED, T, build_leak_fast,
