@@ -63,6 +63,7 @@ enum cause {
 	CAUSE_OVERDUE,
 	CAUSE_SPENT,
 	CAUSE_DWINDLED,
+	CAUSE_PASSED,
 	CAUSE_BUSY,
 	CAUSE_TURNED_AWAY,
 	CAUSE_LAST,
@@ -72,7 +73,8 @@ enum cause {
 static bool has_ended(enum cause cause)
 {
 	return cause == CAUSE_STOPPED || cause == CAUSE_DRAINED || cause == CAUSE_UNRETURNED ||
-	       cause == CAUSE_OVERDUE || cause == CAUSE_SPENT || cause == CAUSE_DWINDLED;
+	       cause == CAUSE_OVERDUE || cause == CAUSE_SPENT || cause == CAUSE_DWINDLED ||
+	       cause == CAUSE_PASSED;
 }
 
 /* --- what is learned -------------------------------------------------------------------------- */
@@ -330,6 +332,13 @@ static void add_course(const struct bench *bench, const struct held *held, enum 
 				     "%u of them were used for one request and never again, one "
 				     "after the other within %s",
 				     held->spent.count, held->spent.once_count, span);
+	} else if (cause == CAUSE_PASSED) {
+		verdict_add_evidence(draft, "passed_over",
+				     "%u of %u connections are silent while the pool used others "
+				     "that had come back before them; %u times it took what came "
+				     "back last first, %u times not: they are not free",
+				     held->passed.count, held->open, held->passed.waited_count,
+				     held->passed.back_count);
 	} else if (cause != CAUSE_DWINDLED) {
 		verdict_add_evidence(draft, "held",
 				     "%u of %u connections are silent for more than %d times as "
@@ -514,6 +523,9 @@ static enum cause find_cause(const struct bench *bench, struct judgement *judgem
 	if (standstill_has_dwindled(bench, judgement, moment->known_ns, ret_held))
 		return standstill_ended_with_its_users(judgement, ret_held) ? CAUSE_NONE
 									    : CAUSE_DWINDLED;
+	if (standstill_was_passed(bench, judgement, moment->known_ns, ret_held))
+		return standstill_ended_with_its_users(judgement, ret_held) ? CAUSE_NONE
+									    : CAUSE_PASSED;
 	*ret_held = *now;
 	if (works_without_rest(bench, judgement, now))
 		return CAUSE_BUSY;

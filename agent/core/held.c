@@ -14,6 +14,8 @@
  */
 #include "held.h"
 
+#include <math.h>
+
 #include "heartbeat.h"
 #include "judgement.h"
 #include "opens.h"
@@ -218,6 +220,16 @@ void held_take(const struct bench *bench, const struct judgement *judgement, int
 		}
 	}
 	*ret_held = held;
+}
+
+/*
+ * When the load of a LIFO pool stops, all of it is silent, each further one down for some times as
+ * long as the one above: as many between one second and ten as between ten and a hundred. Leaks
+ * come at a rate: as many in the first hundred seconds as in the next.
+ */
+double held_rate_evidence(double silence_s, double least_s, double longest_s)
+{
+	return log(fmax(silence_s, least_s) * log(longest_s / least_s) / (longest_s - least_s));
 }
 
 /* The silence of the last but one connection in use: the one before it was leaked then. */

@@ -12,6 +12,7 @@
 #include "drained.h"
 #include "dwindle.h"
 #include "overdue.h"
+#include "passed.h"
 #include "spent.h"
 #include "unreturned.h"
 
@@ -38,6 +39,7 @@ struct held {
 	uint32_t lost; /* fell silent one by one since the pool last grew */
 	struct drained_end drained; /* how it went, where that is what tells */
 	struct dwindle_end dwindle; /* the same; last.left is 0 where it does not */
+	struct passed_end passed; /* the same; count is 0 where it does not */
 	struct unreturned_end unreturned; /* the same; open_count is 0 where it does not */
 	struct spent_end spent; /* the same; count is 0 where it does not */
 	struct overdue_end overdue; /* the same; count is 0 where it does not */
@@ -65,6 +67,12 @@ void held_take(const struct bench *bench, const struct judgement *judgement, int
 
 /* True when the connection was held at that moment. */
 bool held_has(const struct held *held, const struct conn *conn);
+
+/*
+ * Logarithm of how much better a leak explains that one was silent for silence_s than a LIFO pool's
+ * depth does, where all are silent for least_s to longest_s.
+ */
+double held_rate_evidence(double silence_s, double least_s, double longest_s);
 
 /* True when most of the pool was held and they had fallen silent one by one, at a rate. */
 bool held_is_most(const struct bench *bench, const struct judgement *judgement,

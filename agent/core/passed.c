@@ -16,6 +16,10 @@
  * where threads have their own, or several pools share a server, those that were passed over come
  * back all of the time.
  *
+ * A load that stops finds what is free at the bottom, where it has been for long. In a pool that has
+ * leaked to the last nothing lies below the first that was passed over; and the others fell silent
+ * at the rate of those that were, which is so many times as often as loads stop.
+ *
  * What a look tells comes in no order, so it counts when the look is over. One to which an answer
  * is owed is in use, however long that takes.
  *
@@ -24,10 +28,12 @@
  */
 #include "passed.h"
 
+#include <math.h>
 #include <stdio.h>
 
 #include "format.h"
 #include "heartbeat.h"
+#include "held.h"
 #include "order.h"
 
 /* A request gives its connection back within so long of its last statement. */
@@ -41,6 +47,10 @@
 /* So many have waited, and so few came back for each of them, in a stack. */
 #define WAITED_MIN 20
 #define BACK_SHARE 0.03
+/* One that was passed over at the end may be held for long; two are a leak. */
+#define END_MIN 2
+/* Loads stop once a day, as by night. */
+#define STOPS_PER_S (1.0 / 86400)
 
 static const uint64_t gaps_ns[PASSED_SCALES] = {8 * NS_PER_SEC, 64 * NS_PER_SEC};
 
@@ -184,6 +194,46 @@ double passed_value(const struct passed *passed)
 	for (unsigned int i = 0; i < PASSED_SCALES; i++)
 		sum += eprocess_value(&passed->scales[i]);
 	return sum / PASSED_SCALES;
+}
+
+/* --- how it ended ----------------------------------------------------------------------------- */
+
+bool passed_find_end(const struct passed *passed, const struct settings *settings,
+		     const struct pool *pool, int64_t end_ns, double expected,
+		     struct passed_end *ret_end)
+{
+	struct passed_end end = {
+		.waited_count = passed->waited_count,
+		.back_count = passed->back_count,
+	};
+	double least_s = 1 / expected, longest_s = 0, evidence = 0;
+	struct finding finding = {0};
+
+	if (!passed_is_stack(passed))
+		return false;
+	begin(&finding, passed, settings);
+	for (const struct conn *conn = pool->oldest; conn; conn = conn_newer(conn)) {
+		int64_t silence_ns = end_ns - conn->last_active_ns;
+
+		if (!held_is_of_pool(conn))
+			continue;
+		if (counts(&finding, conn) && silence_ns > (int64_t)finding.limits.idle_ns) {
+			if (end.count++ > 0)
+				continue;
+			end.first_ns = conn->last_active_ns;
+			longest_s = (double)silence_ns / NS_PER_SEC;
+		} else if (end.count == 0) {
+			return false;
+		} else if (silence_ns > 0) {
+			evidence += held_rate_evidence((double)silence_ns / NS_PER_SEC, least_s,
+						       longest_s);
+		}
+	}
+	if (end.count < END_MIN || longest_s <= least_s)
+		return false;
+	end.odds = exp(evidence) * end.count / longest_s / STOPS_PER_S;
+	*ret_end = end;
+	return true;
 }
 
 /* --- what it found ---------------------------------------------------------------------------- */

@@ -35,6 +35,23 @@ bool passed_observe(struct passed *passed, const struct moment *moment,
 /* Whether the pool has shown to hand out what came back last. */
 bool passed_is_stack(const struct passed *passed);
 
+/* How a stack stood when nothing was done any more. */
+struct passed_end {
+	uint32_t count; /* had been passed over, and did not come back */
+	uint32_t waited_count, back_count; /* what says that it is a stack */
+	int64_t first_ns; /* when the first of them was used for the last time */
+	double odds; /* that the others are leaked, too, against a load that has stopped */
+};
+
+/*
+ * Where at least two had been passed over and below them none is free. expected is how many
+ * operations a second there were; end_ns is of the last one. False where that is not so, or the
+ * pool is no stack.
+ */
+bool passed_find_end(const struct passed *passed, const struct settings *settings,
+		     const struct pool *pool, int64_t end_ns, double expected,
+		     struct passed_end *ret_end);
+
 /* The evidence so far, an e-value; 1 = none. */
 double passed_value(const struct passed *passed);
 

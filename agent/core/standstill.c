@@ -58,6 +58,8 @@
 /* The odds and the steps are of the same silences: half of what the one says is new to the other.
  */
 #define NEW_SHARE 0.5
+/* That a stack that leaks has leaked to the last. */
+#define PASSED_ODDS 10.0
 /* Of the usual bytes; with less to do it needs fewer connections. */
 #define ENOUGH_WORK 0.7f
 /* Loads go up and down: two records may be of a low tide. */
@@ -103,10 +105,8 @@ static bool is_full(const struct bench *bench, const struct judgement *judgement
  */
 
 /*
- * When the load of a LIFO pool stops, all of it is silent, each further one down for some times as
- * long as the one above: as many between one second and ten as between ten and a hundred. Leaks
- * come at a rate: as many in the first hundred seconds as in the next. Logarithm of the odds of the
- * second against the first, given the shortest and the longest, with the first stray ones left out.
+ * Logarithm of the odds that those silent before the end fell silent at a rate, given the shortest
+ * and the longest, with the first stray ones left out.
  */
 static double rate_odds(const struct judgement *judgement, const struct held *held, uint32_t stray)
 {
@@ -121,12 +121,11 @@ static double rate_odds(const struct judgement *judgement, const struct held *he
 			stray--;
 			continue;
 		}
-		silence_s =
-			fmax((double)(held->at_ns - conn->last_active_ns) / NS_PER_SEC, least_s);
+		silence_s = (double)(held->at_ns - conn->last_active_ns) / NS_PER_SEC;
 		if (longest_s == 0)
-			longest_s = silence_s;
+			longest_s = fmax(silence_s, least_s);
 		else if (longest_s > least_s)
-			sum += log(silence_s * log(longest_s / least_s) / (longest_s - least_s));
+			sum += held_rate_evidence(silence_s, least_s, longest_s);
 	}
 	return sum;
 }
@@ -513,6 +512,25 @@ bool standstill_has_dwindled(const struct bench *bench, const struct judgement *
 	held_take(bench, judgement, end_ns, ret_held);
 	ret_held->first_ns = end_ns - (int64_t)end.earlier.span_ns;
 	ret_held->dwindle = end;
+	return ret_held->owed == 0;
+}
+
+bool standstill_was_passed(const struct bench *bench, const struct judgement *judgement,
+			   int64_t known_ns, struct held *ret_held)
+{
+	const struct exhausted *exhausted = &judgement->exhausted;
+	int64_t end_ns = exhausted->last_active_ns;
+	struct passed_end end;
+
+	if (!has_stopped(judgement, known_ns) || !is_no_rest(exhausted, known_ns) ||
+	    known_ns - end_ns < (int64_t)UNSURE_NS ||
+	    !passed_find_end(&judgement->passed, bench->settings, judgement->pool, end_ns,
+			     exhausted->expected, &end) ||
+	    end.odds < PASSED_ODDS || !is_full(bench, judgement, (uint64_t)end_ns))
+		return false;
+	held_take(bench, judgement, end_ns, ret_held);
+	ret_held->first_ns = end.first_ns;
+	ret_held->passed = end;
 	return ret_held->owed == 0;
 }
 

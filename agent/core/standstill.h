@@ -70,6 +70,9 @@ bool standstill_has_dwindled(const struct bench *bench, const struct judgement *
  * True when all that the endpoint takes were used once each, and nothing has happened for long
  * (spent.c). *ret_held is as of the last operation.
  */
+bool standstill_was_passed(const struct bench *bench, const struct judgement *judgement,
+			   int64_t known_ns, struct held *ret_held);
+
 bool standstill_is_spent(const struct bench *bench, const struct judgement *judgement,
 			 int64_t known_ns, struct held *ret_held);
 
