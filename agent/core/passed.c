@@ -16,9 +16,10 @@
  * where threads have their own, or several pools share a server, those that were passed over come
  * back all of the time.
  *
- * A load that stops finds what is free at the bottom, where it has been for long. In a pool that has
- * leaked to the last nothing lies below the first that was passed over; and the others fell silent
- * at the rate of those that were, which is so many times as often as loads stop.
+ * A load that stops finds what is free at the bottom, where it has been for long. In a pool that
+ *has leaked to the last nothing lies below the first that was passed over; and the others fell
+ *silent at the rate of those that were, which is so many times as often as loads stop. Those that
+ *fell silent together were given back after a burst, or two leaks met.
  *
  * What a look tells comes in no order, so it counts when the look is over. One to which an answer
  * is owed is in use, however long that takes.
@@ -206,7 +207,9 @@ bool passed_find_end(const struct passed *passed, const struct settings *setting
 		.waited_count = passed->waited_count,
 		.back_count = passed->back_count,
 	};
-	double least_s = 1 / expected, longest_s = 0, evidence = 0;
+	double least_s = 1 / expected, longest_s = 0, evidence = 0, rate;
+	uint32_t together = 0;
+	int64_t before_ns = 0;
 	struct finding finding = {0};
 
 	if (!passed_is_stack(passed))
@@ -222,16 +225,22 @@ bool passed_find_end(const struct passed *passed, const struct settings *setting
 				continue;
 			end.first_ns = conn->last_active_ns;
 			longest_s = (double)silence_ns / NS_PER_SEC;
-		} else if (end.count == 0) {
+			continue;
+		}
+		if (end.count == 0)
 			return false;
-		} else if (silence_ns > 0) {
+		if (conn->last_active_ns - before_ns <= RETURN_NS)
+			together++;
+		else if (silence_ns > 0)
 			evidence += held_rate_evidence((double)silence_ns / NS_PER_SEC, least_s,
 						       longest_s);
-		}
+		before_ns = conn->last_active_ns;
 	}
 	if (end.count < END_MIN || longest_s <= least_s)
 		return false;
-	end.odds = exp(evidence) * end.count / longest_s / STOPS_PER_S;
+	rate = end.count / longest_s;
+	evidence += together * log(fmin(rate * RETURN_NS / NS_PER_SEC, 1));
+	end.odds = exp(evidence) * rate / STOPS_PER_S;
 	*ret_end = end;
 	return true;
 }

@@ -67,12 +67,16 @@ bool standstill_has_dwindled(const struct bench *bench, const struct judgement *
 			     int64_t known_ns, struct held *ret_held);
 
 /*
- * True when all that the endpoint takes were used once each, and nothing has happened for long
- * (spent.c). *ret_held is as of the last operation.
+ * True when it has stopped, and most of a stack that leaks cannot be free (passed.c). *ret_held is
+ * as of the last operation.
  */
 bool standstill_was_passed(const struct bench *bench, const struct judgement *judgement,
 			   int64_t known_ns, struct held *ret_held);
 
+/*
+ * True when all that the endpoint takes were used once each, and nothing has happened for long
+ * (spent.c). *ret_held is as of the last operation.
+ */
 bool standstill_is_spent(const struct bench *bench, const struct judgement *judgement,
 			 int64_t known_ns, struct held *ret_held);
 

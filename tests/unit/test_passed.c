@@ -103,12 +103,97 @@ static void passed_over_is_nothing_where_they_come_back(void **state)
 	}
 }
 
+/* Most of it is needed only now and then, and rests for up to an hour. */
+static const struct sim_pool deep = {
+	"a stack with little to do",
+	.order = SIM_LIFO,
+	.max = 7,
+	.min = 7,
+	.rate = 4,
+	.held_s = 0.1,
+	.swing = 0.8,
+	.period_s = 1800,
+	.burst_s = 120,
+	.burst = 5,
+	.leak_rate = 40.0 / 3600,
+	.leak_from_s = 3 * 3600,
+};
+
+static void leak_until(struct sim *sim, const struct sim_pool *pool, uint32_t count)
+{
+	sim->look_s = 1;
+	while (sim->leaked_count < count && sim->now < 8 * 3600)
+		sim_run_until(sim, pool, sim->now + 1);
+	assert_true(sim->leaked_count >= count); /* two may be in the same second */
+}
+
+static void passed_over_to_the_last_is_exhausted(void **state)
+{
+	uint32_t passed_count = 0;
+
+	(void)state;
+	for (uint64_t seed = 1; seed <= 8; seed++) {
+		struct sim *sim = sim_new(seed);
+		const struct sim_line *line;
+		double dry;
+
+		leak_until(sim, &deep, deep.max);
+		dry = sim->now;
+		sim_run_until(sim, &deep, dry + 120);
+		line = sim_first_of(sim, VERDICT_EXHAUSTED);
+		if (!line || line->leaked_count < deep.max - 1 || line->t > dry + 60) {
+			sim_print(sim, deep.name, seed);
+			fail_msg("seed %u: dry at %.0f s, raised at %.0f s", (unsigned int)seed,
+				 dry, line ? line->t : NAN);
+		}
+		passed_count += strcmp(line->evidence, "passed_over") == 0;
+		sim_free(sim);
+	}
+	assert_true(passed_count >= 2);
+}
+
+/* A load that stops finds it with some that are passed over, and others that are free. */
+static void passed_over_is_not_exhausted_where_others_are_free(void **state)
+{
+	static const struct {
+		uint32_t size, leaked_most;
+	} stacks[] = {{5, 1}, {7, 3}, {14, 5}};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(stacks); i++) {
+		struct sim_pool pool = deep, working, resting;
+
+		pool.max = pool.min = stacks[i].size;
+		working = pool;
+		working.leak_rate = 0;
+		resting = pool;
+		resting.rate = resting.burst = resting.leak_rate = 0;
+		for (uint32_t count = 0; count <= stacks[i].leaked_most; count++) {
+			for (uint64_t seed = 1; seed <= 5; seed++) {
+				struct sim *sim = sim_new(seed);
+
+				leak_until(sim, &pool, count);
+				sim_run_until(sim, &working, sim->now + 60 * (double)seed);
+				sim_run_until(sim, &resting, sim->now + 1800);
+				if (sim_first_of(sim, VERDICT_EXHAUSTED)) {
+					sim_print(sim, deep.name, seed);
+					fail_msg("%u of %u leaked, seed %u", count, pool.max,
+						 (unsigned int)seed);
+				}
+				sim_free(sim);
+			}
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(passed_a_leak_out_of_a_surplus_is_found),
 		cmocka_unit_test(passed_healthy_pools_stay_silent),
 		cmocka_unit_test(passed_over_is_nothing_where_they_come_back),
+		cmocka_unit_test(passed_over_to_the_last_is_exhausted),
+		cmocka_unit_test(passed_over_is_not_exhausted_where_others_are_free),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
