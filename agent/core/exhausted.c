@@ -38,6 +38,7 @@
 #include "format.h"
 #include "held.h"
 #include "judgement.h"
+#include "maximum.h"
 #include "report.h"
 #include "standstill.h"
 #include "totals.h"
@@ -391,7 +392,7 @@ static void add_evidence(const struct bench *bench, const struct judgement *judg
 			 const struct held *held, enum cause cause, struct verdict *draft)
 {
 	const struct exhausted *exhausted = &judgement->exhausted;
-	char quiet[DURATION_SIZE], longest[DURATION_SIZE];
+	char quiet[DURATION_SIZE], longest[DURATION_SIZE], flat[DURATION_SIZE];
 	uint64_t quiet_ns = quiet_ns_of(judgement, held, cause, draft->t_ns);
 
 	(void)format_duration(quiet_ns, quiet, sizeof(quiet));
@@ -425,10 +426,15 @@ static void add_evidence(const struct bench *bench, const struct judgement *judg
 				     "left",
 				     100 * exhausted_busy(exhausted), held->fresh);
 	}
+	(void)format_duration(draft->t_ns - judgement->plateau.flat_ns, flat, sizeof(flat));
 	verdict_add_evidence(draft, "plateau",
-			     "%u connections, as many as ever, and none opened in the last "
-			     "minute but in place of a closed one",
-			     judgement->plateau.open);
+			     "%u connections, as many as ever, and none opened for %s but in place "
+			     "of a closed one%s",
+			     judgement->plateau.open, flat,
+			     figures_limit(bench, judgement->pool) == 0 &&
+					     maximum_is_usual(held->open)
+				     ? "; no limit is known, but so many are a usual maximum"
+				     : "");
 	plateau_add_evidence(bench, judgement, draft);
 }
 
@@ -515,7 +521,8 @@ static enum cause find_cause(const struct bench *bench, struct judgement *judgem
 		return CAUSE_OVERDUE;
 	if (standstill_is_spent(bench, judgement, moment->known_ns, ret_held))
 		return CAUSE_SPENT;
-	if (!plateau_stands(&judgement->plateau, bench->settings, moment->t_ns))
+	if (!plateau_stands(&judgement->plateau, bench->settings, moment->t_ns) &&
+	    !maximum_is_there(judgement, moment->known_ns))
 		return CAUSE_NONE;
 	if (standstill_was_held(bench, judgement, moment->known_ns, ret_held))
 		return standstill_ended_with_its_users(judgement, ret_held) ? CAUSE_NONE

@@ -23,6 +23,7 @@
 #include "fading.h"
 #include "figures.h"
 #include "judgement.h"
+#include "maximum.h"
 
 #define FRESH_SHARE 3 /* at the end at most a third may fall silent together */
 #define EXPECTED 10
@@ -443,6 +444,20 @@ static bool is_short_of_all(const struct judgement *judgement, const struct held
 	       2 * held->beyond >= held->count && find_steps(judgement, &end);
 }
 
+/* It is full, and its load does not merely rest. */
+static bool has_ended(const struct bench *bench, const struct judgement *judgement,
+		      struct held *held, int64_t known_ns)
+{
+	bool is_no_usual_rest = is_no_rest(&judgement->exhausted, known_ns);
+
+	if (is_no_usual_rest && maximum_is_leaked(judgement, held, known_ns))
+		return true;
+	if (!is_full(bench, judgement, (uint64_t)held->at_ns))
+		return false;
+	return is_no_usual_rest ? is_known_full(bench, judgement, held, known_ns)
+				: is_short_of_all(judgement, held);
+}
+
 bool standstill_was_held(const struct bench *bench, const struct judgement *judgement,
 			 int64_t known_ns, struct held *ret_held)
 {
@@ -458,9 +473,7 @@ bool standstill_was_held(const struct bench *bench, const struct judgement *judg
 		return false;
 	/* How it stood before the end: now all of them are silent. */
 	if (!held_is_most(bench, judgement, &held) || !fell_at_a_rate(judgement, &held) ||
-	    !is_full(bench, judgement, (uint64_t)exhausted->last_active_ns) ||
-	    (is_no_rest(exhausted, known_ns) ? !is_known_full(bench, judgement, &held, known_ns)
-					     : !is_short_of_all(judgement, &held)))
+	    !has_ended(bench, judgement, &held, known_ns))
 		return false;
 	/* By night fewer are needed. */
 	if (judgement->leak.stage == LEAK_NONE &&
