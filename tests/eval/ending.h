@@ -10,7 +10,7 @@
 
 /*
  * How often the silence of a pool at its end is a leak for each time that it is a load which has
- * stopped. NAN where the pool has not come to its end, or leaks come by another law than Poisson's.
+ * stopped. NAN where the pool has not come to its end.
  */
 double ending_odds(const struct world *world, const struct leak_spec *leak);
 

@@ -299,9 +299,7 @@ static void score_row(struct score *score, const struct result *result)
 	if (family->build == build_exhausted && result_was_due(result, VERDICT_EXHAUSTED)) {
 		count_share(&score->stopped_bound,
 			    result->stopped_s <= result->onset_s + deadline_s(VERDICT_EXHAUSTED));
-		/* Where leaks come by another law there are no such odds, good or bad. */
-		if (!isnan(result->ending_odds))
-			count_share(&score->ending_bound, result->ending_odds >= ENDING_ODDS_MIN);
+		count_share(&score->ending_bound, result->ending_odds >= ENDING_ODDS_MIN);
 	}
 	if (family->class == CLASS_EXHAUSTED) {
 		score_names(score, result);

@@ -51,7 +51,7 @@ struct score {
 	struct share precision, recall;
 	struct share in_time[VERDICT_KIND_COUNT];
 	struct share stopped_bound; /* of exhausted; somebody who knows the load (stopped.h) */
-	struct share ending_bound; /* of it, where there are odds; who knows the leaks (ending.h) */
+	struct share ending_bound; /* of it; somebody who knows the leaks (ending.h) */
 	struct share told[2], told_bound[2]; /* [was_cold]: most requests leak, and it was said */
 	struct share mistaken;
 	struct share tte[TTE_POINTS], tte_oracle[TTE_POINTS]; /* within 40% and 25% */
