@@ -388,11 +388,30 @@ static uint64_t quiet_ns_of(const struct judgement *judgement, const struct held
 	return t_ns - (uint64_t)last_ns;
 }
 
+/* It has not grown, where it could be seen to grow at all. */
+static void add_plateau(const struct bench *bench, const struct judgement *judgement,
+			const struct held *held, struct verdict *draft)
+{
+	bool is_usual = figures_limit(bench, judgement->pool) == 0 && maximum_is_usual(held->open);
+	uint64_t flat_ns = judgement->plateau.flat_ns;
+	char flat[DURATION_SIZE];
+
+	if (flat_ns == 0)
+		return;
+	(void)format_duration(draft->t_ns - flat_ns, flat, sizeof(flat));
+	verdict_add_evidence(draft, "plateau",
+			     "%u connections, as many as ever, and none opened for %s but in place "
+			     "of a closed one%s",
+			     judgement->plateau.open, flat,
+			     is_usual ? "; no limit is known, but so many are a usual maximum"
+				      : "");
+}
+
 static void add_evidence(const struct bench *bench, const struct judgement *judgement,
 			 const struct held *held, enum cause cause, struct verdict *draft)
 {
 	const struct exhausted *exhausted = &judgement->exhausted;
-	char quiet[DURATION_SIZE], longest[DURATION_SIZE], flat[DURATION_SIZE];
+	char quiet[DURATION_SIZE], longest[DURATION_SIZE];
 	uint64_t quiet_ns = quiet_ns_of(judgement, held, cause, draft->t_ns);
 
 	(void)format_duration(quiet_ns, quiet, sizeof(quiet));
@@ -426,15 +445,7 @@ static void add_evidence(const struct bench *bench, const struct judgement *judg
 				     "left",
 				     100 * exhausted_busy(exhausted), held->fresh);
 	}
-	(void)format_duration(draft->t_ns - judgement->plateau.flat_ns, flat, sizeof(flat));
-	verdict_add_evidence(draft, "plateau",
-			     "%u connections, as many as ever, and none opened for %s but in place "
-			     "of a closed one%s",
-			     judgement->plateau.open, flat,
-			     figures_limit(bench, judgement->pool) == 0 &&
-					     maximum_is_usual(held->open)
-				     ? "; no limit is known, but so many are a usual maximum"
-				     : "");
+	add_plateau(bench, judgement, held, draft);
 	plateau_add_evidence(bench, judgement, draft);
 }
 

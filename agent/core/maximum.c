@@ -30,7 +30,10 @@
 /* detection.md, T0: what was used within so long is not known to be leaked. */
 #define SHOWS_S 10
 
-/* Tens and quarters of a hundred, powers of two, and the same of hundreds. */
+/*
+ * Tens and quarters of a hundred, powers of two, and the same of hundreds. Of smaller numbers every
+ * second one is the default of some driver, so they tell nothing.
+ */
 bool maximum_is_usual(uint32_t count)
 {
 	static const uint32_t usual[] = {10, 15, 16, 20, 25, 30, 32, 40, 50, 60, 64, 75, 80};

@@ -17,9 +17,9 @@
  * back all of the time.
  *
  * A load that stops finds what is free at the bottom, where it has been for long. In a pool that
- *has leaked to the last nothing lies below the first that was passed over; and the others fell
- *silent at the rate of those that were, which is so many times as often as loads stop. Those that
- *fell silent together were given back after a burst, or two leaks met.
+ * has leaked to the last nothing lies below the first that was passed over; and the others fell
+ * silent at the rate of those that were, which is so many times as often as loads stop. Those that
+ * fell silent together were given back after a burst, or two leaks met.
  *
  * What a look tells comes in no order, so it counts when the look is over. One to which an answer
  * is owed is in use, however long that takes.

@@ -8,9 +8,9 @@
  *	leaked:  j - 1 leaks in a time W, and one at the end	(r W)^(j-1) / (j-1)! * r
  *	stopped: a stop at the end				s
  *
- * W is how old a leak must be to show. Where leaks come at a steady rate that is known from the
- * start; where they come in bursts, at hours or faster and faster, the next ones are taken to come
- * at the rate of those told so far. The share that both have in common, that no other leak was
+ * W is how old a leak must be to show. A steady rate of leaks is known from the start on. Where
+ * they come in bursts, at some hours or faster and faster, the next ones are taken to come at the
+ * rate of those told so far. The share that both have in common, that no other leak was
  * in W, cancels out (Bayes; the counts are Poisson's).
  *
  * So the last one alone is told well, and two or three that are leaked within seconds of each other
