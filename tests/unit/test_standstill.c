@@ -54,38 +54,6 @@ static void exhausted_is_raised_within_a_minute_however_often_it_has_rested(void
 	}
 }
 
-/* It opens its last connection shortly before that is leaked, and nobody has told its limit. */
-static void exhausted_is_told_at_a_usual_maximum_though_it_grew_to_the_last(void **state)
-{
-	static const struct {
-		uint32_t size;
-		bool is_usual;
-	} pools[] = {{30, true}, {35, false}, {50, true}, {47, false}, {100, true}, {111, false}};
-
-	(void)state;
-	for (size_t i = 0; i < COUNT(pools); i++) {
-		struct sim_pool pool = {
-			"on demand",	.max = pools[i].size,	   .rate = 4,
-			.held_s = 0.05, .leak_rate = 12 * PER_MIN, .leak_from_s = 60};
-		struct sim *sim = sim_new(1);
-		const struct sim_line *line;
-		double dry;
-
-		sim->look_s = 1;
-		while (sim->leaked_count < pool.max)
-			sim_run_until(sim, &pool, sim->now + 1);
-		dry = sim->now;
-		sim_run_until(sim, &pool, dry + 120);
-		line = sim_first_of(sim, VERDICT_EXHAUSTED);
-		if ((line != NULL) != pools[i].is_usual || (line && line->t > dry + 60)) {
-			sim_print(sim, pool.name, pool.max);
-			fail_msg("of %u: dry at %.0f s, raised at %.0f s", pool.max, dry,
-				 line ? line->t : NAN);
-		}
-		sim_free(sim);
-	}
-}
-
 #define MONITORS 6
 
 /* Clients of a process, each with its monitors, which go on when the pool is empty. */
@@ -603,7 +571,6 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(exhausted_is_raised_within_a_minute_however_often_it_has_rested),
-		cmocka_unit_test(exhausted_is_told_at_a_usual_maximum_though_it_grew_to_the_last),
 		cmocka_unit_test(exhausted_is_raised_though_monitors_go_on),
 		cmocka_unit_test(exhausted_is_not_said_of_a_leaking_pool_that_rests),
 		cmocka_unit_test(exhausted_is_not_said_of_a_leaking_pool_whose_load_goes),
