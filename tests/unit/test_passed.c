@@ -2,6 +2,7 @@
 /*
  * The test on order: what a stack reaches below is leaked, although the pool never opens a
  * connection; pools that are no stacks, and what is held for long in one, are left alone.
+ * And where it was passed over to the last, the stack is exhausted.
  */
 #include "pool_sim.h"
 
