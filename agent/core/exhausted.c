@@ -392,7 +392,8 @@ static uint64_t quiet_ns_of(const struct judgement *judgement, const struct held
 static void add_plateau(const struct bench *bench, const struct judgement *judgement,
 			const struct held *held, struct verdict *draft)
 {
-	bool is_usual = figures_limit(bench, judgement->pool) == 0 && maximum_is_usual(held->open);
+	bool is_usual = figures_limit(bench, judgement->pool) == 0 &&
+			plateau_ceiling(&judgement->plateau) == 0 && maximum_is_usual(held->open);
 	uint64_t flat_ns = judgement->plateau.flat_ns;
 	char flat[DURATION_SIZE];
 
